@@ -1,0 +1,74 @@
+"""reid_tracker: follow people through video with YOLO, OSNet and DeepSORT.
+
+The names below are the public interface. They are imported on first use, so that `import
+reid_tracker` loads neither torch, cv2, ultralytics nor onnxruntime.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from reid_tracker.config import Config, DeepSortConfig, load_config
+    from reid_tracker.detect import Detector, build_detector
+    from reid_tracker.encode import Encoder, build_encoder
+    from reid_tracker.errors import ReidTrackerError
+    from reid_tracker.pipeline import Pipeline
+    from reid_tracker.track import Tracker, build_tracker
+    from reid_tracker.types import Detections, Frame, FrameResult, Tracks, VideoInfo
+    from reid_tracker.video import Source, open_source
+
+_HOME = {
+    "Config": "config",
+    "DeepSortConfig": "config",
+    "load_config": "config",
+    "Detector": "detect",
+    "build_detector": "detect",
+    "Encoder": "encode",
+    "build_encoder": "encode",
+    "ReidTrackerError": "errors",
+    "Pipeline": "pipeline",
+    "Tracker": "track",
+    "build_tracker": "track",
+    "Detections": "types",
+    "Frame": "types",
+    "FrameResult": "types",
+    "Tracks": "types",
+    "VideoInfo": "types",
+    "Source": "video",
+    "open_source": "video",
+}
+
+__all__ = [
+    "Config",
+    "DeepSortConfig",
+    "Detections",
+    "Detector",
+    "Encoder",
+    "Frame",
+    "FrameResult",
+    "Pipeline",
+    "ReidTrackerError",
+    "Source",
+    "Tracker",
+    "Tracks",
+    "VideoInfo",
+    "build_detector",
+    "build_encoder",
+    "build_tracker",
+    "load_config",
+    "open_source",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'reid_tracker' has no attribute '{name}'")
+    value = getattr(import_module(f"reid_tracker.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,33 @@
+"""The exception tree: every error that a user can cause has a class here and one clear line.
+
+A message carries the offending value, what was expected and the next step. The command line prints
+it without a traceback and exits 2 for a usage error (`ConfigError`) or 1 for all others.
+"""
+
+
+class ReidTrackerError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigError(ReidTrackerError):
+    """A configuration key, value, file or command-line argument is wrong."""
+
+
+class SourceError(ReidTrackerError):
+    """A video, image folder, camera or stream cannot be opened or read."""
+
+
+class WeightsError(ReidTrackerError):
+    """A model file is missing, damaged, or does not fit the network it is loaded into."""
+
+
+class InputError(ReidTrackerError, ValueError):
+    """An array passed to the library has the wrong shape, type or values."""
+
+
+class OutputError(ReidTrackerError):
+    """A result cannot be written, or would overwrite an earlier one."""
+
+
+class MissingDependencyError(ReidTrackerError, ImportError):
+    """An optional package is needed for what was asked; the message names the extra to install."""

@@ -1,0 +1,74 @@
+"""Boxes: formats, overlap and clipping; numpy only, no loop over boxes.
+
+Inside the package a box is always `xyxy`, float32, in pixels of the original frame: left, top, right,
+bottom, with the right and bottom edges exclusive (width = right - left). The other formats exist here
+and at the edges only.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating]
+
+
+def xyxy_to_tlwh(boxes: FloatArray) -> FloatArray:
+    """Convert (N, 4) left, top, right, bottom to left, top, width, height (MOTChallenge text)."""
+    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+def tlwh_to_xyxy(boxes: FloatArray) -> FloatArray:
+    """Convert (N, 4) left, top, width, height to left, top, right, bottom."""
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+
+
+def xyxy_to_cxcyah(boxes: FloatArray) -> FloatArray:
+    """Convert (N, 4) left, top, right, bottom to centre x, centre y, aspect (width / height), height.
+
+    This is the measurement of the DeepSORT Kalman filter (arXiv 1703.07402, section 2.1). Heights must
+    be positive.
+    """
+    size = boxes[:, 2:] - boxes[:, :2]
+    centre = boxes[:, :2] + size / 2
+    return np.stack([centre[:, 0], centre[:, 1], size[:, 0] / size[:, 1], size[:, 1]], axis=1)
+
+
+def cxcyah_to_xyxy(boxes: FloatArray) -> FloatArray:
+    """Convert (N, 4) centre x, centre y, aspect (width / height), height to left, top, right, bottom."""
+    half_height = boxes[:, 3] / 2
+    half_width = boxes[:, 2] * half_height
+    x, y = boxes[:, 0], boxes[:, 1]
+    return np.stack(
+        [x - half_width, y - half_height, x + half_width, y + half_height],
+        axis=1,
+    )
+
+
+def areas(boxes: FloatArray) -> FloatArray:
+    """Return the (N,) areas in square pixels of (N, 4) xyxy boxes; inverted boxes count as 0."""
+    size: FloatArray = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return size[:, 0] * size[:, 1]
+
+
+def iou_matrix(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatArray:
+    """Intersection over union of every pair.
+
+    Args:
+        boxes_a: (N, 4) xyxy.
+        boxes_b: (M, 4) xyxy.
+
+    Returns:
+        (N, M) values in [0, 1]; 0 where both boxes are empty.
+    """
+    top_left = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
+    bottom_right = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
+    overlap = np.maximum(bottom_right - top_left, 0)
+    intersection = overlap[..., 0] * overlap[..., 1]
+    union = areas(boxes_a)[:, None] + areas(boxes_b)[None, :] - intersection
+    iou: FloatArray = intersection / np.where(union > 0, union, 1)
+    return iou
+
+
+def clip_boxes(boxes: FloatArray, width: int, height: int) -> FloatArray:
+    """Clip (N, 4) xyxy boxes to a frame of `width` x `height` pixels; the input is not changed."""
+    limits = np.array([width, height, width, height], dtype=boxes.dtype)
+    return np.clip(boxes, 0, limits)

@@ -1,0 +1,190 @@
+"""The data passed between stages: frames, detections, tracks; numpy only.
+
+Every type is a struct of arrays, validated once where it is made. Empty is a normal value with zero
+rows, never None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.errors import InputError
+
+ImageBGR = npt.NDArray[np.uint8]
+"""An image, (H, W, 3) uint8, channels blue, green, red."""
+
+Boxes = npt.NDArray[np.float32]
+"""Boxes, (N, 4) float32 xyxy, pixels of the original frame."""
+
+Embeddings = npt.NDArray[np.float32]
+"""Appearance embeddings, (N, D) float32; each row has Euclidean length 1."""
+
+_Rows = TypeVar("_Rows", bound="_StructOfArrays")
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a video.
+
+    Attributes:
+        image: (H, W, 3) uint8 BGR.
+        index: number of the frame in its source, from 0; a skipped frame leaves a gap.
+        timestamp_s: presentation time in seconds from the first frame of the source.
+    """
+
+    image: ImageBGR
+    index: int
+    timestamp_s: float
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a source before its first frame is read.
+
+    Attributes:
+        width: pixels.
+        height: pixels.
+        frame_rate: frames per second as an exact fraction (30000/1001 for "29.97").
+        frame_count: number of frames that the container declares, or None if it does not say.
+    """
+
+    width: int
+    height: int
+    frame_rate: Fraction
+    frame_count: int | None = None
+
+
+class _StructOfArrays:
+    """Same-length numpy columns with row selection; subclasses are frozen dataclasses."""
+
+    def __len__(self) -> int:
+        first: npt.NDArray[Any] = getattr(self, fields(self)[0].name)  # type: ignore[arg-type]
+        return len(first)
+
+    def __getitem__(self: _Rows, rows: Any) -> _Rows:
+        """Select rows by boolean mask, index array or slice; the result has the same type."""
+        columns = {f.name: getattr(self, f.name)[rows] for f in fields(self)}  # type: ignore[arg-type]
+        return type(self)(**columns)
+
+    def _column(
+        self, name: str, dtype: npt.DTypeLike, shape: tuple[int, ...], rows: int
+    ) -> npt.NDArray[Any]:
+        """Convert one column in place and check its shape and that its values are finite."""
+        try:
+            array = np.asarray(getattr(self, name), dtype=dtype)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{type(self).__name__}.{name} is not numeric: {error}") from None
+        if array.size == 0:
+            array = array.reshape((0, *shape))
+        if array.shape != (rows, *shape):
+            expected = ", ".join(map(str, (rows, *shape)))
+            raise InputError(
+                f"{type(self).__name__}.{name} has shape {array.shape}, expected ({expected})"
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            bad = np.unique(np.nonzero(~np.isfinite(array))[0])[:5].tolist()
+            raise InputError(
+                f"{type(self).__name__}.{name} has NaN or infinite values in rows {bad}; "
+                "drop those rows first"
+            )
+        object.__setattr__(self, name, array)
+        return array
+
+
+@dataclass(frozen=True, eq=False)
+class Detections(_StructOfArrays):
+    """What a detector saw in one frame, one row a detection.
+
+    Array-likes are accepted and converted to the types below.
+
+    Attributes:
+        boxes: (N, 4) float32 xyxy, pixels of the original frame; may leave the frame.
+        scores: (N,) float32 confidences in [0, 1].
+        classes: (N,) int64 class numbers (COCO: 0 is person).
+
+    Raises:
+        InputError: shapes disagree, a value is not finite, or a box has right < left or bottom < top.
+    """
+
+    boxes: Boxes
+    scores: npt.NDArray[np.float32]
+    classes: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        rows = len(self.boxes)
+        boxes = self._column("boxes", np.float32, (4,), rows)
+        self._column("scores", np.float32, (), rows)
+        self._column("classes", np.int64, (), rows)
+        inverted = np.nonzero((boxes[:, 2:] < boxes[:, :2]).any(axis=1))[0]
+        if len(inverted):
+            row = int(inverted[0])
+            raise InputError(
+                f"Detections.boxes row {row} is {boxes[row].tolist()}: right < left or bottom < top; "
+                "boxes are left, top, right, bottom (geometry.tlwh_to_xyxy converts width and height)"
+            )
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """Return detections with zero rows."""
+        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks(_StructOfArrays):
+    """The tracks reported for one frame, one row a track, ordered by id.
+
+    Attributes:
+        ids: (M,) int64, positive, unique in the frame, never reused by the same tracker.
+        boxes: (M, 4) float32 xyxy, pixels of the original frame.
+        scores: (M,) float32 confidence of the last detection that the track took.
+        classes: (M,) int64 class of that detection.
+        ages_s: (M,) float64 seconds since the track's first detection.
+        observed: (M,) bool; False where the box is only the motion model's prediction.
+        detection_index: (M,) int64 row of this frame's detections, -1 where predicted only.
+    """
+
+    ids: npt.NDArray[np.int64]
+    boxes: Boxes
+    scores: npt.NDArray[np.float32]
+    classes: npt.NDArray[np.int64]
+    ages_s: npt.NDArray[np.float64]
+    observed: npt.NDArray[np.bool_]
+    detection_index: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        rows = len(self.ids)
+        self._column("ids", np.int64, (), rows)
+        self._column("boxes", np.float32, (4,), rows)
+        self._column("scores", np.float32, (), rows)
+        self._column("classes", np.int64, (), rows)
+        self._column("ages_s", np.float64, (), rows)
+        self._column("observed", np.bool_, (), rows)
+        self._column("detection_index", np.int64, (), rows)
+
+    @classmethod
+    def empty(cls) -> Tracks:
+        """Return tracks with zero rows."""
+        none = np.empty(0)
+        return cls(none, np.empty((0, 4)), none, none, none, none, none)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """Everything the pipeline knows of one frame of one camera; what a sink receives.
+
+    Attributes:
+        camera: name of the camera or file, unique within a run.
+        frame: the picture.
+        detections: (N) detections in it.
+        tracks: (M) tracks in it.
+    """
+
+    camera: str
+    frame: Frame
+    detections: Detections
+    tracks: Tracks
