@@ -49,8 +49,8 @@ class DetectorConfig(_Checked):
     """Which detector runs, and what it keeps.
 
     Attributes:
-        model: a model file or folder that ultralytics loads (.pt, .onnx, *_openvino_model, .engine),
-            a model name that it downloads, or a MOTChallenge detection file (.txt) to replay.
+        model: a model file or folder that ultralytics loads (.pt, .onnx, OpenVINO, .engine), a
+            model name that it downloads, or a MOTChallenge detection file (.txt) to replay.
         confidence: detections below it are dropped.
         iou: overlap above which non-maximum suppression drops the weaker of two boxes.
         image_size: side in pixels to which the longer side of a frame is scaled.
@@ -96,8 +96,12 @@ class DeepSortConfig(_Checked):
 
     Attributes:
         min_confidence: detections below it are ignored.
+        high_confidence: only detections at or above it start tracks and enter the appearance
+            memory; weaker ones, often half hidden, continue tracks.
         max_cosine_distance: appearance gate; OSNet embeddings are non-negative, so distances lie
             in [0, 1]. 1 switches the gate off.
+        motion_weight: lambda of the paper's combined cost, the part of motion in ranking the pairs
+            that pass both gates.
         max_iou_distance: gate of the IoU stage, on 1 - IoU.
         gate_probability: part of the chi-square distribution inside the Mahalanobis gate.
         nn_budget: embeddings remembered per track.
@@ -111,13 +115,15 @@ class DeepSortConfig(_Checked):
     """
 
     min_confidence: float = _number(0.3, 0.0, 1.0)
-    max_cosine_distance: float = _number(0.25, 0.0, 1.0)
-    max_iou_distance: float = _number(0.7, 0.0, 1.0)
+    high_confidence: float = _number(0.65, 0.0, 1.0)
+    max_cosine_distance: float = _number(0.3, 0.0, 1.0)
+    motion_weight: float = _number(0.1, 0.0, 1.0)
+    max_iou_distance: float = _number(0.8, 0.0, 1.0)
     gate_probability: float = _number(0.95, 0.0, 0.9999, exclusive=True)
     nn_budget: int = _number(100, 1)
     n_init: int = _number(3, 1)
-    max_age_s: float = _number(4.0, 0.0)
-    coast_s: float = _number(0.0, 0.0)
+    max_age_s: float = _number(3.0, 0.0)
+    coast_s: float = _number(0.1, 0.0)
     nominal_rate: float = _number(30.0, 0.0, exclusive=True)
     std_weight_position: float = _number(1 / 20, 0.0, exclusive=True)
     std_weight_velocity: float = _number(1 / 160, 0.0, exclusive=True)
@@ -173,14 +179,14 @@ class Config(_Checked):
 
 def load_config(
     source: str | Path | None = None,
-    overrides: Iterable[str] = (),
+    overrides: Mapping[str, Any] | None = None,
     kind: type[_ConfigT] = Config,  # type: ignore[assignment]
 ) -> _ConfigT:
     """Read a configuration.
 
     Args:
-        source: a YAML file, the name of a ready-made one in configs/ ("fast"), or None for defaults.
-        overrides: "dotted.key=value" settings applied on top; values are YAML.
+        source: a YAML file, the name of one in configs/ ("fast"), or None for defaults.
+        overrides: settings applied on top, by dotted key: {"tracker.max_age_s": 2}.
         kind: the dataclass to build.
 
     Raises:
@@ -188,9 +194,26 @@ def load_config(
     """
     folder = "trackers" if kind is DeepSortConfig else ""
     data = {} if source is None else _read_yaml(find_config(source, folder))
-    for override in overrides:
-        _apply_override(data, override)
+    for key, value in (overrides or {}).items():
+        _set_dotted(data, key, value)
     return from_mapping(kind, data)
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split "dotted.key=value" into its key and its value, which is YAML.
+
+    Raises:
+        ConfigError: there is no "=", or the value is not YAML.
+    """
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"'{text}': expected key=value, e.g. tracker.max_age_s=2")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigError(f"'{text}': the value is not YAML") from None
 
 
 def find_config(name: str | Path, folder: str = "") -> Path:
@@ -265,22 +288,13 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def _apply_override(data: dict[str, Any], override: str) -> None:
-    import yaml
-
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"'{override}': expected key=value, e.g. tracker.max_age_s=2")
-    *sections, name = key.strip().split(".")
+def _set_dotted(data: dict[str, Any], dotted: str, value: Any) -> None:
+    *sections, name = dotted.split(".")
     for section in sections:
-        inner = data.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"'{override}': '{section}' is not a section")
-        data = inner
-    try:
-        data[name] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"'{override}': the value is not YAML") from None
+        data = data.setdefault(section, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"'{dotted}': '{section}' is not a section")
+    data[name] = value
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:

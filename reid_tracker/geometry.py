@@ -1,8 +1,8 @@
 """Boxes: formats, overlap and clipping; numpy only, no loop over boxes.
 
-Inside the package a box is always `xyxy`, float32, in pixels of the original frame: left, top, right,
-bottom, with the right and bottom edges exclusive (width = right - left). The other formats exist here
-and at the edges only.
+Inside the package a box is always `xyxy`, float32, in pixels of the original frame: left, top,
+right, bottom, with the right and bottom edges exclusive (width = right - left). The other formats
+exist here and at the edges only.
 """
 
 import numpy as np
@@ -22,10 +22,10 @@ def tlwh_to_xyxy(boxes: FloatArray) -> FloatArray:
 
 
 def xyxy_to_cxcyah(boxes: FloatArray) -> FloatArray:
-    """Convert (N, 4) left, top, right, bottom to centre x, centre y, aspect (width / height), height.
+    """Convert (N, 4) xyxy to centre x, centre y, aspect (width / height), height.
 
-    This is the measurement of the DeepSORT Kalman filter (arXiv 1703.07402, section 2.1). Heights must
-    be positive.
+    This is the measurement of the DeepSORT Kalman filter (arXiv 1703.07402, section 2.1). Heights
+    must be positive.
     """
     size = boxes[:, 2:] - boxes[:, :2]
     centre = boxes[:, :2] + size / 2
@@ -33,7 +33,7 @@ def xyxy_to_cxcyah(boxes: FloatArray) -> FloatArray:
 
 
 def cxcyah_to_xyxy(boxes: FloatArray) -> FloatArray:
-    """Convert (N, 4) centre x, centre y, aspect (width / height), height to left, top, right, bottom."""
+    """Convert (N, 4) centre x, centre y, aspect (width / height), height to xyxy."""
     half_height = boxes[:, 3] / 2
     half_width = boxes[:, 2] * half_height
     x, y = boxes[:, 0], boxes[:, 1]

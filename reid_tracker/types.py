@@ -108,7 +108,7 @@ class Detections(_StructOfArrays):
         classes: (N,) int64 class numbers (COCO: 0 is person).
 
     Raises:
-        InputError: shapes disagree, a value is not finite, or a box has right < left or bottom < top.
+        InputError: shapes disagree, a value is not finite, or a box is inverted (right < left).
     """
 
     boxes: Boxes
@@ -124,8 +124,8 @@ class Detections(_StructOfArrays):
         if len(inverted):
             row = int(inverted[0])
             raise InputError(
-                f"Detections.boxes row {row} is {boxes[row].tolist()}: right < left or bottom < top; "
-                "boxes are left, top, right, bottom (geometry.tlwh_to_xyxy converts width and height)"
+                f"Detections.boxes row {row} is {boxes[row].tolist()}: right < left or bottom < "
+                "top; boxes are left, top, right, bottom (see reid_tracker.geometry.tlwh_to_xyxy)"
             )
 
     @classmethod

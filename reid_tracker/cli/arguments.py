@@ -1,0 +1,148 @@
+"""The options of `reid-track SOURCE...` and how they become a configuration."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import reid_tracker
+from reid_tracker.config import Config, load_config, parse_override
+
+_EXAMPLES = """\
+examples:
+  reid-track video.mp4
+  reid-track video.mp4 --detector yolo11s.pt --encoder osnet_x1_0_msmt17.pth
+  reid-track cam1.mp4 cam2.mp4 --config fast -o results --no-save-video
+  reid-track rtsp://user:password@192.0.2.7/stream --show
+  reid-track frames/ --detector public_detections.txt --set tracker.max_age_s=2
+"""
+
+# Option -> the configuration keys that it sets.
+_KEYS = {
+    "detector": ("detector.model",),
+    "encoder": ("encoder.model",),
+    # The tracker must not throw away what the user asked the detector to keep.
+    "conf": ("detector.confidence", "tracker.min_confidence"),
+    "iou": ("detector.iou",),
+    "imgsz": ("detector.image_size",),
+    "classes": ("detector.classes",),
+    "device": ("detector.device", "encoder.device"),
+    "half": ("detector.half", "encoder.half"),
+    "vid_stride": ("video.stride",),
+    "save_video": ("output.video",),
+    "save_mot": ("output.mot",),
+    "save_jsonl": ("output.jsonl",),
+    "save_csv": ("output.csv",),
+    "save_crops": ("output.crops",),
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser. Options that are not given are absent, so that a file can set them."""
+    parser = argparse.ArgumentParser(
+        prog="reid-track",
+        description="Follow people through video: detect, describe, track, and write the result.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="video file, folder or glob of images, camera number, RTSP or HTTP address; "
+        "several are several cameras",
+    )
+    _add_models(parser)
+    _add_outputs(parser)
+    general = parser.add_argument_group("general")
+    general.add_argument(
+        "--config", metavar="FILE", default=None, help="YAML file, or a name in configs/: fast, ..."
+    )
+    general.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="set any configuration key, e.g. tracker.max_age_s=2 (repeatable)",
+    )
+    general.add_argument("--quiet", action="store_true", default=False, help="print errors only")
+    general.add_argument(
+        "--debug", action="store_true", default=False, help="log more, show tracebacks"
+    )
+    general.add_argument(
+        "--version", action="version", version=f"%(prog)s {reid_tracker.__version__}"
+    )
+    return parser
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    models = parser.add_argument_group("models")
+    models.add_argument(
+        "--detector",
+        "--yolo-model",
+        metavar="MODEL",
+        help="YOLO file, folder or name, or a MOTChallenge detection file (.txt) to replay",
+    )
+    models.add_argument(
+        "--encoder",
+        "--reid-model",
+        metavar="MODEL",
+        help="OSNet .onnx, .pt or .pth, a published size, timm:NAME, or none for motion alone",
+    )
+    models.add_argument("--conf", type=float, help="least detection confidence")
+    models.add_argument("--iou", type=float, help="overlap for non-maximum suppression")
+    models.add_argument("--imgsz", type=int, metavar="PIXELS", help="detector image size")
+    models.add_argument(
+        "--classes", nargs="+", metavar="CLASS", help="class numbers or names (default: person)"
+    )
+    models.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps")
+    models.add_argument("--half", action="store_true", help="compute in float16 (GPU)")
+    models.add_argument("--vid-stride", type=int, metavar="N", help="take every n-th frame")
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    outputs = parser.add_argument_group("outputs")
+    outputs.add_argument(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        default=None,
+        help="where the results go (default: a new folder below runs/)",
+    )
+    outputs.add_argument(
+        "--overwrite", action="store_true", default=False, help="replace earlier results"
+    )
+    outputs.add_argument("--show", action="store_true", default=False, help="show a live window")
+    for name, text in (
+        ("video", "annotated video"),
+        ("mot", "MOTChallenge text"),
+        ("jsonl", "JSON lines"),
+        ("csv", "CSV"),
+        ("crops", "pictures of each identity"),
+    ):
+        outputs.add_argument(f"--save-{name}", action=argparse.BooleanOptionalAction, help=text)
+
+
+def to_config(arguments: argparse.Namespace) -> Config:
+    """Turn parsed arguments into a configuration: defaults, then --config, options, then --set.
+
+    Raises:
+        ConfigError: a key, value or file is wrong.
+    """
+    given = vars(arguments)
+    overrides: dict[str, Any] = {}
+    for option, keys in _KEYS.items():
+        if option in given:
+            overrides.update(dict.fromkeys(keys, given[option]))
+    if "classes" in given:
+        overrides["detector.classes"] = _split_classes(given["classes"])
+    overrides.update(parse_override(text) for text in given["set"])
+    return load_config(given["config"], overrides)
+
+
+def _split_classes(words: list[str]) -> list[int | str]:
+    """Read class numbers and names, separated by spaces or commas."""
+    names = [name.strip() for word in words for name in word.split(",") if name.strip()]
+    return [int(name) if name.isdigit() else name for name in names]

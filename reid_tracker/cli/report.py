@@ -1,0 +1,90 @@
+"""What the user sees of a run: a progress bar with the frame rate, and a table at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from reid_tracker.types import FrameResult
+from reid_tracker.video import Source
+
+
+class Report:
+    """Counts results, shows progress on standard error and the summary on standard output."""
+
+    def __init__(self, *, quiet: bool, stride: int = 1) -> None:
+        """Start a report; `quiet` shows nothing, `stride` is the step between read frames."""
+        self._quiet = quiet
+        self._stride = stride
+        self._start = time.perf_counter()
+        self._frames: dict[str, int] = {}
+        self._detections: dict[str, int] = {}
+        self._identities: dict[str, set[int]] = {}
+        self._bar: Progress | None = None
+
+    @contextmanager
+    def progress(self, sources: Sequence[Source]) -> Iterator[None]:
+        """Show the progress bar while the `with` block runs."""
+        for source in sources:
+            self._frames[source.name] = self._detections[source.name] = 0
+            self._identities[source.name] = set()
+        self._start = time.perf_counter()
+        counts = [source.info.frame_count for source in sources]
+        known = [-(-count // self._stride) for count in counts if count is not None]
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:.1f} frames/s"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=self._quiet,
+        )
+        self._task = self._bar.add_task(
+            "tracking", total=sum(known) if len(known) == len(counts) else None, rate=0.0
+        )
+        with self._bar:
+            yield
+
+    def count(self, result: FrameResult) -> None:
+        """Take one more result."""
+        self._frames[result.camera] += 1
+        self._detections[result.camera] += len(result.detections)
+        self._identities[result.camera].update(result.tracks.ids.tolist())
+        if self._bar is not None:
+            rate = sum(self._frames.values()) / (time.perf_counter() - self._start)
+            self._bar.update(self._task, advance=1, rate=rate)
+
+    def finish(self, seconds: Mapping[str, float], folder: Path) -> None:
+        """Print the summary.
+
+        Args:
+            seconds: time spent in each stage.
+            folder: where the results are.
+        """
+        if self._quiet:
+            return
+        console = Console()
+        elapsed = time.perf_counter() - self._start
+        total = sum(self._frames.values())
+        table = Table("camera", "frames", "detections", "identities", box=None)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for camera, frames in self._frames.items():
+            identities = len(self._identities[camera])
+            table.add_row(camera, str(frames), str(self._detections[camera]), str(identities))
+        console.print(table)
+        stages = ", ".join(
+            f"{stage} {1000 * spent / max(total, 1):.1f}" for stage, spent in seconds.items()
+        )
+        console.print(
+            f"{total} frames in {elapsed:.1f} s ({total / max(elapsed, 1e-9):.1f} frames/s)"
+        )
+        console.print(f"ms a frame: {stages}")
+        console.print(f"results: {folder}", soft_wrap=True)

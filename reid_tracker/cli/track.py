@@ -1,0 +1,120 @@
+"""`reid-track SOURCE...`: the main job, from pixels to tracks to files."""
+
+from __future__ import annotations
+
+import signal
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+
+from reid_tracker.cli.arguments import build_parser, to_config
+from reid_tracker.cli.report import Report
+from reid_tracker.config import Config
+from reid_tracker.errors import OutputError
+from reid_tracker.pipeline import Pipeline
+from reid_tracker.sink import Sink, open_sinks, open_window
+from reid_tracker.video import Source, open_source
+
+_RUNS = Path("runs")
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def track(words: Sequence[str]) -> int:
+    """Track people in the sources named on the command line; returns the exit code.
+
+    Raises:
+        ReidTrackerError: bad arguments, sources, models or outputs.
+        KeyboardInterrupt: the user stopped the run; the outputs are closed.
+    """
+    arguments = build_parser().parse_args(words)
+    config = to_config(arguments)
+    report = Report(quiet=arguments.quiet, stride=config.video.stride)
+    with ExitStack() as stack:
+        sources = _open_sources(arguments.sources, config, stack)
+        folder = _output_folder(arguments.output, sources)
+        pipeline = Pipeline.from_config(config)
+        _restore_signals_at_exit(stack)
+        sinks = {source.name: _open_sinks(source, folder, config, arguments) for source in sources}
+        for sink in chain.from_iterable(sinks.values()):
+            stack.callback(sink.close)
+        _ignore_signals_at_exit(stack)
+        _run(pipeline, sources, sinks, report)
+    report.finish(pipeline.times.seconds, folder)
+    return 0
+
+
+def _run(
+    pipeline: Pipeline, sources: list[Source], sinks: dict[str, list[Sink]], report: Report
+) -> None:
+    with report.progress(sources):
+        for result in pipeline.run(sources):
+            with pipeline.times.measure("write"):
+                for sink in sinks[result.camera]:
+                    sink.write(result)
+            report.count(result)
+
+
+def _open_sources(names: list[str], config: Config, stack: ExitStack) -> list[Source]:
+    """Open every source before any model is loaded, so that a typing error costs no time."""
+    sources = []
+    for name in names:
+        source = open_source(name, stride=config.video.stride)
+        stack.callback(source.close)
+        sources.append(source)
+    return _with_distinct_names(sources)
+
+
+def _with_distinct_names(sources: list[Source]) -> list[Source]:
+    """Number sources that share a name: two folders may both hold a camera.mp4."""
+    taken: set[str] = set()
+    for source in sources:
+        name, number = source.name, 1
+        while source.name in taken:
+            number += 1
+            source.name = f"{name}-{number}"
+        taken.add(source.name)
+    return sources
+
+
+def _open_sinks(source: Source, folder: Path, config: Config, arguments: Namespace) -> list[Sink]:
+    sinks = open_sinks(
+        folder, config.output, source.info, source.name, overwrite=arguments.overwrite
+    )
+    if arguments.show:
+        sinks.append(open_window(source.name, config.output))
+    return sinks
+
+
+def _output_folder(output: str | None, sources: list[Source]) -> Path:
+    """Return the folder for the results, made if need be; by default a new one below runs/."""
+    if output is None:
+        name = "+".join(source.name for source in sources[:3])
+        folder, number = _RUNS / name, 1
+        while folder.is_dir() and any(folder.iterdir()):
+            number += 1
+            folder = _RUNS / f"{name}-{number}"
+    else:
+        folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the output folder {folder}: {error.strerror}; choose one with --output"
+        ) from None
+    return folder
+
+
+def _restore_signals_at_exit(stack: ExitStack) -> None:
+    for number in _STOP_SIGNALS:
+        stack.callback(signal.signal, number, signal.getsignal(number))
+
+
+def _ignore_signals_at_exit(stack: ExitStack) -> None:
+    """Let no second Ctrl-C interrupt the closing of outputs.
+
+    An `ExitStack` unwinds in reverse: entered after the sinks, this comes before they are closed.
+    """
+    for number in _STOP_SIGNALS:
+        stack.callback(signal.signal, number, signal.SIG_IGN)

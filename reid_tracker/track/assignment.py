@@ -1,0 +1,46 @@
+"""Minimum-cost assignment with a gate, by the Jonker-Volgenant solver of `lap`."""
+
+from __future__ import annotations
+
+import lap
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+
+# Added to the gate for infeasible pairs, so that a pair exactly at the gate still beats none.
+_INFEASIBLE_MARGIN = 1e-5
+
+
+def assign(cost: npt.NDArray[np.floating], max_cost: float) -> tuple[IntArray, IntArray]:
+    """Assign rows to columns at the least total cost.
+
+    Pairs costing more than `max_cost` all count as equally bad and are never returned, as in the
+    DeepSORT matching cascade (arXiv 1703.07402, listing 1).
+
+    Args:
+        cost: (R, C) costs, finite or +inf.
+        max_cost: gate.
+
+    Returns:
+        (K,) rows in rising order and the (K,) columns assigned to them.
+    """
+    feasible = cost <= max_cost
+    row_degree, column_degree = feasible.sum(axis=1), feasible.sum(axis=0)
+    # A pair that competes with no other is part of every optimum; only the contested rest, usually
+    # a few rows, needs the cubic solver.
+    lone = feasible & (row_degree == 1)[:, None] & (column_degree == 1)
+    rows, columns = np.nonzero(lone)
+    contested_rows = np.flatnonzero((row_degree > 0) & ~lone.any(axis=1))
+    if len(contested_rows):
+        contested_columns = np.flatnonzero((column_degree > 0) & ~lone.any(axis=0))
+        block = np.ix_(contested_rows, contested_columns)
+        clipped = np.where(feasible[block], cost[block], max_cost + _INFEASIBLE_MARGIN)
+        _, column_of_row, _ = lap.lapjv(clipped.astype(np.float64), extend_cost=True)
+        picked = np.flatnonzero(column_of_row >= 0)
+        picked = picked[feasible[block][picked, column_of_row[picked]]]
+        rows = np.concatenate([rows, contested_rows[picked]])
+        columns = np.concatenate([columns, contested_columns[column_of_row[picked]]])
+        order = np.argsort(rows)
+        rows, columns = rows[order], columns[order]
+    return rows.astype(np.int64), columns.astype(np.int64)

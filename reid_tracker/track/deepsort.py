@@ -1,0 +1,278 @@
+"""DeepSORT: motion and appearance, joined by a matching cascade (arXiv 1703.07402).
+
+Each frame: predict all tracks to its time; match confirmed tracks by appearance inside the motion
+gate, the recently seen first; match what is left by overlap; correct, delete and start tracks.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import chi2
+
+from reid_tracker.config import DeepSortConfig
+from reid_tracker.errors import InputError
+from reid_tracker.geometry import cxcyah_to_xyxy, iou_matrix, xyxy_to_cxcyah
+from reid_tracker.track.assignment import IntArray, assign
+from reid_tracker.track.cascade import match_cascade
+from reid_tracker.track.gallery import AppearanceGallery
+from reid_tracker.track.kalman import BoxKalmanFilter
+from reid_tracker.track.table import TrackTable
+from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
+
+_log = logging.getLogger(__name__)
+_MEASUREMENT_DIMENSIONS = 4
+
+
+class DeepSort:
+    """The tracker of one camera. Ids start at 1 in each instance and are never reused."""
+
+    def __init__(self, config: DeepSortConfig | None = None) -> None:
+        """Make a tracker without tracks; `config` defaults to `DeepSortConfig()`."""
+        self.config = config or DeepSortConfig()
+        self._filter = BoxKalmanFilter(
+            self.config.std_weight_position, self.config.std_weight_velocity
+        )
+        self._gate = float(chi2.ppf(self.config.gate_probability, _MEASUREMENT_DIMENSIONS))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all tracks and start ids and time again."""
+        self._tracks = TrackTable.empty()
+        self._gallery = AppearanceGallery(self.config.nn_budget)
+        self._next_id = 1
+        self._now_s: float | None = None
+
+    def update(
+        self,
+        detections: Detections,
+        embeddings: Embeddings | None = None,
+        timestamp_s: float | None = None,
+        frame: ImageBGR | None = None,
+    ) -> Tracks:
+        """Take the next frame's detections; see `Tracker.update`. `frame` is not looked at."""
+        embeddings = self._check_embeddings(embeddings, len(detections))
+        self._predict(timestamp_s)
+        usable = np.flatnonzero(
+            (detections.scores >= self.config.min_confidence)
+            & (detections.boxes[:, 2:] > detections.boxes[:, :2]).all(axis=1)
+        )
+        boxes = detections.boxes[usable].astype(np.float64)
+        measurements = xyxy_to_cxcyah(boxes)
+        features = None if embeddings is None else embeddings[usable]
+        rows, columns = self._match(boxes, measurements, features)
+        self._correct(rows, usable[columns], measurements[columns], detections)
+        self._forget_lost()
+        new = np.setdiff1d(np.arange(len(usable)), columns, assume_unique=True)
+        new = new[detections.scores[usable[new]] >= self.config.high_confidence]
+        self._start(usable[new], measurements[new], detections)
+        self._remember(embeddings)
+        return self._report()
+
+    def _check_embeddings(self, embeddings: Embeddings | None, count: int) -> Embeddings | None:
+        """Validate (N, D) embeddings and scale their rows to unit length."""
+        if embeddings is None:
+            return None
+        embeddings = np.asarray(embeddings, np.float32)
+        if embeddings.ndim != 2 or len(embeddings) != count:
+            raise InputError(
+                f"embeddings have shape {embeddings.shape}, expected ({count}, D): a row each"
+            )
+        size = self._gallery.embedding_size
+        if size is not None and count and embeddings.shape[1] != size:
+            raise InputError(
+                f"embeddings have {embeddings.shape[1]} columns, this tracker has seen {size}; "
+                "call reset() before changing the encoder"
+            )
+        if not np.isfinite(embeddings).all():
+            raise InputError("embeddings hold NaN or infinite values")
+        length = np.linalg.norm(embeddings, axis=1, keepdims=True)
+        scaled: Embeddings = embeddings / np.where(length > 0, length, np.float32(1))
+        return scaled
+
+    def _predict(self, timestamp_s: float | None) -> None:
+        """Move every track to the time of the new frame."""
+        nominal_s = 1 / self.config.nominal_rate
+        if self._now_s is None:
+            self._now_s = 0.0 if timestamp_s is None else timestamp_s
+            return
+        step_s = nominal_s if timestamp_s is None else timestamp_s - self._now_s
+        if step_s <= 0:
+            _log.warning(
+                "time went from %.3f s to %.3f s; taking one nominal frame instead",
+                self._now_s,
+                timestamp_s,
+            )
+            # Keep the tracks' ages right on the new clock.
+            self._tracks.seen_s += step_s - nominal_s
+            self._tracks.born_s += step_s - nominal_s
+            self._now_s += step_s - nominal_s
+            step_s = nominal_s
+        self._now_s += step_s
+        tracks = self._tracks
+        tracks.mean, tracks.covariance = self._filter.predict(
+            tracks.mean, tracks.covariance, step_s * self.config.nominal_rate
+        )
+        tracks.missed += 1
+        tracks.detection_index[:] = -1
+
+    def _match(
+        self,
+        boxes: npt.NDArray[np.float64],
+        measurements: npt.NDArray[np.float64],
+        features: Embeddings | None,
+    ) -> tuple[IntArray, IntArray]:
+        """Return matched rows of the track table and the detections they take."""
+        tracks = self._tracks
+        confirmed = np.flatnonzero(tracks.confirmed)
+        motion = self._filter.squared_mahalanobis(
+            tracks.mean[confirmed], tracks.covariance[confirmed], measurements
+        )
+        allowed = motion <= self._gate
+        ranked = motion / self._gate
+        if features is None:
+            # The paper's combined cost with lambda = 1: motion alone ranks, as it gates.
+            rows, columns = match_cascade(
+                tracks.missed[confirmed], allowed, lambda r, c: ranked[np.ix_(r, c)], 1.0
+            )
+        else:
+            slots = tracks.slots[confirmed]
+            weight = self.config.motion_weight
+            rows, columns = match_cascade(
+                tracks.missed[confirmed],
+                allowed,
+                lambda r, c: (
+                    weight * ranked[np.ix_(r, c)]
+                    + (1 - weight)
+                    * self._appearance_cost(slots[r], features[c], allowed[np.ix_(r, c)])
+                ),
+                1.0,
+            )
+        rows = confirmed[rows]
+        return self._match_by_overlap(boxes, rows, columns)
+
+    def _appearance_cost(
+        self, slots: IntArray, features: Embeddings, allowed: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.floating]:
+        """Smallest cosine distance of the pairs that pass both gates, +inf elsewhere.
+
+        A pair that competes with no other only has to pass the gate. If it passes with the newest
+        embedding it passes with the nearest, so the track's whole memory need not be read.
+        """
+        lone = allowed & (allowed.sum(axis=1) == 1)[:, None] & (allowed.sum(axis=0) == 1)
+        rows, columns = np.nonzero(lone)
+        upper_bound = self._gallery.latest_distance(slots[rows], features[columns])
+        passes = upper_bound <= self.config.max_cosine_distance
+        rows, columns = rows[passes], columns[passes]
+        open_pairs = allowed.copy()
+        open_pairs[rows, columns] = False
+        cost = self._gallery.distance(slots, features, open_pairs)
+        cost[~open_pairs | (cost > self.config.max_cosine_distance)] = np.inf
+        cost[rows, columns] = upper_bound[passes]
+        return cost
+
+    def _match_by_overlap(
+        self, boxes: npt.NDArray[np.float64], rows: IntArray, columns: IntArray
+    ) -> tuple[IntArray, IntArray]:
+        """Add the IoU stage: tentative tracks, and confirmed ones seen in the last frame."""
+        tracks = self._tracks
+        candidate = ~tracks.confirmed | (tracks.missed == 1)
+        candidate[rows] = False
+        candidates = np.flatnonzero(candidate)
+        free = np.setdiff1d(np.arange(len(boxes)), columns, assume_unique=True)
+        predicted = cxcyah_to_xyxy(tracks.mean[candidates, :, 0])
+        more_rows, more_columns = assign(
+            1 - iou_matrix(predicted, boxes[free]), self.config.max_iou_distance
+        )
+        return (
+            np.concatenate([rows, candidates[more_rows]]),
+            np.concatenate([columns, free[more_columns]]),
+        )
+
+    def _correct(
+        self,
+        rows: IntArray,
+        detection_index: IntArray,
+        measurements: npt.NDArray[np.float64],
+        detections: Detections,
+    ) -> None:
+        """Give each matched track (row) its detection."""
+        tracks = self._tracks
+        tracks.mean[rows], tracks.covariance[rows] = self._filter.update(
+            tracks.mean[rows], tracks.covariance[rows], measurements
+        )
+        tracks.hits[rows] += 1
+        tracks.missed[rows] = 0
+        tracks.seen_s[rows] = self._now_s
+        tracks.scores[rows] = detections.scores[detection_index]
+        tracks.classes[rows] = detections.classes[detection_index]
+        tracks.detection_index[rows] = detection_index
+        tracks.confirmed |= tracks.hits >= self.config.n_init
+
+    def _forget_lost(self) -> None:
+        """Delete tentative tracks that missed a frame and confirmed ones unseen for too long."""
+        tracks = self._tracks
+        unseen_s = (self._now_s or 0.0) - tracks.seen_s
+        # A microsecond of slack: timestamps are sums of fractions that floats do not hold exactly.
+        lost = (unseen_s > self.config.max_age_s + 1e-6) | (~tracks.confirmed & (tracks.missed > 0))
+        self._gallery.release(tracks.slots[lost])
+        self._tracks = tracks.select(~lost)
+
+    def _start(
+        self,
+        detection_index: IntArray,
+        measurements: npt.NDArray[np.float64],
+        detections: Detections,
+    ) -> None:
+        """Start a tentative track from each detection that no track took."""
+        count = len(detection_index)
+        mean, covariance = self._filter.initiate(measurements)
+        new = TrackTable(
+            ids=np.arange(self._next_id, self._next_id + count),
+            slots=self._gallery.acquire(count),
+            mean=mean,
+            covariance=covariance,
+            hits=np.ones(count, np.int64),
+            missed=np.zeros(count, np.int64),
+            confirmed=np.full(count, self.config.n_init == 1),
+            born_s=np.full(count, self._now_s),
+            seen_s=np.full(count, self._now_s),
+            scores=detections.scores[detection_index],
+            classes=detections.classes[detection_index],
+            detection_index=detection_index,
+        )
+        self._next_id += count
+        self._tracks = self._tracks.join(new)
+
+    def _remember(self, embeddings: Embeddings | None) -> None:
+        """Store the embeddings that tracks took in this frame, of confident detections only.
+
+        A half-hidden person yields a weak detection and an embedding of whoever stands in front; one
+        such row would make the smallest distance to that other person small for good.
+        """
+        if embeddings is None:
+            return
+        seen = (self._tracks.detection_index >= 0) & (
+            self._tracks.scores >= self.config.high_confidence
+        )
+        self._gallery.append(
+            self._tracks.slots[seen], embeddings[self._tracks.detection_index[seen]]
+        )
+
+    def _report(self) -> Tracks:
+        """Return the confirmed tracks that were seen now, or recently enough to coast."""
+        tracks = self._tracks
+        now_s = self._now_s or 0.0
+        coasting = (tracks.missed > 0) & (now_s - tracks.seen_s <= self.config.coast_s)
+        shown = tracks.select(tracks.confirmed & ((tracks.missed == 0) | coasting))
+        return Tracks(
+            ids=shown.ids,
+            boxes=cxcyah_to_xyxy(shown.mean[..., 0]).astype(np.float32),
+            scores=shown.scores,
+            classes=shown.classes,
+            ages_s=now_s - shown.born_s,
+            observed=shown.missed == 0,
+            detection_index=shown.detection_index,
+        )

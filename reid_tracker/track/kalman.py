@@ -1,0 +1,163 @@
+"""The DeepSORT Kalman filter for all tracks at once (arXiv 1703.07402, section 2.1).
+
+The state of a track is its box as centre x, centre y, aspect (width / height) and height, each
+with a velocity. Motion and noise couple a coordinate only with its own velocity, so the 8-state
+filter is exactly four independent filters of two states. All tracks are then two small arrays:
+
+    mean        (T, 4, 2)  [position, velocity] of each coordinate
+    covariance  (T, 4, 3)  [var(position), cov(position, velocity), var(velocity)]
+
+Time is counted in nominal frames, the frames for which the noise weights were tuned. `predict`
+takes any positive step: one prediction over n nominal frames equals n predictions over one (with
+the noise that belongs to the height at the start), so a dropped frame or a slow camera moves a
+track as far, and makes it as uncertain, as it should.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+_HEIGHT = 3
+_ASPECT = 2
+_ASPECT_STD = 1e-2
+_ASPECT_VELOCITY_STD = 1e-5
+_ASPECT_MEASUREMENT_STD = 1e-1
+_INITIAL_POSITION_FACTOR = 2
+_INITIAL_VELOCITY_FACTOR = 10
+
+
+@dataclass(frozen=True)
+class BoxKalmanFilter:
+    """Constant-velocity filter whose noise grows with the height of the box.
+
+    Attributes:
+        std_weight_position: position noise per nominal frame, as a part of the box height.
+        std_weight_velocity: velocity noise per nominal frame, as a part of the box height.
+    """
+
+    std_weight_position: float = 1 / 20
+    std_weight_velocity: float = 1 / 160
+
+    def initiate(self, measurements: Array) -> tuple[Array, Array]:
+        """Start tracks at rest.
+
+        Args:
+            measurements: (T, 4) centre x, centre y, aspect, height.
+
+        Returns:
+            mean (T, 4, 2) and covariance (T, 4, 3).
+        """
+        position_std, velocity_std = self._process_std(measurements[:, _HEIGHT])
+        position_std *= _INITIAL_POSITION_FACTOR
+        velocity_std *= _INITIAL_VELOCITY_FACTOR
+        position_std[:, _ASPECT] = _ASPECT_STD
+        velocity_std[:, _ASPECT] = _ASPECT_VELOCITY_STD
+        mean = np.stack([measurements, np.zeros_like(measurements)], axis=2)
+        covariance = np.stack(
+            [position_std**2, np.zeros_like(measurements), velocity_std**2], axis=2
+        )
+        return mean, covariance
+
+    def predict(self, mean: Array, covariance: Array, step: float) -> tuple[Array, Array]:
+        """Move tracks forward in time.
+
+        The closed form sums the process noise of `step` unit predictions: velocity noise that
+        enters at one frame has moved the position by the end of the step.
+
+        Args:
+            mean: (T, 4, 2).
+            covariance: (T, 4, 3).
+            step: nominal frames to move, > 0, need not be whole.
+
+        Returns:
+            New mean and covariance.
+        """
+        position_std, velocity_std = self._process_std(mean[:, _HEIGHT, 0])
+        position_noise, velocity_noise = position_std**2, velocity_std**2
+        position_var, cross, velocity_var = np.moveaxis(covariance, 2, 0)
+        moved = mean.copy()
+        moved[..., 0] += step * mean[..., 1]
+        # Sums over k = 0 .. step - 1 of k and k^2, continued to real steps; below one nominal frame
+        # the continuation would turn negative and the exact value is 0.
+        sum_k = max(step * (step - 1) / 2, 0.0)
+        sum_k_squared = max((step - 1) * step * (2 * step - 1) / 6, 0.0)
+        spread = np.stack(
+            [
+                position_var
+                + 2 * step * cross
+                + step**2 * velocity_var
+                + step * position_noise
+                + sum_k_squared * velocity_noise,
+                cross + step * velocity_var + sum_k * velocity_noise,
+                velocity_var + step * velocity_noise,
+            ],
+            axis=2,
+        )
+        return moved, spread
+
+    def update(self, mean: Array, covariance: Array, measurements: Array) -> tuple[Array, Array]:
+        """Correct each track by the measurement in the same row.
+
+        Args:
+            mean: (T, 4, 2) predicted.
+            covariance: (T, 4, 3) predicted.
+            measurements: (T, 4) centre x, centre y, aspect, height.
+
+        Returns:
+            Corrected mean and covariance.
+        """
+        position_var, cross, velocity_var = np.moveaxis(covariance, 2, 0)
+        innovation_var = position_var + self._measurement_var(mean)
+        gain = np.stack([position_var, cross], axis=2) / innovation_var[..., None]
+        innovation = measurements - mean[..., 0]
+        corrected = mean + gain * innovation[..., None]
+        position_gain, velocity_gain = gain[..., 0], gain[..., 1]
+        spread = np.stack(
+            [
+                position_var - position_gain * position_var,
+                cross - position_gain * cross,
+                velocity_var - velocity_gain * cross,
+            ],
+            axis=2,
+        )
+        return corrected, spread
+
+    def squared_mahalanobis(self, mean: Array, covariance: Array, measurements: Array) -> Array:
+        """Distance of every measurement from every track (equation 1 of the paper).
+
+        Args:
+            mean: (T, 4, 2) predicted.
+            covariance: (T, 4, 3) predicted.
+            measurements: (N, 4) centre x, centre y, aspect, height.
+
+        Returns:
+            (T, N) squared Mahalanobis distances, chi-square distributed with 4 degrees of freedom.
+        """
+        innovation_std = np.sqrt(covariance[..., 0] + self._measurement_var(mean))
+        distance = np.zeros((len(mean), len(measurements)))
+        # Four passes over a (T, N) array are faster than one over (T, N, 4).
+        for coordinate in range(4):
+            scale = 1 / innovation_std[:, coordinate, None]
+            scaled = measurements[None, :, coordinate] * scale
+            scaled -= mean[:, coordinate, 0, None] * scale
+            distance += np.square(scaled, out=scaled)
+        return distance
+
+    def _process_std(self, height: Array) -> tuple[Array, Array]:
+        """Position and velocity noise, (T, 4) each, for one nominal frame."""
+        position = np.repeat(self.std_weight_position * height[:, None], 4, axis=1)
+        velocity = np.repeat(self.std_weight_velocity * height[:, None], 4, axis=1)
+        position[:, _ASPECT] = _ASPECT_STD
+        velocity[:, _ASPECT] = _ASPECT_VELOCITY_STD
+        return position, velocity
+
+    def _measurement_var(self, mean: Array) -> Array:
+        """Measurement noise variance, (T, 4)."""
+        variance = np.repeat((self.std_weight_position * mean[:, _HEIGHT, :1]) ** 2, 4, axis=1)
+        variance[:, _ASPECT] = _ASPECT_MEASUREMENT_STD**2
+        return variance

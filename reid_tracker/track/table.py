@@ -1,0 +1,80 @@
+"""The tracks alive in a tracker, one row a track, in the order of their ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass
+class TrackTable:
+    """Columns of the same length T.
+
+    Attributes:
+        ids: identity numbers, rising.
+        slots: the track's slot in the appearance gallery.
+        mean: (T, 4, 2) Kalman mean, see `kalman`.
+        covariance: (T, 4, 3) Kalman covariance.
+        hits: detections taken in all.
+        missed: frames since the last detection, 0 in the frame that has one.
+        confirmed: False while tentative.
+        born_s: time of the first detection.
+        seen_s: time of the last detection.
+        scores: confidence of the last detection.
+        classes: class of the last detection.
+        detection_index: row of the detection taken in this frame, -1 if none.
+    """
+
+    ids: IntArray
+    slots: IntArray
+    mean: FloatArray
+    covariance: FloatArray
+    hits: IntArray
+    missed: IntArray
+    confirmed: npt.NDArray[np.bool_]
+    born_s: FloatArray
+    seen_s: FloatArray
+    scores: npt.NDArray[np.float32]
+    classes: IntArray
+    detection_index: IntArray
+
+    @classmethod
+    def empty(cls) -> TrackTable:
+        """Return a table without rows."""
+        integers, numbers = np.empty(0, np.int64), np.empty(0, np.float64)
+        return cls(
+            ids=integers,
+            slots=integers,
+            mean=np.empty((0, 4, 2)),
+            covariance=np.empty((0, 4, 3)),
+            hits=integers,
+            missed=integers,
+            confirmed=np.empty(0, np.bool_),
+            born_s=numbers,
+            seen_s=numbers,
+            scores=np.empty(0, np.float32),
+            classes=integers,
+            detection_index=integers,
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, rows: npt.NDArray[np.bool_]) -> TrackTable:
+        """Return the rows where the (T,) mask is True."""
+        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def join(self, other: TrackTable) -> TrackTable:
+        """Return this table with the rows of `other` below."""
+        return replace(
+            self,
+            **{
+                f.name: np.concatenate([getattr(self, f.name), getattr(other, f.name)])
+                for f in fields(self)
+            },
+        )

@@ -1,0 +1,93 @@
+"""Track the cached detections and embeddings of ../shared/data/cache and score the result.
+
+python -m tests.benchmarks.mot_cached [--preset deepsort] [--set KEY=VALUE ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reid_tracker.config import DeepSortConfig, load_config, parse_override
+from reid_tracker.geometry import xyxy_to_tlwh
+from reid_tracker.track import Tracker, build_tracker
+from reid_tracker.types import Detections, Embeddings
+from tests.benchmarks.mot_scores import Rows, read_mot, score, table
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class CachedSequence:
+    """Detections and embeddings of one video, frame by frame."""
+
+    name: str
+    cache: Path
+    truth: Path
+    frame_rate: float
+
+    def frames(self) -> Iterator[tuple[int, Detections, Embeddings]]:
+        """Yield frame number from 1, detections and (N, 512) unit embeddings."""
+        data = dict(np.load(self.cache))
+        embeddings = data["embeddings"].astype(np.float32)
+        for frame in range(1, int(read_mot(self.truth)[:, 0].max()) + 1):
+            rows = data["frame"] == frame
+            classes = np.zeros(int(rows.sum()), np.int64)
+            yield (
+                frame,
+                Detections(data["boxes"][rows], data["scores"][rows], classes),
+                embeddings[rows],
+            )
+
+
+SEQUENCES = (
+    CachedSequence(
+        "PETS09-S2L1",
+        SHARED / "cache" / "PETS09-S2L1_view001.npz",
+        SHARED / "mot" / "PETS09-S2L1" / "gt" / "gt.txt",
+        7.0,
+    ),
+    CachedSequence(
+        "TUD-Campus",
+        SHARED / "cache" / "TUD-Campus.npz",
+        SHARED / "mot" / "TUD-Campus" / "gt" / "gt.txt",
+        25.0,
+    ),
+)
+
+
+def track(sequence: CachedSequence, tracker: Tracker) -> Rows:
+    """Return the tracks of a sequence as (R, 7) MOT rows."""
+    rows = [np.empty((0, 7))]
+    for number, detections, embeddings in sequence.frames():
+        tracks = tracker.update(detections, embeddings, (number - 1) / sequence.frame_rate)
+        frame = np.full(len(tracks), number)
+        rows.append(np.column_stack([frame, tracks.ids, xyxy_to_tlwh(tracks.boxes), tracks.scores]))
+    return np.concatenate(rows)
+
+
+def main() -> None:
+    """Track and score every cached sequence."""
+    parser = argparse.ArgumentParser(description="Score a tracker on cached detections.")
+    parser.add_argument("--preset", default="deepsort", help="preset or YAML file")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    arguments = parser.parse_args()
+    config = load_config(arguments.preset, dict(map(parse_override, arguments.set)), DeepSortConfig)
+    print(
+        table(
+            {
+                sequence.name: score(
+                    read_mot(sequence.truth), track(sequence, build_tracker(config))
+                )
+                for sequence in SEQUENCES
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
