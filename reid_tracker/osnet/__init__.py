@@ -1,0 +1,56 @@
+"""OSNet, the omni-scale network of the paper: nets by name, their cost, and their weights.
+
+from reid_tracker.osnet import load_checkpoint, load_weights, osnet_x0_25
+
+net = osnet_x0_25().eval()
+load_weights(net, load_checkpoint("osnet_x0_25_msmt17.pth"))
+embeddings = net(images)  # (B, 3, 256, 128) normalised RGB -> (B, 512)
+"""
+
+from reid_tracker.osnet.blocks import BlockOptions
+from reid_tracker.osnet.checkpoint import infer_architecture, load_checkpoint, load_weights
+from reid_tracker.osnet.complexity import count_macs, count_parameters
+from reid_tracker.osnet.fold import fold_batch_norm
+from reid_tracker.osnet.gate import Aggregation
+from reid_tracker.osnet.network import EMBEDDING_DIM, EmbeddingNet, OSNet, OSNetAIN
+from reid_tracker.osnet.onnx_weights import load_onnx_weights
+from reid_tracker.osnet.variants import (
+    OSNETS,
+    NetOptions,
+    osnet_ain_x0_5,
+    osnet_ain_x0_25,
+    osnet_ain_x0_75,
+    osnet_ain_x1_0,
+    osnet_ibn_x1_0,
+    osnet_x0_5,
+    osnet_x0_25,
+    osnet_x0_75,
+    osnet_x1_0,
+)
+
+__all__ = [
+    "EMBEDDING_DIM",
+    "OSNETS",
+    "Aggregation",
+    "BlockOptions",
+    "EmbeddingNet",
+    "NetOptions",
+    "OSNet",
+    "OSNetAIN",
+    "count_macs",
+    "count_parameters",
+    "fold_batch_norm",
+    "infer_architecture",
+    "load_checkpoint",
+    "load_onnx_weights",
+    "load_weights",
+    "osnet_ain_x0_5",
+    "osnet_ain_x0_25",
+    "osnet_ain_x0_75",
+    "osnet_ain_x1_0",
+    "osnet_ibn_x1_0",
+    "osnet_x0_5",
+    "osnet_x0_25",
+    "osnet_x0_75",
+    "osnet_x1_0",
+]

@@ -1,0 +1,212 @@
+"""Checkpoint files in and out of the nets: safe reading, strict matching, telling nets apart."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from reid_tracker.errors import WeightsError
+
+logger = logging.getLogger(__name__)
+
+StateDict = dict[str, Tensor]
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_WIDTHS = {64: "x1_0", 48: "x0_75", 32: "x0_5", 16: "x0_25"}
+_AIN_KEY = "conv2.0.conv2.0.layers.0.conv1.weight"
+_PLAIN_KEY = "conv2.0.conv2a.conv1.weight"
+_IBN_KEY = "conv2.0.IN.weight"
+_SHOWN = 5
+
+
+def load_checkpoint(path: str | Path) -> StateDict:
+    """Read the state dict of a PyTorch checkpoint, on the CPU, without running code from the file.
+
+    Accepts a bare state dict and the training checkpoints of torchreid, which wrap it beside
+    optimizer state and scores. A `module.` prefix (left by DataParallel) is removed.
+
+    Raises:
+        WeightsError: the file is missing, damaged, no checkpoint, or needs code to be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file; check the path of the weights")
+    content = _read(path)
+    if isinstance(content, Mapping):
+        for wrapper in _WRAPPERS:
+            if isinstance(content.get(wrapper), Mapping):
+                content = content[wrapper]
+                break
+    if not _is_state_dict(content):
+        raise WeightsError(
+            f"{path}: {_describe(content)}, not a state dict of named tensors; "
+            "save one with torch.save(net.state_dict(), path)"
+        )
+    return {key.removeprefix("module."): value for key, value in content.items()}
+
+
+def load_weights(
+    net: nn.Module, state_dict: Mapping[str, Tensor], *, source: str = "the state dict"
+) -> None:
+    """Copy a state dict into a net; every tensor but the classifier's has to match.
+
+    The classifier belongs to the data set it was trained on: one that is missing or of another
+    size is left out, and the net keeps its own. Old checkpoints lack `num_batches_tracked`, which
+    inference does not need.
+
+    Args:
+        net: changed in place, and only if everything fits.
+        state_dict: names and tensors.
+        source: what to call the state dict in an error, for example its file name.
+
+    Raises:
+        WeightsError: names or shapes do not fit; the message lists them.
+    """
+    own = net.state_dict()
+    given = dict(state_dict)
+    if not _classifier_fits(own, given):
+        foreign = [key for key in given if key.startswith("classifier.")]
+        given = {key: value for key, value in given.items() if key not in foreign}
+        if foreign:
+            logger.info("%s: its classifier is for other identities and was left out", source)
+    check_fit(net, given, source=source)
+    net.load_state_dict({**own, **given})
+
+
+def check_fit(net: nn.Module, state_dict: Mapping[str, Tensor], *, source: str) -> None:
+    """Compare names and shapes of a state dict with those of a net.
+
+    The classifier's keys and `num_batches_tracked` may be missing.
+
+    Raises:
+        WeightsError: they differ; the message lists what is missing, unexpected or misshapen.
+    """
+    own = net.state_dict()
+    optional = {k for k in own if k.startswith("classifier.") or k.endswith("num_batches_tracked")}
+    missing = [key for key in own if key not in state_dict and key not in optional]
+    unexpected = [key for key in state_dict if key not in own]
+    misshapen = [
+        f"{key} {tuple(state_dict[key].shape)} instead of {tuple(own[key].shape)}"
+        for key in own
+        if key in state_dict and state_dict[key].shape != own[key].shape
+    ]
+    problems = [
+        _listed("missing", missing),
+        _listed("unexpected", unexpected),
+        _listed("wrong shape", misshapen),
+    ]
+    if any(problems):
+        raise WeightsError(
+            f"{source} does not fit {type(net).__name__}: {'; '.join(filter(None, problems))}. "
+            f"{_advice(own, state_dict)}"
+        )
+
+
+def infer_architecture(state_dict: Mapping[str, Tensor]) -> str:
+    """Tell which published net a state dict belongs to; the answer is a key of `OSNETS`.
+
+    Raises:
+        WeightsError: it belongs to none.
+    """
+    stem = state_dict.get("conv1.conv.weight")
+    if stem is None or not {_PLAIN_KEY, _AIN_KEY} & state_dict.keys():
+        raise WeightsError(
+            f"not the weights of an OSNet: neither {_PLAIN_KEY} nor {_AIN_KEY} beside "
+            "conv1.conv.weight; check that the file is an OSNet, OSNet-IBN or OSNet-AIN"
+        )
+    width = _WIDTHS.get(stem.shape[0])
+    family = "osnet_ain" if _AIN_KEY in state_dict else "osnet"
+    if family == "osnet" and _IBN_KEY in state_dict:
+        family = "osnet_ibn"
+    if width is None or (family == "osnet_ibn" and width != "x1_0"):
+        raise WeightsError(
+            f"no published {family} has {stem.shape[0]} channels in conv1, expected "
+            f"{', '.join(map(str, _WIDTHS))} (osnet_ibn: 64); "
+            "build the net yourself and call load_weights"
+        )
+    return f"{family}_{width}"
+
+
+def _read(path: Path) -> Any:
+    with _numpy_allowed():
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged pickle can raise almost anything
+            blocked = re.search(r"GLOBAL ([\w.]+)", str(error))
+            if blocked:
+                raise WeightsError(
+                    f"{path}: refused, because reading it would run code ({blocked[1]}) from the "
+                    "file; ask its author for the bare state dict"
+                ) from None
+            step = "use load_onnx_weights" if path.suffix == ".onnx" else "get the file again"
+            raise WeightsError(
+                f"{path}: not a PyTorch checkpoint, or damaged ({type(error).__name__}); {step}"
+            ) from None
+
+
+def _numpy_allowed() -> contextlib.AbstractContextManager[None]:
+    """Let torch.load rebuild numpy numbers: torchreid stores its scores as such.
+
+    These functions make plain numbers and arrays and run nothing else.
+    """
+    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
+        return contextlib.nullcontext()  # before 2.6 the names below cannot be given
+    core = np._core if hasattr(np, "_core") else np.core
+    functions = {"scalar": core.multiarray.scalar, "_reconstruct": core.multiarray._reconstruct}
+    allowed: list[Any] = [np.dtype, np.ndarray]
+    allowed += [type(np.dtype(kind)) for kind in "?bhilqBHILQefd"]
+    # numpy 2 renamed the module, so a file may hold either name.
+    allowed += [
+        (function, f"numpy.{module}.multiarray.{name}")
+        for module in ("core", "_core")
+        for name, function in functions.items()
+    ]
+    return torch.serialization.safe_globals(allowed)
+
+
+def _is_state_dict(content: Any) -> bool:
+    return (
+        isinstance(content, Mapping)
+        and len(content) > 0
+        and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
+    )
+
+
+def _describe(content: Any) -> str:
+    if not isinstance(content, Mapping):
+        return f"holds a {type(content).__name__}"
+    return f"holds a dict with {_listed('keys', map(str, content)) or 'no keys'}"
+
+
+def _classifier_fits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> bool:
+    names = ("classifier.weight", "classifier.bias")
+    return all(n in own and n in given and own[n].shape == given[n].shape for n in names)
+
+
+def _listed(label: str, items: Iterable[str]) -> str:
+    names = list(items)
+    if not names:
+        return ""
+    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{label} {', '.join(names[:_SHOWN])}{rest}"
+
+
+def _advice(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """Name the net to build instead, where the tensors tell."""
+    with contextlib.suppress(WeightsError):
+        found = infer_architecture(given)
+        try:
+            same = infer_architecture(own) == found
+        except WeightsError:
+            same = False
+        if not same:
+            return f"The weights look like {found}: build that net"
+    return "Check that the file belongs to this net and its options"

@@ -1,0 +1,73 @@
+"""What a net costs: parameters, and multiply-accumulate operations (MACs) for one image.
+
+The figures are those of the paper: convolutions and linear layers only, a gate counted once for
+each stream that passes it, the classifier left out because inference has none.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class LayerCall:
+    """One run of one layer in a forward pass.
+
+    Attributes:
+        name: where the layer is in the net, such as "conv2.0.gate.fc1".
+        layer: the layer.
+        output_shape: shape of what it returned.
+    """
+
+    name: str
+    layer: nn.Module
+    output_shape: tuple[int, ...]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations; 0 for all but convolutions and linear layers."""
+        if not isinstance(self.layer, nn.Conv2d | nn.Linear):
+            return 0
+        # Each output value is one dot product with one slice of the weight.
+        return prod(self.output_shape) * prod(self.layer.weight.shape[1:])
+
+
+def count_parameters(net: nn.Module) -> int:
+    """Count the learnable values of a net without its classifier."""
+    return sum(
+        parameter.numel()
+        for name, parameter in net.named_parameters()
+        if not name.startswith("classifier.")
+    )
+
+
+def count_macs(net: nn.Module, height: int = 256, width: int = 128) -> int:
+    """Count the multiply-accumulate operations for one image of the given size in pixels."""
+    return sum(call.macs for call in trace_layers(net, height, width))
+
+
+def trace_layers(net: nn.Module, height: int = 256, width: int = 128) -> list[LayerCall]:
+    """List the calls of all innermost layers, in the order of a forward pass in eval mode.
+
+    The pass runs on a copy on PyTorch's meta device: shapes only, no arithmetic, the net untouched.
+    """
+    calls: list[LayerCall] = []
+    ghost = copy.deepcopy(net).to("meta").eval()
+
+    def record(name: str, layer: nn.Module) -> None:
+        def hook(_layer: nn.Module, _inputs: object, output: Tensor) -> None:
+            calls.append(LayerCall(name, layer, tuple(output.shape)))
+
+        layer.register_forward_hook(hook)
+
+    for name, module in ghost.named_modules():
+        if not any(True for _ in module.children()):
+            record(name, module)
+    with torch.no_grad():
+        ghost(torch.empty(1, 3, height, width, device="meta"))
+    return calls

@@ -1,0 +1,58 @@
+"""Batch norm folded into the convolutions before it, for faster inference with the same result."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+from reid_tracker.osnet.blocks import ConvNorm, Lite3x3
+from reid_tracker.osnet.network import EmbeddingNet
+
+
+def fold_batch_norm(net: nn.Module) -> nn.Module:
+    """Return a copy of the net in eval mode whose batch norms are part of the layers before them.
+
+    Instance norm stays: its statistics come from the image. Output differs by rounding only. The
+    copy is for inference: its parameters take no gradient, its keys are not those of checkpoints.
+    """
+    folded = copy.deepcopy(net).eval().requires_grad_(False)
+    for layer_name, norm_name in batch_norm_pairs(folded):
+        layer, norm = folded.get_submodule(layer_name), folded.get_submodule(norm_name)
+        if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            _replace(folded, layer_name, fuse_conv_bn_eval(layer, norm))
+        elif isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d):
+            _replace(folded, layer_name, fuse_linear_bn_eval(layer, norm))
+        _replace(folded, norm_name, nn.Identity())
+    return folded
+
+
+def batch_norm_pairs(net: nn.Module) -> list[tuple[str, str]]:
+    """List each layer that a batch norm follows: (name of the layer, name of the batch norm)."""
+    return [
+        (layer, norm)
+        for layer, norm in _norm_pairs(net)
+        if isinstance(net.get_submodule(norm), nn.BatchNorm1d | nn.BatchNorm2d)
+    ]
+
+
+def _norm_pairs(net: nn.Module) -> Iterator[tuple[str, str]]:
+    for name, module in net.named_modules():
+        if isinstance(module, ConvNorm):
+            yield f"{name}.conv", f"{name}.bn"
+        elif isinstance(module, Lite3x3):
+            # The first convolution of a Lite 3x3 has no norm of its own.
+            yield f"{name}.conv2", f"{name}.bn"
+        elif isinstance(module, EmbeddingNet):
+            yield _join(name, "fc.0"), _join(name, "fc.1")
+
+
+def _replace(net: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, child = name.rpartition(".")
+    setattr(net.get_submodule(parent), child, module)
+
+
+def _join(*parts: str) -> str:
+    return ".".join(part for part in parts if part)
