@@ -122,7 +122,7 @@ class DeepSortConfig(_Checked):
     gate_probability: float = _number(0.95, 0.0, 0.9999, exclusive=True)
     nn_budget: int = _number(100, 1)
     n_init: int = _number(3, 1)
-    max_age_s: float = _number(3.0, 0.0)
+    max_age_s: float = _number(2.0, 0.0)
     coast_s: float = _number(0.1, 0.0)
     nominal_rate: float = _number(30.0, 0.0, exclusive=True)
     std_weight_position: float = _number(1 / 20, 0.0, exclusive=True)

@@ -65,3 +65,7 @@ def _set_up_logging(*, debug: bool, quiet: bool) -> None:
     logger.handlers = [handler]
     logger.setLevel(level)
     logger.propagate = False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

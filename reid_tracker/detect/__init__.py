@@ -1,0 +1,9 @@
+"""Frames to boxes: detectors that ultralytics runs, and the replay of a detection file.
+
+ultralytics is imported by `build_detector`, not here.
+"""
+
+from reid_tracker.detect.base import Detector
+from reid_tracker.detect.build import build_detector
+
+__all__ = ["Detector", "build_detector"]

@@ -1,0 +1,85 @@
+"""Chooses and builds the detector that a name, a file or a configuration means."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reid_tracker.config import DetectorConfig, from_mapping
+from reid_tracker.detect.base import Detector
+from reid_tracker.errors import ConfigError
+
+
+def build_detector(
+    model: str | Path | DetectorConfig,
+    *,
+    conf: float | None = None,
+    iou: float | None = None,
+    image_size: int | None = None,
+    imgsz: int | None = None,
+    classes: int | str | Sequence[int | str] | None = None,
+    device: str | None = None,
+    half: bool | None = None,
+    max_detections: int | None = None,
+) -> Detector:
+    """Build a detector.
+
+    Args:
+        model: a model file or folder that ultralytics loads (.pt, .onnx, *_openvino_model,
+            .engine), a name that it downloads ("yolo11n.pt"), a MOTChallenge detection file (.txt)
+            to replay, or a configuration, whose fields the keywords below override. A .pt file can
+            run code when it is loaded: take it from a source you trust.
+        conf: detections below it are dropped.
+        iou: overlap above which non-maximum suppression drops the weaker of two boxes.
+        image_size: side in pixels to which the longer side of a frame is scaled; `imgsz` is the
+            same by ultralytics' name.
+        imgsz: see `image_size`.
+        classes: class numbers or names to keep, by default "person"; an empty list keeps all.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        half: run in float16 (GPU only).
+        max_detections: most boxes kept in a frame.
+
+    Returns:
+        The detector, loaded and tried on a black frame. A replay has neither network nor frames,
+        so only conf, classes and max_detections apply to it.
+
+    Raises:
+        ConfigError: an option, a class or the device is unknown here.
+        WeightsError: the model is missing, damaged, or no detector.
+        MissingDependencyError: the model needs a package that is not installed.
+        InputError: a line of a detection file is malformed.
+    """
+    config = _merge(
+        model,
+        confidence=conf,
+        iou=iou,
+        image_size=image_size if imgsz is None else imgsz,
+        classes=classes if classes is None or isinstance(classes, int | str) else list(classes),
+        device=device,
+        half=half,
+        max_detections=max_detections,
+    )
+    if config.model.lower().endswith(".txt"):
+        return _build_replay(config)
+    from reid_tracker.detect.ultralytics_backend import UltralyticsDetector
+
+    return UltralyticsDetector(config)
+
+
+def _merge(model: str | Path | DetectorConfig, **options: Any) -> DetectorConfig:
+    config = model if isinstance(model, DetectorConfig) else DetectorConfig(model=str(model))
+    given = {key: value for key, value in options.items() if value is not None}
+    return from_mapping(DetectorConfig, {**dataclasses.asdict(config), **given}, "detector.")
+
+
+def _build_replay(config: DetectorConfig) -> Detector:
+    from reid_tracker.detect.replay import ReplayDetector
+
+    if config.classes and not {0, "0", "person"} & set(config.classes):
+        raise ConfigError(
+            f"detector.classes = {', '.join(map(str, config.classes))}: the rows of a detection "
+            "file are class 0, person; keep that class or all"
+        )
+    return ReplayDetector(config.model, config.confidence, config.max_detections)

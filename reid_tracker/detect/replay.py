@@ -1,0 +1,135 @@
+"""Replays a MOTChallenge detection file, so that trackers can be run without a network.
+
+Lines are `frame,id,left,top,width,height,confidence`; what follows is ignored. Frames count from 1
+and boxes are in pixels. The format has no class of its own, so every row is class 0, person.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.detect.base import check_batch
+from reid_tracker.errors import ConfigError, InputError
+from reid_tracker.geometry import tlwh_to_xyxy
+from reid_tracker.types import Detections, ImageBGR
+
+_COLUMNS = 7
+_LARGEST_FRAME = 2**31
+
+
+class ReplayDetector:
+    """A `Detector` that reads what another one found.
+
+    Confidences are clipped to [0, 1], since many public files hold raw scores; that changes no
+    decision of a threshold in [0, 1]. A confidence of exactly -1 stands for "not given" and
+    counts as 1. Frames that the file does not mention have no detections.
+
+    One replay serves one source.
+
+    Args:
+        path: the file.
+        confidence: rows below it are dropped.
+        max_detections: most rows kept in a frame, the most confident ones.
+
+    Raises:
+        ConfigError: the file cannot be read.
+        InputError: a line is malformed; the message names it.
+    """
+
+    def __init__(
+        self, path: str | Path, confidence: float = 0.0, max_detections: int = 300
+    ) -> None:
+        rows = _read(Path(path))
+        rows[:, 6] = np.where(rows[:, 6] == -1, 1, rows[:, 6].clip(0, 1))
+        rows = rows[rows[:, 6] >= confidence]
+        rows = rows[np.lexsort((-rows[:, 6], rows[:, 0]))]  # by frame, then best first
+        self._frames = rows[:, 0].astype(np.int64)
+        self._boxes = tlwh_to_xyxy(rows[:, 2:6]).astype(np.float32)
+        self._scores = rows[:, 6].astype(np.float32)
+        self._max_detections = max_detections
+        self._next_index = 0
+
+    def detect(self, image: ImageBGR, frame_index: int | None = None) -> Detections:
+        """Return the file's detections of one frame; see `Detector.detect`."""
+        indices = None if frame_index is None else [frame_index]
+        return self.detect_batch([image], indices)[0]
+
+    def detect_batch(
+        self, images: Sequence[ImageBGR], frame_indices: Sequence[int] | None = None
+    ) -> list[Detections]:
+        """Return the file's detections of several frames; see `Detector.detect_batch`."""
+        check_batch(images, frame_indices)
+        if frame_indices is None:
+            frame_indices = range(self._next_index, self._next_index + len(images))
+        found = []
+        for index in frame_indices:
+            found.append(self._at(index))
+            self._next_index = index + 1
+        return found
+
+    def _at(self, frame_index: int) -> Detections:
+        first, last = np.searchsorted(self._frames, [frame_index + 1, frame_index + 2])
+        rows = slice(first, min(last, first + self._max_detections))
+        scores = self._scores[rows]
+        return Detections(self._boxes[rows], scores, np.zeros(len(scores), np.int64))
+
+
+def _read(path: Path) -> npt.NDArray[np.float64]:
+    """Return the file's first seven columns, (N, 7) float64."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise ConfigError(
+            f"cannot read detections {path}: {reason}; expected a MOTChallenge text file"
+        ) from None
+    lines = text.splitlines()
+    if not any(line.strip() for line in lines):
+        return np.empty((0, _COLUMNS))
+    try:
+        # comments=None: '#' is a malformed line here, and is reported as one
+        rows = np.loadtxt(lines, delimiter=",", usecols=range(_COLUMNS), ndmin=2, comments=None)
+    except ValueError:
+        rows = None
+    if rows is None or not _valid(rows):
+        raise InputError(_complaint(path, lines))
+    return rows
+
+
+def _valid(rows: npt.NDArray[np.float64]) -> bool:
+    frames, sizes = rows[:, 0], rows[:, 4:6]
+    whole = (frames >= 1) & (frames < _LARGEST_FRAME) & (frames % 1 == 0)
+    return bool(np.isfinite(rows).all() and whole.all() and (sizes >= 0).all())
+
+
+def _complaint(path: Path, lines: Sequence[str]) -> str:
+    """Find the first bad line and say what is wrong with it."""
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and (problem := _problem(line)):
+            return f"{path}, line {number}: {problem}: '{line.strip()[:80]}'"
+    return f"{path}: not a MOTChallenge detection file"
+
+
+def _problem(line: str) -> str | None:
+    fields = line.split(",")
+    if len(fields) < _COLUMNS:
+        return (
+            f"{len(fields)} values, expected at least {_COLUMNS} with commas between them: "
+            "frame,id,left,top,width,height,confidence"
+        )
+    try:
+        values = [float(field) for field in fields[:_COLUMNS]]
+    except ValueError:
+        return "a value is not a number"
+    if not all(map(math.isfinite, values)):
+        return "a value is not finite"
+    if not (1 <= values[0] < _LARGEST_FRAME and values[0].is_integer()):
+        return "the frame number is not a whole number from 1"
+    if min(values[4:6]) < 0:
+        return "width or height is negative"
+    return None

@@ -1,0 +1,271 @@
+"""Detection by ultralytics: YOLO and RT-DETR in every format that it runs; imported nowhere else.
+
+ultralytics is kept from what it does on its own: it installs no packages, sends no statistics and
+stays quiet. Its settings file is not changed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reid_tracker.config import DetectorConfig
+from reid_tracker.detect.base import check_batch
+from reid_tracker.errors import ConfigError, MissingDependencyError, WeightsError
+from reid_tracker.types import Detections, ImageBGR
+
+logger = logging.getLogger(__name__)
+
+_RUNTIMES = {
+    "_openvino_model": ("openvino", "reid-tracker[openvino]"),
+    ".onnx": ("onnxruntime", "onnxruntime"),
+    ".engine": ("tensorrt", "tensorrt"),
+}
+"""What an exported model needs: the end of its name, the module, and what pip installs for it."""
+
+_TASKS = ("detect", "segment", "pose", "obb")
+_MAX_REASON = 200
+
+
+class UltralyticsDetector:
+    """A `Detector` over one ultralytics model.
+
+    Args:
+        config: model and options; see `DetectorConfig`.
+
+    Raises:
+        ConfigError: a class or the device is unknown here.
+        WeightsError: the model is missing, damaged, or no detector.
+        MissingDependencyError: the model needs a package that is not installed.
+    """
+
+    def __init__(self, config: DetectorConfig) -> None:
+        yolo = import_yolo()
+        device = _check_device(config.device)
+        _check_exists(config.model)
+        _check_runtime(config.model)
+        self._options: dict[str, Any] = {
+            "conf": config.confidence,
+            "iou": config.iou,
+            "imgsz": config.image_size,
+            "max_det": config.max_detections,
+            "verbose": False,
+            **({} if device is None else {"device": device}),
+            **({"half": True} if config.half else {}),
+        }
+        self._model, black = _load(yolo, config, self._options)
+        self._options["classes"] = _class_numbers(config.classes, self._model.names)
+        self._static_batch = _static_batch(self._model.predictor.model)
+        _to_detections(black)
+
+    def detect(self, image: ImageBGR, frame_index: int | None = None) -> Detections:
+        """Detect in one frame; see `Detector.detect`."""
+        return self.detect_batch([image], None if frame_index is None else [frame_index])[0]
+
+    def detect_batch(
+        self, images: Sequence[ImageBGR], frame_indices: Sequence[int] | None = None
+    ) -> list[Detections]:
+        """Detect in several frames; see `Detector.detect_batch`."""
+        check_batch(images, frame_indices)
+        # Frames of one size go together: in a mixed batch ultralytics pads all to squares, and a
+        # frame's boxes would depend on its neighbours.
+        sizes: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for position, image in enumerate(images):
+            sizes[image.shape].append(position)
+        found: dict[int, Detections] = {}
+        for positions in sizes.values():
+            step = self._static_batch or len(positions)
+            for start in range(0, len(positions), step):
+                part = positions[start : start + step]
+                results = self._predict([images[position] for position in part])
+                found |= zip(part, map(_to_detections, results), strict=True)
+        return [found[position] for position in range(len(images))]
+
+    def _predict(self, images: list[ImageBGR]) -> list[Any]:
+        results: list[Any] = self._model.predict(images, batch=len(images), **self._options)
+        return results
+
+
+def _to_detections(result: Any) -> Detections:
+    """Convert one `ultralytics.engine.results.Results`."""
+    found = result.obb if result.boxes is None else result.boxes
+    boxes, scores, classes = (
+        column.cpu().numpy() for column in (found.xyxy, found.conf, found.cls)
+    )
+    sound = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
+    sound &= (boxes[:, 2:] >= boxes[:, :2]).all(axis=1)
+    if not sound.all():
+        logger.warning("dropped %d detections that are not finite boxes", (~sound).sum())
+        boxes, scores, classes = boxes[sound], scores[sound], classes[sound]
+    return Detections(boxes, scores, classes)
+
+
+def _load(yolo: Any, config: DetectorConfig, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Load the model and return it with its result for a black frame, which starts its back end."""
+    black = np.zeros((64, 64, 3), np.uint8)
+    try:
+        model = yolo(config.model)
+        if model.task not in _TASKS:
+            raise WeightsError(
+                f"{config.model}: a model for the task '{model.task}', expected a detector"
+            )
+        return model, model.predict(black, **options)[0]
+    except WeightsError:
+        raise
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{config.model}: needs the package {error.name or error}; install it with pip, or use "
+            "the model in another format"
+        ) from None
+    except ConnectionError:
+        raise WeightsError(
+            f"{config.model}: no such file, and it could not be downloaded; go online once, or "
+            "give the path of a model file"
+        ) from None
+    except Exception as error:  # ultralytics raises whatever its back ends raise
+        raise WeightsError(
+            f"{config.model}: not a model that ultralytics loads, or damaged "
+            f"({type(error).__name__}: {_first_line(error)}); get it again or give another"
+        ) from None
+
+
+def _class_numbers(wanted: Sequence[int | str], names: dict[int, str]) -> list[int] | None:
+    """Translate class numbers and names to numbers; None keeps all classes."""
+    by_name = {name.lower(): number for number, name in names.items()}
+    numbers = []
+    for item in wanted:
+        text = str(item).strip().lower()
+        number = by_name.get(text, int(text) if text.isdigit() else None)
+        if number not in names:
+            close = difflib.get_close_matches(text, by_name, n=1)
+            known = ", ".join(list(by_name)[:20]) + (", ..." if len(by_name) > 20 else "")
+            hint = f"did you mean '{close[0]}'?" if close else f"the model knows {known}"
+            raise ConfigError(f"detector.classes = {item}: the model has no such class; {hint}")
+        numbers.append(number)
+    return sorted(set(numbers)) or None
+
+
+def _static_batch(backend: Any) -> int | None:
+    """Return the batch size that an exported model is fixed to; None if it takes any."""
+    if getattr(backend, "format", "") == "pt" or getattr(backend, "pt", False):
+        return None
+    return None if getattr(backend, "dynamic", False) else int(getattr(backend, "batch", 1))
+
+
+def _check_runtime(model: str) -> None:
+    """Find out before ultralytics does whether an exported model can run: it would call pip."""
+    name = model.rstrip("/\\").lower()
+    for ending, (module, package) in _RUNTIMES.items():
+        if not name.endswith(ending):
+            continue
+        found = None
+        with suppress(ImportError, ValueError):
+            found = importlib.util.find_spec(module)
+        if found is None:
+            raise MissingDependencyError(
+                f"{model}: needs the package {module}; install it with pip install '{package}'"
+            )
+
+
+def _check_exists(model: str) -> None:
+    """Refuse a model that neither exists nor has a name that ultralytics can download."""
+    path = Path(model)
+    if path.exists() or "://" in model:
+        return
+    from ultralytics.utils import SETTINGS
+    from ultralytics.utils.checks import check_yolov5u_filename
+    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
+
+    if (Path(SETTINGS["weights_dir"]) / path).exists():
+        return
+    if len(path.parts) == 1:
+        name = check_yolov5u_filename(model if path.suffix else f"{model}.pt")
+        if name in GITHUB_ASSETS_NAMES:
+            logger.info("detector %s is not here; ultralytics downloads it", model)
+            return
+        if close := difflib.get_close_matches(name, GITHUB_ASSETS_NAMES, n=3):
+            raise WeightsError(
+                f"{model}: no such file, and ultralytics has no model of that name; did you mean "
+                f"{', '.join(close)}?"
+            )
+    raise WeightsError(
+        f"{model}: no such file or folder; expected a model file or a name such as yolo11n.pt"
+    )
+
+
+def _check_device(name: str) -> str | None:
+    """Return the device as ultralytics wants it; None leaves the choice to it.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    if name == "auto":
+        return None
+    from ultralytics.utils.torch_utils import select_device
+
+    try:
+        device = select_device(name, verbose=False)
+    except Exception:  # it says so in ten lines
+        device = None
+    # Asked for an Apple GPU that is not there, ultralytics takes the CPU without a word.
+    if device is None or (name.startswith("mps") and "mps" not in str(device)):
+        raise ConfigError(
+            f"detector.device = {name}: torch sees no such device; set it to cpu or auto (known "
+            "names: auto, cpu, cuda, cuda:N, mps)"
+        )
+    return name
+
+
+def import_yolo() -> Any:
+    """Import ultralytics.YOLO, tamed."""
+    if "ultralytics" in sys.modules:  # someone else's import: its logging stays as it is
+        from ultralytics import YOLO
+    else:
+        with _quiet_import():
+            from ultralytics import YOLO
+    from ultralytics.utils import checks
+
+    checks.AUTOINSTALL = False
+    # Statistics are switched off in this process only; the user's own choice stays on disk.
+    for place in ("ultralytics.utils.events", "ultralytics.hub.utils"):
+        with suppress(ImportError):
+            importlib.import_module(place).events.enabled = False
+    return YOLO
+
+
+@contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Set what ultralytics reads when it is imported.
+
+    YOLO_OFFLINE keeps it from looking names up on the network at import; models are downloaded all
+    the same. YOLO_AUTOINSTALL stays set, for processes started from this one.
+    """
+    os.environ["YOLO_AUTOINSTALL"] = "false"
+    temporary = {"YOLO_OFFLINE": "true", "YOLO_VERBOSE": "false"}
+    before = {name: os.environ.get(name) for name in temporary}
+    os.environ.update(temporary)
+    try:
+        with np.printoptions():  # which ultralytics changes for everyone
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).encode("ascii", "ignore").decode().strip().splitlines() or ["no details"]
+    return " ".join(lines[0].removeprefix("ERROR").split())[:_MAX_REASON]

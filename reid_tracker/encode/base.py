@@ -1,0 +1,124 @@
+"""What an encoder is, what a back end has to offer it, and the checks at the edge; numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.errors import InputError
+from reid_tracker.types import Boxes, Embeddings, ImageBGR
+
+Crops = npt.NDArray[np.uint8]
+"""A chunk of crops at the size of the network, (n, H, W, 3) uint8 BGR."""
+
+
+class Encoder(Protocol):
+    """Turns boxes of a frame into appearance embeddings.
+
+    Every encoder keeps these promises:
+
+    * Each row has length 1, also that of a box without a pixel inside the frame: such a box is
+      encoded as a black crop, so it resembles other such boxes and no person.
+    * A row does not depend on which other boxes or frames it was encoded with.
+    * An embedding that has no direction (all zeros, or not finite) becomes the first unit vector,
+      which is far from every real embedding; a warning is logged.
+
+    One encoder serves one thread at a time.
+
+    Attributes:
+        embedding_size: D, numbers in an embedding (512 for OSNet).
+    """
+
+    embedding_size: int
+
+    def encode(self, image: ImageBGR, boxes: Boxes) -> Embeddings:
+        """Encode the boxes of one frame.
+
+        Args:
+            image: (H, W, 3) uint8 BGR.
+            boxes: (N, 4) float32 xyxy, pixels of the frame; they may leave it and are clipped here.
+                N may be 0.
+
+        Returns:
+            (N, D) float32 unit rows, in the order of the boxes.
+
+        Raises:
+            InputError: an array has the wrong shape or type, or a box is not finite.
+        """
+
+    def encode_batch(self, images: Sequence[ImageBGR], boxes: Sequence[Boxes]) -> list[Embeddings]:
+        """Encode the boxes of several frames, whose crops share the network's batches.
+
+        Args:
+            images: the frames, as in `encode`; sizes may differ.
+            boxes: the boxes of each frame.
+
+        Returns:
+            One (N, D) array for each frame.
+
+        Raises:
+            InputError: as in `encode`, or there are not as many box arrays as images.
+        """
+
+
+class Network(Protocol):
+    """A back end: runs a network on crops that were already cut and resized.
+
+    Attributes:
+        input_size: (height, width) of its crops in pixels.
+        embedding_size: D.
+    """
+
+    input_size: tuple[int, int]
+    embedding_size: int
+
+    def run(self, crops: Crops) -> npt.NDArray[np.float32]:
+        """Embed (n, H, W, 3) uint8 BGR crops, n >= 1, as (n, D) float32 rows of any length."""
+
+
+def check_image(image: Any) -> ImageBGR:
+    """Return the image if it is (H, W, 3) uint8 with at least one pixel.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not isinstance(image, np.ndarray):
+        raise InputError(
+            f"image is a {type(image).__name__}, expected a numpy array (H, W, 3) uint8"
+        )
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise InputError(
+            f"image is {image.dtype} of shape {image.shape}, expected uint8 (H, W, 3) in the order "
+            "blue, green, red, as cv2.imread gives it"
+        )
+    return image
+
+
+def check_boxes(boxes: Any) -> Boxes:
+    """Return the boxes as (N, 4) float32.
+
+    Anything empty counts as no boxes.
+
+    Raises:
+        InputError: the shape is not (N, 4), or a value is not a finite number.
+    """
+    try:
+        with np.errstate(over="ignore"):  # what is too large for float32 is reported below
+            array: Boxes = np.asarray(boxes, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"boxes are not numeric: {error}") from None
+    if array.size == 0:
+        return np.empty((0, 4), np.float32)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise InputError(
+            f"boxes have shape {array.shape}, expected (N, 4): left, top, right, bottom"
+        )
+    if not np.isfinite(array).all():
+        row = int(np.nonzero(~np.isfinite(array).all(axis=1))[0][0])
+        raise InputError(
+            f"boxes row {row} is {array[row].tolist()}: expected finite numbers; drop that row"
+        )
+    return array

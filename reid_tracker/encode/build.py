@@ -1,0 +1,114 @@
+"""Chooses and builds the encoder that a name, a file or a configuration means."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reid_tracker.config import EncoderConfig, from_mapping
+from reid_tracker.encode.base import Encoder
+from reid_tracker.errors import ConfigError, WeightsError
+
+if TYPE_CHECKING:
+    from reid_tracker.encode.base import Network
+
+logger = logging.getLogger(__name__)
+
+_CHECKPOINT_SUFFIXES = (".pt", ".pth", ".tar")
+
+
+def build_encoder(
+    model: str | Path | EncoderConfig,
+    *,
+    architecture: str | None = None,
+    device: str | None = None,
+    half: bool | None = None,
+    batch_size: int | None = None,
+) -> Encoder:
+    """Build an encoder.
+
+    Args:
+        model: one of
+
+            * an .onnx file that maps images to embeddings;
+            * a torchreid-style checkpoint of a published OSNet (.pt, .pth, .pth.tar-N);
+            * a published size such as "osnet_x0_25": untrained, with fixed random weights;
+            * "timm:NAME", a backbone of timm, with `?pretrained=0` for random weights and
+              `?weights=FILE` for a local file;
+            * a configuration, whose fields the keywords below override.
+        architecture: network of a checkpoint; by default the weights tell.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        half: run in float16; by default on CUDA only. Precision of an .onnx file is its own.
+        batch_size: most crops in one run of the network.
+
+    Returns:
+        The encoder, loaded and tried on black images.
+
+    Raises:
+        ConfigError: the name, an option or the device is unknown here.
+        WeightsError: a file is missing, damaged, or does not fit.
+        MissingDependencyError: an optional package is needed.
+    """
+    config = _merge(
+        model, architecture=architecture, device=device, half=half, batch_size=batch_size
+    )
+    network = _build_network(config)
+
+    from reid_tracker.encode.pooled import PooledEncoder
+
+    return PooledEncoder(network, config.batch_size)
+
+
+def _merge(model: str | Path | EncoderConfig, **options: Any) -> EncoderConfig:
+    config = model if isinstance(model, EncoderConfig) else EncoderConfig(model=str(model))
+    given = {key: value for key, value in options.items() if value is not None}
+    return from_mapping(EncoderConfig, {**dataclasses.asdict(config), **given}, "encoder.")
+
+
+def _build_network(config: EncoderConfig) -> Network:
+    model = config.model
+    if model == "none":
+        raise ConfigError(
+            "encoder.model = none: there is no encoder to build; a run with this setting tracks by "
+            "motion alone and must not ask for one"
+        )
+    if model.startswith("timm:"):
+        from reid_tracker.encode.timm_backbone import timm_network
+
+        return timm_network(model, config.device, config.half)
+    if model.lower().endswith(".onnx"):
+        from reid_tracker.encode.onnx_backend import OnnxNetwork
+
+        if config.half:
+            logger.warning("half = true has no effect: %s fixes its own precision", model)
+        return OnnxNetwork(model, config.device)
+    return _build_osnet(config)
+
+
+def _build_osnet(config: EncoderConfig) -> Network:
+    from reid_tracker.encode.torch_backend import checkpoint_network, untrained_network
+    from reid_tracker.osnet import OSNETS
+
+    model, architecture = config.model, config.architecture
+    if architecture is not None and architecture not in OSNETS:
+        raise ConfigError(
+            f"encoder.architecture = {architecture}: expected one of {', '.join(OSNETS)}"
+        )
+    if model in OSNETS:
+        return untrained_network(model, config.device, config.half)
+    path = Path(model)
+    if path.is_file():
+        return checkpoint_network(path, architecture, config.device, config.half)
+    if path.is_dir():
+        raise WeightsError(f"{model}: a folder, expected a file (.onnx, .pt, .pth)")
+    # torchreid names its checkpoints model.pth.tar-60
+    if path.suffix.partition("-")[0].lower() in _CHECKPOINT_SUFFIXES:
+        raise WeightsError(f"{model}: no such file; check the path of the weights")
+    close = difflib.get_close_matches(model, OSNETS, n=1)
+    raise ConfigError(
+        f"encoder.model = {model}: {f'did you mean {close[0]}? ' if close else ''}expected an "
+        f".onnx file, a checkpoint (.pt, .pth), timm:NAME, none, or one of {', '.join(OSNETS)}"
+    )

@@ -1,0 +1,90 @@
+"""The encoder: pools the crops of one or many frames into chunks and runs a back end on each."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.encode.base import Crops, Network, check_boxes, check_image
+from reid_tracker.encode.preprocess import cut_crops
+from reid_tracker.errors import InputError
+from reid_tracker.types import Boxes, Embeddings, ImageBGR
+
+logger = logging.getLogger(__name__)
+
+_SHORTEST = 1e-12
+"""Length below which float32 squares are too small to tell a direction."""
+
+
+class PooledEncoder:
+    """An `Encoder` over any back end.
+
+    Args:
+        network: the back end.
+        batch_size: most crops in one run of it; bounds memory.
+
+    Attributes:
+        embedding_size: D of the network.
+    """
+
+    def __init__(self, network: Network, batch_size: int = 64) -> None:
+        self.embedding_size = network.embedding_size
+        self._network = network
+        self._batch_size = batch_size
+        self._crops: Crops = np.empty((0, *network.input_size, 3), np.uint8)
+
+    def encode(self, image: ImageBGR, boxes: Boxes) -> Embeddings:
+        """Encode the boxes of one frame; see `Encoder.encode`."""
+        return self.encode_batch([image], [boxes])[0]
+
+    def encode_batch(self, images: Sequence[ImageBGR], boxes: Sequence[Boxes]) -> list[Embeddings]:
+        """Encode the boxes of several frames; see `Encoder.encode_batch`."""
+        if len(images) != len(boxes):
+            raise InputError(
+                f"{len(images)} images but {len(boxes)} arrays of boxes, expected one for each"
+            )
+        checked = [check_boxes(rows) for rows in boxes]
+        for image in images:
+            check_image(image)
+        starts = np.cumsum([0, *map(len, checked)]).tolist()
+        embeddings = np.empty((starts[-1], self.embedding_size), np.float32)
+        for begin in range(0, starts[-1], self._batch_size):
+            end = min(begin + self._batch_size, starts[-1])
+            chunk = self._chunk(end - begin)
+            for image, rows, start in zip(images, checked, starts, strict=False):
+                first, last = max(begin - start, 0), min(end - start, len(rows))
+                if first < last:
+                    cut_crops(
+                        image, rows[first:last], chunk[start + first - begin :][: last - first]
+                    )
+            embeddings[begin:end] = unit_rows(self._network.run(chunk))
+        return [embeddings[a:b] for a, b in itertools.pairwise(starts)]
+
+    def _chunk(self, size: int) -> Crops:
+        """Return a buffer of `size` crops; the memory is kept between frames."""
+        if len(self._crops) < size:
+            self._crops = np.empty((size, *self._crops.shape[1:]), np.uint8)
+        return self._crops[:size]
+
+
+def unit_rows(rows: npt.NDArray[np.float32]) -> Embeddings:
+    """Scale (n, D) rows to length 1.
+
+    A row without direction (zeros, or not finite) becomes the first unit vector: it still is a
+    unit row, and its cosine distance to real embeddings, which spread over hundreds of numbers, is
+    close to 1.
+    """
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    lost = ~(np.isfinite(lengths) & (lengths > _SHORTEST))[:, 0]
+    if lost.any():
+        logger.warning(
+            "%d of %d embeddings have no direction and match nobody", lost.sum(), len(rows)
+        )
+        rows = np.where(lost[:, None], np.eye(1, rows.shape[1], dtype=np.float32), rows)
+        lengths = np.where(lost[:, None], np.float32(1), lengths)
+    unit: Embeddings = rows / lengths
+    return unit

@@ -1,0 +1,177 @@
+"""The torch back end: runs an OSNet, or any module that maps images to embeddings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from reid_tracker.encode.base import Crops
+from reid_tracker.encode.preprocess import IMAGENET, PERSON_SIZE, Normalisation
+from reid_tracker.errors import ConfigError, WeightsError
+from reid_tracker.osnet import (
+    OSNETS,
+    fold_batch_norm,
+    infer_architecture,
+    load_checkpoint,
+    load_weights,
+)
+
+logger = logging.getLogger(__name__)
+
+UNTRAINED_SEED = 0
+
+
+class TorchNetwork:
+    """A torch module that maps images (B, 3, H, W) to embeddings (B, D).
+
+    Args:
+        net: the module; put in eval mode and moved here.
+        device: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda", "cuda:1", "mps".
+        half: run in float16; None means on CUDA only. The CPU always runs in float32.
+        input_size: (height, width) of its images in pixels.
+        normalisation: what it was trained with.
+
+    Raises:
+        ConfigError: the device is not available.
+        WeightsError: the module does not give one row for each image.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        *,
+        device: str = "auto",
+        half: bool | None = None,
+        input_size: tuple[int, int] = PERSON_SIZE,
+        normalisation: Normalisation = IMAGENET,
+    ) -> None:
+        self.input_size = input_size
+        self.device = resolve_device(device)
+        self.dtype = resolve_dtype(self.device, half)
+        self._net = net.eval().requires_grad_(False)
+        # Channels last is what the convolutions of CPUs and tensor cores are fastest with.
+        self._net = self._net.to(self.device, self.dtype).to(memory_format=torch.channels_last)
+        self._scale = torch.from_numpy(normalisation.scale).view(3, 1, 1).to(self.device)
+        self._offset = torch.from_numpy(normalisation.offset).view(3, 1, 1).to(self.device)
+        self.embedding_size: int = self._probe()
+        logger.info("%s runs on %s in %s", type(net).__name__, self.device, self.dtype)
+
+    def run(self, crops: Crops) -> npt.NDArray[np.float32]:
+        """Embed (n, H, W, 3) uint8 BGR crops as (n, D) float32 rows."""
+        with torch.inference_mode():
+            rows: npt.NDArray[np.float32] = self._net(self._images(crops)).float().cpu().numpy()
+        return rows
+
+    def _images(self, crops: Crops) -> torch.Tensor:
+        """Normalise on the device: bytes are a quarter of what floats would be to copy there."""
+        pixels = torch.from_numpy(crops).to(self.device)
+        images = pixels.flip(-1).permute(0, 3, 1, 2).float()  # RGB; stays channels last in memory
+        return images.mul_(self._scale).add_(self._offset).to(self.dtype)
+
+    def _probe(self) -> int:
+        rows = self.run(np.zeros((2, *self.input_size, 3), np.uint8))
+        if rows.ndim != 2 or len(rows) != 2:
+            raise WeightsError(
+                f"{type(self._net).__name__} gives an array of shape {rows.shape} for 2 images, "
+                "expected (2, D); it is not an embedding network"
+            )
+        return int(rows.shape[1])
+
+
+def checkpoint_network(
+    path: str | Path, architecture: str | None, device: str, half: bool | None
+) -> TorchNetwork:
+    """Load an OSNet from a torchreid-style checkpoint.
+
+    Args:
+        path: the file.
+        architecture: a key of `OSNETS`; None tells it from the weights.
+        device: as in `TorchNetwork`.
+        half: likewise.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or does not fit the architecture.
+        ConfigError: the device is not available.
+    """
+    state_dict = load_checkpoint(path)
+    try:
+        name = architecture or infer_architecture(state_dict)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    net = OSNETS[name]()
+    load_weights(net, state_dict, source=str(path))
+    return TorchNetwork(fold_batch_norm(net), device=device, half=half)
+
+
+def untrained_network(name: str, device: str, half: bool | None) -> TorchNetwork:
+    """Build a published OSNet with random weights, the same in every run.
+
+    Raises:
+        ConfigError: the device is not available.
+    """
+    net = fold_batch_norm(seeded(OSNETS[name]))
+    network = TorchNetwork(net, device=device, half=half)
+    logger.warning(
+        "encoder %s is untrained: its embeddings tell people apart poorly; "
+        "give a checkpoint (.pt, .pth) or an .onnx file to identify anyone",
+        name,
+    )
+    return network
+
+
+def seeded(build: Callable[[], nn.Module]) -> nn.Module:
+    """Build a net from a fixed seed and leave torch's random state as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(UNTRAINED_SEED)
+        return build()
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the torch device that a configuration's device name means.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    has_mps = torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise ConfigError(f"device = {name}: expected auto, cpu, cuda, cuda:N or mps")
+    if device.type == "mps" and not has_mps:
+        raise ConfigError(f"device = {name}: torch sees no Apple GPU; set device to cpu or auto")
+    if device.type == "cuda":
+        _check_cuda(name, device.index or 0)
+    return device
+
+
+def _check_cuda(name: str, index: int) -> None:
+    if not torch.cuda.is_available():
+        raise ConfigError(
+            f"device = {name}: torch sees no CUDA GPU; set device to cpu or auto, or install a "
+            "CUDA build of torch and its driver"
+        )
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise ConfigError(
+            f"device = {name}: torch sees {count} CUDA GPU(s), expected cuda:0 to cuda:{count - 1}"
+        )
+
+
+def resolve_dtype(device: torch.device, half: bool | None) -> torch.dtype:
+    """Return float16 where it is asked for, or by default on CUDA; always float32 on the CPU."""
+    if half is None:
+        half = device.type == "cuda"
+    if half and device.type == "cpu":
+        logger.warning("half = true is for GPUs; the encoder runs in float32 on the CPU")
+        half = False
+    return torch.float16 if half else torch.float32

@@ -1,0 +1,9 @@
+"""Where results go: annotated video, MOTChallenge text, JSON lines, CSV, crops, a window.
+
+Importing this package loads neither cv2, av nor supervision; opening the sinks that need them does.
+"""
+
+from reid_tracker.sink.base import Sink, SinkGroup
+from reid_tracker.sink.open import open_sinks, open_window
+
+__all__ = ["Sink", "SinkGroup", "open_sinks", "open_window"]

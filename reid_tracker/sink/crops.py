@@ -1,0 +1,97 @@
+"""Pictures of each identity: one folder a track, for looking at and for building galleries."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reid_tracker.geometry import clip_boxes
+from reid_tracker.sink.base import BaseSink
+from reid_tracker.sink.files import cannot_write, refuse_existing
+from reid_tracker.types import FrameResult, ImageBGR
+
+_IDENTITY = re.compile(r"\d{6,}")
+
+
+class CropSink(BaseSink):
+    """Writes `000012/frame000345.jpg`: track 12 in frame 345 of the source, counted from 0.
+
+    Args:
+        path: the folder.
+        every_s: least time between two pictures of one track, in seconds; 0 keeps every one.
+        quality: JPEG quality, 1 to 100.
+        observed_only: whether predicted boxes of unseen tracks, which may show anything, are left
+            out.
+        overwrite: whether the identities of an earlier run in the folder may be removed; other
+            files in it are left alone.
+
+    Raises:
+        OutputError: the folder exists, or cannot be made.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        every_s: float = 1.0,
+        quality: int = 90,
+        observed_only: bool = True,
+        overwrite: bool = False,
+    ) -> None:
+        super().__init__(path)
+        self._every_s = every_s
+        self._quality = quality
+        self._observed_only = observed_only
+        self._last_s: dict[int, float] = {}
+        refuse_existing(path, overwrite)
+        try:
+            path.mkdir(exist_ok=overwrite)
+            for folder in path.iterdir():
+                if _IDENTITY.fullmatch(folder.name) and folder.is_dir():
+                    shutil.rmtree(folder)
+        except OSError as error:
+            raise cannot_write(path, error) from None
+
+    def write(self, result: FrameResult) -> None:
+        """Write the pictures that are due.
+
+        Raises:
+            OutputError: the disk is full, or a picture cannot be written.
+        """
+        image, now = result.frame.image, result.frame.timestamp_s
+        # Only tracks that still have to wait are remembered, so that memory stays bounded.
+        self._last_s = {
+            identity: last
+            for identity, last in self._last_s.items()
+            if now - last < self._every_s - 1e-6
+        }
+        tracks = result.tracks[result.tracks.observed] if self._observed_only else result.tracks
+        height, width = image.shape[:2]
+        corners = np.rint(clip_boxes(tracks.boxes, width, height)).astype(int)
+        for identity, (left, top, right, bottom) in zip(
+            tracks.ids.tolist(), corners.tolist(), strict=True
+        ):
+            if identity not in self._last_s and left < right and top < bottom:
+                self._save(image[top:bottom, left:right], identity, result.frame.index)
+                self._last_s[identity] = now
+
+    def _save(self, crop: ImageBGR, identity: int, frame: int) -> None:
+        path = self.path / f"{identity:06d}" / f"frame{frame:06d}.jpg"
+        options = [cv2.IMWRITE_JPEG_QUALITY, self._quality]
+        data = cv2.imencode(".jpg", np.ascontiguousarray(crop), options)[1]
+        try:
+            path.parent.mkdir(exist_ok=True)
+            # Renamed when complete, so that an interrupted run leaves no half picture.
+            partial = path.with_suffix(".part")
+            partial.write_bytes(data.tobytes())
+            os.replace(partial, path)
+        except OSError as error:
+            raise cannot_write(path, error) from None
+
+    def _finish(self) -> None:
+        """Every picture was finished when it was written."""

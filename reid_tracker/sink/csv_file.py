@@ -1,0 +1,66 @@
+"""CSV with a header: one row a box, for spreadsheets and pandas."""
+
+from __future__ import annotations
+
+import csv
+import io
+from itertools import repeat
+from pathlib import Path
+
+from reid_tracker.sink.files import TextSink
+from reid_tracker.sink.rounding import rounded
+from reid_tracker.types import FrameResult
+
+COLUMNS = (
+    "camera",
+    "frame",
+    "timestamp_s",
+    "id",
+    "left",
+    "top",
+    "right",
+    "bottom",
+    "score",
+    "class",
+    "age_s",
+    "observed",
+    "detection_index",
+)
+
+
+class CsvSink(TextSink):
+    """Writes one row a box in pixels, seconds and frame numbers from 0; `observed` is 0 or 1.
+
+    Args:
+        path: the file.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        OutputError: the file exists, or cannot be made.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        super().__init__(path, overwrite=overwrite)
+        self.append(",".join(COLUMNS) + "\n")
+
+    def write(self, result: FrameResult) -> None:
+        """Write the boxes of one frame; a frame without tracks leaves no row.
+
+        Raises:
+            OutputError: the disk is full, or the file cannot be written.
+        """
+        tracks = result.tracks
+        columns = (
+            tracks.ids.tolist(),
+            *(rounded(tracks.boxes[:, side], 2) for side in range(4)),
+            rounded(tracks.scores, 4),
+            tracks.classes.tolist(),
+            rounded(tracks.ages_s, 3),
+            tracks.observed.astype(int).tolist(),
+            tracks.detection_index.tolist(),
+        )
+        of_frame = (result.camera, result.frame.index, round(result.frame.timestamp_s, 6))
+        text = io.StringIO()
+        rows = zip(*map(repeat, of_frame), *columns, strict=False)  # the frame's values repeat
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self.append(text.getvalue())

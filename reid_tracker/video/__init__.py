@@ -1,0 +1,13 @@
+"""Where frames come from: video files, image folders, cameras and network streams.
+
+    for frame in open_source("walk.mp4"):
+        ...
+
+Importing this package loads neither cv2 nor av; opening a source does.
+"""
+
+from reid_tracker.video.naming import redact
+from reid_tracker.video.open import open_source
+from reid_tracker.video.source import Source
+
+__all__ = ["Source", "open_source", "redact"]

@@ -1,0 +1,191 @@
+"""Video files and network streams, read with PyAV: exact rates, true timestamps, rotation applied.
+
+PyAV drops libav's own messages unless the caller switches them on with `av.logging.set_level`, so
+nothing but this package's warnings reaches a log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reid_tracker.errors import SourceError
+from reid_tracker.types import Frame, ImageBGR, VideoInfo
+from reid_tracker.video.clock import PresentationClock
+from reid_tracker.video.damage import describe_damage
+from reid_tracker.video.decode import DecodeReport, decode_frames
+from reid_tracker.video.naming import redact, safe_name, url_name
+from reid_tracker.video.source import BaseSource
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_log = logging.getLogger(__name__)
+
+_OPEN_TIMEOUT_S, _READ_TIMEOUT_S = 5, 3
+_DEFAULT_RATE = Fraction(25)
+_TEXT_ART_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}  # libav "plays" plain text with these
+
+
+class AvSource(BaseSource):
+    """A container that PyAV has opened; use `open_video_file` or `open_stream`.
+
+    Frames have the pixels as stored, also where the container asks for a non-square pixel shape,
+    turned upright where it says that the camera was held sideways. A video that changes its size
+    midway yields frames of the new size.
+
+    Args:
+        container: opened for reading; owned by the source from here on.
+        label: how messages call the source; must hold no credentials.
+        name: stem for output files.
+        stride: every n-th frame is yielded.
+        endless: whether a missing duration means that the container is a live stream.
+
+    Raises:
+        SourceError: the container has no video, or not one frame of it can be decoded.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        label: str,
+        name: str,
+        stride: int,
+        *,
+        endless: bool = False,
+    ) -> None:
+        self._container = container
+        self._label = label
+        try:
+            self._stream = _video_stream(container, label)
+            self._stream.thread_type = "AUTO"
+            self._report = DecodeReport()
+            self._decoded = decode_frames(container, self._stream, self._report)
+            # The first frame tells what no header does: that decoding works, and the rotation.
+            self._first = next(self._decoded, None)
+            if self._first is None:
+                raise SourceError(
+                    f"{label} has no frame that can be decoded: expected a video; "
+                    "check that it plays elsewhere"
+                )
+            info = _describe(self._stream, self._first[1])
+            live = endless and container.duration is None
+            super().__init__(name, info, stride, live=live)
+        except BaseException:
+            container.close()
+            raise
+
+    def _read(self) -> Iterator[Frame]:
+        clock = PresentationClock(self.info.frame_rate)
+        for index, picture in self._pictures():
+            timestamp_s = clock.time_s(index, picture.pts, picture.time_base)
+            if index % self._stride == 0:
+                yield Frame(to_upright_bgr(picture), index, timestamp_s)
+        self._warn_of_damage()
+
+    def _pictures(self) -> Iterator[tuple[int, VideoFrame]]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+        yield from self._decoded
+
+    def _warn_of_damage(self) -> None:
+        damage = describe_damage(self._container, self._stream, self.info.frame_rate, self._report)
+        if damage is not None:
+            _log.warning("%s is %s", self._label, damage)
+
+    def _release(self) -> None:
+        self._container.close()
+
+
+def open_video_file(path: Path, stride: int) -> AvSource:
+    """Open a video file.
+
+    Args:
+        path: an existing file.
+        stride: every n-th frame is yielded.
+
+    Raises:
+        SourceError: the file cannot be read, is no video, or holds no frame.
+    """
+    import av
+
+    try:
+        # "file:" keeps a colon in the name from being taken for a protocol.
+        container = av.open(f"file:{path}", mode="r")
+    except av.error.FFmpegError as error:
+        raise SourceError(
+            f"cannot read {path} as a video ({_reason(error)}): expected a file that FFmpeg plays, "
+            "e.g. MP4, MKV or AVI"
+        ) from None
+    return AvSource(container, str(path), safe_name(path.stem), stride)
+
+
+def open_stream(url: str, stride: int) -> AvSource:
+    """Open an RTSP, HTTP or other network address.
+
+    Args:
+        url: the address; credentials in it are never shown.
+        stride: every n-th frame is yielded.
+
+    Raises:
+        SourceError: nothing answers within 5 seconds, access is refused, or it is no video.
+    """
+    import av
+
+    # RTSP over UDP loses packets on a busy network, and each loss smears the picture.
+    options = {"rtsp_transport": "tcp"} if url.lower().startswith("rtsp") else {}
+    try:
+        container = av.open(
+            url, mode="r", options=options, timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S)
+        )
+    except av.error.FFmpegError as error:
+        raise SourceError(
+            f"cannot open {redact(url)} ({_reason(error)}): expected a video stream that answers "
+            f"within {_OPEN_TIMEOUT_S} s; check address, user, password and that it is running"
+        ) from None
+    return AvSource(container, redact(url), url_name(url), stride, endless=True)
+
+
+def to_upright_bgr(picture: VideoFrame) -> ImageBGR:
+    """Convert a decoded picture to contiguous (H, W, 3) uint8 BGR, turned upright."""
+    import cv2
+    import numpy as np
+
+    image: ImageBGR = np.ascontiguousarray(picture.to_ndarray(format="bgr24"), dtype=np.uint8)
+    quarter_turns = round(picture.rotation / 90) % 4
+    if quarter_turns == 0:
+        return image
+    turns = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
+    return np.asarray(cv2.rotate(image, turns[quarter_turns - 1]), dtype=np.uint8)
+
+
+def _video_stream(container: InputContainer, label: str) -> VideoStream:
+    """Return the first video stream that is not a cover picture."""
+    from av.stream import Disposition
+
+    if container.format.name not in _TEXT_ART_FORMATS:
+        for stream in container.streams.video:
+            if not stream.disposition & Disposition.attached_pic:
+                return stream
+    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    raise SourceError(f"{label} has no video, only {kinds}: expected a file with moving pictures")
+
+
+def _describe(stream: VideoStream, first: VideoFrame) -> VideoInfo:
+    """Return what is known of the stream; width and height are those of upright frames."""
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate or _DEFAULT_RATE
+    width, height = first.width, first.height
+    if round(first.rotation / 90) % 2:
+        width, height = height, width
+    return VideoInfo(width, height, Fraction(rate), stream.frames or None)
+
+
+def _reason(error: Exception) -> str:
+    """Return libav's reason without the address, which may hold a password."""
+    return getattr(error, "strerror", None) or type(error).__name__

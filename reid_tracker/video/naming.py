@@ -1,0 +1,79 @@
+"""Names of sources that are safe to show and to store: no credentials, no odd characters.
+
+Camera URLs carry passwords, in the user part or in the query. Whatever reaches a log line, an error
+or a file name goes through this file first.
+"""
+
+from __future__ import annotations
+
+import re
+
+_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+://)(.*)$", re.DOTALL)
+_SECRET_KEY = re.compile(
+    r"user|name|login|account|pass|pwd|pw|pin|token|key|auth|secret|cred|sig|session|sid",
+    re.IGNORECASE,
+)
+_NAME_BYTES = 120
+
+
+def is_url(text: str) -> bool:
+    """Return whether `text` begins like a URL, e.g. "rtsp://"."""
+    return _URL.match(text) is not None
+
+
+def redact(url: str) -> str:
+    """Return `url` fit for logs: without user, password, or query values that may be secrets.
+
+    Args:
+        url: an address; text that is no URL is returned unchanged.
+
+    Returns:
+        The address with "***" for the user part and for every query value, except numbers of up to
+        three digits under a harmless key, which tell the channels of one recorder apart.
+    """
+    match = _URL.match(url)
+    if match is None:
+        return url
+    scheme, rest = match.groups()
+    rest = _redact_user(rest)
+    address, question_mark, query = rest.partition("?")
+    if not question_mark:
+        return scheme + rest
+    return f"{scheme}{address}?{'&'.join(map(_redact_parameter, query.split('&')))}"
+
+
+def url_name(url: str) -> str:
+    """Return a file-name stem for a URL, e.g. "10.0.0.5_554_door" for rtsp://u:p@10.0.0.5:554/door."""
+    redacted = redact(url).partition("://")[2].replace("***", "")
+    return safe_name(redacted)
+
+
+def safe_name(text: str) -> str:
+    """Return `text` as a file-name stem: letters, digits, dot, dash and underscore only.
+
+    Args:
+        text: anything.
+
+    Returns:
+        At least one and at most 120 bytes of UTF-8; "source" where nothing usable is left.
+    """
+    name = re.sub(r"[^\w.-]+", "_", text).strip("._-")
+    return name.encode()[:_NAME_BYTES].decode(errors="ignore") or "source"
+
+
+def _redact_user(rest: str) -> str:
+    """Replace the user part of what follows "://"."""
+    host_end = re.search(r"[/?#]", rest)
+    host = rest[: host_end.start()] if host_end else rest
+    # An unescaped "/", "?" or "#" in a password moves the "@" behind the host's end. What looks
+    # like a port is then the beginning of the password, so everything up to the last "@" goes.
+    end = host.rfind("@") if "@" in host else rest.rfind("@") if ":" in host else -1
+    return rest if end < 0 else f"***@{rest[end + 1 :]}"
+
+
+def _redact_parameter(parameter: str) -> str:
+    key, equals, value = parameter.partition("=")
+    harmless = value.isdecimal() and len(value) <= 3 and not _SECRET_KEY.search(key)
+    if harmless:
+        return parameter
+    return f"{key}=***" if equals else "***"

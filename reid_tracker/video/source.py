@@ -1,0 +1,114 @@
+"""What every source of frames offers, and the parts they share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Protocol, TypeVar, runtime_checkable
+
+from reid_tracker.errors import SourceError
+from reid_tracker.types import Frame, VideoInfo
+
+_SourceT = TypeVar("_SourceT", bound="BaseSource")
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A video, image folder, camera or stream that is read once, from its first frame to its last.
+
+    Attributes:
+        name: stem for output files; holds no credentials and only letters that file systems accept.
+        info: size, rate and length, known before the first frame is read.
+        live: whether frames are lost when they are not read in time (a camera or a stream).
+    """
+
+    name: str
+    info: VideoInfo
+    live: bool
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames in order of presentation; the source closes itself after the last.
+
+        A loop that was left early can be taken up again; a closed source raises SourceError.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the file or device; closing twice is harmless."""
+        ...
+
+    def __enter__(self) -> Source:
+        """Return the source itself."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the source."""
+        ...
+
+
+class BaseSource(ABC):
+    """Closing, iteration and the with-statement; a subclass reads frames in `_read`.
+
+    Args:
+        name: stem for output files.
+        info: size, rate and length.
+        stride: every n-th frame is yielded; at least 1.
+        live: whether unread frames are lost.
+    """
+
+    def __init__(self, name: str, info: VideoInfo, stride: int, *, live: bool = False) -> None:
+        self.name = name
+        self.info = info
+        self.live = live
+        self._stride = stride
+        self._closed = False
+        self._frames = self._read_to_end()
+
+    @abstractmethod
+    def _read(self) -> Iterator[Frame]:
+        """Yield every n-th frame, where n is the stride."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Release the file or device; called once."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._closed:
+            raise SourceError(
+                f"'{self.name}' was read to its end or closed; call open_source again to re-read it"
+            )
+        return self._frames
+
+    def close(self) -> None:
+        """Release the file or device; closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            self._release()
+
+    def __enter__(self: _SourceT) -> _SourceT:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _read_to_end(self) -> Iterator[Frame]:
+        # The generator's end, whether regular or by an error, releases the source, so that a loop
+        # needs no with-statement.
+        try:
+            for frame in self._read():
+                yield frame
+                if self._closed:
+                    return
+        finally:
+            self.close()

@@ -1,0 +1,64 @@
+"""What many tests need: reference material that may be absent, and small synthetic videos."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+FRAMES, RATE, WIDTH, HEIGHT = 40, 10, 320, 240
+
+
+def shared(*parts: str) -> Path:
+    """Return a path of the reference material, or skip the test and say what is missing."""
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"needs {path}")
+    return path
+
+
+def walker_boxes(frame: int) -> np.ndarray:
+    """Boxes, (2, 4) float32 xyxy, of two people who walk past each other on different lanes."""
+    left, right = 10 + 5 * frame, 260 - 5 * frame
+    return np.array([[left, 40, left + 40, 140], [right, 120, right + 40, 220]], np.float32)
+
+
+def write_video(path: Path, frames: int = FRAMES, rate: Fraction = Fraction(RATE)) -> Path:
+    """Write a clip of the two walkers, a red one and a blue one, on grey."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for index in range(frames):
+            image = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+            for box, colour in zip(
+                walker_boxes(index % FRAMES).astype(int), ((0, 0, 220), (220, 0, 0)), strict=True
+            ):
+                left, top, right, bottom = np.clip(box, 0, [WIDTH, HEIGHT, WIDTH, HEIGHT])
+                image[top:bottom, left:right] = colour
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def write_detections(path: Path, frames: int = FRAMES, skip: tuple[int, ...] = ()) -> Path:
+    """Write the walkers' boxes as a MOTChallenge detection file; frames in `skip` have none."""
+    lines = []
+    for frame in range(frames):
+        if frame in skip:
+            continue
+        for left, top, right, bottom in walker_boxes(frame % FRAMES):
+            lines.append(f"{frame + 1},-1,{left},{top},{right - left},{bottom - top},0.9")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def walkers(tmp_path: Path) -> tuple[Path, Path]:
+    """A video of two walkers and its detection file."""
+    return write_video(tmp_path / "walkers.mp4"), write_detections(tmp_path / "walkers_det.txt")

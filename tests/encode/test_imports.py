@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.encode.samples import tiny_onnx
+
+HEAVY = ("torch", "cv2", "ultralytics", "onnxruntime", "timm", "openvino")
+
+
+def loaded_after(code: str) -> set[str]:
+    """Run code in a fresh interpreter and return which heavy packages it loaded."""
+    report = f"import sys; print(*({HEAVY} & sys.modules.keys()))".replace(
+        str(HEAVY), str(set(HEAVY))
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; {report}"], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_rooms_load_nothing_heavy() -> None:
+    code = "import reid_tracker.encode, reid_tracker.detect; from reid_tracker import build_encoder"
+    assert loaded_after(code) == set()
+
+
+def test_onnx_encoder_runs_without_torch(tmp_path: Path) -> None:
+    path = tiny_onnx(tmp_path / "net.onnx")
+    code = f"from reid_tracker import build_encoder; build_encoder({str(path)!r})"
+    assert loaded_after(code) == {"cv2", "onnxruntime"}

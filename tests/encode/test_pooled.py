@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reid_tracker.encode.base import Crops
+from reid_tracker.encode.pooled import PooledEncoder, unit_rows
+from tests.encode.samples import picture
+
+
+class MeanColour:
+    """A back end that gives the mean colour of a crop, and remembers the sizes of its runs."""
+
+    input_size = (16, 8)
+    embedding_size = 3
+
+    def __init__(self) -> None:
+        self.runs: list[int] = []
+
+    def run(self, crops: Crops) -> npt.NDArray[np.float32]:
+        self.runs.append(len(crops))
+        return np.asarray(crops.mean(axis=(1, 2)), np.float32)
+
+
+def test_crops_of_all_frames_share_chunks() -> None:
+    network = MeanColour()
+    box = np.array([[0, 0, 8, 16]], np.float32)
+    boxes = [np.repeat(box, count, axis=0) for count in (3, 0, 5, 1)]
+    PooledEncoder(network, batch_size=4).encode_batch([picture()] * 4, boxes)
+    assert network.runs == [4, 4, 1]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 5), max_size=5), st.integers(1, 7))
+def test_every_box_gets_its_own_colour(counts: list[int], batch_size: int) -> None:
+    rng = np.random.default_rng(sum(counts))
+    colours = [rng.integers(1, 256, (count, 3)).astype(np.uint8) for count in counts]
+    # Every frame is a row of tiles, one for each box.
+    images = [np.repeat(np.repeat(c[None], 16, 0), 8, 1) for c in colours]
+    images = [image if image.size else picture() for image in images]
+    boxes = [np.array([[8 * i, 0, 8 * i + 8, 16] for i in range(count)]) for count in counts]
+    found = PooledEncoder(MeanColour(), batch_size).encode_batch(images, boxes)
+    assert len(found) == len(counts)
+    for rows, expected in zip(found, colours, strict=True):
+        np.testing.assert_allclose(rows, unit_rows(expected.astype(np.float32)), atol=1e-6)
+
+
+def test_rows_without_direction_become_unit_rows_far_from_all(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = np.abs(np.random.default_rng(0).normal(size=(5, 512))).astype(np.float32)
+    rows[1] = 0
+    rows[2, 7] = np.nan
+    rows[3, 7] = np.inf
+    with caplog.at_level(logging.WARNING):
+        unit = unit_rows(rows)
+    assert "3 of 5 embeddings have no direction" in caplog.text
+    np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-6)
+    assert unit.dtype == np.float32
+    assert (unit[1:4] @ unit[[0, 4]].T < 0.2).all()
+
+
+@given(st.lists(st.lists(st.floats(width=32), min_size=4, max_size=4), max_size=5))
+def test_rows_are_always_unit(values: list[list[float]]) -> None:
+    rows = np.array(values, np.float32).reshape(-1, 4)
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(unit_rows(rows), axis=1)
+    np.testing.assert_allclose(lengths, 1, atol=1e-3)

@@ -1,0 +1,141 @@
+"""The flow: several sources side by side, batches, motion only, and errors on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reid_tracker import Detections, Pipeline, build_detector, build_encoder, open_source
+from reid_tracker.config import Config, DetectorConfig, EncoderConfig, VideoConfig
+from reid_tracker.errors import ConfigError
+from reid_tracker.types import ImageBGR
+from tests.conftest import FRAMES, walker_boxes, write_detections, write_video
+
+
+class WalkerDetector:
+    """Finds the red and the blue walker by colour; works on any camera."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def detect(self, image: ImageBGR, frame_index: int | None = None) -> Detections:
+        boxes = []
+        for channel in (2, 0):
+            mask = (image[..., channel] > 180) & (image[..., 1] < 90)
+            if mask.sum() > 50:
+                rows, columns = np.nonzero(mask)
+                boxes.append([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+        count = len(boxes)
+        return Detections(
+            np.array(boxes, np.float32).reshape(-1, 4),
+            np.full(count, 0.9, np.float32),
+            np.zeros(count, np.int64),
+        )
+
+    def detect_batch(
+        self, images: list[ImageBGR], frame_indices: list[int] | None = None
+    ) -> list[Detections]:
+        self.batches.append(len(images))
+        return [self.detect(image) for image in images]
+
+
+@pytest.fixture
+def config(walkers: tuple[Path, Path]) -> Config:
+    return Config(
+        detector=DetectorConfig(model=str(walkers[1])), encoder=EncoderConfig(model="none")
+    )
+
+
+def test_one_source(walkers: tuple[Path, Path], config: Config) -> None:
+    with open_source(str(walkers[0])) as source:
+        results = list(Pipeline.from_config(config).run([source]))
+    assert [result.frame.index for result in results] == list(range(FRAMES))
+    assert {result.camera for result in results} == {"walkers"}
+    assert set(np.concatenate([result.tracks.ids for result in results])) == {1, 2}
+    last = results[-1]
+    np.testing.assert_allclose(
+        last.tracks.boxes[np.argsort(last.tracks.detection_index)],
+        walker_boxes(FRAMES - 1),
+        atol=4,
+    )
+
+
+def test_stages_are_timed(walkers: tuple[Path, Path], config: Config) -> None:
+    pipeline = Pipeline.from_config(config)
+    with open_source(str(walkers[0])) as source:
+        for _ in pipeline.run([source]):
+            pass
+    assert set(pipeline.times.seconds) == {"read", "detect", "track"}
+    assert all(spent > 0 for spent in pipeline.times.seconds.values())
+
+
+def test_cameras_share_a_batch_and_nothing_else(tmp_path: Path) -> None:
+    """Ids, order and results are those of each camera alone; the shorter one just ends."""
+    paths = [
+        write_video(tmp_path / "a.mp4", frames=30),
+        write_video(tmp_path / "b.mp4", frames=18),
+    ]
+    alone = {}
+    for path in paths:
+        with open_source(str(path)) as source:
+            alone[path.stem] = list(Pipeline(WalkerDetector(), None).run([source]))
+    detector = WalkerDetector()
+    sources = [open_source(str(path)) for path in paths]
+    together: dict[str, list[object]] = {"a": [], "b": []}
+    for result in Pipeline(detector, None).run(sources):
+        expected = alone[result.camera][len(together[result.camera])]
+        np.testing.assert_array_equal(result.tracks.ids, expected.tracks.ids)
+        np.testing.assert_array_equal(result.tracks.boxes, expected.tracks.boxes)
+        assert result.frame.index == expected.frame.index
+        together[result.camera].append(result)
+    assert [len(results) for results in together.values()] == [30, 18]
+    assert detector.batches == [2] * 18 + [1] * 12
+
+
+@pytest.mark.parametrize("frames_per_batch", [1, 7, 100])
+def test_batching_frames_changes_nothing(
+    walkers: tuple[Path, Path], config: Config, frames_per_batch: int
+) -> None:
+    def ids_and_boxes(size: int) -> list[tuple[list[int], list[list[float]]]]:
+        batched = Config(
+            detector=config.detector,
+            encoder=config.encoder,
+            video=VideoConfig(frames_per_batch=size),
+        )
+        with open_source(str(walkers[0])) as source:
+            return [
+                (result.tracks.ids.tolist(), result.tracks.boxes.tolist())
+                for result in Pipeline.from_config(batched).run([source])
+            ]
+
+    assert ids_and_boxes(frames_per_batch) == ids_and_boxes(1)
+
+
+def test_embeddings_reach_the_tracker(tmp_path: Path) -> None:
+    """An encoder between detector and tracker; the walkers keep their two ids."""
+    video = write_video(tmp_path / "v.mp4")
+    encoder = build_encoder("osnet_x0_25")
+    with open_source(str(video)) as source:
+        results = list(Pipeline(WalkerDetector(), encoder).run([source]))
+    assert set(np.concatenate([result.tracks.ids for result in results])) == {1, 2}
+
+
+def test_sources_of_one_name_are_refused(walkers: tuple[Path, Path], config: Config) -> None:
+    sources = [open_source(str(walkers[0])), open_source(str(walkers[0]))]
+    with pytest.raises(ConfigError, match="walkers"):
+        next(Pipeline.from_config(config).run(sources))
+
+
+def test_replay_follows_the_stride(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "v.mp4")
+    detections = write_detections(tmp_path / "det.txt")
+    with open_source(str(video), stride=5) as source:
+        results = list(Pipeline(build_detector(str(detections)), None).run([source]))
+    for result in results:
+        np.testing.assert_allclose(
+            np.sort(result.detections.boxes, axis=0),
+            np.sort(walker_boxes(result.frame.index), axis=0),
+            atol=0.01,
+        )
