@@ -5,23 +5,25 @@ right, bottom, with the right and bottom edges exclusive (width = right - left).
 exist here and at the edges only.
 """
 
+from typing import Any, TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating]
+_Float = TypeVar("_Float", bound=np.floating[Any])
 
 
-def xyxy_to_tlwh(boxes: FloatArray) -> FloatArray:
+def xyxy_to_tlwh(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """Convert (N, 4) left, top, right, bottom to left, top, width, height (MOTChallenge text)."""
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
 
 
-def tlwh_to_xyxy(boxes: FloatArray) -> FloatArray:
+def tlwh_to_xyxy(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """Convert (N, 4) left, top, width, height to left, top, right, bottom."""
     return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
 
 
-def xyxy_to_cxcyah(boxes: FloatArray) -> FloatArray:
+def xyxy_to_cxcyah(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """Convert (N, 4) xyxy to centre x, centre y, aspect (width / height), height.
 
     This is the measurement of the DeepSORT Kalman filter (arXiv 1703.07402, section 2.1). Heights
@@ -32,7 +34,7 @@ def xyxy_to_cxcyah(boxes: FloatArray) -> FloatArray:
     return np.stack([centre[:, 0], centre[:, 1], size[:, 0] / size[:, 1], size[:, 1]], axis=1)
 
 
-def cxcyah_to_xyxy(boxes: FloatArray) -> FloatArray:
+def cxcyah_to_xyxy(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """Convert (N, 4) centre x, centre y, aspect (width / height), height to xyxy."""
     half_height = boxes[:, 3] / 2
     half_width = boxes[:, 2] * half_height
@@ -43,13 +45,13 @@ def cxcyah_to_xyxy(boxes: FloatArray) -> FloatArray:
     )
 
 
-def areas(boxes: FloatArray) -> FloatArray:
+def areas(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """Return the (N,) areas in square pixels of (N, 4) xyxy boxes; inverted boxes count as 0."""
-    size: FloatArray = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    size: npt.NDArray[_Float] = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     return size[:, 0] * size[:, 1]
 
 
-def iou_matrix(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatArray:
+def iou_matrix(boxes_a: npt.NDArray[_Float], boxes_b: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """Intersection over union of every pair.
 
     Args:
@@ -64,11 +66,12 @@ def iou_matrix(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatArray:
     overlap = np.maximum(bottom_right - top_left, 0)
     intersection = overlap[..., 0] * overlap[..., 1]
     union = areas(boxes_a)[:, None] + areas(boxes_b)[None, :] - intersection
-    iou: FloatArray = intersection / np.where(union > 0, union, 1)
+    iou: npt.NDArray[_Float] = intersection / np.where(union > 0, union, 1)
     return iou
 
 
-def clip_boxes(boxes: FloatArray, width: int, height: int) -> FloatArray:
+def clip_boxes(boxes: npt.NDArray[_Float], width: int, height: int) -> npt.NDArray[_Float]:
     """Clip (N, 4) xyxy boxes to a frame of `width` x `height` pixels; the input is not changed."""
     limits = np.array([width, height, width, height], dtype=boxes.dtype)
-    return np.clip(boxes, 0, limits)
+    clipped: npt.NDArray[_Float] = np.clip(boxes, 0, limits)
+    return clipped

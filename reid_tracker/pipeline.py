@@ -107,7 +107,7 @@ class Pipeline:
 
     def _read(self, readers: dict[str, Iterator[Frame]]) -> list[tuple[str, Frame]]:
         """Take the next frames of every source; sources that have ended leave `readers`."""
-        batch = []
+        batch: list[tuple[str, Frame]] = []
         with self.times.measure("read"):
             for camera, reader in list(readers.items()):
                 frames = list(islice(reader, self._frames_per_batch))

@@ -24,6 +24,25 @@ Boxes = npt.NDArray[np.float32]
 Embeddings = npt.NDArray[np.float32]
 """Appearance embeddings, (N, D) float32; each row has Euclidean length 1."""
 
+
+def check_image(image: Any) -> ImageBGR:
+    """Return the image if it is (H, W, 3) uint8 with at least one pixel.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not isinstance(image, np.ndarray):
+        raise InputError(
+            f"image is a {type(image).__name__}, expected a numpy array (H, W, 3) uint8"
+        )
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise InputError(
+            f"image is {image.dtype} of shape {image.shape}, expected uint8 (H, W, 3) in the order "
+            "blue, green, red, as cv2.imread gives it"
+        )
+    return image
+
+
 _Rows = TypeVar("_Rows", bound="_StructOfArrays")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ class WalkerDetector:
         )
 
     def detect_batch(
-        self, images: list[ImageBGR], frame_indices: list[int] | None = None
+        self, images: Sequence[ImageBGR], frame_indices: Sequence[int] | None = None
     ) -> list[Detections]:
         self.batches.append(len(images))
         return [self.detect(image) for image in images]

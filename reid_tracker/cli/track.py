@@ -12,7 +12,7 @@ from pathlib import Path
 from reid_tracker.cli.arguments import build_parser, to_config
 from reid_tracker.cli.report import Report
 from reid_tracker.config import Config
-from reid_tracker.errors import OutputError
+from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.pipeline import Pipeline
 from reid_tracker.sink import Sink, open_sinks, open_window
 from reid_tracker.video import Source, open_source
@@ -33,7 +33,9 @@ def track(words: Sequence[str]) -> int:
     report = Report(quiet=arguments.quiet, stride=config.video.stride)
     with ExitStack() as stack:
         sources = _open_sources(arguments.sources, config, stack)
+        _check_replay(config, sources)
         folder = _output_folder(arguments.output, sources)
+        _refuse_own_inputs(arguments.sources, sources, folder)
         pipeline = Pipeline.from_config(config)
         _restore_signals_at_exit(stack)
         sinks = {source.name: _open_sinks(source, folder, config, arguments) for source in sources}
@@ -76,6 +78,25 @@ def _with_distinct_names(sources: list[Source]) -> list[Source]:
             source.name = f"{name}-{number}"
         taken.add(source.name)
     return sources
+
+
+def _check_replay(config: Config, sources: list[Source]) -> None:
+    if config.detector.model.lower().endswith(".txt") and len(sources) > 1:
+        raise ConfigError(
+            f"{config.detector.model} holds the detections of one video, but {len(sources)} "
+            "sources are given; run them one by one"
+        )
+
+
+def _refuse_own_inputs(names: list[str], sources: list[Source], folder: Path) -> None:
+    """Refuse a video output that is one of the inputs: not even --overwrite means that."""
+    inputs = {Path(name).resolve() for name in names}
+    for source in sources:
+        if (output := (folder / f"{source.name}.mp4").resolve()) in inputs:
+            raise OutputError(
+                f"{output} is an input and would be replaced by its annotated copy; choose another "
+                "folder with --output"
+            )
 
 
 def _open_sinks(source: Source, folder: Path, config: Config, arguments: Namespace) -> list[Sink]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from reid_tracker.errors import InputError
-from reid_tracker.types import Detections, ImageBGR
+from reid_tracker.types import Detections, ImageBGR, check_image
 
 
 class Detector(Protocol):
@@ -48,24 +46,6 @@ class Detector(Protocol):
         Raises:
             InputError: as in `detect`, or there are not as many indices as images.
         """
-
-
-def check_image(image: Any) -> ImageBGR:
-    """Return the image if it is (H, W, 3) uint8 with at least one pixel.
-
-    Raises:
-        InputError: it is not.
-    """
-    if not isinstance(image, np.ndarray):
-        raise InputError(
-            f"image is a {type(image).__name__}, expected a numpy array (H, W, 3) uint8"
-        )
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise InputError(
-            f"image is {image.dtype} of shape {image.shape}, expected uint8 (H, W, 3) in the order "
-            "blue, green, red, as cv2.imread gives it"
-        )
-    return image
 
 
 def check_batch(images: Sequence[Any], frame_indices: Sequence[int] | None) -> None:

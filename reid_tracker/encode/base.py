@@ -79,24 +79,6 @@ class Network(Protocol):
         """Embed (n, H, W, 3) uint8 BGR crops, n >= 1, as (n, D) float32 rows of any length."""
 
 
-def check_image(image: Any) -> ImageBGR:
-    """Return the image if it is (H, W, 3) uint8 with at least one pixel.
-
-    Raises:
-        InputError: it is not.
-    """
-    if not isinstance(image, np.ndarray):
-        raise InputError(
-            f"image is a {type(image).__name__}, expected a numpy array (H, W, 3) uint8"
-        )
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise InputError(
-            f"image is {image.dtype} of shape {image.shape}, expected uint8 (H, W, 3) in the order "
-            "blue, green, red, as cv2.imread gives it"
-        )
-    return image
-
-
 def check_boxes(boxes: Any) -> Boxes:
     """Return the boxes as (N, 4) float32.
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.encode.base import Crops, Network, check_boxes, check_image
+from reid_tracker.encode.base import Crops, Network, check_boxes
 from reid_tracker.encode.preprocess import cut_crops
 from reid_tracker.errors import InputError
-from reid_tracker.types import Boxes, Embeddings, ImageBGR
+from reid_tracker.types import Boxes, Embeddings, ImageBGR, check_image
 
 logger = logging.getLogger(__name__)
 

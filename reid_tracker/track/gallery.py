@@ -74,7 +74,8 @@ class AppearanceGallery:
             (P,) distances, at most 1.
         """
         similarity = np.einsum("pd,pd->p", self._latest[slots], embeddings)
-        return 1 - np.maximum(similarity, 0)
+        distance: FloatArray = 1 - np.maximum(similarity, 0)
+        return distance
 
     def distance(
         self, slots: IntArray, embeddings: FloatArray, pairs: npt.NDArray[np.bool_]

@@ -55,7 +55,7 @@ def _declared_and_missing(
         return declared, report.packets < declared
     if stream.frames and container_format == "avi":
         # The header counts slots; a recorder that dropped frames left some empty.
-        return stream.frames, end < stream.frames
+        return stream.frames, report.end < stream.frames
     if "matroska" in container_format:
         seconds, tolerance = _matroska_duration_s(container, stream)
         declared = round(seconds * frame_rate)

@@ -39,6 +39,14 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> str:
     return lines[0]
 
 
+def tiny_detector(folder: Path) -> Path:
+    """Save an untrained YOLO, which finds nobody."""
+    from ultralytics import YOLO
+
+    YOLO("yolo11n.yaml").save(folder / "untrained.pt")
+    return folder / "untrained.pt"
+
+
 def read_mot(path: Path) -> np.ndarray:
     return np.loadtxt(path, delimiter=",", ndmin=2)
 
@@ -63,11 +71,10 @@ def test_main_job(walkers: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_untrained_osnet_runs(walkers: Clip, tmp_path: Path) -> None:
     video, detections = walkers
-    code = run(
-        video, "--detector", detections, "--encoder", "osnet_x0_25", "-o", tmp_path, "--quiet"
-    )
-    assert code == 0
-    assert len(set(read_mot(tmp_path / "walkers.txt")[:, 1])) == 2
+    out = tmp_path / "out"
+    words = [video, "--detector", detections, "--encoder", "osnet_x0_25", "-o", out, "--quiet"]
+    assert run(*words) == 0
+    assert len(set(read_mot(out / "walkers.txt")[:, 1])) == 2
 
 
 def test_two_runs_are_byte_identical(walkers: Clip, tmp_path: Path) -> None:
@@ -118,12 +125,30 @@ def test_nothing_is_overwritten_unasked(
 
 
 def test_several_cameras_of_one_name(walkers: Clip, tmp_path: Path) -> None:
+    """Two folders may each hold a walkers.mp4; each camera gets outputs of its own."""
     (tmp_path / "other").mkdir()
     longer = write_video(tmp_path / "other" / "walkers.mp4", frames=FRAMES + 15)
-    words = [walkers[0], longer, "--detector", walkers[1], "--encoder", "none", "-o"]
-    code = run(*words, tmp_path / "out", "--no-save-video")
-    # A detection file belongs to one video, so replaying it for two is refused.
-    assert code in (0, 2)
+    detectors = tiny_detector(tmp_path)
+    words = [walkers[0], longer, "--detector", detectors, "--classes", 0, "--imgsz", 64]
+    words += ["--encoder", "none"]
+    assert run(*words, "-o", tmp_path / "out") == 0
+    assert decoded_frames(tmp_path / "out" / "walkers.mp4") == FRAMES
+    assert decoded_frames(tmp_path / "out" / "walkers-2.mp4") == FRAMES + 15
+
+
+def test_one_detection_file_for_two_videos_is_refused(
+    walkers: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [walkers[0], walkers[0], "--detector", walkers[1], "--encoder", "none"]
+    assert run(*words, "-o", tmp_path / "out") == 2
+    assert "walkers_det.txt" in error_line(capsys)
+
+
+def test_input_is_never_overwritten(walkers: Clip, capsys: pytest.CaptureFixture[str]) -> None:
+    before = walkers[0].read_bytes()
+    assert run(*motion_only(walkers, walkers[0].parent, "--overwrite")) == 1
+    assert "walkers.mp4" in error_line(capsys)
+    assert walkers[0].read_bytes() == before
 
 
 def test_stride_keeps_frame_numbers(walkers: Clip, tmp_path: Path) -> None:

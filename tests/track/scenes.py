@@ -91,7 +91,7 @@ class _Walker:
 def random_scene(generator: np.random.Generator, options: SceneOptions) -> list[Observation]:
     """People cross a 400 x 300 field, each hidden once for some frames, under a noisy detector."""
     walkers = [_random_walker(generator, options.frames) for _ in range(options.people)]
-    scene = []
+    scene: list[Observation] = []
     for number in range(options.frames):
         if generator.random() < options.drop_rate:
             continue

@@ -26,9 +26,7 @@ def test_the_default_is_deepsort() -> None:
 def test_the_shipped_preset_states_every_default() -> None:
     path = shipped("configs", "trackers", "deepsort.yaml")
     assert load_config("deepsort", kind=DeepSortConfig) == DeepSortConfig()
-    assert list(yaml.safe_load(path.read_text())) == list(
-        yaml.safe_load(to_yaml(DeepSortConfig()))
-    )
+    assert list(yaml.safe_load(path.read_text())) == list(yaml.safe_load(to_yaml(DeepSortConfig())))
 
 
 @pytest.mark.parametrize("as_text", [True, False])

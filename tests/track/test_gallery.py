@@ -23,7 +23,8 @@ def random_units(generator: np.random.Generator, count: int, zero_rate: float = 
     rows[:, 0] += 0.1
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     rows[generator.random(count) < zero_rate] = 0
-    return rows.astype(np.float32)
+    units: Embeddings = rows.astype(np.float32)
+    return units
 
 
 def all_pairs(slots: npt.NDArray[np.int64], embeddings: Embeddings) -> npt.NDArray[np.bool_]:

@@ -51,7 +51,8 @@ def near(generator: np.random.Generator, measurements: Array) -> Array:
     moved = measurements + shift * np.concatenate(
         [height, height, np.full_like(height, 0.1), 0.2 * height], axis=1
     )
-    return np.maximum(moved, (-np.inf, -np.inf, 0.05, 1.0))
+    plausible: Array = np.maximum(moved, (-np.inf, -np.inf, 0.05, 1.0))
+    return plausible
 
 
 def assert_same(mean: Array, covariance: Array, oracle: Dense) -> None:

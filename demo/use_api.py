@@ -1,0 +1,30 @@
+"""Follow people in a video and print who is where: the public interface in one loop.
+
+Run from a checkout: python demo/use_api.py VIDEO DETECTOR ENCODER
+e.g. python demo/use_api.py demo/pedestrians.mp4 yolo11n.pt osnet_x0_25_msmt17.onnx
+"""
+
+import sys
+
+from reid_tracker import ReidTrackerError, build_detector, build_encoder, build_tracker, open_source
+
+
+def main(video: str, detector_path: str, encoder_path: str) -> None:
+    """Track people in `video` and print one line a frame."""
+    detector = build_detector(detector_path)
+    encoder = build_encoder(encoder_path)
+    tracker = build_tracker()
+    for frame in open_source(video):
+        detections = detector.detect(frame.image, frame.index)
+        embeddings = encoder.encode(frame.image, detections.boxes)
+        tracks = tracker.update(detections, embeddings, frame.timestamp_s)
+        print(f"{frame.timestamp_s:7.2f} s  people {tracks.ids.tolist()}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: python demo/use_api.py VIDEO DETECTOR ENCODER")
+    try:
+        main(*sys.argv[1:])
+    except ReidTrackerError as error:
+        sys.exit(f"error: {error}")

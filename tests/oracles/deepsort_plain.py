@@ -1,0 +1,318 @@
+"""DeepSORT in plain loops over Python objects, to be read with the paper (arXiv 1703.07402).
+
+The options have the names and meanings of `reid_tracker.config.DeepSortConfig`. What goes beyond
+the paper: a combined cost relative to the gates, two confidence thresholds, ages in seconds, and
+missing frames, which are stepped over one nominal frame at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import chi2
+
+from reid_tracker.types import Detections, Embeddings
+from tests.oracles.kalman_dense import DenseKalmanFilter
+
+Array = npt.NDArray[np.float64]
+Pairs = list[tuple[int, int]]
+
+_JUST_ABOVE = 1e-5
+_ROUNDING_S = 1e-6
+
+
+@dataclass(frozen=True)
+class PlainOptions:
+    min_confidence: float = 0.3
+    high_confidence: float = 0.65
+    max_cosine_distance: float = 0.3
+    motion_weight: float = 0.1
+    max_iou_distance: float = 0.8
+    gate_probability: float = 0.95
+    nn_budget: int = 100
+    n_init: int = 3
+    max_age_s: float = 3.0
+    coast_s: float = 0.1
+    nominal_rate: float = 30.0
+    std_weight_position: float = 1 / 20
+    std_weight_velocity: float = 1 / 160
+
+
+@dataclass
+class PlainTrack:
+    id: int
+    mean: Array
+    covariance: Array
+    born_s: float
+    seen_s: float
+    score: float
+    class_number: int
+    detection: int
+    features: deque[Array]
+    confirmed: bool
+    hits: int = 1
+    missed: int = 0
+
+    def box(self) -> tuple[float, float, float, float]:
+        x, y, aspect, height = self.mean[:4]
+        width = aspect * height
+        return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+
+
+@dataclass(frozen=True)
+class PlainDetection:
+    row: int
+    box: tuple[float, float, float, float]
+    score: np.float32
+    class_number: int
+    feature: Array | None
+    measurement: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        left, top, right, bottom = self.box
+        width, height = right - left, bottom - top
+        measurement = np.array([(left + right) / 2, (top + bottom) / 2, width / height, height])
+        object.__setattr__(self, "measurement", measurement)
+
+
+@dataclass(frozen=True)
+class PlainReport:
+    """One reported track of one frame."""
+
+    id: int
+    box: tuple[float, float, float, float]
+    score: float
+    class_number: int
+    age_s: float
+    observed: bool
+    detection_index: int
+
+
+def match_within_gate(cost: Array, max_cost: float) -> Pairs:
+    """Minimum-cost matching; pairs above the gate all cost the same and are then dropped."""
+    rows, columns = linear_sum_assignment(np.where(cost <= max_cost, cost, max_cost + _JUST_ABOVE))
+    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] <= max_cost]
+
+
+def cascade(ages: Sequence[int], cost: Array, max_cost: float) -> Pairs:
+    """Listing 1 of the paper: tracks of age 1 choose first, then those of age 2, and so on."""
+    matches: Pairs = []
+    free = list(range(cost.shape[1]))
+    for age in range(1, max(ages, default=0) + 1):
+        group = [track for track, its_age in enumerate(ages) if its_age == age]
+        if not group or not free:
+            continue
+        for row, column in match_within_gate(cost[np.ix_(group, free)], max_cost):
+            matches.append((group[row], free[column]))
+        taken = {detection for _, detection in matches}
+        free = [detection for detection in free if detection not in taken]
+    return sorted(matches)
+
+
+def overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    """Intersection over union of two xyxy boxes."""
+    width = max(min(a[2], b[2]) - max(a[0], b[0]), 0.0)
+    height = max(min(a[3], b[3]) - max(a[1], b[1]), 0.0)
+    shared = width * height
+    union = _area(a) + _area(b) - shared
+    return shared / union if union > 0 else 0.0
+
+
+def _area(box: Sequence[float]) -> float:
+    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
+
+
+class PlainDeepSort:
+    def __init__(self, options: PlainOptions) -> None:
+        self.options = options
+        self.filter = DenseKalmanFilter(options.std_weight_position, options.std_weight_velocity)
+        self.gate = float(chi2.ppf(options.gate_probability, 4))
+        self.tracks: list[PlainTrack] = []
+        self.next_id = 1
+        self.now_s: float | None = None
+
+    def update(
+        self,
+        detections: Detections,
+        embeddings: Embeddings | None = None,
+        timestamp_s: float | None = None,
+    ) -> list[PlainReport]:
+        self.move_to(timestamp_s)
+        self.delete_too_old()
+        usable = self.usable(detections, embeddings)
+
+        matches = self.match_by_motion_and_appearance(usable, embeddings is not None)
+        matches += self.match_by_overlap(usable, matches)
+        for track, detection in matches:
+            self.correct(track, detection)
+
+        self.tracks = [t for t in self.tracks if t.confirmed or t.missed == 0]
+        taken = {detection.row for _, detection in matches}
+        for detection in usable:
+            if detection.row not in taken and self.is_confident(detection):
+                self.start(detection)
+        return self.report()
+
+    def move_to(self, timestamp_s: float | None) -> None:
+        """Predict every track one nominal frame at a time until the new frame."""
+        rate = self.options.nominal_rate
+        if self.now_s is None:
+            self.now_s = 0.0 if timestamp_s is None else timestamp_s
+            return
+        then_s = self.now_s + 1 / rate if timestamp_s is None else timestamp_s
+        frames = (then_s - self.now_s) * rate
+        assert abs(frames - round(frames)) < 1e-6, "the oracle knows whole nominal frames only"
+        self.now_s = then_s
+        for track in self.tracks:
+            track.mean, track.covariance = self.filter.predict_frames(
+                track.mean, track.covariance, round(frames)
+            )
+            track.missed += 1
+            track.detection = -1
+
+    def delete_too_old(self) -> None:
+        """Tracks unseen for longer than the limit are gone before the matching (ages 1 to max)."""
+        limit_s = self.options.max_age_s + _ROUNDING_S
+        self.tracks = [t for t in self.tracks if self.time() - t.seen_s <= limit_s]
+
+    def usable(self, detections: Detections, embeddings: Embeddings | None) -> list[PlainDetection]:
+        usable = []
+        for row in range(len(detections)):
+            left, top, right, bottom = (float(edge) for edge in detections.boxes[row])
+            if detections.scores[row] < np.float32(self.options.min_confidence):
+                continue
+            if right <= left or bottom <= top:
+                continue
+            feature = None
+            if embeddings is not None:
+                feature = embeddings[row].astype(np.float64)
+                length = float(np.sqrt(feature @ feature))
+                feature = feature / length if length > 0 else feature
+            usable.append(
+                PlainDetection(
+                    row=row,
+                    box=(left, top, right, bottom),
+                    score=detections.scores[row],
+                    class_number=int(detections.classes[row]),
+                    feature=feature,
+                )
+            )
+        return usable
+
+    def match_by_motion_and_appearance(
+        self, usable: list[PlainDetection], with_appearance: bool
+    ) -> list[tuple[PlainTrack, PlainDetection]]:
+        tracks = [track for track in self.tracks if track.confirmed]
+        cost = np.full((len(tracks), len(usable)), np.inf)
+        for i, track in enumerate(tracks):
+            for j, detection in enumerate(usable):
+                cost[i, j] = self.combined_cost(track, detection, with_appearance)
+        pairs = cascade([track.missed for track in tracks], cost, 1.0)
+        return [(tracks[i], usable[j]) for i, j in pairs]
+
+    def combined_cost(
+        self, track: PlainTrack, detection: PlainDetection, with_appearance: bool
+    ) -> float:
+        """Equation 5 with the gates of equation 6; both parts lie in [0, 1] inside the gates."""
+        motion = self.filter.squared_mahalanobis(
+            track.mean, track.covariance, detection.measurement
+        )
+        if motion > self.gate:
+            return np.inf
+        if not with_appearance:
+            return motion / self.gate
+        appearance = self.cosine_distance(track, detection)
+        if appearance > self.options.max_cosine_distance:
+            return np.inf
+        weight = self.options.motion_weight
+        return weight * motion / self.gate + (1 - weight) * appearance
+
+    def cosine_distance(self, track: PlainTrack, detection: PlainDetection) -> float:
+        """Equation 2: the smallest distance to the remembered features; 1 if there are none."""
+        smallest = 1.0
+        for feature in track.features:
+            assert detection.feature is not None
+            smallest = min(smallest, 1 - float(feature @ detection.feature))
+        return smallest
+
+    def match_by_overlap(
+        self, usable: list[PlainDetection], matches: list[tuple[PlainTrack, PlainDetection]]
+    ) -> list[tuple[PlainTrack, PlainDetection]]:
+        """Second stage: tentative tracks, and confirmed ones that were seen in the last frame."""
+        matched = {track.id for track, _ in matches}
+        taken = {detection.row for _, detection in matches}
+        tracks = [
+            t for t in self.tracks if t.id not in matched and (not t.confirmed or t.missed == 1)
+        ]
+        free = [detection for detection in usable if detection.row not in taken]
+        cost = np.ones((len(tracks), len(free)))
+        for i, track in enumerate(tracks):
+            for j, detection in enumerate(free):
+                cost[i, j] = 1 - overlap(track.box(), detection.box)
+        pairs = match_within_gate(cost, self.options.max_iou_distance)
+        return [(tracks[i], free[j]) for i, j in pairs]
+
+    def correct(self, track: PlainTrack, detection: PlainDetection) -> None:
+        track.mean, track.covariance = self.filter.update(
+            track.mean, track.covariance, detection.measurement
+        )
+        track.hits += 1
+        track.missed = 0
+        track.confirmed = track.confirmed or track.hits >= self.options.n_init
+        track.seen_s = self.time()
+        track.score = float(detection.score)
+        track.class_number = detection.class_number
+        track.detection = detection.row
+        self.remember(track, detection)
+
+    def start(self, detection: PlainDetection) -> None:
+        mean, covariance = self.filter.initiate(detection.measurement)
+        track = PlainTrack(
+            id=self.next_id,
+            mean=mean,
+            covariance=covariance,
+            born_s=self.time(),
+            seen_s=self.time(),
+            score=float(detection.score),
+            class_number=detection.class_number,
+            detection=detection.row,
+            features=deque(maxlen=self.options.nn_budget),
+            confirmed=self.options.n_init == 1,
+        )
+        self.next_id += 1
+        self.remember(track, detection)
+        self.tracks.append(track)
+
+    def remember(self, track: PlainTrack, detection: PlainDetection) -> None:
+        feature = detection.feature
+        if feature is not None and feature.any() and self.is_confident(detection):
+            track.features.append(feature)
+
+    def is_confident(self, detection: PlainDetection) -> bool:
+        return bool(detection.score >= np.float32(self.options.high_confidence))
+
+    def report(self) -> list[PlainReport]:
+        """Confirmed tracks seen in this frame, or a short time ago."""
+        limit_s = self.options.coast_s + _ROUNDING_S
+        return [
+            PlainReport(
+                id=track.id,
+                box=track.box(),
+                score=track.score,
+                class_number=track.class_number,
+                age_s=self.time() - track.born_s,
+                observed=track.missed == 0,
+                detection_index=track.detection,
+            )
+            for track in self.tracks
+            if track.confirmed and (track.missed == 0 or self.time() - track.seen_s <= limit_s)
+        ]
+
+    def time(self) -> float:
+        assert self.now_s is not None
+        return self.now_s

@@ -1,0 +1,131 @@
+"""Folders and globs of images."""
+
+from __future__ import annotations
+
+import logging
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reid_tracker.errors import ConfigError, SourceError
+from reid_tracker.video import open_source
+from tests.video.clips import number_of, write_images
+
+
+def test_names_are_sorted_by_number(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "shots", 12)  # frame10 comes behind frame9
+    assert [number_of(frame.image) for frame in open_source(folder)] == list(range(12))
+
+
+def test_rate_is_25_by_default(tmp_path: Path) -> None:
+    source = open_source(write_images(tmp_path / "shots", 3))
+    assert source.info.frame_rate == 25
+    assert source.info.frame_count == 3
+    assert [frame.timestamp_s for frame in source] == [0.0, 0.04, 0.08]
+
+
+def test_rate_can_be_given(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "shots", 3)
+    assert open_source(folder, image_rate=Fraction(30000, 1001)).info.frame_rate == Fraction(
+        30000, 1001
+    )
+    assert open_source(folder, image_rate=12.5).info.frame_rate == Fraction(25, 2)
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), 1e-9])
+def test_impossible_rate_is_refused(tmp_path: Path, rate: float) -> None:
+    with pytest.raises(ConfigError, match="image_rate"):
+        open_source(write_images(tmp_path / "shots", 1), image_rate=rate)
+
+
+@pytest.mark.parametrize("opened", ["MOT17-02", "MOT17-02/img1", "MOT17-02/img1/*.jpg"])
+def test_motchallenge_sequence_gives_its_rate(tmp_path: Path, opened: str) -> None:
+    write_images(tmp_path / "MOT17-02" / "img1", 3, "{:06d}.jpg")
+    (tmp_path / "MOT17-02" / "seqinfo.ini").write_text("[Sequence]\nname=x\nframeRate=30\n")
+    source = open_source(tmp_path / opened)
+    assert source.info.frame_rate == 30
+    assert sum(1 for _ in source) == 3
+
+
+def test_sequence_is_named_after_its_folder(tmp_path: Path) -> None:
+    write_images(tmp_path / "MOT17-02" / "img1", 1)
+    assert open_source(tmp_path / "MOT17-02").name == "MOT17-02"
+    assert open_source(tmp_path / "MOT17-02" / "img1").name == "MOT17-02"
+
+
+@pytest.mark.parametrize("text", ["", "[Sequence]\nframeRate=0\n", "nonsense", "[Sequence]\nx=1"])
+def test_unusable_seqinfo_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    folder = write_images(tmp_path / "shots", 1)
+    (folder / "seqinfo.ini").write_text(text)
+    assert open_source(folder).info.frame_rate == 25
+    assert "seqinfo.ini" in caplog.text
+
+
+def test_unreadable_image_is_skipped_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_images(tmp_path / "shots", 6)
+    (folder / "frame0.png").write_text("no image")
+    (folder / "frame3.png").write_bytes(b"")
+    with caplog.at_level(logging.WARNING):
+        frames = list(open_source(folder))
+    assert [frame.index for frame in frames] == [1, 2, 4, 5]
+    assert [number_of(frame.image) for frame in frames] == [1, 2, 4, 5]
+    assert len(caplog.records) == 2
+    assert "frame3.png" in caplog.messages[1]
+    assert capfd.readouterr().err == ""
+
+
+def test_different_sizes_are_yielded_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_images(tmp_path / "shots", 2)
+    for index in (2, 3):
+        cv2.imwrite(str(folder / f"frame{index}.png"), np.zeros((10, 20, 3), np.uint8))
+    source = open_source(folder)
+    assert [frame.image.shape[:2] for frame in source] == [(48, 64), (48, 64), (10, 20), (10, 20)]
+    assert (source.info.width, source.info.height) == (64, 48)
+    (message,) = caplog.messages
+    assert "64 x 48" in message
+    assert "20 x 10" in message
+
+
+def test_grey_and_transparent_images_become_bgr(tmp_path: Path) -> None:
+    for name, shape in (("a.png", (5, 6)), ("b.png", (5, 6, 4))):
+        cv2.imwrite(str(tmp_path / name), np.full(shape, 9, np.uint8))
+    assert [frame.image.shape for frame in open_source(tmp_path)] == [(5, 6, 3), (5, 6, 3)]
+
+
+def test_single_image_is_a_video_of_one_frame(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "odd [1]", 1, "shot[{}].png")
+    source = open_source(folder / "shot[0].png")
+    assert source.name == "shot_0"
+    assert [frame.index for frame in source] == [0]
+
+
+def test_empty_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no image")
+    with pytest.raises(SourceError, match="holds no images: expected files ending in"):
+        open_source(tmp_path)
+
+
+def test_folder_of_broken_images_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("no image")
+    with pytest.raises(SourceError, match="none of 1 images can be read"):
+        open_source(tmp_path)
+
+
+def test_pattern_without_match_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="matches no images"):
+        open_source(f"{tmp_path}/*.jpg")
+
+
+def test_pattern_of_videos_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("")
+    with pytest.raises(SourceError, match=r"1 other files"):
+        open_source(f"{tmp_path}/*.mp4")

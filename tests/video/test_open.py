@@ -1,0 +1,75 @@
+"""Telling sources apart, and refusing what is none."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from reid_tracker.errors import SourceError
+from reid_tracker.video import open_source
+from tests.video.clips import write_clip
+
+
+def test_importing_loads_no_heavy_package() -> None:
+    code = (
+        "import sys, reid_tracker.video; "
+        "sys.exit(bool({'cv2', 'av', 'supervision', 'torch'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("source", ["nowhere.mp4", "nowhere/", "", "-1", "true"])
+def test_missing_source_is_refused(source: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"no source|no images") as caught:
+        open_source(f"{tmp_path}/none/{source}" if "now" in source else source)
+    assert "\n" not in str(caught.value)
+
+
+def test_file_address_is_a_file(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "my clip.mp4", 2)
+    assert sum(1 for _ in open_source(path.as_uri())) == 2
+
+
+@pytest.mark.parametrize("number", [97, "97", "/dev/video97"])
+def test_missing_camera_is_refused_quietly(
+    number: int | str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SourceError, match="camera 97 delivers no picture"):
+        open_source(number)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http", "rtmp"])
+def test_unreachable_address_is_refused_at_once(scheme: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
+        port = free.getsockname()[1]
+        start = time.monotonic()
+        with pytest.raises(SourceError) as caught:
+            open_source(f"{scheme}://admin:hunter2@127.0.0.1:{port}/live?token=hunter3")
+    assert time.monotonic() - start < 3
+    message = str(caught.value)
+    assert "hunter" not in message
+    assert f"{scheme}://***@127.0.0.1:{port}/live" in message
+    assert "\n" not in message
+
+
+def test_silent_address_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reid_tracker.video.av_source._OPEN_TIMEOUT_S", 0.5)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        start = time.monotonic()
+        with pytest.raises(SourceError, match="expected a video stream"):
+            open_source(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live")
+    assert time.monotonic() - start < 3
+
+
+def test_unknown_protocol_is_refused() -> None:
+    with pytest.raises(SourceError, match="nonsense://host"):
+        open_source("nonsense://host/x")
