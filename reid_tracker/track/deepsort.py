@@ -7,6 +7,7 @@ gate, the recently seen first; match what is left by overlap; correct, delete an
 from __future__ import annotations
 
 import logging
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
 
 _log = logging.getLogger(__name__)
 _MEASUREMENT_DIMENSIONS = 4
+_TIME_SLACK_S = 1e-6  # times are sums of fractions that floats do not hold exactly
 
 
 class DeepSort:
@@ -55,6 +57,7 @@ class DeepSort:
         """Take the next frame's detections; see `Tracker.update`. `frame` is not looked at."""
         embeddings = self._check_embeddings(embeddings, len(detections))
         self._predict(timestamp_s)
+        self._forget(self._expired())
         usable = np.flatnonzero(
             (detections.scores >= self.config.min_confidence)
             & (detections.boxes[:, 2:] > detections.boxes[:, :2]).all(axis=1)
@@ -64,7 +67,7 @@ class DeepSort:
         features = None if embeddings is None else embeddings[usable]
         rows, columns = self._match(boxes, measurements, features)
         self._correct(rows, usable[columns], measurements[columns], detections)
-        self._forget_lost()
+        self._forget(~self._tracks.confirmed & (self._tracks.missed > 0))
         new = np.setdiff1d(np.arange(len(usable)), columns, assume_unique=True)
         new = new[detections.scores[usable[new]] >= self.config.high_confidence]
         self._start(usable[new], measurements[new], detections)
@@ -73,9 +76,12 @@ class DeepSort:
 
     def _check_embeddings(self, embeddings: Embeddings | None, count: int) -> Embeddings | None:
         """Validate (N, D) embeddings and scale their rows to unit length."""
-        if embeddings is None:
+        if embeddings is None or (count == 0 and np.size(embeddings) == 0):
             return None
-        embeddings = np.asarray(embeddings, np.float32)
+        try:
+            embeddings = np.asarray(embeddings, np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"embeddings are not numeric: {error}") from None
         if embeddings.ndim != 2 or len(embeddings) != count:
             raise InputError(
                 f"embeddings have shape {embeddings.shape}, expected ({count}, D): a row each"
@@ -94,6 +100,8 @@ class DeepSort:
 
     def _predict(self, timestamp_s: float | None) -> None:
         """Move every track to the time of the new frame."""
+        if timestamp_s is not None and not math.isfinite(timestamp_s):
+            raise InputError(f"timestamp_s = {timestamp_s}: expected seconds, a finite number")
         nominal_s = 1 / self.config.nominal_rate
         if self._now_s is None:
             self._now_s = 0.0 if timestamp_s is None else timestamp_s
@@ -139,27 +147,39 @@ class DeepSort:
             )
         else:
             slots = tracks.slots[confirmed]
-            weight = self.config.motion_weight
             rows, columns = match_cascade(
                 tracks.missed[confirmed],
                 allowed,
-                lambda r, c: (
-                    weight * ranked[np.ix_(r, c)]
-                    + (1 - weight)
-                    * self._appearance_cost(slots[r], features[c], allowed[np.ix_(r, c)])
+                lambda r, c: self._combined_cost(
+                    slots[r], features[c], ranked[np.ix_(r, c)], allowed[np.ix_(r, c)]
                 ),
                 1.0,
             )
         rows = confirmed[rows]
         return self._match_by_overlap(boxes, rows, columns)
 
-    def _appearance_cost(
+    def _combined_cost(
+        self,
+        slots: IntArray,
+        features: Embeddings,
+        motion: npt.NDArray[np.float64],
+        allowed: npt.NDArray[np.bool_],
+    ) -> npt.NDArray[np.float64]:
+        """Equation 5 of the paper where both gates are passed (equation 6), +inf elsewhere."""
+        appearance = self._appearance_distance(slots, features, allowed)
+        weight = self.config.motion_weight
+        cost = weight * motion + (1 - weight) * appearance
+        cost[~allowed | (appearance > self.config.max_cosine_distance)] = np.inf
+        return cost
+
+    def _appearance_distance(
         self, slots: IntArray, features: Embeddings, allowed: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.floating]:
-        """Smallest cosine distance of the pairs that pass both gates, +inf elsewhere.
+    ) -> npt.NDArray[np.float32]:
+        """Smallest cosine distance of the allowed pairs, 1 elsewhere.
 
         A pair that competes with no other only has to pass the gate. If it passes with the newest
-        embedding it passes with the nearest, so the track's whole memory need not be read.
+        embedding it passes with the nearest, so the track's whole memory need not be read; such a
+        pair gets the distance to the newest.
         """
         lone = allowed & (allowed.sum(axis=1) == 1)[:, None] & (allowed.sum(axis=0) == 1)
         rows, columns = np.nonzero(lone)
@@ -168,10 +188,9 @@ class DeepSort:
         rows, columns = rows[passes], columns[passes]
         open_pairs = allowed.copy()
         open_pairs[rows, columns] = False
-        cost = self._gallery.distance(slots, features, open_pairs)
-        cost[~open_pairs | (cost > self.config.max_cosine_distance)] = np.inf
-        cost[rows, columns] = upper_bound[passes]
-        return cost
+        distance = self._gallery.distance(slots, features, open_pairs)
+        distance[rows, columns] = upper_bound[passes]
+        return distance
 
     def _match_by_overlap(
         self, boxes: npt.NDArray[np.float64], rows: IntArray, columns: IntArray
@@ -211,14 +230,15 @@ class DeepSort:
         tracks.detection_index[rows] = detection_index
         tracks.confirmed |= tracks.hits >= self.config.n_init
 
-    def _forget_lost(self) -> None:
-        """Delete tentative tracks that missed a frame and confirmed ones unseen for too long."""
-        tracks = self._tracks
-        unseen_s = (self._now_s or 0.0) - tracks.seen_s
-        # A microsecond of slack: timestamps are sums of fractions that floats do not hold exactly.
-        lost = (unseen_s > self.config.max_age_s + 1e-6) | (~tracks.confirmed & (tracks.missed > 0))
-        self._gallery.release(tracks.slots[lost])
-        self._tracks = tracks.select(~lost)
+    def _expired(self) -> npt.NDArray[np.bool_]:
+        unseen_s = (self._now_s or 0.0) - self._tracks.seen_s
+        expired: npt.NDArray[np.bool_] = unseen_s > self.config.max_age_s + _TIME_SLACK_S
+        return expired
+
+    def _forget(self, rows: npt.NDArray[np.bool_]) -> None:
+        """Delete the tracks where the (T,) mask is True."""
+        self._gallery.release(self._tracks.slots[rows])
+        self._tracks = self._tracks.select(~rows)
 
     def _start(
         self,
@@ -249,8 +269,8 @@ class DeepSort:
     def _remember(self, embeddings: Embeddings | None) -> None:
         """Store the embeddings that tracks took in this frame, of confident detections only.
 
-        A half-hidden person yields a weak detection and an embedding of whoever stands in front; one
-        such row would make the smallest distance to that other person small for good.
+        A half-hidden person yields a weak detection and an embedding of whoever stands in front;
+        one such row would make the smallest distance to that other person small for good.
         """
         if embeddings is None:
             return
@@ -265,11 +285,15 @@ class DeepSort:
         """Return the confirmed tracks that were seen now, or recently enough to coast."""
         tracks = self._tracks
         now_s = self._now_s or 0.0
-        coasting = (tracks.missed > 0) & (now_s - tracks.seen_s <= self.config.coast_s)
+        unseen_s = now_s - tracks.seen_s
+        coasting = (tracks.missed > 0) & (unseen_s <= self.config.coast_s + _TIME_SLACK_S)
         shown = tracks.select(tracks.confirmed & ((tracks.missed == 0) | coasting))
+        state = shown.mean[..., 0]
+        # The extrapolation of a shrinking box may pass zero; it must not turn the box inside out.
+        state[:, 2:] = np.maximum(state[:, 2:], 0)
         return Tracks(
             ids=shown.ids,
-            boxes=cxcyah_to_xyxy(shown.mean[..., 0]).astype(np.float32),
+            boxes=cxcyah_to_xyxy(state).astype(np.float32),
             scores=shown.scores,
             classes=shown.classes,
             ages_s=now_s - shown.born_s,

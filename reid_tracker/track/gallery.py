@@ -73,6 +73,8 @@ class AppearanceGallery:
         Returns:
             (P,) distances, at most 1.
         """
+        if self.embedding_size is None:
+            return np.ones(len(slots), np.float32)
         similarity = np.einsum("pd,pd->p", self._latest[slots], embeddings)
         distance: FloatArray = 1 - np.maximum(similarity, 0)
         return distance

@@ -173,7 +173,9 @@ def _video_stream(container: InputContainer, label: str) -> VideoStream:
         for stream in container.streams.video:
             if not stream.disposition & Disposition.attached_pic:
                 return stream
-    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    # A video stream that is left here is a cover picture, or text that libav would play.
+    others = {stream.type for stream in container.streams} - {"video"}
+    kinds = ", ".join(sorted(others)) or "text or pictures"
     raise SourceError(f"{label} has no video, only {kinds}: expected a file with moving pictures")
 
 
