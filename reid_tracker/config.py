@@ -135,11 +135,14 @@ class VideoConfig(_Checked):
 
     Attributes:
         stride: take every n-th frame.
+        frame_rate: frames per second of a file whose header tells it wrong, or of images; null
+            takes what the file says.
         frames_per_batch: frames of each source that are detected in one batch; more than 1 helps a
             GPU on files and delays the output by as many frames.
     """
 
     stride: int = _number(1, 1)
+    frame_rate: float | None = _number(None, 0.001)
     frames_per_batch: int = _number(1, 1)
 
 

@@ -29,6 +29,7 @@ _KEYS = {
     "device": ("detector.device", "encoder.device"),
     "half": ("detector.half", "encoder.half"),
     "vid_stride": ("video.stride",),
+    "fps": ("video.frame_rate",),
     "save_video": ("output.video",),
     "save_mot": ("output.mot",),
     "save_jsonl": ("output.jsonl",),
@@ -95,11 +96,14 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     models.add_argument("--iou", type=float, help="overlap for non-maximum suppression")
     models.add_argument("--imgsz", type=int, metavar="PIXELS", help="detector image size")
     models.add_argument(
-        "--classes", nargs="+", metavar="CLASS", help="class numbers or names (default: person)"
+        "--classes", help="class numbers or names, with commas between them (default: person)"
     )
     models.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps")
     models.add_argument("--half", action="store_true", help="compute in float16 (GPU)")
     models.add_argument("--vid-stride", type=int, metavar="N", help="take every n-th frame")
+    models.add_argument(
+        "--fps", type=float, help="frames per second, where a file tells it wrong and for images"
+    )
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -142,7 +146,7 @@ def to_config(arguments: argparse.Namespace) -> Config:
     return load_config(given["config"], overrides)
 
 
-def _split_classes(words: list[str]) -> list[int | str]:
-    """Read class numbers and names, separated by spaces or commas."""
-    names = [name.strip() for word in words for name in word.split(",") if name.strip()]
+def _split_classes(text: str) -> list[int | str]:
+    """Read class numbers and names, separated by commas."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
     return [int(name) if name.isdigit() else name for name in names]

@@ -62,7 +62,7 @@ def _open_sources(names: list[str], config: Config, stack: ExitStack) -> list[So
     """Open every source before any model is loaded, so that a typing error costs no time."""
     sources = []
     for name in names:
-        source = open_source(name, stride=config.video.stride)
+        source = open_source(name, stride=config.video.stride, frame_rate=config.video.frame_rate)
         stack.callback(source.close)
         sources.append(source)
     return _with_distinct_names(sources)

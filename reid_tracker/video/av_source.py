@@ -6,6 +6,7 @@ nothing but this package's warnings reaches a log.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from fractions import Fraction
@@ -44,6 +45,7 @@ class AvSource(BaseSource):
         label: how messages call the source; must hold no credentials.
         name: stem for output files.
         stride: every n-th frame is yielded.
+        frame_rate: frames per second that replace the container's rate and timestamps, or None.
         endless: whether a missing duration means that the container is a live stream.
 
     Raises:
@@ -57,6 +59,7 @@ class AvSource(BaseSource):
         name: str,
         stride: int,
         *,
+        frame_rate: Fraction | None = None,
         endless: bool = False,
     ) -> None:
         self._container = container
@@ -74,6 +77,10 @@ class AvSource(BaseSource):
                     "check that it plays elsewhere"
                 )
             info = _describe(self._stream, self._first[1])
+            self._container_rate = info.frame_rate
+            self._own_timestamps = frame_rate is None
+            if frame_rate is not None:
+                info = dataclasses.replace(info, frame_rate=frame_rate)
             live = endless and container.duration is None
             super().__init__(name, info, stride, live=live)
         except BaseException:
@@ -83,7 +90,8 @@ class AvSource(BaseSource):
     def _read(self) -> Iterator[Frame]:
         clock = PresentationClock(self.info.frame_rate)
         for index, picture in self._pictures():
-            timestamp_s = clock.time_s(index, picture.pts, picture.time_base)
+            pts = picture.pts if self._own_timestamps else None
+            timestamp_s = clock.time_s(index, pts, picture.time_base)
             if index % self._stride == 0:
                 yield Frame(to_upright_bgr(picture), index, timestamp_s)
         self._warn_of_damage()
@@ -95,7 +103,7 @@ class AvSource(BaseSource):
         yield from self._decoded
 
     def _warn_of_damage(self) -> None:
-        damage = describe_damage(self._container, self._stream, self.info.frame_rate, self._report)
+        damage = describe_damage(self._container, self._stream, self._container_rate, self._report)
         if damage is not None:
             _log.warning("%s is %s", self._label, damage)
 
@@ -103,12 +111,13 @@ class AvSource(BaseSource):
         self._container.close()
 
 
-def open_video_file(path: Path, stride: int) -> AvSource:
+def open_video_file(path: Path, stride: int, frame_rate: Fraction | None = None) -> AvSource:
     """Open a video file.
 
     Args:
         path: an existing file.
         stride: every n-th frame is yielded.
+        frame_rate: frames per second that replace the file's rate and timestamps, or None.
 
     Raises:
         SourceError: the file cannot be read, is no video, or holds no frame.
@@ -123,7 +132,7 @@ def open_video_file(path: Path, stride: int) -> AvSource:
             f"cannot read {path} as a video ({_reason(error)}): expected a file that FFmpeg plays, "
             "e.g. MP4, MKV or AVI"
         ) from None
-    return AvSource(container, str(path), safe_name(path.stem), stride)
+    return AvSource(container, str(path), safe_name(path.stem), stride, frame_rate=frame_rate)
 
 
 def open_stream(url: str, stride: int) -> AvSource:

@@ -73,9 +73,9 @@ class CameraSource(BaseSource):
 @contextmanager
 def _quiet_opencv() -> Iterator[None]:
     """Keep OpenCV from printing about a missing camera; the SourceError says it better."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(0)
+    level = cv2.getLogLevel()  # type: ignore[attr-defined]  # missing in the stubs only
+    cv2.setLogLevel(0)  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        cv2.setLogLevel(level)  # type: ignore[attr-defined]

@@ -75,13 +75,13 @@ class ImageSource(BaseSource):
         """Nothing stays open between two images."""
 
 
-def open_image_folder(folder: Path, stride: int, image_rate: Fraction | None) -> ImageSource:
+def open_image_folder(folder: Path, stride: int, frame_rate: Fraction | None) -> ImageSource:
     """Open a folder of images, or a MOTChallenge sequence with its images in "img1".
 
     Args:
         folder: an existing folder.
         stride: every n-th image is read.
-        image_rate: frames per second; None takes the sequence's seqinfo.ini, or else 25.
+        frame_rate: frames per second; None takes the sequence's seqinfo.ini, or else 25.
 
     Raises:
         SourceError: the folder holds no image that can be read.
@@ -98,32 +98,32 @@ def open_image_folder(folder: Path, stride: int, image_rate: Fraction | None) ->
             f"{folder} holds no images: expected files ending in "
             f"{', '.join(sorted(IMAGE_SUFFIXES))}"
         )
-    rate = image_rate or _sequence_rate(sequence, folder) or _DEFAULT_RATE
+    rate = frame_rate or _sequence_rate(sequence, folder) or _DEFAULT_RATE
     return ImageSource(paths, str(folder), safe_name(sequence.resolve().name), rate, stride)
 
 
-def open_image(path: Path, stride: int, image_rate: Fraction | None) -> ImageSource:
+def open_image(path: Path, stride: int, frame_rate: Fraction | None) -> ImageSource:
     """Open one image as a video of one frame.
 
     Args:
         path: an existing file.
         stride: has no effect on a single frame.
-        image_rate: frames per second; None takes 25.
+        frame_rate: frames per second; None takes 25.
 
     Raises:
         SourceError: the image cannot be read.
     """
-    rate = image_rate or _DEFAULT_RATE
+    rate = frame_rate or _DEFAULT_RATE
     return ImageSource([path], str(path), safe_name(path.stem), rate, stride)
 
 
-def open_image_glob(pattern: Path, stride: int, image_rate: Fraction | None) -> ImageSource:
+def open_image_glob(pattern: Path, stride: int, frame_rate: Fraction | None) -> ImageSource:
     """Open the images that a glob pattern matches, e.g. "shots/cam1_*.jpg".
 
     Args:
         pattern: path with *, ? or [...].
         stride: every n-th image is read.
-        image_rate: frames per second; None takes a seqinfo.ini beside the images, or else 25.
+        frame_rate: frames per second; None takes a seqinfo.ini beside the images, or else 25.
 
     Raises:
         SourceError: the pattern matches no image that can be read.
@@ -135,7 +135,7 @@ def open_image_glob(pattern: Path, stride: int, image_rate: Fraction | None) -> 
             f"'{pattern}' matches no images ({len(matches)} other files): expected e.g. "
             "'folder/*.jpg'; put the pattern in quotes so that the shell leaves it alone"
         )
-    rate = image_rate or _sequence_rate(paths[0].parent, paths[0].parent.parent) or _DEFAULT_RATE
+    rate = frame_rate or _sequence_rate(paths[0].parent, paths[0].parent.parent) or _DEFAULT_RATE
     name = safe_name(paths[0].resolve().parent.name)
     return ImageSource(paths, f"'{pattern}'", name, rate, stride)
 

@@ -65,10 +65,12 @@ def _redact_user(rest: str) -> str:
     """Replace the user part of what follows "://"."""
     host_end = re.search(r"[/?#]", rest)
     host = rest[: host_end.start()] if host_end else rest
-    # An unescaped "/", "?" or "#" in a password moves the "@" behind the host's end. What looks
-    # like a port is then the beginning of the password, so everything up to the last "@" goes.
-    end = host.rfind("@") if "@" in host else rest.rfind("@") if ":" in host else -1
-    return rest if end < 0 else f"***@{rest[end + 1 :]}"
+    if "@" not in host and ":" not in host:
+        return rest
+    # An unescaped "/", "?" or "#" in a password moves its end behind what looks like the host; so
+    # everything up to the last "@" goes, even if that may hide a part of the path.
+    _, at, after = rest.rpartition("@")
+    return f"***@{after}" if at else rest
 
 
 def _redact_parameter(parameter: str) -> str:

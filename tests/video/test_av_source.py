@@ -19,7 +19,7 @@ from tests.video.clips import NTSC, number_of, numbered, rotate_in_header, write
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
 @pytest.mark.parametrize("rate", [NTSC, Fraction(25), Fraction(24000, 1001), Fraction(10)])
 def test_frame_rate_is_exact(tmp_path: Path, suffix: str, rate: Fraction) -> None:
-    path = write_clip(tmp_path / f"clip.{suffix}", 12, rate)
+    write_clip(tmp_path / f"clip.{suffix}", 12, rate)
     assert open_source(path).info.frame_rate == rate
 
 
@@ -144,3 +144,11 @@ def test_a_whole_file_brings_no_warning(tmp_path: Path, caplog: pytest.LogCaptur
         for suffix in ("mp4", "mkv", "avi", "ts"):
             list(open_source(write_clip(tmp_path / f"clip.{suffix}", 20)))
     assert caplog.records == []
+
+
+def test_a_given_rate_replaces_the_files_own(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", 10, rate=Fraction(30))
+    with open_source(tmp_path / "clip.mp4", frame_rate=7) as source:
+        assert source.info.frame_rate == 7
+        times = [frame.timestamp_s for frame in source]
+    np.testing.assert_allclose(times, np.arange(10) / 7)

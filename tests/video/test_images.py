@@ -29,16 +29,16 @@ def test_rate_is_25_by_default(tmp_path: Path) -> None:
 
 def test_rate_can_be_given(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "shots", 3)
-    assert open_source(folder, image_rate=Fraction(30000, 1001)).info.frame_rate == Fraction(
+    assert open_source(folder, frame_rate=Fraction(30000, 1001)).info.frame_rate == Fraction(
         30000, 1001
     )
-    assert open_source(folder, image_rate=12.5).info.frame_rate == Fraction(25, 2)
+    assert open_source(folder, frame_rate=12.5).info.frame_rate == Fraction(25, 2)
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), 1e-9])
 def test_impossible_rate_is_refused(tmp_path: Path, rate: float) -> None:
-    with pytest.raises(ConfigError, match="image_rate"):
-        open_source(write_images(tmp_path / "shots", 1), image_rate=rate)
+    with pytest.raises(ConfigError, match="frame_rate"):
+        open_source(write_images(tmp_path / "shots", 1), frame_rate=rate)
 
 
 @pytest.mark.parametrize("opened", ["MOT17-02", "MOT17-02/img1", "MOT17-02/img1/*.jpg"])

@@ -21,6 +21,7 @@ from reid_tracker.video.naming import is_url, safe_name, url_name
         ("rtsp://u:p@ss@host/door", "rtsp://***@host/door"),
         ("rtsp://u:p/ss@host/door", "rtsp://***@host/door"),
         ("rtsp://u:p#ss@host/door", "rtsp://***@host/door"),
+        ("rtsp://u:p@/ss@host/door", "rtsp://***@host/door"),
         ("http://host/a@b.mp4", "http://host/a@b.mp4"),
         ("http://host/v.m3u8?token=abc", "http://host/v.m3u8?token=***"),
         ("http://host/v?abc", "http://host/v?***"),
