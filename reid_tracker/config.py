@@ -1,51 +1,24 @@
-"""Configuration: frozen dataclasses with checked ranges, YAML in and out, dotted overrides.
+"""Configuration: one frozen dataclass a stage, YAML in and out, dotted overrides.
 
-The dataclasses are the configuration; YAML is only their written form. An unknown key is an error
-that names the nearest known one. Units stand in the names.
+The dataclasses are the configuration; YAML is only their written form. Units stand in the names.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import math
-import types
+import os
 import typing
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from reid_tracker.checked import Checked, CheckedT, from_mapping, number, shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.resources import shipped
 
-_ConfigT = TypeVar("_ConfigT", bound="_Checked")
-
-
-def _number(default: Any, low: float, high: float = math.inf, *, exclusive: bool = False) -> Any:
-    """Declare a number within [low, high], or (low, high] if `exclusive`."""
-    return field(default=default, metadata={"low": low, "high": high, "exclusive": exclusive})
-
 
 @dataclass(frozen=True)
-class _Checked:
-    """Base of the configuration classes: checks the declared range of every number."""
-
-    def __post_init__(self) -> None:
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            if "low" not in item.metadata or value is None:
-                continue
-            low, high = item.metadata["low"], item.metadata["high"]
-            too_low = value <= low if item.metadata["exclusive"] else value < low
-            if too_low or value > high or math.isnan(value):
-                bound = f"above {low:g}" if item.metadata["exclusive"] else f"at least {low:g}"
-                bound += "" if math.isinf(high) else f" and at most {high:g}"
-                raise ConfigError(f"{item.name} = {value}: expected a number {bound}")
-
-
-@dataclass(frozen=True)
-class DetectorConfig(_Checked):
+class DetectorConfig(Checked):
     """Which detector runs, and what it keeps.
 
     Attributes:
@@ -61,17 +34,17 @@ class DetectorConfig(_Checked):
     """
 
     model: str = "yolo11n.pt"
-    confidence: float = _number(0.3, 0.0, 1.0)
-    iou: float = _number(0.7, 0.0, 1.0)
-    image_size: int = _number(640, 32)
+    confidence: float = number(0.3, 0.0, 1.0)
+    iou: float = number(0.7, 0.0, 1.0)
+    image_size: int = number(640, 32)
     classes: tuple[int | str, ...] = ("person",)
     device: str = "auto"
     half: bool = False
-    max_detections: int = _number(300, 1)
+    max_detections: int = number(300, 1)
 
 
 @dataclass(frozen=True)
-class EncoderConfig(_Checked):
+class EncoderConfig(Checked):
     """Which appearance encoder runs, and how.
 
     Attributes:
@@ -87,11 +60,11 @@ class EncoderConfig(_Checked):
     architecture: str | None = None
     device: str = "auto"
     half: bool | None = None
-    batch_size: int = _number(64, 1)
+    batch_size: int = number(64, 1)
 
 
 @dataclass(frozen=True)
-class DeepSortConfig(_Checked):
+class DeepSortConfig(Checked):
     """DeepSORT (arXiv 1703.07402); defaults measured for OSNet embeddings.
 
     Attributes:
@@ -114,23 +87,23 @@ class DeepSortConfig(_Checked):
         std_weight_velocity: velocity noise per nominal frame, as a part of the box height.
     """
 
-    min_confidence: float = _number(0.3, 0.0, 1.0)
-    high_confidence: float = _number(0.65, 0.0, 1.0)
-    max_cosine_distance: float = _number(0.3, 0.0, 1.0)
-    motion_weight: float = _number(0.1, 0.0, 1.0)
-    max_iou_distance: float = _number(0.8, 0.0, 1.0)
-    gate_probability: float = _number(0.95, 0.0, 0.9999, exclusive=True)
-    nn_budget: int = _number(100, 1)
-    n_init: int = _number(3, 1)
-    max_age_s: float = _number(2.0, 0.0)
-    coast_s: float = _number(0.1, 0.0)
-    nominal_rate: float = _number(30.0, 0.0, exclusive=True)
-    std_weight_position: float = _number(1 / 20, 0.0, exclusive=True)
-    std_weight_velocity: float = _number(1 / 160, 0.0, exclusive=True)
+    min_confidence: float = number(0.3, 0.0, 1.0)
+    high_confidence: float = number(0.65, 0.0, 1.0)
+    max_cosine_distance: float = number(0.3, 0.0, 1.0)
+    motion_weight: float = number(0.1, 0.0, 1.0)
+    max_iou_distance: float = number(0.8, 0.0, 1.0)
+    gate_probability: float = number(0.95, 0.0, 0.9999, exclusive=True)
+    nn_budget: int = number(100, 1)
+    n_init: int = number(3, 1)
+    max_age_s: float = number(2.0, 0.0)
+    coast_s: float = number(0.1, 0.0)
+    nominal_rate: float = number(30.0, 0.0, 1e6, exclusive=True)
+    std_weight_position: float = number(1 / 20, 0.0, 1e3, exclusive=True)
+    std_weight_velocity: float = number(1 / 160, 0.0, 1e3, exclusive=True)
 
 
 @dataclass(frozen=True)
-class VideoConfig(_Checked):
+class VideoConfig(Checked):
     """How sources are read.
 
     Attributes:
@@ -141,13 +114,13 @@ class VideoConfig(_Checked):
             GPU on files and delays the output by as many frames.
     """
 
-    stride: int = _number(1, 1)
-    frame_rate: float | None = _number(None, 0.001)
-    frames_per_batch: int = _number(1, 1)
+    stride: int = number(1, 1)
+    frame_rate: float | None = number(None, 0.001)
+    frames_per_batch: int = number(1, 1)
 
 
 @dataclass(frozen=True)
-class OutputConfig(_Checked):
+class OutputConfig(Checked):
     """Which results are written, for each camera.
 
     Attributes:
@@ -165,12 +138,12 @@ class OutputConfig(_Checked):
     jsonl: bool = True
     csv: bool = False
     crops: bool = False
-    trail_s: float = _number(2.0, 0.0)
-    video_crf: int = _number(23, 0, 51)
+    trail_s: float = number(2.0, 0.0)
+    video_crf: int = number(23, 0, 51)
 
 
 @dataclass(frozen=True)
-class Config(_Checked):
+class Config(Checked):
     """The whole of a run, one section a stage."""
 
     detector: DetectorConfig = DetectorConfig()
@@ -180,11 +153,32 @@ class Config(_Checked):
     output: OutputConfig = OutputConfig()
 
 
+@typing.overload
+def load_config(
+    source: str | Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> Config: ...
+
+
+@typing.overload
 def load_config(
     source: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
-    kind: type[_ConfigT] = Config,  # type: ignore[assignment]
-) -> _ConfigT:
+    *,
+    kind: type[CheckedT],
+) -> CheckedT: ...
+
+
+@typing.overload
+def load_config(
+    source: str | Path | None, overrides: Mapping[str, Any] | None, kind: type[CheckedT]
+) -> CheckedT: ...
+
+
+def load_config(
+    source: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    kind: type[Any] = Config,
+) -> Any:
     """Read a configuration.
 
     Args:
@@ -198,7 +192,7 @@ def load_config(
     folder = "trackers" if kind is DeepSortConfig else ""
     data = {} if source is None else _read_yaml(find_config(source, folder))
     for key, value in (overrides or {}).items():
-        _set_dotted(data, key, value)
+        data = _with_dotted(data, key.split("."), value, key)
     return from_mapping(kind, data)
 
 
@@ -208,15 +202,13 @@ def parse_override(text: str) -> tuple[str, Any]:
     Raises:
         ConfigError: there is no "=", or the value is not YAML.
     """
-    import yaml
-
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"'{text}': expected key=value, e.g. tracker.max_age_s=2")
+        raise ConfigError(f"'{shown(text, str)}': expected key=value, e.g. tracker.max_age_s=2")
     try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ConfigError(f"'{text}': the value is not YAML") from None
+        return key.strip(), _parse_yaml(value)
+    except ValueError:
+        raise ConfigError(f"'{shown(text, str)}': the value is not YAML") from None
 
 
 def find_config(name: str | Path, folder: str = "") -> Path:
@@ -229,129 +221,49 @@ def find_config(name: str | Path, folder: str = "") -> Path:
     Raises:
         ConfigError: there is neither.
     """
-    if Path(name).is_file():
-        return Path(name)
     ready_made = shipped("configs", *filter(None, [folder]))
-    if (path := ready_made / f"{name}.yaml").is_file():
-        return path
+    for path in (Path(name), ready_made / f"{name}.yaml"):
+        if os.path.isfile(path):  # Path.is_file raises where a name is too long
+            return path
     names = sorted(item.stem for item in ready_made.glob("*.yaml"))
     raise ConfigError(
-        f"no configuration '{name}': expected a YAML file or one of {', '.join(names)}"
+        f"no configuration '{shown(name, str)}': expected a YAML file or one of {', '.join(names)}"
     )
 
 
-def from_mapping(kind: type[_ConfigT], data: Mapping[str, Any], where: str = "") -> _ConfigT:
-    """Build a configuration dataclass from nested mappings.
-
-    Args:
-        kind: the dataclass.
-        data: its fields; missing ones take their defaults.
-        where: dotted prefix for error messages.
-
-    Raises:
-        ConfigError: a key is unknown, or a value has the wrong type or range.
-    """
-    if not isinstance(data, Mapping):
-        raise ConfigError(f"{where.rstrip('.') or 'configuration'} = {data!r}: expected a mapping")
-    hints = typing.get_type_hints(kind)
-    values = {}
-    for key, value in data.items():
-        if key not in hints:
-            raise ConfigError(f"unknown key '{where}{key}'{_nearest(str(key), hints)}")
-        values[key] = _convert(hints[key], value, f"{where}{key}")
-    try:
-        return kind(**values)
-    except ConfigError as error:
-        raise ConfigError(f"{where}{error}") from None
-
-
-def to_yaml(config: _Checked) -> str:
-    """Write a configuration as YAML that `load_config` reads back to an equal object."""
-    import yaml
-
-    return yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False)
-
-
 def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
+    name = shown(path, str)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path} is not YAML: {reason}") from None
+        data = _parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+        raise ConfigError(f"cannot read {name}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{name} is not YAML: {shown(error, str)}") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
         raise ConfigError(
-            f"{path}: expected 'key: value' lines at the top, found {type(data).__name__}"
+            f"{name}: expected 'key: value' lines at the top, found {type(data).__name__}"
         )
     return data
 
 
-def _set_dotted(data: dict[str, Any], dotted: str, value: Any) -> None:
-    *sections, name = dotted.split(".")
-    for section in sections:
-        data = data.setdefault(section, {})
-        if not isinstance(data, dict):
-            raise ConfigError(f"'{dotted}': '{section}' is not a section")
-    data[name] = value
+def _parse_yaml(text: str) -> Any:
+    """Parse YAML; whatever is wrong with it is a ValueError."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except Exception as error:  # tags such as !!bool fail with anything
+        raise ValueError(" ".join(str(error).split())) from None
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    """Convert a YAML value to the annotated type of the field `where`."""
-    if isinstance(hint, type) and issubclass(hint, _Checked):
-        return from_mapping(hint, value, f"{where}.")
-    origin = typing.get_origin(hint)
-    if origin in (types.UnionType, typing.Union):
-        for option in typing.get_args(hint):
-            if option is type(None) and value is None:
-                return None
-            if option is not type(None) and _matches(option, value):
-                return _convert(option, value, where)
-    elif origin is tuple:
-        items = [value] if isinstance(value, str | int) else value
-        if isinstance(items, list | tuple):
-            return tuple(_convert(typing.get_args(hint)[0], item, where) for item in items)
-    elif _matches(hint, value):
-        return hint(value)
-    raise ConfigError(f"{where} = {value!r}: expected {_describe(hint)}")
-
-
-def _matches(hint: Any, value: Any) -> bool:
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)
-
-
-_DESCRIPTIONS = {
-    float: "a number",
-    int: "a whole number",
-    bool: "true or false",
-    str: "text",
-    type(None): "null",
-}
-
-
-def _describe(hint: Any) -> str:
-    if hint in _DESCRIPTIONS:
-        return _DESCRIPTIONS[hint]
-    options = [item for item in typing.get_args(hint) if item is not Ellipsis]
-    text = " or ".join(_describe(item) for item in options)
-    return f"a list of {text}" if typing.get_origin(hint) is tuple else text
-
-
-def _nearest(key: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
-    return f": did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
-
-
-def _plain(value: Any) -> Any:
-    """Replace tuples by lists, which YAML's safe form can write."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+def _with_dotted(data: dict[str, Any], path: list[str], value: Any, dotted: str) -> dict[str, Any]:
+    """Return a copy of `data` in which `path` holds `value`; sections are made as needed."""
+    name, *rest = path
+    if not rest:
+        return {**data, name: value}
+    section = data.get(name, {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"'{shown(dotted, str)}': '{shown(name, str)}' is not a section")
+    return {**data, name: _with_dotted(section, rest, value, dotted)}

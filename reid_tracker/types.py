@@ -94,25 +94,37 @@ class _StructOfArrays:
         self, name: str, dtype: npt.DTypeLike, shape: tuple[int, ...], rows: int
     ) -> npt.NDArray[Any]:
         """Convert one column in place and check its shape and that its values are finite."""
+        where = f"{type(self).__name__}.{name}"
+        given = getattr(self, name)
         try:
-            array = np.asarray(getattr(self, name), dtype=dtype)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{type(self).__name__}.{name} is not numeric: {error}") from None
+            with np.errstate(over="ignore", invalid="ignore"):  # both are found below
+                array = np.asarray(given, dtype=dtype)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"{where} is not numeric: {error}") from None
         if array.size == 0:
             array = array.reshape((0, *shape))
         if array.shape != (rows, *shape):
             expected = ", ".join(map(str, (rows, *shape)))
-            raise InputError(
-                f"{type(self).__name__}.{name} has shape {array.shape}, expected ({expected})"
-            )
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"{where} has shape {array.shape}, expected ({expected})")
+        if not np.isfinite(array).all():
             bad = np.unique(np.nonzero(~np.isfinite(array))[0])[:5].tolist()
             raise InputError(
-                f"{type(self).__name__}.{name} has NaN or infinite values in rows {bad}; "
-                "drop those rows first"
+                f"{where} has NaN or infinite values in rows {bad}; drop those rows first"
             )
+        if rows and array.dtype.kind == "i" and getattr(given, "dtype", array.dtype).kind == "f":
+            lost = np.nonzero(array != given)[0][:5].tolist()
+            if lost:
+                raise InputError(f"{where} has values that are no whole numbers in rows {lost}")
         object.__setattr__(self, name, array)
         return array
+
+
+def _count(column: Any, where: str) -> int:
+    """Return the number of rows of the first column; anything empty has none."""
+    try:
+        return len(column) if np.size(column) else 0
+    except (TypeError, ValueError):
+        raise InputError(f"{where} is a {type(column).__name__}, expected an array") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +147,7 @@ class Detections(_StructOfArrays):
     classes: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        rows = len(self.boxes)
+        rows = _count(self.boxes, "Detections.boxes")
         boxes = self._column("boxes", np.float32, (4,), rows)
         self._column("scores", np.float32, (), rows)
         self._column("classes", np.int64, (), rows)
@@ -176,7 +188,7 @@ class Tracks(_StructOfArrays):
     detection_index: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        rows = len(self.ids)
+        rows = _count(self.ids, "Tracks.ids")
         self._column("ids", np.int64, (), rows)
         self._column("boxes", np.float32, (4,), rows)
         self._column("scores", np.float32, (), rows)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.config import DetectorConfig, from_mapping
+from reid_tracker.checked import from_mapping
+from reid_tracker.config import DetectorConfig
 from reid_tracker.detect.base import Detector
 from reid_tracker.errors import ConfigError
 

@@ -8,7 +8,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reid_tracker.config import EncoderConfig, from_mapping
+from reid_tracker.checked import from_mapping
+from reid_tracker.config import EncoderConfig
 from reid_tracker.encode.base import Encoder
 from reid_tracker.errors import ConfigError, WeightsError
 

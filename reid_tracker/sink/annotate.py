@@ -15,7 +15,7 @@ from reid_tracker.sink.palette import colour_index, identity_colours, text_colou
 from reid_tracker.sink.trail import Trail
 from reid_tracker.types import FrameResult, ImageBGR, Tracks
 
-_SMALLEST_TEXT = 0.4
+_SMALLEST_TEXT = 0.45
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 

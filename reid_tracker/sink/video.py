@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from reid_tracker.types import FrameResult, ImageBGR, VideoInfo
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 # While it grows the file is a row of fragments, which plays up to the last complete one; closing it
@@ -27,7 +28,7 @@ _MOVFLAGS = (
     "frag_keyframe+empty_moov+default_base_moof",
 )
 _FRAGMENT_S = 2.0
-_FINEST_TICK = 90_000
+_LEAST_TICKS, _MOST_TICKS = 90_000, 1_000_000  # per second
 _CODEC_OPTIONS = {
     "preset": "veryfast",
     "bf": "0",  # no reordering: video starts at 0 s, and less is in flight when a run is killed
@@ -69,13 +70,15 @@ class VideoSink(BaseSink):
         refuse_existing(path, overwrite)
         self._draw = draw
         self._crf = crf
-        self._rate = info.frame_rate
+        self._rate = _storable(info.frame_rate)
         # A multiple of the rate, so that constant rates such as 30000/1001 come out exact.
-        ticks = self._rate.numerator * max(1, -(-_FINEST_TICK // self._rate.numerator))
-        self._time_base = Fraction(1, ticks if ticks < 2**31 else _FINEST_TICK)
+        ticks = self._rate.numerator * max(1, -(-_LEAST_TICKS // self._rate.numerator))
+        self._time_base = Fraction(1, ticks)
         self._output: tuple[OutputContainer, VideoStream] | None = None
         self._start_s = 0.0
         self._last_pts = -1
+        self._pending: Packet[VideoStream] | None = None
+        self._duration = round(1 / self._rate / self._time_base)
         self._next_key_s = 0.0
         try:
             # Reserves the name, and fails now rather than after the first frame.
@@ -114,7 +117,7 @@ class VideoSink(BaseSink):
             stream.codec_context.time_base = self._time_base
             try:
                 container.start_encoding()
-            except av.error.ArgumentError:
+            except ValueError:  # PyAV's error for "invalid argument" changed its name, not its base
                 container.close()
                 if movflags == _MOVFLAGS[-1]:
                     raise
@@ -134,7 +137,20 @@ class VideoSink(BaseSink):
         if time_s >= self._next_key_s:
             picture.pict_type = av.video.frame.PictureType.I
             self._next_key_s = time_s + _FRAGMENT_S
-        container.mux(stream.encode(picture))
+        self._mux(container, stream.encode(picture))
+
+    def _mux(self, container: OutputContainer, packets: Sequence[Packet[VideoStream]]) -> None:
+        """Store packets, each lasting until the next one, which the encoder does not know."""
+        for packet in packets:
+            if self._pending is not None:
+                self._duration = (packet.pts or 0) - (self._pending.pts or 0)
+                self._mux_pending(container)
+            self._pending = packet
+
+    def _mux_pending(self, container: OutputContainer) -> None:
+        if self._pending is not None:
+            self._pending.duration = self._duration
+            container.mux(self._pending)
 
     def _finish(self) -> None:
         """Flush the encoder and complete the file; without a single frame, leave no file."""
@@ -144,7 +160,8 @@ class VideoSink(BaseSink):
         container, stream = self._output
         try:
             try:
-                container.mux(stream.encode(None))
+                self._mux(container, stream.encode(None))
+                self._mux_pending(container)
             finally:
                 container.close()
         except av.error.FFmpegError as error:
@@ -157,3 +174,8 @@ class VideoSink(BaseSink):
             f"cannot write {self.path}: FFmpeg refused the video ({error.strerror}); "
             "check width, height and frame rate of the source"
         )
+
+
+def _storable(rate: Fraction) -> Fraction:
+    """Return the rate, or one close to it whose ticks leave room for pauses in 32-bit durations."""
+    return rate if rate.numerator <= _MOST_TICKS else rate.limit_denominator(1001)

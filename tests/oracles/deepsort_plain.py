@@ -60,7 +60,8 @@ class PlainTrack:
 
     def box(self) -> tuple[float, float, float, float]:
         x, y, aspect, height = self.mean[:4]
-        width = aspect * height
+        height = max(height, 0.0)
+        width = max(aspect, 0.0) * height
         return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
 
 

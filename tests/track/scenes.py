@@ -54,16 +54,18 @@ class SceneOptions:
     Attributes:
         people: number of people.
         frames: nominal frames from the first to the last.
+        width: pixels of the field that the people start in.
         miss_rate: part of the detections that the detector misses.
         false_rate: false detections a frame.
         drop_rate: part of the frames that never arrive.
         with_appearance: whether there are embeddings.
-        bare_rate: part of the frames after the first that come without embeddings.
+        bare_rate: part of the frames that come without embeddings.
         zero_rate: part of the embedding rows that are zero.
     """
 
     people: int = 4
     frames: int = 40
+    width: int = 400
     miss_rate: float = 0.1
     false_rate: float = 0.3
     drop_rate: float = 0.0
@@ -89,8 +91,8 @@ class _Walker:
 
 
 def random_scene(generator: np.random.Generator, options: SceneOptions) -> list[Observation]:
-    """People cross a 400 x 300 field, each hidden once for some frames, under a noisy detector."""
-    walkers = [_random_walker(generator, options.frames) for _ in range(options.people)]
+    """People cross a field, each hidden once for some frames, under a noisy detector."""
+    walkers = [_random_walker(generator, options) for _ in range(options.people)]
     scene: list[Observation] = []
     for number in range(options.frames):
         if generator.random() < options.drop_rate:
@@ -103,10 +105,12 @@ def random_scene(generator: np.random.Generator, options: SceneOptions) -> list[
                 rows.append(walker.appearance + 0.25 * _appearance(generator))
         for _ in range(generator.poisson(options.false_rate)):
             boxes.append(
-                person(*generator.uniform(0, 400, 2), *generator.uniform((20, 50), (80, 200)))
+                person(
+                    *generator.uniform(0, options.width, 2), *generator.uniform((20, 50), (80, 200))
+                )
             )
             rows.append(_appearance(generator))
-        bare = bool(scene) and generator.random() < options.bare_rate
+        bare = generator.random() < options.bare_rate
         embeddings = _embeddings(rows, generator, options.zero_rate)
         scene.append(
             Observation(
@@ -124,10 +128,10 @@ def random_scene(generator: np.random.Generator, options: SceneOptions) -> list[
     return scene
 
 
-def _random_walker(generator: np.random.Generator, frames: int) -> _Walker:
-    hidden_from = int(generator.integers(0, frames))
+def _random_walker(generator: np.random.Generator, options: SceneOptions) -> _Walker:
+    hidden_from = int(generator.integers(0, options.frames))
     return _Walker(
-        start=generator.uniform((0, 100), (400, 300)),
+        start=generator.uniform((0, 100), (options.width, 100 + options.width / 2)),
         velocity=generator.normal(0, (4, 1)),
         height=generator.uniform(80, 200),
         growth=generator.normal(0, 0.003),

@@ -18,7 +18,7 @@ from tests.track.scenes import Observation, SceneOptions, random_scene
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 # A scene does not become simpler with a smaller seed, so nothing is shrunk.
-some = settings(max_examples=80, deadline=None, derandomize=True, phases=[Phase.generate])
+some = settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate])
 few = settings(some, max_examples=12)
 seeds = st.integers(0, 2**32 - 1)
 
@@ -26,6 +26,7 @@ scene_options = st.builds(
     SceneOptions,
     people=st.integers(1, 6),
     frames=st.integers(30, 60),
+    width=st.sampled_from([100, 400]),
     miss_rate=st.sampled_from([0.0, 0.1, 0.3]),
     false_rate=st.sampled_from([0.0, 0.5, 1.5]),
     drop_rate=st.sampled_from([0.0, 0.0, 0.3]),
@@ -33,19 +34,18 @@ scene_options = st.builds(
     bare_rate=st.sampled_from([0.0, 0.2]),
     zero_rate=st.sampled_from([0.0, 0.1]),
 )
-# coast_s lies between two frames, so that rounding cannot decide what is reported.
 configs = st.builds(
     DeepSortConfig,
     min_confidence=st.sampled_from([0.0, 0.3]),
     high_confidence=st.sampled_from([0.3, 0.65, 0.95]),
     max_cosine_distance=st.sampled_from([0.1, 0.3, 0.6, 1.0]),
-    motion_weight=st.sampled_from([0.02, 0.1, 0.5, 0.98]),
+    motion_weight=st.sampled_from([0.02, 0.1, 0.5, 1.0]),
     max_iou_distance=st.sampled_from([0.5, 0.8]),
     gate_probability=st.sampled_from([0.8, 0.95, 0.999]),
     nn_budget=st.sampled_from([1, 4, 100]),
     n_init=st.integers(1, 4),
-    max_age_s=st.just(3.0),
-    coast_s=st.sampled_from([0.0, 0.12, 0.31]),
+    max_age_s=st.sampled_from([0.1, 0.5, 3.0]),
+    coast_s=st.sampled_from([0.0, 0.1, 0.3]),
     std_weight_position=st.sampled_from([1 / 20, 1 / 40]),
     std_weight_velocity=st.sampled_from([1 / 160, 1 / 60]),
 )
@@ -84,12 +84,11 @@ def test_equals_the_plain_tracker(seed: int, options: SceneOptions, config: Deep
 @few
 @given(seed=seeds, drop_rate=st.sampled_from([0.0, 0.4]))
 def test_equals_the_plain_tracker_with_the_defaults(seed: int, drop_rate: float) -> None:
-    options = SceneOptions(people=6, frames=60, miss_rate=0.2, drop_rate=drop_rate)
+    options = SceneOptions(people=6, frames=60, width=200, miss_rate=0.2, drop_rate=drop_rate)
     scene = random_scene(np.random.default_rng(seed), options)
-    assert_equals_the_plain_tracker(scene, dataclasses.replace(DeepSortConfig(), coast_s=0.12))
+    assert_equals_the_plain_tracker(scene, DeepSortConfig())
 
 
-@pytest.mark.xfail(strict=True, reason="max_age_s is looked at after the matching, not before")
 @few
 @given(seed=seeds, with_appearance=st.booleans())
 def test_equals_the_plain_tracker_where_tracks_expire(seed: int, with_appearance: bool) -> None:
@@ -208,7 +207,7 @@ def test_memory_is_bounded_by_the_tracks_alive_at_once() -> None:
     for _ in range(500):
         count = int(generator.integers(0, 12))
         corner = generator.uniform(0, 3000, (count, 2)).astype(np.float32)
-        boxes = np.concatenate([corner, corner + np.float32((60, 150))], axis=1)
+        boxes = np.concatenate([corner, corner + np.array((60, 150), np.float32)], axis=1)
         tracker.update(
             Detections(boxes, np.full(count, 0.9), np.zeros(count)),  # type: ignore[arg-type]
             np.abs(generator.normal(size=(count, 8))).astype(np.float32),

@@ -62,7 +62,6 @@ def test_a_track_unseen_for_exactly_the_limit_still_lives() -> None:
         assert tracker.update(seen(ANNA), looks(0), (start + 30) / 30).ids.tolist() == [1]
 
 
-@pytest.mark.xfail(strict=True, reason="max_age_s is looked at after the matching, not before")
 @pytest.mark.parametrize("absent_s", [31 / 30, 60.0])
 def test_a_track_unseen_for_longer_is_not_matched(absent_s: float) -> None:
     tracker = DeepSort(DeepSortConfig(max_age_s=1.0, n_init=1))
@@ -90,7 +89,6 @@ def test_without_coasting_only_observed_tracks_are_reported() -> None:
     assert ids_after(tracker, 1) == [[1]]
 
 
-@pytest.mark.xfail(strict=True, reason="coast_s is compared without slack for rounded times")
 def test_coasting_lasts_equally_long_whatever_the_time_of_day() -> None:
     reported = set()
     for start in range(60):
@@ -102,7 +100,6 @@ def test_coasting_lasts_equally_long_whatever_the_time_of_day() -> None:
     assert reported == {3}
 
 
-@pytest.mark.xfail(strict=True, reason="an extrapolated height below zero turns the box over")
 def test_a_coasting_box_is_never_inverted() -> None:
     tracker = DeepSort(DeepSortConfig(coast_s=2.0))
     for frame in range(6):

@@ -19,7 +19,7 @@ from tests.video.clips import NTSC, number_of, numbered, rotate_in_header, write
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
 @pytest.mark.parametrize("rate", [NTSC, Fraction(25), Fraction(24000, 1001), Fraction(10)])
 def test_frame_rate_is_exact(tmp_path: Path, suffix: str, rate: Fraction) -> None:
-    write_clip(tmp_path / f"clip.{suffix}", 12, rate)
+    path = write_clip(tmp_path / f"clip.{suffix}", 12, rate)
     assert open_source(path).info.frame_rate == rate
 
 
@@ -148,7 +148,7 @@ def test_a_whole_file_brings_no_warning(tmp_path: Path, caplog: pytest.LogCaptur
 
 def test_a_given_rate_replaces_the_files_own(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", 10, rate=Fraction(30))
-    with open_source(tmp_path / "clip.mp4", frame_rate=7) as source:
+    with open_source(path, frame_rate=7) as source:
         assert source.info.frame_rate == 7
         times = [frame.timestamp_s for frame in source]
     np.testing.assert_allclose(times, np.arange(10) / 7)

@@ -1,0 +1,212 @@
+"""The house rules that a machine can check: who imports what, and how large things may grow."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "reid_tracker"
+
+FENCES: dict[str, tuple[str, ...]] = {
+    "av": ("video/*", "sink/*"),
+    "cv2": ("video/*", "encode/*", "sink/*"),
+    "lap": ("track/assignment.py",),
+    "onnx": ("osnet/onnx_weights.py",),
+    "onnxruntime": ("encode/onnx_backend.py",),
+    "rich": ("cli/*",),
+    "scipy": ("track/*",),
+    "supervision": ("sink/*",),
+    "timm": ("encode/timm_backbone.py",),
+    "torch": ("osnet/*", "encode/torch_backend.py"),
+    "typing_extensions": ("osnet/variants.py",),
+    "ultralytics": ("detect/ultralytics_backend.py",),
+    "yaml": ("config.py", "checked.py"),
+}
+"""Files that may import a package, at the top or inside a function; numpy may be used anywhere."""
+
+FOUNDATION: dict[str, set[str]] = {
+    "__init__.py": set(),
+    "errors.py": set(),
+    "resources.py": set(),
+    "types.py": {"numpy"},
+    "geometry.py": {"numpy"},
+    "config.py": {"yaml"},
+    "pipeline.py": set(),
+}
+"""Files that import no other third-party package than these."""
+
+MOST_LINES_OF_A_FILE = 400
+MOST_LINES_OF_A_FUNCTION = 60
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+FILES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {
+    name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in FILES.items()
+}
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Yield every imported top-level package with its line, wherever the import stands."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                for alias in node.names:
+                    yield alias.name.partition(".")[0], node.lineno
+            case ast.ImportFrom(module=str(module), level=0):
+                yield module.partition(".")[0], node.lineno
+            case ast.Call(func=function, args=[ast.Constant(value=str(module)), *_]):
+                if called(function) in {"import_module", "__import__", "find_spec", "importorskip"}:
+                    yield module.partition(".")[0], node.lineno
+
+
+def called(function: ast.expr) -> str:
+    """Return the last name of what is called: `load` of `torch.load`."""
+    match function:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
+def third_party() -> Iterator[tuple[str, str, int]]:
+    """Yield file, package and line of every import from outside Python and this package."""
+    for name, tree in TREES.items():
+        for package, line in imports(tree):
+            if package not in sys.stdlib_module_names and package != "reid_tracker":
+                yield name, package, line
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(FILES) > 40
+    assert set(FOUNDATION) <= set(FILES)
+
+
+def test_import_contracts() -> None:
+    command = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports())"
+    done = subprocess.run(
+        [sys.executable, "-c", command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "0 broken" in done.stdout
+
+
+def test_heavy_packages_stay_behind_their_fences() -> None:
+    outside = [
+        f"reid_tracker/{name}:{line} imports {package}, allowed in {FENCES.get(package, ())}"
+        for name, package, line in third_party()
+        if package != "numpy" and not any(fnmatch(name, rule) for rule in FENCES.get(package, ()))
+    ]
+    assert not outside, "\n".join(outside)
+
+
+def test_fences_name_only_what_exists() -> None:
+    used = {(package, name) for name, package, _ in third_party()}
+    stale = [
+        f"{package}: {rule}"
+        for package, rules in FENCES.items()
+        for rule in rules
+        if not any(package == used_package and fnmatch(name, rule) for used_package, name in used)
+    ]
+    assert not stale, f"no file needs these permissions any more: {stale}"
+
+
+@pytest.mark.parametrize("name", FOUNDATION)
+def test_foundation_imports_no_more_than_it_says(name: str) -> None:
+    assert {package for file, package, _ in third_party() if file == name} <= FOUNDATION[name]
+
+
+def test_the_fences_see_every_kind_of_import() -> None:
+    source = """
+import torch.nn as nn, cv2
+from av.container import InputContainer
+from . import torch_backend
+def lazy():
+    from ultralytics import YOLO
+    importlib.import_module("supervision.draw")
+    find_spec("timm")
+"""
+    found = [package for package, _ in imports(ast.parse(source))]
+    assert sorted(found) == ["av", "cv2", "supervision", "timm", "torch", "ultralytics"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_module_has_a_docstring_whose_first_line_says_what_it_is_for(name: str) -> None:
+    docstring = ast.get_docstring(TREES[name])
+    assert docstring, f"reid_tracker/{name} has no docstring"
+    assert docstring.splitlines()[0].strip()
+
+
+def test_nothing_prints_outside_the_command_line() -> None:
+    prints = [
+        f"reid_tracker/{name}:{node.lineno}"
+        for name, tree in TREES.items()
+        if not name.startswith("cli/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and called(node.func) in {"print", "pprint"}
+    ]
+    assert not prints, f"use logging: {prints}"
+
+
+def test_torch_loads_weights_only() -> None:
+    careless, careful = [], 0
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="torch"), attr="load")):
+                    safe = [ast.dump(word.value) for word in node.keywords if is_weights_only(word)]
+                    careful += bool(safe)
+                    careless += [] if safe else [f"reid_tracker/{name}:{node.lineno}"]
+                case ast.ImportFrom(module="torch", names=names):
+                    careless += [f"{name}: from torch import load"] * any(
+                        alias.name == "load" for alias in names
+                    )
+    assert not careless, f"torch.load without weights_only=True runs code of the file: {careless}"
+    assert careful, "no torch.load was found at all: is this test still looking at the right thing?"
+
+
+def is_weights_only(word: ast.keyword) -> bool:
+    return (
+        word.arg == "weights_only"
+        and isinstance(word.value, ast.Constant)
+        and word.value.value is True
+    )
+
+
+def test_nothing_unpickles() -> None:
+    unpickling = {"pickle", "dill", "joblib", "shelve"}
+    assert not [n for n, tree in TREES.items() if unpickling & {p for p, _ in imports(tree)}]
+
+
+def test_files_are_short() -> None:
+    long = {}
+    for name, path in FILES.items():
+        with tokenize.open(path) as file:
+            if (lines := sum(1 for _ in file)) > MOST_LINES_OF_A_FILE:
+                long[name] = lines
+    assert not long, f"more than {MOST_LINES_OF_A_FILE} lines: {long}"
+
+
+def test_functions_are_short() -> None:
+    long = [
+        f"reid_tracker/{name}:{node.lineno} {node.name}: {length} lines"
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, Function)
+        and (length := (node.end_lineno or node.lineno) - node.lineno + 1)
+        > MOST_LINES_OF_A_FUNCTION
+    ]
+    assert not long, f"more than {MOST_LINES_OF_A_FUNCTION} lines: {long}"
