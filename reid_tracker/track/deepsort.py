@@ -94,9 +94,8 @@ class DeepSort:
             )
         if not np.isfinite(embeddings).all():
             raise InputError("embeddings hold NaN or infinite values")
-        length = np.linalg.norm(embeddings, axis=1, keepdims=True)
-        scaled: Embeddings = embeddings / np.where(length > 0, length, np.float32(1))
-        return scaled
+        length = np.linalg.norm(embeddings.astype(np.float64), axis=1, keepdims=True)
+        return (embeddings / np.where(length > 0, length, 1)).astype(np.float32)
 
     def _predict(self, timestamp_s: float | None) -> None:
         """Move every track to the time of the new frame."""

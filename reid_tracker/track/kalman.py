@@ -82,10 +82,11 @@ class BoxKalmanFilter:
         position_var, cross, velocity_var = np.moveaxis(covariance, 2, 0)
         moved = mean.copy()
         moved[..., 0] += step * mean[..., 1]
-        # Sums over k = 0 .. step - 1 of k and k^2, continued to real steps; below one nominal frame
-        # the continuation would turn negative and the exact value is 0.
-        sum_k = max(step * (step - 1) / 2, 0.0)
-        sum_k_squared = max((step - 1) * step * (2 * step - 1) / 6, 0.0)
+        # Sums over k = 0 .. step - 1 of k and k^2, continued to real steps from one frame upwards;
+        # noise that enters within a frame has not moved the position yet.
+        whole = max(step, 1.0)
+        sum_k = whole * (whole - 1) / 2
+        sum_k_squared = (whole - 1) * whole * (2 * whole - 1) / 6
         spread = np.stack(
             [
                 position_var

@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 _OPEN_TIMEOUT_S, _READ_TIMEOUT_S = 5, 3
 _DEFAULT_RATE = Fraction(25)
+_BT709 = 1  # libav's AVCOL_SPC_BT709
 _TEXT_ART_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}  # libav "plays" plain text with these
 
 
@@ -166,7 +167,13 @@ def to_upright_bgr(picture: VideoFrame) -> ImageBGR:
     import cv2
     import numpy as np
 
-    image: ImageBGR = np.ascontiguousarray(picture.to_ndarray(format="bgr24"), dtype=np.uint8)
+    # PyAV before 17 takes every video for BT.601, which shifts the colours of HD video, unless it
+    # is told otherwise, and listens only where the two colour spaces differ.
+    spaces = {}
+    if picture.colorspace == _BT709:
+        spaces = {"src_colorspace": "ITU709", "dst_colorspace": "DEFAULT"}
+    pixels = picture.to_ndarray(format="bgr24", **spaces)
+    image: ImageBGR = np.ascontiguousarray(pixels, dtype=np.uint8)
     quarter_turns = round(picture.rotation / 90) % 4
     if quarter_turns == 0:
         return image

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
@@ -73,9 +74,10 @@ class CameraSource(BaseSource):
 @contextmanager
 def _quiet_opencv() -> Iterator[None]:
     """Keep OpenCV from printing about a missing camera; the SourceError says it better."""
-    level = cv2.getLogLevel()  # type: ignore[attr-defined]  # missing in the stubs only
-    cv2.setLogLevel(0)  # type: ignore[attr-defined]
+    logs: Any = getattr(cv2.utils, "logging", cv2)  # where it is in OpenCV 5, and was in OpenCV 4
+    level = logs.getLogLevel()
+    logs.setLogLevel(0)
     try:
         yield
     finally:
-        cv2.setLogLevel(level)  # type: ignore[attr-defined]
+        logs.setLogLevel(level)

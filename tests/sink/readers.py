@@ -21,7 +21,10 @@ def read_video(path: Path) -> tuple[list[ImageBGR], list[Fraction], Fraction]:
         stream = container.streams.video[0]
         images, times = [], []
         for frame in container.decode(stream):
-            images.append(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
+            # Said in full because PyAV before 17 does not take the matrix from the file.
+            spaces = {"src_colorspace": "ITU709", "dst_colorspace": "DEFAULT"}
+            pixels = frame.to_ndarray(format="bgr24", **spaces)
+            images.append(np.asarray(pixels, np.uint8))
             assert frame.pts is not None
             assert frame.time_base is not None
             times.append(frame.pts * frame.time_base)

@@ -152,3 +152,18 @@ def test_a_given_rate_replaces_the_files_own(tmp_path: Path) -> None:
         assert source.info.frame_rate == 7
         times = [frame.timestamp_s for frame in source]
     np.testing.assert_allclose(times, np.arange(10) / 7)
+
+
+@pytest.mark.parametrize("matrix", ["bt709", "smpte170m"])
+def test_colour_matrix_of_the_file_is_applied(tmp_path: Path, matrix: str) -> None:
+    path = tmp_path / "red.mp4"
+    options = {"colorspace": matrix, "color_range": "tv"}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        red = av.VideoFrame.from_ndarray(np.full((48, 64, 3), (20, 40, 210), np.uint8), "bgr24")
+        target = "ITU709" if matrix == "bt709" else "SMPTE170M"
+        container.mux(stream.encode(red.reformat(format="yuv420p", dst_colorspace=target)))
+        container.mux(stream.encode(None))
+    (frame,) = open_source(path)
+    assert frame.image.mean(axis=(0, 1)) == pytest.approx([20, 40, 210], abs=5)
