@@ -1,6 +1,6 @@
 """Follow people in a video and print who is where: the public interface in one loop.
 
-Run from a checkout: python demo/use_api.py VIDEO DETECTOR ENCODER
+After `pip install -e .`: python demo/use_api.py VIDEO DETECTOR ENCODER
 e.g. python demo/use_api.py demo/pedestrians.mp4 yolo11n.pt osnet_x0_25_msmt17.onnx
 """
 

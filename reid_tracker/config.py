@@ -48,15 +48,15 @@ class EncoderConfig(Checked):
     """Which appearance encoder runs, and how.
 
     Attributes:
-        model: an .onnx file, a torchreid-style checkpoint (.pt, .pth), a published size such as
-            "osnet_x0_25", or "timm:NAME"; "none" tracks by motion alone.
+        model: "none" tracks by motion alone; or an .onnx file, a torchreid-style checkpoint (.pt,
+            .pth), a published size such as "osnet_x0_25", or "timm:NAME".
         architecture: network of a checkpoint whose file name does not tell, e.g. "osnet_x1_0".
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         half: run in float16; None means on CUDA only.
         batch_size: most crops in one forward pass; bounds memory.
     """
 
-    model: str = "osnet_x0_25"
+    model: str = "none"
     architecture: str | None = None
     device: str = "auto"
     half: bool | None = None

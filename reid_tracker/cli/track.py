@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from argparse import Namespace
 from collections.abc import Sequence
@@ -13,10 +14,11 @@ from reid_tracker.cli.arguments import build_parser, to_config
 from reid_tracker.cli.report import Report
 from reid_tracker.config import Config
 from reid_tracker.errors import ConfigError, OutputError
-from reid_tracker.pipeline import Pipeline
+from reid_tracker.pipeline import MOTION_ONLY, Pipeline
 from reid_tracker.sink import Sink, open_sinks, open_window
 from reid_tracker.video import Source, open_source
 
+_log = logging.getLogger(__name__)
 _RUNS = Path("runs")
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -30,6 +32,8 @@ def track(words: Sequence[str]) -> int:
     """
     arguments = build_parser().parse_args(words)
     config = to_config(arguments)
+    if config.encoder.model == MOTION_ONLY and "encoder" not in arguments:
+        _log.warning("no encoder is named: tracking by motion alone; see --encoder")
     report = Report(quiet=arguments.quiet, stride=config.video.stride)
     with ExitStack() as stack:
         sources = _open_sources(arguments.sources, config, stack)

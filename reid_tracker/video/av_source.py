@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reid_tracker.errors import SourceError
 from reid_tracker.types import Frame, ImageBGR, VideoInfo
@@ -169,7 +169,7 @@ def to_upright_bgr(picture: VideoFrame) -> ImageBGR:
 
     # PyAV before 17 takes every video for BT.601, which shifts the colours of HD video, unless it
     # is told otherwise, and listens only where the two colour spaces differ.
-    spaces = {}
+    spaces: dict[str, Any] = {}
     if picture.colorspace == _BT709:
         spaces = {"src_colorspace": "ITU709", "dst_colorspace": "DEFAULT"}
     pixels = picture.to_ndarray(format="bgr24", **spaces)
