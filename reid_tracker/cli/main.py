@@ -9,8 +9,8 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
 
+from reid_tracker.cli.interrupts import Terminated
 from reid_tracker.cli.track import track
 from reid_tracker.errors import ConfigError, ReidTrackerError
 
@@ -20,17 +20,12 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"track": track}
 _RUN_TIME_ERROR, _USAGE_ERROR = 1, 2
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, unwound like Ctrl-C so that every output is closed."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     _set_up_logging(debug=debug, quiet="--quiet" in words)
     command = _COMMANDS[words.pop(0)] if words and words[0] in _COMMANDS else track
-    signal.signal(signal.SIGTERM, _terminate)
     try:
         return command(words)
     except ReidTrackerError as error:
@@ -38,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _fail(str(error), _USAGE_ERROR if isinstance(error, ConfigError) else 1)
     except KeyboardInterrupt as interrupt:
-        terminated = isinstance(interrupt, _Terminated)
+        terminated = isinstance(interrupt, Terminated)
         sys.stderr.write("terminated\n" if terminated else "interrupted\n")
         return 128 + (signal.SIGTERM if terminated else signal.SIGINT)
     except Exception as error:
@@ -51,10 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int) -> int:
     sys.stderr.write(f"reid-track: error: {' '.join(message.split())}\n")
     return code
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise _Terminated
 
 
 def _set_up_logging(*, debug: bool, quiet: bool) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import signal
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
-from itertools import chain
 from pathlib import Path
 
 from reid_tracker.cli.arguments import build_parser, to_config
+from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.report import Report
 from reid_tracker.config import Config
 from reid_tracker.errors import ConfigError, OutputError
@@ -20,7 +19,6 @@ from reid_tracker.video import Source, open_source
 
 _log = logging.getLogger(__name__)
 _RUNS = Path("runs")
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def track(words: Sequence[str]) -> int:
@@ -32,31 +30,36 @@ def track(words: Sequence[str]) -> int:
     """
     arguments = build_parser().parse_args(words)
     config = to_config(arguments)
-    if config.encoder.model == MOTION_ONLY and "encoder" not in arguments:
-        _log.warning("no encoder is named: tracking by motion alone; see --encoder")
     report = Report(quiet=arguments.quiet, stride=config.video.stride)
     with ExitStack() as stack:
+        signals = stack.enter_context(StopSignals())
         sources = _open_sources(arguments.sources, config, stack)
         _check_replay(config, sources)
         folder = _output_folder(arguments.output, sources)
         _refuse_own_inputs(arguments.sources, sources, folder)
+        if config.encoder.model == MOTION_ONLY and "encoder" not in arguments:
+            _log.warning("no encoder is named: tracking by motion alone; see --encoder")
         pipeline = Pipeline.from_config(config)
-        _restore_signals_at_exit(stack)
-        sinks = {source.name: _open_sinks(source, folder, config, arguments) for source in sources}
-        for sink in chain.from_iterable(sinks.values()):
-            stack.callback(sink.close)
-        _ignore_signals_at_exit(stack)
-        _run(pipeline, sources, sinks, report)
+        sinks: dict[str, list[Sink]] = {}
+        for source in sources:
+            sinks[source.name] = _open_sinks(source, folder, config, arguments, stack)
+        # A stack unwinds in reverse, so this comes before the sinks are closed.
+        stack.callback(signals.ignore)
+        _run(pipeline, sources, sinks, report, signals)
     report.finish(pipeline.times.seconds, folder)
     return 0
 
 
 def _run(
-    pipeline: Pipeline, sources: list[Source], sinks: dict[str, list[Sink]], report: Report
+    pipeline: Pipeline,
+    sources: list[Source],
+    sinks: dict[str, list[Sink]],
+    report: Report,
+    signals: StopSignals,
 ) -> None:
     with report.progress(sources):
         for result in pipeline.run(sources):
-            with pipeline.times.measure("write"):
+            with signals.held(), pipeline.times.measure("write"):
                 for sink in sinks[result.camera]:
                     sink.write(result)
             report.count(result)
@@ -103,12 +106,17 @@ def _refuse_own_inputs(names: list[str], sources: list[Source], folder: Path) ->
             )
 
 
-def _open_sinks(source: Source, folder: Path, config: Config, arguments: Namespace) -> list[Sink]:
+def _open_sinks(
+    source: Source, folder: Path, config: Config, arguments: Namespace, stack: ExitStack
+) -> list[Sink]:
     sinks = open_sinks(
         folder, config.output, source.info, source.name, overwrite=arguments.overwrite
     )
+    for sink in sinks:
+        stack.callback(sink.close)
     if arguments.show:
         sinks.append(open_window(source.name, config.output))
+        stack.callback(sinks[-1].close)
     return sinks
 
 
@@ -129,17 +137,3 @@ def _output_folder(output: str | None, sources: list[Source]) -> Path:
             f"cannot make the output folder {folder}: {error.strerror}; choose one with --output"
         ) from None
     return folder
-
-
-def _restore_signals_at_exit(stack: ExitStack) -> None:
-    for number in _STOP_SIGNALS:
-        stack.callback(signal.signal, number, signal.getsignal(number))
-
-
-def _ignore_signals_at_exit(stack: ExitStack) -> None:
-    """Let no second Ctrl-C interrupt the closing of outputs.
-
-    An `ExitStack` unwinds in reverse: entered after the sinks, this comes before they are closed.
-    """
-    for number in _STOP_SIGNALS:
-        stack.callback(signal.signal, number, signal.SIG_IGN)
