@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from reid_tracker.cli.interrupts import Terminated
 from reid_tracker.cli.track import track
@@ -24,23 +25,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    _set_up_logging(debug=debug, quiet="--quiet" in words)
     command = _COMMANDS[words.pop(0)] if words and words[0] in _COMMANDS else track
-    try:
-        return command(words)
-    except ReidTrackerError as error:
-        if debug:
-            raise
-        return _fail(str(error), _USAGE_ERROR if isinstance(error, ConfigError) else 1)
-    except KeyboardInterrupt as interrupt:
-        terminated = isinstance(interrupt, Terminated)
-        sys.stderr.write("terminated\n" if terminated else "interrupted\n")
-        return 128 + (signal.SIGTERM if terminated else signal.SIGINT)
-    except Exception as error:
-        if debug:
-            raise
-        kind = type(error).__name__
-        return _fail(f"{kind}: {error} (run again with --debug for details)", _RUN_TIME_ERROR)
+    with _logging_to_stderr(debug=debug, quiet="--quiet" in words):
+        try:
+            return command(words)
+        except ReidTrackerError as error:
+            if debug:
+                raise
+            usage = isinstance(error, ConfigError)
+            return _fail(str(error), _USAGE_ERROR if usage else _RUN_TIME_ERROR)
+        except KeyboardInterrupt as interrupt:
+            terminated = isinstance(interrupt, Terminated)
+            sys.stderr.write("terminated\n" if terminated else "interrupted\n")
+            return 128 + (signal.SIGTERM if terminated else signal.SIGINT)
+        except Exception as error:
+            if debug:
+                raise
+            kind = type(error).__name__
+            return _fail(f"{kind}: {error} (run again with --debug for details)", _RUN_TIME_ERROR)
 
 
 def _fail(message: str, code: int) -> int:
@@ -48,14 +50,22 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _set_up_logging(*, debug: bool, quiet: bool) -> None:
-    level = logging.INFO if debug else logging.ERROR if quiet else logging.WARNING
+@contextmanager
+def _logging_to_stderr(*, debug: bool, quiet: bool) -> Iterator[None]:
+    """Show this package's log on standard error; afterwards its logger is as it was."""
+    logger = logging.getLogger("reid_tracker")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("reid-track: %(levelname)s: %(message)s"))
-    logger = logging.getLogger("reid_tracker")
-    logger.handlers = [handler]
-    logger.setLevel(level)
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO if debug else logging.ERROR if quiet else logging.WARNING)
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
 if __name__ == "__main__":
