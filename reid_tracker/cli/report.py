@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -70,7 +72,7 @@ class Report:
         """
         if self._quiet:
             return
-        console = Console()
+        console = _Console()
         elapsed = time.perf_counter() - self._start
         total = sum(self._frames.values())
         table = Table("camera", "frames", "detections", "identities", box=None)
@@ -88,3 +90,12 @@ class Report:
         )
         console.print(f"ms a frame: {stages}")
         console.print(f"results: {folder}", soft_wrap=True)
+
+
+class _Console(Console):
+    """A console whose reader may leave early: `reid-track video.mp4 | head -1` is no failure."""
+
+    def on_broken_pipe(self) -> None:
+        """Drop what is left to print; rich's own answer is to exit with 1."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -109,15 +109,16 @@ def _refuse_own_inputs(names: list[str], sources: list[Source], folder: Path) ->
 def _open_sinks(
     source: Source, folder: Path, config: Config, arguments: Namespace, stack: ExitStack
 ) -> list[Sink]:
-    sinks = open_sinks(
-        folder, config.output, source.info, source.name, overwrite=arguments.overwrite
-    )
+    """Open the window first: where there is no screen, no half-made files stay behind."""
+    sinks = [open_window(source.name, config.output)] if arguments.show else []
     for sink in sinks:
         stack.callback(sink.close)
-    if arguments.show:
-        sinks.append(open_window(source.name, config.output))
-        stack.callback(sinks[-1].close)
-    return sinks
+    files = open_sinks(
+        folder, config.output, source.info, source.name, overwrite=arguments.overwrite
+    )
+    for sink in files:
+        stack.callback(sink.close)
+    return sinks + files
 
 
 def _output_folder(output: str | None, sources: list[Source]) -> Path:
