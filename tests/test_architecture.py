@@ -22,7 +22,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "onnx": ("osnet/onnx_weights.py",),
     "onnxruntime": ("encode/onnx_backend.py",),
     "rich": ("cli/*",),
-    "scipy": ("track/*",),
+    "scipy": ("track/*", "evaluate/*"),
     "supervision": ("sink/*",),
     "timm": ("encode/timm_backbone.py",),
     "torch": ("osnet/*", "encode/torch_backend.py"),

@@ -182,7 +182,8 @@ def test_every_imported_package_is_a_declared_dependency_and_no_other(wheel: Pat
         name = re.split(r"[^\w.-]", line, maxsplit=1)[0].lower()
         (optional if "extra ==" in line else declared).add(name)
     imported = {DISTRIBUTIONS.get(name, name) for name in {*FENCES, "numpy"} - COME_WITH_OTHERS}
-    assert declared <= imported
+    # ultralytics runs OpenVINO models with it, and would install it by itself.
+    assert declared - {"openvino"} <= imported
     assert imported <= declared | optional
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
 
 import reid_tracker
+from reid_tracker.cli.privacy import redact
 from reid_tracker.config import Config, load_config, parse_override
 
 _EXAMPLES = """\
@@ -38,9 +39,17 @@ _KEYS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints hold no credentials, should an address be in the wrong place."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and the redacted message, and exit with 2."""
+        super().error(redact(message))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser. Options that are not given are absent, so that a file can set them."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="reid-track",
         description="Follow people through video: detect, describe, track, and write the result.",
         epilog=_EXAMPLES,
@@ -92,7 +101,12 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="OSNet .onnx, .pt or .pth, a published size, timm:NAME, or none for motion alone",
     )
-    models.add_argument("--conf", type=float, help="least detection confidence")
+    models.add_argument(
+        "--conf",
+        type=float,
+        help="least detection confidence; weak detections continue tracks, "
+        "tracker.high_confidence is what starts them",
+    )
     models.add_argument("--iou", type=float, help="overlap for non-maximum suppression")
     models.add_argument("--imgsz", type=int, metavar="PIXELS", help="detector image size")
     models.add_argument(

@@ -8,15 +8,24 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from reid_tracker.cli.interrupts import Terminated
-from reid_tracker.cli.track import track
+from reid_tracker.cli.privacy import redact
 from reid_tracker.errors import ConfigError, ReidTrackerError
 
+
+def _track(words: Sequence[str]) -> int:
+    # Imported here, so that Ctrl-C while packages load is no traceback either.
+    from reid_tracker.cli.track import track
+
+    return track(words)
+
+
 # `reid-track video.mp4` is short for `reid-track track video.mp4`.
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"track": track}
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"track": _track}
 
 _RUN_TIME_ERROR, _USAGE_ERROR = 1, 2
 
@@ -25,28 +34,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    command = _COMMANDS[words.pop(0)] if words and words[0] in _COMMANDS else track
+    command = _COMMANDS[words.pop(0)] if words and words[0] in _COMMANDS else _track
     with _logging_to_stderr(debug=debug, quiet="--quiet" in words):
         try:
             return command(words)
         except ReidTrackerError as error:
-            if debug:
-                raise
             usage = isinstance(error, ConfigError)
-            return _fail(str(error), _USAGE_ERROR if usage else _RUN_TIME_ERROR)
+            return _fail(str(error), _USAGE_ERROR if usage else _RUN_TIME_ERROR, debug=debug)
         except KeyboardInterrupt as interrupt:
             terminated = isinstance(interrupt, Terminated)
             sys.stderr.write("terminated\n" if terminated else "interrupted\n")
             return 128 + (signal.SIGTERM if terminated else signal.SIGINT)
         except Exception as error:
-            if debug:
-                raise
-            kind = type(error).__name__
-            return _fail(f"{kind}: {error} (run again with --debug for details)", _RUN_TIME_ERROR)
+            message = f"{type(error).__name__}: {error} (run again with --debug for details)"
+            return _fail(message, _RUN_TIME_ERROR, debug=debug)
 
 
-def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"reid-track: error: {' '.join(message.split())}\n")
+def _fail(message: str, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    sys.stderr.write(f"reid-track: error: {redact(' '.join(message.split()))}\n")
     return code
 
 

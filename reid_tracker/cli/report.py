@@ -89,7 +89,7 @@ class Report:
             f"{total} frames in {elapsed:.1f} s ({total / max(elapsed, 1e-9):.1f} frames/s)"
         )
         console.print(f"ms a frame: {stages}")
-        console.print(f"results: {folder}", soft_wrap=True)
+        console.print(f"results: {folder}", soft_wrap=True, markup=False, highlight=False)
 
 
 class _Console(Console):

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import unquote
 
 from reid_tracker.cli.arguments import build_parser, to_config
 from reid_tracker.cli.interrupts import StopSignals
@@ -28,7 +29,7 @@ def track(words: Sequence[str]) -> int:
         ReidTrackerError: bad arguments, sources, models or outputs.
         KeyboardInterrupt: the user stopped the run; the outputs are closed.
     """
-    arguments = build_parser().parse_args(words)
+    arguments = build_parser().parse_intermixed_args(words)
     config = to_config(arguments)
     report = Report(quiet=arguments.quiet, stride=config.video.stride)
     with ExitStack() as stack:
@@ -36,17 +37,18 @@ def track(words: Sequence[str]) -> int:
         sources = _open_sources(arguments.sources, config, stack)
         _check_replay(config, sources)
         folder = _output_folder(arguments.output, sources)
-        _refuse_own_inputs(arguments.sources, sources, folder)
+        _refuse_own_inputs(arguments, sources, folder)
         if config.encoder.model == MOTION_ONLY and "encoder" not in arguments:
             _log.warning("no encoder is named: tracking by motion alone; see --encoder")
         pipeline = Pipeline.from_config(config)
         sinks: dict[str, list[Sink]] = {}
         for source in sources:
             sinks[source.name] = _open_sinks(source, folder, config, arguments, stack)
-        # A stack unwinds in reverse, so this comes before the sinks are closed.
+        # A stack unwinds in reverse: the summary, then no more signals, then the sinks are closed.
         stack.callback(signals.ignore)
+        # Also after Ctrl-C, the only end that a live source has.
+        stack.callback(lambda: report.finish(pipeline.times.seconds, folder))
         _run(pipeline, sources, sinks, report, signals)
-    report.finish(pipeline.times.seconds, folder)
     return 0
 
 
@@ -95,15 +97,18 @@ def _check_replay(config: Config, sources: list[Source]) -> None:
         )
 
 
-def _refuse_own_inputs(names: list[str], sources: list[Source], folder: Path) -> None:
-    """Refuse a video output that is one of the inputs: not even --overwrite means that."""
-    inputs = {Path(name).resolve() for name in names}
+def _refuse_own_inputs(arguments: Namespace, sources: list[Source], folder: Path) -> None:
+    """Refuse an output that is a file the run reads: not even --overwrite means that."""
+    words = [*arguments.sources, arguments.config]
+    words += [getattr(arguments, name, None) for name in ("detector", "encoder")]
+    inputs = {Path(unquote(word.removeprefix("file://"))).resolve() for word in words if word}
     for source in sources:
-        if (output := (folder / f"{source.name}.mp4").resolve()) in inputs:
-            raise OutputError(
-                f"{output} is an input and would be replaced by its annotated copy; choose another "
-                "folder with --output"
-            )
+        for suffix in (".mp4", ".txt", ".jsonl", ".csv"):
+            if (output := (folder / f"{source.name}{suffix}").resolve()) in inputs:
+                raise OutputError(
+                    f"{output} is read by this run and would be replaced by its result; choose "
+                    "another folder with --output"
+                )
 
 
 def _open_sinks(

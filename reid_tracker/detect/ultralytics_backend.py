@@ -1,7 +1,7 @@
 """Detection by ultralytics: YOLO and RT-DETR in every format that it runs; imported nowhere else.
 
 ultralytics is kept from what it does on its own: it installs no packages, sends no statistics and
-stays quiet. Its settings file is not changed.
+stays quiet; so are the run-times under it. Where it finds no settings file it makes one.
 """
 
 from __future__ import annotations
@@ -229,6 +229,9 @@ def _check_device(name: str) -> str | None:
 
 def import_yolo() -> Any:
     """Import ultralytics.YOLO, tamed."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    # OpenVINO imports its telemetry if it is there; None makes that import fail, as if it were not.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     if "ultralytics" in sys.modules:  # someone else's import: its logging stays as it is
         from ultralytics import YOLO
     else:

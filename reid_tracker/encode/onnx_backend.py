@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+# Read when ONNX Runtime is loaded: video of people is nothing to send statistics about.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 
 from reid_tracker.encode.base import Crops

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from reid_tracker.config import DeepSortConfig
 from reid_tracker.errors import InputError
@@ -37,7 +37,7 @@ class DeepSort:
         self._filter = BoxKalmanFilter(
             self.config.std_weight_position, self.config.std_weight_velocity
         )
-        self._gate = float(chi2.ppf(self.config.gate_probability, _MEASUREMENT_DIMENSIONS))
+        self._gate = float(chdtri(_MEASUREMENT_DIMENSIONS, 1 - self.config.gate_probability))
         self.reset()
 
     def reset(self) -> None:

@@ -13,6 +13,8 @@ _SECRET_KEY = re.compile(
     r"user|name|login|account|pass|pwd|pw|pin|token|key|auth|secret|cred|sig|session|sid",
     re.IGNORECASE,
 )
+# Recorders put "password=..." into the path, and parameters behind ";" or "#".
+_SECRET_IN_PATH = re.compile(r"((?:pass\w*?|pwd|token|secret|auth)=)[^&?/]+", re.IGNORECASE)
 _NAME_BYTES = 120
 
 
@@ -35,7 +37,7 @@ def redact(url: str) -> str:
     if match is None:
         return url
     scheme, rest = match.groups()
-    rest = _redact_user(rest)
+    rest = _SECRET_IN_PATH.sub(r"\1***", _redact_user(rest))
     address, question_mark, query = rest.partition("?")
     if not question_mark:
         return scheme + rest

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from reid_tracker.cli.arguments import build_parser, to_config
 from reid_tracker.cli.main import main
 from reid_tracker.osnet import osnet_x0_5
 from tests.conftest import FRAMES, ROOT, write_detections, write_video
@@ -152,6 +153,47 @@ def test_input_is_never_overwritten(walkers: Clip, capsys: pytest.CaptureFixture
     assert walkers[0].read_bytes() == before
 
 
+def test_no_file_that_is_read_is_overwritten(
+    walkers: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither an input under another spelling nor the detection file."""
+    video, detections = walkers
+    same_stem = detections.rename(tmp_path / "walkers.txt")
+    before = same_stem.read_bytes(), video.read_bytes()
+    words = ["--detector", same_stem, "--encoder", "none", "--overwrite", "-o", tmp_path]
+    assert run(video, *words) == 1
+    assert "is read by this run" in error_line(capsys)
+    assert run(f"file://{video}", *words, "--no-save-mot") == 1
+    assert (same_stem.read_bytes(), video.read_bytes()) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "key", "expected"),
+    [
+        ("--detector", "a.pt", "detector.model", "a.pt"),
+        ("--encoder", "b.onnx", "encoder.model", "b.onnx"),
+        ("--conf", "0.2", "detector.confidence", 0.2),
+        ("--conf", "0.2", "tracker.min_confidence", 0.2),
+        ("--iou", "0.5", "detector.iou", 0.5),
+        ("--imgsz", "320", "detector.image_size", 320),
+        ("--classes", "person,2", "detector.classes", ("person", 2)),
+        ("--device", "cpu", "detector.device", "cpu"),
+        ("--device", "cpu", "encoder.device", "cpu"),
+        ("--vid-stride", "3", "video.stride", 3),
+        ("--fps", "7", "video.frame_rate", 7.0),
+        ("--set", "tracker.nn_budget=5", "tracker.nn_budget", 5),
+    ],
+)
+def test_options_reach_the_configuration(
+    option: str, value: str, key: str, expected: object
+) -> None:
+    """Also with the option between two sources."""
+    arguments = build_parser().parse_intermixed_args(["a.mp4", option, value, "b.mp4"])
+    assert arguments.sources == ["a.mp4", "b.mp4"]
+    section, name = key.split(".")
+    assert getattr(getattr(to_config(arguments), section), name) == expected
+
+
 def test_stride_keeps_frame_numbers(walkers: Clip, tmp_path: Path) -> None:
     assert run(*motion_only(walkers, tmp_path / "out", "--vid-stride", 4)) == 0
     lines = [json.loads(line) for line in (tmp_path / "out" / "walkers.jsonl").open()]
@@ -257,9 +299,24 @@ class TestBadInput:
         assert run(walkers[0], "--detector", walkers[1], "--encoder", "nowhere.onnx") == 1
         assert "nowhere.onnx" in error_line(capsys)
 
-    def test_debug_raises(self, tmp_path: Path) -> None:
-        with pytest.raises(Exception, match="nowhere"):
-            run(tmp_path / "nowhere.mp4", "--debug")
+    def test_debug_shows_the_traceback(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(tmp_path / "nowhere.mp4", "--debug") == 1
+        assert "Traceback" in capsys.readouterr().err
+        assert run(tmp_path / "nowhere.mp4", "--debug", "--conf", "7") == 2
+
+    @pytest.mark.parametrize(
+        "source", ["rtsp://me:hunter2@127.0.0.1:9/x", "me:hunter2@h/x", "rtsp:/me:hunter2@h/x"]
+    )
+    def test_credentials_are_never_printed(
+        self, source: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(source) == 1
+        assert "hunter2" not in error_line(capsys)
+        with pytest.raises(SystemExit):
+            run("a.mp4", "--no-such-option", source)
+        assert "hunter2" not in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

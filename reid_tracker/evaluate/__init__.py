@@ -1,0 +1,39 @@
+"""Scores of what the other rooms produce; numpy and scipy only.
+
+Re-identification: CMC, mAP and mINP of embeddings (`evaluate_reid`) or of a distance table
+(`score_ranking`), the classic CUHK03 protocol, and k-reciprocal re-ranking.
+"""
+
+from reid_tracker.evaluate.cuhk03 import single_shot_cmc
+from reid_tracker.evaluate.distance import (
+    METRICS,
+    DistanceTable,
+    EmbeddingDistances,
+    Metric,
+    pairwise_distances,
+)
+from reid_tracker.evaluate.labels import DISTRACTOR, JUNK, Labels, Samples
+from reid_tracker.evaluate.ranking import score_ranking
+from reid_tracker.evaluate.reid import PROTOCOLS, ReidProtocol, evaluate_reid
+from reid_tracker.evaluate.reid_scores import ReidScores
+from reid_tracker.evaluate.rerank import RerankedDistances, Reranking
+
+__all__ = [
+    "DISTRACTOR",
+    "JUNK",
+    "METRICS",
+    "PROTOCOLS",
+    "DistanceTable",
+    "EmbeddingDistances",
+    "Labels",
+    "Metric",
+    "ReidProtocol",
+    "ReidScores",
+    "RerankedDistances",
+    "Reranking",
+    "Samples",
+    "evaluate_reid",
+    "pairwise_distances",
+    "score_ranking",
+    "single_shot_cmc",
+]

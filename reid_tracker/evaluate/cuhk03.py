@@ -1,0 +1,96 @@
+"""The classic CUHK03 protocol: single-gallery-shot CMC, averaged over random galleries.
+
+A gallery of this protocol holds one picture of each person, drawn at random, and the drawing is
+repeated. Average precision is not part of it: mAP and mINP use all pictures (see `ranking`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reid_tracker.evaluate.distance import DistanceTable, row_blocks
+from reid_tracker.evaluate.labels import DISTRACTOR, JUNK, IntArray, Labels, check_queries
+from reid_tracker.evaluate.order import order_keys
+from reid_tracker.evaluate.ragged import EqualLabels
+from reid_tracker.evaluate.ranking import MAX_RANK, check_shape, cmc_curve
+from reid_tracker.evaluate.reid_scores import FloatColumn
+
+REPEATS = 10
+
+
+def single_shot_cmc(
+    distances: DistanceTable,
+    query: Labels,
+    gallery: Labels,
+    generator: np.random.Generator,
+    *,
+    repeats: int = REPEATS,
+    max_rank: int = MAX_RANK,
+    block_rows: int | None = None,
+) -> FloatColumn:
+    """Return the CMC curve over random galleries with one picture of each person.
+
+    In each repeat one gallery is drawn for all queries. Where the camera rule forbids the picture
+    drawn for the query's own person, the next allowed one of the drawing takes its place.
+    Distractors are nobody's pictures and all stay.
+
+    Args:
+        distances: (Q, G) table, smaller is more alike; ties rank in the order of the gallery.
+        query: Q labels; junk is dropped.
+        gallery: G labels; junk is dropped.
+        generator: draws the galleries.
+        repeats: number of galleries.
+        max_rank: length of the curve.
+        block_rows: queries scored at a time; by default chosen to bound memory.
+
+    Returns:
+        (max_rank,) mean over repeats and queries that have a true match; NaN if there is none.
+
+    Raises:
+        InputError: shapes disagree, a query has identity 0, or a distance is not a number.
+    """
+    check_shape(distances, query, gallery)
+    check_queries(query)
+    kept = gallery.identities != JUNK
+    gallery = gallery[kept]
+    same_identity = EqualLabels(gallery.identities)
+    draws = [generator.permutation(len(gallery)) for _ in range(repeats)]
+    ranks: list[IntArray] = []
+    for block in row_blocks((distances.shape[0], distances.shape[1]), block_rows):
+        keys = order_keys(distances[block][:, kept])
+        ranks += [_own_ranks(keys, query[block], gallery, same_identity, draw) for draw in draws]
+    return cmc_curve(np.concatenate([np.empty(0, np.int64), *ranks]), max_rank)
+
+
+def _own_ranks(
+    keys: IntArray, query: Labels, gallery: Labels, same_identity: EqualLabels, draw: IntArray
+) -> IntArray:
+    """Return the rank of each query's own person in one drawn gallery; no rank without a match.
+
+    Args:
+        keys: (C, G) sort keys of the distances.
+        query: C labels.
+        gallery: G labels.
+        same_identity: finds the pairs of one identity.
+        draw: (G,) gallery entries in random order; the first of a person is the drawn one.
+    """
+    rows, columns = same_identity.pairs(query.identities)
+    allowed = query.cameras[rows] != gallery.cameras[columns]
+    rows, columns = rows[allowed], columns[allowed]
+    turn = np.empty(len(draw), np.int64)
+    turn[draw] = np.arange(len(draw))
+    order = np.lexsort((turn[columns], rows))
+    scored, first = np.unique(rows[order], return_index=True)
+    own = columns[order][first]
+    shown = _one_of_each(gallery.identities, draw)
+    others = query.identities[scored, None] != gallery.identities[shown]
+    before = keys[np.ix_(scored, shown)] < keys[scored, own][:, None]
+    ranks: IntArray = 1 + (before & others).sum(axis=1)
+    return ranks
+
+
+def _one_of_each(identities: IntArray, draw: IntArray) -> IntArray:
+    """Return the drawn entry of each person, and every distractor."""
+    people = draw[identities[draw] != DISTRACTOR]
+    _, first = np.unique(identities[people], return_index=True)
+    return np.concatenate([people[first], np.nonzero(identities == DISTRACTOR)[0]])

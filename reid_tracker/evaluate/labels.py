@@ -1,0 +1,137 @@
+"""Who is on a picture and which camera took it; embeddings with these labels.
+
+Identities follow Market-1501: -1 is junk and never scored, 0 is a distractor, in the gallery but
+never right, and people have numbers from 1. Data sets whose people start at 0 add 1 first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.errors import InputError
+
+IntArray = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.signedinteger[Any]]
+FloatArray = npt.NDArray[np.float32]
+
+JUNK = -1
+DISTRACTOR = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Identity and camera of N pictures.
+
+    Attributes:
+        identities: (N,) int64; -1 junk, 0 distractor, people from 1.
+        cameras: (N,) int64, any numbers. Pictures without known cameras get a number each.
+
+    Raises:
+        InputError: a column is not whole numbers, lengths differ, or an identity is below -1.
+    """
+
+    identities: IntArray
+    cameras: IntArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identities", _whole_numbers("identities", self.identities))
+        object.__setattr__(self, "cameras", _whole_numbers("cameras", self.cameras))
+        if len(self.identities) != len(self.cameras):
+            raise InputError(
+                f"Labels has {len(self.identities)} identities but {len(self.cameras)} cameras, "
+                "expected one of each for every picture"
+            )
+        if len(self) and self.identities.min() < JUNK:
+            raise InputError(
+                f"Labels.identities has {self.identities.min()}, expected -1 (junk), 0 "
+                "(distractor) or a person's number from 1"
+            )
+
+    def __len__(self) -> int:
+        return len(self.identities)
+
+    def __getitem__(self, rows: Any) -> Labels:
+        """Select rows by boolean mask, index array or slice."""
+        return Labels(self.identities[rows], self.cameras[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Embeddings of N pictures with their labels.
+
+    Attributes:
+        embeddings: (N, D) float32, rows of any length.
+        labels: of the N pictures.
+
+    Raises:
+        InputError: lengths differ, or an embedding is not finite.
+    """
+
+    embeddings: FloatArray
+    labels: Labels
+
+    def __post_init__(self) -> None:
+        embeddings = check_embeddings("Samples.embeddings", self.embeddings)
+        if len(embeddings) != len(self.labels):
+            raise InputError(
+                f"Samples has {len(embeddings)} embeddings but {len(self.labels)} labels"
+            )
+        object.__setattr__(self, "embeddings", embeddings)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: Any) -> Samples:
+        """Select rows by boolean mask, index array or slice."""
+        return Samples(self.embeddings[rows], self.labels[rows])
+
+    def without_junk(self) -> Samples:
+        """Return the samples whose identity is not -1; the same object if that is all."""
+        good = self.labels.identities != JUNK
+        return self if good.all() else self[good]
+
+
+def check_embeddings(name: str, embeddings: Any) -> FloatArray:
+    """Return embeddings as (N, D) float32; anything empty without columns stays (0, D).
+
+    Raises:
+        InputError: they are not a table of finite numbers.
+    """
+    rows: FloatArray = np.asarray(embeddings, np.float32)
+    if rows.ndim != 2:
+        if rows.size:
+            raise InputError(f"{name} has shape {rows.shape}, expected (N, D)")
+        rows = rows.reshape(0, 0)
+    if not np.isfinite(rows).all():
+        row = int(np.nonzero(~np.isfinite(rows).all(axis=1))[0][0])
+        raise InputError(f"{name} row {row} has NaN or infinite values; expected finite numbers")
+    return rows
+
+
+def check_queries(query: Labels) -> None:
+    """Refuse distractors among the queries: most likely the data set counts people from 0.
+
+    Raises:
+        InputError: a query has identity 0.
+    """
+    zeros = np.nonzero(query.identities == DISTRACTOR)[0]
+    if len(zeros):
+        raise InputError(
+            f"query {zeros[0]} has identity 0, which means distractor; add 1 to all identities of "
+            "a data set that counts people from 0"
+        )
+
+
+def _whole_numbers(name: str, column: Any) -> IntArray:
+    numbers = np.asarray(column)
+    if numbers.size == 0:
+        return np.empty(0, np.int64)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        raise InputError(
+            f"Labels.{name} is {numbers.dtype} of shape {numbers.shape}, expected (N,) integers"
+        )
+    return numbers.astype(np.int64)
