@@ -114,7 +114,11 @@ def test_csv_rows(tmp_path: Path) -> None:
         max_size=5,
     )
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_boxes_survive_the_round_trip(tmp_path: Path, boxes: list[list[float]]) -> None:
     tracks = make_tracks(range(1, len(boxes) + 1), boxes)
     line = write(JsonlSink(tmp_path / "o.jsonl", overwrite=True), make_result(0, tracks))
