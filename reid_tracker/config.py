@@ -22,8 +22,10 @@ class DetectorConfig(Checked):
     """Which detector runs, and what it keeps.
 
     Attributes:
-        model: a model file or folder that ultralytics loads (.pt, .onnx, OpenVINO, .engine), a
-            model name that it downloads, or a MOTChallenge detection file (.txt) to replay.
+        model: "auto" takes the best detector on this machine and downloads nothing; or a name of
+            `reid-track weights list`, a model file or folder that ultralytics loads (.pt, .onnx,
+            OpenVINO, .engine), a YOLO name such as "yolo11n.pt", which is downloaded, or a
+            MOTChallenge detection file (.txt) to replay.
         confidence: detections below it are dropped.
         iou: overlap above which non-maximum suppression drops the weaker of two boxes.
         image_size: side in pixels to which the longer side of a frame is scaled.
@@ -33,7 +35,7 @@ class DetectorConfig(Checked):
         max_detections: most boxes kept in a frame.
     """
 
-    model: str = "yolo11n.pt"
+    model: str = "auto"
     confidence: float = number(0.3, 0.0, 1.0)
     iou: float = number(0.7, 0.0, 1.0)
     image_size: int = number(640, 32)
@@ -48,15 +50,17 @@ class EncoderConfig(Checked):
     """Which appearance encoder runs, and how.
 
     Attributes:
-        model: "none" tracks by motion alone; or an .onnx file, a torchreid-style checkpoint (.pt,
-            .pth), a published size such as "osnet_x0_25", or "timm:NAME".
+        model: "auto" takes the best encoder on this machine and downloads nothing; a run without
+            one tracks by motion alone, as does "none"; or a name of `reid-track weights list`, an
+            .onnx file, a torchreid-style checkpoint (.pt, .pth), a published size such as
+            "osnet_x0_25", or "timm:NAME".
         architecture: network of a checkpoint whose file name does not tell, e.g. "osnet_x1_0".
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         half: run in float16; None means on CUDA only.
         batch_size: most crops in one forward pass; bounds memory.
     """
 
-    model: str = "none"
+    model: str = "auto"
     architecture: str | None = None
     device: str = "auto"
     half: bool | None = None
@@ -190,7 +194,7 @@ def load_config(
         ConfigError: the file is missing or not YAML, a key is unknown, or a value does not fit.
     """
     folder = "trackers" if kind is DeepSortConfig else ""
-    data = {} if source is None else _read_yaml(find_config(source, folder))
+    data = {} if source is None else read_yaml(find_config(source, folder))
     for key, value in (overrides or {}).items():
         data = _with_dotted(data, key.split("."), value, key)
     return from_mapping(kind, data)
@@ -231,7 +235,12 @@ def find_config(name: str | Path, folder: str = "") -> Path:
     )
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping; an empty file is an empty one.
+
+    Raises:
+        ConfigError: it cannot be read, is not YAML, or holds something else.
+    """
     name = shown(path, str)
     try:
         data = _parse_yaml(path.read_text(encoding="utf-8"))

@@ -5,18 +5,22 @@ This is the only file that knows every stage. The stages know each other by `typ
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
-from reid_tracker.config import Config
+from reid_tracker import zoo
+from reid_tracker.config import Config, EncoderConfig
 from reid_tracker.detect import Detector, build_detector
 from reid_tracker.encode import Encoder, build_encoder
 from reid_tracker.errors import ConfigError
 from reid_tracker.track import Tracker, build_tracker
 from reid_tracker.types import Frame, FrameResult
 from reid_tracker.video import Source
+
+logger = logging.getLogger(__name__)
 
 MOTION_ONLY = "none"
 """The encoder name that asks for tracking without appearance."""
@@ -70,13 +74,15 @@ class Pipeline:
     def from_config(cls, config: Config) -> Pipeline:
         """Build every stage that a configuration names.
 
+        Where the encoder is "auto" and none is on this machine, the pipeline warns and tracks by
+        motion alone.
+
         Raises:
             ReidTrackerError: a model is missing, damaged or needs a package that is not installed.
         """
-        motion_only = config.encoder.model == MOTION_ONLY
         return cls(
             build_detector(config.detector),
-            None if motion_only else build_encoder(config.encoder),
+            _encoder_or_none(config.encoder),
             lambda: build_tracker(config.tracker),
             config.video.frames_per_batch,
         )
@@ -138,3 +144,16 @@ class Pipeline:
                     frame=frame.image,
                 )
             yield FrameResult(camera, frame, detections[row], tracks)
+
+
+def _encoder_or_none(config: EncoderConfig) -> Encoder | None:
+    """Build the encoder; None where motion alone is asked for, or all that this machine can do."""
+    if config.model == MOTION_ONLY:
+        return None
+    if config.model == "auto" and zoo.best("encoder") is None:
+        logger.warning(
+            "no encoder is on this machine: tracking by motion alone; get one with `reid-track "
+            "weights pull osnet_x1_0_msmt17`, or choose with --encoder"
+        )
+        return None
+    return build_encoder(config)

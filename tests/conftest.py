@@ -15,6 +15,16 @@ SHARED = ROOT.parent / "shared"
 FRAMES, RATE, WIDTH, HEIGHT = 40, 10, 320, 240
 
 
+@pytest.fixture(autouse=True)
+def own_downloads(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """An empty folder of downloads: what "auto" means does not depend on who runs the tests."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("REID_TRACKER_HOME", str(home))
+    return home / "weights"
+
+
 def shared(*parts: str) -> Path:
     """Return a path of the reference material, or skip the test and say what is missing."""
     path = SHARED.joinpath(*parts)

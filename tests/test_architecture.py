@@ -17,18 +17,20 @@ PACKAGE = ROOT / "reid_tracker"
 
 FENCES: dict[str, tuple[str, ...]] = {
     "av": ("video/*", "sink/*"),
-    "cv2": ("video/*", "encode/*", "sink/*"),
+    "cv2": ("video/*", "encode/*", "sink/*", "train/*"),
+    "h5py": ("train/datasets/cuhk03.py",),
     "lap": ("track/assignment.py",),
     "onnx": ("osnet/onnx_weights.py",),
     "onnxruntime": ("encode/onnx_backend.py",),
     "rich": ("cli/*",),
-    "scipy": ("track/*", "evaluate/*"),
+    "pytorch_metric_learning": ("train/metric_losses.py",),
+    "scipy": ("track/*", "evaluate/*", "train/datasets/cuhk03.py"),
     "supervision": ("sink/*",),
     "timm": ("encode/timm_backbone.py",),
-    "torch": ("osnet/*", "encode/torch_backend.py"),
+    "torch": ("osnet/*", "encode/torch_backend.py", "train/*"),
     "typing_extensions": ("osnet/variants.py",),
     "ultralytics": ("detect/ultralytics_backend.py",),
-    "yaml": ("config.py", "checked.py"),
+    "yaml": ("config.py", "checked.py", "zoo/*"),
 }
 """Files that may import a package, at the top or inside a function; numpy may be used anywhere."""
 

@@ -24,7 +24,11 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 STAND_IN = "weights/stand_in.onnx"
-DISTRIBUTIONS = {"cv2": "opencv-python", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "cv2": "opencv-python",
+    "pytorch_metric_learning": "pytorch-metric-learning",
+    "yaml": "pyyaml",
+}
 """Names on the package index, where they differ from the import's."""
 
 # both come with torch and ultralytics

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from reid_tracker import Detections, Pipeline, build_detector, build_encoder, open_source
+from reid_tracker import Detections, Pipeline, build_detector, build_encoder, open_source, zoo
 from reid_tracker.config import Config, DetectorConfig, EncoderConfig, VideoConfig
 from reid_tracker.errors import ConfigError
+from reid_tracker.osnet import osnet_x0_25
 from reid_tracker.types import ImageBGR
 from tests.conftest import FRAMES, walker_boxes, write_detections, write_video
 
@@ -140,3 +142,32 @@ def test_replay_follows_the_stride(tmp_path: Path) -> None:
             np.sort(walker_boxes(result.frame.index), axis=0),
             atol=0.01,
         )
+
+
+def test_auto_without_an_encoder_warns_once_and_tracks_by_motion(
+    walkers: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("reid_tracker.zoo.best", lambda _: None)
+    pipeline = Pipeline.from_config(Config(detector=DetectorConfig(model=str(walkers[1]))))
+    with open_source(str(walkers[0])) as source:
+        results = list(pipeline.run([source]))
+    assert set(np.concatenate([result.tracks.ids for result in results])) == {1, 2}
+    assert "encode" not in pipeline.times.seconds
+    (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert "reid-track weights pull osnet_x1_0_msmt17" in warning
+
+
+def test_auto_with_an_encoder_uses_it(
+    walkers: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    entry = zoo.load_manifest().get("osnet_x0_25_msmt17")
+    torch.save(osnet_x0_25().state_dict(), tmp_path / "net.pth")
+    monkeypatch.setattr("reid_tracker.zoo.best", lambda _: (entry, tmp_path / "net.pth"))
+    pipeline = Pipeline.from_config(Config(detector=DetectorConfig(model=str(walkers[1]))))
+    with open_source(str(walkers[0])) as source:
+        next(pipeline.run([source]))
+    assert "encode" in pipeline.times.seconds
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]

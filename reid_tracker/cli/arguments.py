@@ -93,13 +93,15 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         "--detector",
         "--yolo-model",
         metavar="MODEL",
-        help="YOLO file, folder or name, or a MOTChallenge detection file (.txt) to replay",
+        help="YOLO file, folder or name, a name of `reid-track weights list`, a MOTChallenge "
+        "detection file (.txt) to replay, or auto, the best on this machine (default)",
     )
     models.add_argument(
         "--encoder",
         "--reid-model",
         metavar="MODEL",
-        help="OSNet .onnx, .pt or .pth, a published size, timm:NAME, or none for motion alone",
+        help="OSNet .onnx, .pt or .pth, a name of `reid-track weights list`, a published size, "
+        "timm:NAME, none for motion alone, or auto, the best on this machine (default)",
     )
     models.add_argument(
         "--conf",

@@ -24,8 +24,31 @@ def _track(words: Sequence[str]) -> int:
     return track(words)
 
 
+def _train(words: Sequence[str]) -> int:
+    from reid_tracker.cli.train import train
+
+    return train(words)
+
+
+def _eval_reid(words: Sequence[str]) -> int:
+    from reid_tracker.cli.eval_reid import eval_reid
+
+    return eval_reid(words)
+
+
+def _weights(words: Sequence[str]) -> int:
+    from reid_tracker.cli.weights import weights
+
+    return weights(words)
+
+
 # `reid-track video.mp4` is short for `reid-track track video.mp4`.
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"track": _track}
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "track": _track,
+    "train": _train,
+    "eval-reid": _eval_reid,
+    "weights": _weights,
+}
 
 _RUN_TIME_ERROR, _USAGE_ERROR = 1, 2
 

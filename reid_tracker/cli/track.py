@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,11 +13,10 @@ from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.report import Report
 from reid_tracker.config import Config
 from reid_tracker.errors import ConfigError, OutputError
-from reid_tracker.pipeline import MOTION_ONLY, Pipeline
+from reid_tracker.pipeline import Pipeline
 from reid_tracker.sink import Sink, open_sinks, open_window
 from reid_tracker.video import Source, open_source
 
-_log = logging.getLogger(__name__)
 _RUNS = Path("runs")
 
 
@@ -38,8 +36,6 @@ def track(words: Sequence[str]) -> int:
         _check_replay(config, sources)
         folder = _output_folder(arguments.output, sources)
         _refuse_own_inputs(arguments, sources, folder)
-        if config.encoder.model == MOTION_ONLY and "encoder" not in arguments:
-            _log.warning("no encoder is named: tracking by motion alone; see --encoder")
         pipeline = Pipeline.from_config(config)
         sinks: dict[str, list[Sink]] = {}
         for source in sources:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from reid_tracker import zoo
 from reid_tracker.checked import from_mapping
 from reid_tracker.config import DetectorConfig
 from reid_tracker.detect.base import Detector
-from reid_tracker.errors import ConfigError
+from reid_tracker.errors import ConfigError, WeightsError
+
+logger = logging.getLogger(__name__)
 
 
 def build_detector(
@@ -28,10 +32,12 @@ def build_detector(
     """Build a detector.
 
     Args:
-        model: a model file or folder that ultralytics loads (.pt, .onnx, *_openvino_model,
-            .engine), a name that it downloads ("yolo11n.pt"), a MOTChallenge detection file (.txt)
-            to replay, or a configuration, whose fields the keywords below override. A .pt file can
-            run code when it is loaded: take it from a source you trust.
+        model: "auto", the best detector on this machine, for which nothing is downloaded; a name of
+            `reid-track weights list` or of ultralytics ("yolo11n.pt"), which is downloaded where it
+            is not here; a model file or folder that ultralytics loads (.pt, .onnx,
+            *_openvino_model, .engine); a MOTChallenge detection file (.txt) to replay; or a
+            configuration, whose fields the keywords below override. A .pt file can run code when it
+            is loaded: take it from a source you trust.
         conf: detections below it are dropped.
         iou: overlap above which non-maximum suppression drops the weaker of two boxes.
         image_size: side in pixels to which the longer side of a frame is scaled; `imgsz` is the
@@ -48,7 +54,7 @@ def build_detector(
 
     Raises:
         ConfigError: an option, a class or the device is unknown here.
-        WeightsError: the model is missing, damaged, or no detector.
+        WeightsError: the model is missing, damaged, or no detector; or none is here for "auto".
         MissingDependencyError: the model needs a package that is not installed.
         InputError: a line of a detection file is malformed.
     """
@@ -64,6 +70,7 @@ def build_detector(
     )
     if config.model.lower().endswith(".txt"):
         return _build_replay(config)
+    config = dataclasses.replace(config, model=_on_this_machine(config.model))
     from reid_tracker.detect.ultralytics_backend import UltralyticsDetector
 
     return UltralyticsDetector(config)
@@ -73,6 +80,30 @@ def _merge(model: str | Path | DetectorConfig, **options: Any) -> DetectorConfig
     config = model if isinstance(model, DetectorConfig) else DetectorConfig(model=str(model))
     given = {key: value for key, value in options.items() if value is not None}
     return from_mapping(DetectorConfig, {**dataclasses.asdict(config), **given}, "detector.")
+
+
+def _on_this_machine(model: str) -> str:
+    """Replace "auto" or a name of the manifest by its path; the latter is downloaded if need be."""
+    if model == "auto":
+        found = zoo.best("detector")
+        if found is None:
+            raise WeightsError(
+                "detector.model = auto: no detector is on this machine; get one with `reid-track "
+                "weights pull yolo11n`, or name one with --detector"
+            )
+        entry, path = found
+        logger.info("detector %s: %s", entry.name, path)
+        return str(path)
+    manifest = zoo.load_manifest()
+    known = manifest.known(model.removesuffix(".pt"), "detector")
+    if known is None or Path(model).exists():
+        return model
+    if zoo.locate(known, manifest) is None and not known.shipped:
+        # A warning, since a run that was to start now stands still for a while.
+        logger.warning("detector %s is not on this machine: downloading it", known.name)
+    path = zoo.pull(known.name, manifest=manifest)
+    logger.info("detector %s: %s", known.name, path)
+    return str(path)
 
 
 def _build_replay(config: DetectorConfig) -> Detector:

@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reid_tracker import zoo
 from reid_tracker.checked import from_mapping
 from reid_tracker.config import EncoderConfig
 from reid_tracker.encode.base import Encoder
@@ -34,6 +35,8 @@ def build_encoder(
     Args:
         model: one of
 
+            * "auto": the best encoder on this machine; nothing is downloaded;
+            * a name of `reid-track weights list` that is on this machine;
             * an .onnx file that maps images to embeddings;
             * a torchreid-style checkpoint of a published OSNet (.pt, .pth, .pth.tar-N);
             * a published size such as "osnet_x0_25": untrained, with fixed random weights;
@@ -50,12 +53,13 @@ def build_encoder(
 
     Raises:
         ConfigError: the name, an option or the device is unknown here.
-        WeightsError: a file is missing, damaged, or does not fit.
+        WeightsError: a file is missing, damaged, or does not fit; or no encoder is here for "auto".
         MissingDependencyError: an optional package is needed.
     """
     config = _merge(
         model, architecture=architecture, device=device, half=half, batch_size=batch_size
     )
+    config = _on_this_machine(config)
     network = _build_network(config)
 
     from reid_tracker.encode.pooled import PooledEncoder
@@ -67,6 +71,33 @@ def _merge(model: str | Path | EncoderConfig, **options: Any) -> EncoderConfig:
     config = model if isinstance(model, EncoderConfig) else EncoderConfig(model=str(model))
     given = {key: value for key, value in options.items() if value is not None}
     return from_mapping(EncoderConfig, {**dataclasses.asdict(config), **given}, "encoder.")
+
+
+def _on_this_machine(config: EncoderConfig) -> EncoderConfig:
+    """Replace "auto" or a name of the manifest by the file that it means here."""
+    if config.model == "auto":
+        found = zoo.best("encoder")
+        if found is None:
+            raise WeightsError(
+                "encoder.model = auto: no encoder is on this machine; get one with `reid-track "
+                "weights pull osnet_x1_0_msmt17`, or name a file"
+            )
+        entry, path = found
+    else:
+        manifest = zoo.load_manifest()
+        known = manifest.known(config.model, "encoder")
+        if known is None or Path(config.model).exists():
+            return config
+        entry, here = known, zoo.locate(known, manifest)
+        if here is None:
+            raise WeightsError(
+                f"encoder.model = {config.model}: it is not on this machine; get it with "
+                f"`reid-track weights pull {config.model}`"
+            )
+        path = here
+    logger.info("encoder %s: %s", entry.name, path)
+    architecture = config.architecture or entry.architecture
+    return dataclasses.replace(config, model=str(path), architecture=architecture)
 
 
 def _build_network(config: EncoderConfig) -> Network:
@@ -108,8 +139,10 @@ def _build_osnet(config: EncoderConfig) -> Network:
     # torchreid names its checkpoints model.pth.tar-60
     if path.suffix.partition("-")[0].lower() in _CHECKPOINT_SUFFIXES:
         raise WeightsError(f"{model}: no such file; check the path of the weights")
-    close = difflib.get_close_matches(model, OSNETS, n=1)
+    names = [entry.name for entry in zoo.load_manifest().of_task("encoder")]
+    close = difflib.get_close_matches(model, [*OSNETS, *names], n=1)
     raise ConfigError(
         f"encoder.model = {model}: {f'did you mean {close[0]}? ' if close else ''}expected an "
-        f".onnx file, a checkpoint (.pt, .pth), timm:NAME, none, or one of {', '.join(OSNETS)}"
+        ".onnx file, a checkpoint (.pt, .pth), timm:NAME, auto, none, a name of `reid-track "
+        f"weights list`, or one of {', '.join(OSNETS)}"
     )

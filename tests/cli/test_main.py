@@ -71,6 +71,20 @@ def test_main_job(walkers: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert str(tmp_path / "out") in printed.replace("\n", "")
 
 
+def test_no_encoder_on_this_machine_is_one_warning(
+    walkers: Clip,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("reid_tracker.zoo.best", lambda _: None)
+    assert run(walkers[0], "--detector", walkers[1], "-o", tmp_path / "out") == 0
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
+    assert len(warnings) == 1
+    assert "reid-track weights pull osnet_x1_0_msmt17" in warnings[0]
+    assert len(set(read_mot(tmp_path / "out" / "walkers.txt")[:, 1])) == 2
+
+
 def test_untrained_osnet_runs(walkers: Clip, tmp_path: Path) -> None:
     video, detections = walkers
     out = tmp_path / "out"
@@ -294,6 +308,19 @@ class TestBadInput:
         message = error_line(capsys)
         assert "bad.txt" in message
         assert "2" in message
+
+    def test_no_detector_on_this_machine(
+        self,
+        walkers: Clip,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr("reid_tracker.zoo.best", lambda _: None)
+        assert run(walkers[0], "-o", tmp_path / "out") == 1
+        message = error_line(capsys)
+        assert "reid-track weights pull yolo11n" in message
+        assert "--detector" in message
 
     def test_missing_model(self, walkers: Clip, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(walkers[0], "--detector", walkers[1], "--encoder", "nowhere.onnx") == 1

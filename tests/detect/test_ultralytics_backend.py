@@ -118,18 +118,19 @@ def test_missing_model(
     refuses(WeightsError, name, fragment, model=name)
 
 
+def offline(*_: Any, **__: Any) -> None:
+    raise ConnectionError("no network\nat all")
+
+
 @pytest.mark.parametrize("name", ["yolo11n.pt", "yolo11n", "yolov5n.pt"])
 def test_download_that_fails(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_yolo: Path
 ) -> None:
-    """Offline, whether or not this machine is."""
-
-    def offline(*_: Any, **__: Any) -> None:
-        raise ConnectionError("no network\nat all")
-
+    """Offline, whether or not this machine is: names of the manifest, and of ultralytics alone."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ultralytics.utils.downloads.safe_download", offline)
-    refuses(WeightsError, name, "could not be downloaded", model=name)
+    monkeypatch.setattr("socket.create_connection", offline)
+    refuses(WeightsError, name.removesuffix(".pt"), "could not be downloaded", model=name)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from reid_tracker import osnet
+from reid_tracker import osnet, resources
 from reid_tracker.config import EncoderConfig
 from reid_tracker.encode import build_encoder
 from reid_tracker.errors import ConfigError, ReidTrackerError, WeightsError
 from tests.encode.samples import picture, some_boxes, tiny_onnx
+from tests.zoo.samples import entry, write_manifest
 
 
 def saved_net(path: Path, name: str = "osnet_x0_25", seed: int = 3) -> Path:
@@ -116,3 +117,53 @@ def test_absent_device_is_named(
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
     model = "osnet_x0_25" if back_end == "torch" else str(tiny_onnx(tmp_path / "net.onnx"))
     refuses(ConfigError, f"device = {device}", "cpu", model=model, device=device)
+
+
+# --- models of the manifest -------------------------------------------------------------------
+
+
+@pytest.fixture
+def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A manifest with two encoders, neither of which is here; returns its folder."""
+    package = tmp_path / "site" / "reid_tracker"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(resources, "_PACKAGE", package)
+    monkeypatch.chdir(tmp_path)
+    encoder = {"task": "encoder", "architecture": "osnet_x0_25"}
+    far = entry("osnet_far", url="https://127.0.0.1:9/osnet_far.pt", rank=2, **encoder)
+    near = entry("osnet_near", sha256="0" * 64, rank=1, **encoder)
+    write_manifest(tmp_path / "site" / "weights", far, near)
+    return tmp_path / "site" / "weights"
+
+
+def test_auto_takes_the_best_on_this_machine(
+    manifest: Path, own_downloads: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    refuses(WeightsError, "auto", "reid-track weights pull osnet_x1_0_msmt17", model="auto")
+    own_downloads.mkdir(parents=True)
+    far = saved_net(own_downloads / "osnet_far.pt")
+    with caplog.at_level(logging.INFO):
+        build_encoder("auto")
+    assert f"encoder osnet_far: {far}" in caplog.text
+    near = saved_net(manifest / "osnet_near.pt")
+    with caplog.at_level(logging.INFO):
+        build_encoder(EncoderConfig())
+    assert f"encoder osnet_near: {near}" in caplog.text
+
+
+def test_name_of_the_manifest(manifest: Path, tmp_path: Path) -> None:
+    """It is never downloaded here, and a file of that name comes first."""
+    refuses(WeightsError, "reid-track weights pull osnet_far", model="osnet_far")
+    refuses(ConfigError, "osnet_fra", "did you mean osnet_far", model="osnet_fra")
+    near = saved_net(manifest / "osnet_near.pt", seed=4)
+    image, boxes = picture(), some_boxes(3)
+    expected = build_encoder(near).encode(image, boxes)
+    np.testing.assert_array_equal(build_encoder("osnet_near").encode(image, boxes), expected)
+    own = saved_net(tmp_path / "osnet_near", seed=5)
+    expected = build_encoder(own).encode(image, boxes)
+    np.testing.assert_array_equal(build_encoder("osnet_near").encode(image, boxes), expected)
+
+
+def test_file_that_is_not_what_the_manifest_says(manifest: Path) -> None:
+    saved_net(manifest / "osnet_near.pt", "osnet_x0_5")
+    refuses(WeightsError, "osnet_near.pt", "osnet_x0_25", model="osnet_near")

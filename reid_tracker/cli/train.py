@@ -1,0 +1,170 @@
+"""`reid-track train RECIPE`: train an encoder, from a recipe to a weights file."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from reid_tracker.config import parse_override
+
+if TYPE_CHECKING:
+    from reid_tracker.train import EpochRecord, Observer, Recipe
+
+_RUNS = Path("runs")
+
+_EXAMPLES = """examples:
+  reid-track train paper_scratch --data Market-1501-v15.09.15
+  reid-track train paper_scratch --data people.csv --set data.name=csv --set sampler.batch_size=32
+  reid-track train osnet_x0_25_cuhk03 --resume
+  torchrun --nproc-per-node 2 -m reid_tracker.cli.main train paper_scratch --data Market-1501
+"""
+
+
+def train(words: Sequence[str]) -> int:
+    """Train as the command line says; returns the exit code.
+
+    Raises:
+        ReidTrackerError: bad arguments, data, checkpoint or output.
+        KeyboardInterrupt: the user stopped the run; the last checkpoint is whole.
+    """
+    arguments = build_parser().parse_args(words)
+    overrides = dict(parse_override(text) for text in arguments.set)
+    if arguments.data is not None:
+        overrides["data.root"] = arguments.data
+    from reid_tracker.train import load_recipe
+
+    recipe = load_recipe(arguments.recipe, overrides)
+    output = Path(arguments.output or _RUNS / f"train-{Path(arguments.recipe).stem}")
+    _run(recipe, output, arguments)
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        prog="reid-track train",
+        description="Train an OSNet as a recipe says; the result is FOLDER/model.pth.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        help="YAML file, or a name in configs/train/: paper_scratch, ...",
+    )
+    parser.add_argument("--data", metavar="PATH", help="folder or file of the data set (data.root)")
+    parser.add_argument(
+        "--output", "-o", metavar="FOLDER", help="of the run (default: runs/train-RECIPE)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue from the folder's last checkpoint"
+    )
+    parser.add_argument(
+        "--prepare",
+        action="store_true",
+        help="only read the data and ask the teacher; training itself then starts at once",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="set any key of the recipe, e.g. optimiser.lr=0.01 (repeatable)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+    parser.add_argument("--tensorboard", action="store_true", help="write FOLDER/tensorboard too")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.add_argument("--debug", action="store_true", help="log more, show tracebacks")
+    return parser
+
+
+def _run(recipe: Recipe, output: Path, arguments: argparse.Namespace) -> None:
+    from reid_tracker.train import (
+        RESULT,
+        TensorBoardObserver,
+        Trainer,
+        choose_device,
+        join_world,
+        limit_threads,
+    )
+
+    if arguments.threads is not None:
+        limit_threads(arguments.threads)
+    device = choose_device(arguments.device)
+    with ExitStack() as stack:
+        world = join_world(device)
+        observers: list[Observer] = []
+        if world.is_main and not arguments.quiet:
+            _show_notes(stack)
+            observers.append(stack.enter_context(Progress(recipe.epochs)))
+        if world.is_main and arguments.tensorboard:
+            observers.append(stack.enter_context(TensorBoardObserver(output / "tensorboard")))
+        trainer = Trainer(
+            recipe,
+            output,
+            device=device,
+            resume=arguments.resume,
+            world=world,
+            observers=observers,
+        )
+        if arguments.prepare:
+            return
+        trainer.run()
+    if world.is_main and not arguments.quiet:
+        sys.stdout.write(f"{output / RESULT}\n")
+
+
+def _show_notes(stack: ExitStack) -> None:
+    """Let the room tell what it does before the first step, which may take minutes."""
+    logger = logging.getLogger("reid_tracker.train")
+    stack.callback(logger.setLevel, logger.level)
+    logger.setLevel(logging.INFO)
+
+
+class Progress:
+    """A progress bar for the running epoch and a line for each finished one, on standard error.
+
+    Args:
+        epochs: of the whole run.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True, soft_wrap=True, highlight=False),
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._bar.stop()
+
+    def on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        """Move the bar."""
+        if self._task is None:
+            self._task = self._bar.add_task("", total=steps, loss=loss)
+        text = f"epoch {epoch}/{self._epochs}"
+        self._bar.update(self._task, description=text, completed=step, total=steps, loss=loss)
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Print a line."""
+        self._bar.console.print(record.describe(), markup=False)

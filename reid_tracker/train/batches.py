@@ -1,0 +1,116 @@
+"""Batches of a run: a pure function of recipe, epoch and step, except for the patch pool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Generator, Tensor
+
+from reid_tracker.train.augment import augment
+from reid_tracker.train.distributed import World
+from reid_tracker.train.images import Crops
+from reid_tracker.train.materials import Materials
+from reid_tracker.train.patches import PatchPool
+from reid_tracker.train.recipe import Recipe
+from reid_tracker.train.samplers import pk_batches, random_batches
+
+_EPOCH_STREAM, _UNLABELLED_STREAM, _AUGMENT_STREAM = 0, 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What one process sees in one step.
+
+    Attributes:
+        images: (B + U, 3, H, W) float32, the labelled ones first.
+        labels: (B,) int64 class numbers.
+        targets: (B + U, D) float32 of the teacher, or None.
+    """
+
+    images: Tensor
+    labels: Tensor
+    targets: Tensor | None
+
+
+class Batches:
+    """Draws and augments batches.
+
+    Args:
+        recipe: of the run.
+        materials: what is drawn from.
+        world: each process gets its part of every batch.
+
+    Attributes:
+        pool: patches to paste; the only thing here that a checkpoint has to keep.
+    """
+
+    def __init__(self, recipe: Recipe, materials: Materials, world: World) -> None:
+        self._recipe = recipe
+        self._materials = materials
+        self._world = world
+        self.pool = PatchPool(materials.train.crops) if recipe.augment.patch > 0 else None
+
+    def epoch(self, number: int) -> npt.NDArray[np.int64]:
+        """Return the rows of all batches of an epoch, (steps, B), the same in every process."""
+        recipe = self._recipe.sampler
+        labels = self._materials.labels
+        generator = np.random.default_rng([self._recipe.seed, _EPOCH_STREAM, number])
+        if recipe.name == "random":
+            return random_batches(len(labels), recipe.batch_size, generator)
+        images = recipe.batch_size // recipe.identities_per_batch
+        return pk_batches(labels, recipe.identities_per_batch, images, generator)
+
+    def make(self, rows: npt.NDArray[np.int64], epoch: int, step: int) -> Batch:
+        """Make this process's part of a batch.
+
+        Args:
+            rows: (B,) of the whole batch.
+            epoch: from 0.
+            step: of the epoch, from 0.
+        """
+        materials, phase = self._materials, self._recipe.phase_at(epoch)
+        size = (phase.height, phase.width)
+        mine = self._own_part(rows)
+        crops = [materials.train.crops.take(mine, size)]
+        targets = None
+        if materials.lessons is not None:
+            lessons = materials.lessons
+            others = self._unlabelled(len(lessons.unlabelled), epoch, step)
+            if len(others):
+                crops.append(lessons.crops.take(others, size))
+            targets = torch.from_numpy(
+                np.concatenate([lessons.labelled[mine], lessons.unlabelled[others]])
+            )
+        images = self._augment(np.concatenate(crops), mine, self._generator(epoch, step))
+        return Batch(images, torch.from_numpy(materials.labels[mine]), targets)
+
+    def _augment(self, crops: Crops, rows: npt.NDArray[np.int64], generator: Generator) -> Tensor:
+        recipe, pool = self._recipe.augment, self.pool
+        if pool is None:
+            return augment(crops, recipe, generator)
+        return augment(
+            crops,
+            recipe,
+            generator,
+            lambda images: pool.paste(images, rows, recipe.patch, generator),
+        )
+
+    def _own_part(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Deal out whole identities under PK sampling, single images otherwise."""
+        recipe, world = self._recipe.sampler, self._world
+        groups = recipe.identities_per_batch if recipe.name == "pk" else len(rows)
+        return rows.reshape(groups, -1)[world.rank :: world.size].reshape(-1)
+
+    def _unlabelled(self, count: int, epoch: int, step: int) -> npt.NDArray[np.int64]:
+        wanted = min(count, self._recipe.teacher.batch_size)
+        seeds = [self._recipe.seed, _UNLABELLED_STREAM, epoch, step]
+        rows = np.random.default_rng(seeds).choice(count, wanted, replace=False)
+        return rows[self._world.rank :: self._world.size]
+
+    def _generator(self, epoch: int, step: int) -> Generator:
+        seeds = [self._recipe.seed, _AUGMENT_STREAM, epoch, step, self._world.rank]
+        seed = int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        return torch.Generator().manual_seed(seed)

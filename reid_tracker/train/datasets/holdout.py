@@ -1,0 +1,40 @@
+"""Keeps some training identities back, to choose between recipes without touching the test."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reid_tracker.errors import ConfigError
+from reid_tracker.train.datasets.base import PersonImages, ReidDataset
+
+
+def hold_out(train: PersonImages, identities: int, seed: int) -> ReidDataset:
+    """Split a training set by identity.
+
+    Args:
+        train: the images.
+        identities: how many are kept back, of those that more than one camera saw.
+        seed: decides which.
+
+    Returns:
+        The rest for training. Of an identity kept back, the images of its first camera are
+        queries, and those of its other cameras the gallery.
+
+    Raises:
+        ConfigError: there are not enough identities.
+    """
+    names, rows = np.unique(train.identities, return_inverse=True)
+    first_camera = np.full(len(names), np.iinfo(np.int64).max)
+    np.minimum.at(first_camera, rows, train.cameras)
+    last_camera = np.full(len(names), np.iinfo(np.int64).min)
+    np.maximum.at(last_camera, rows, train.cameras)
+    candidates = np.nonzero(last_camera > first_camera)[0]
+    if identities > len(candidates) or identities > len(names) - 2:
+        raise ConfigError(
+            f"data.holdout_identities = {identities}: only {len(candidates)} of {len(names)} "
+            "identities were seen by two cameras, and two have to remain for training"
+        )
+    kept_back = np.random.default_rng(seed).permutation(candidates)[:identities]
+    held = np.isin(rows, kept_back)
+    first = train.cameras == first_camera[rows]
+    return ReidDataset(train[~held], train[held & first], train[held & ~first])

@@ -1,0 +1,63 @@
+"""MSMT17, versions 1 and 2: lists of `0000/0000_000_01_0303morning_0008_0.jpg 0`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reid_tracker.errors import InputError
+from reid_tracker.train.datasets.base import (
+    PersonImages,
+    ReidDataset,
+    require_folder,
+    require_images,
+)
+
+_FOLDERS = (("train", "test"), ("mask_train_v2", "mask_test_v2"))
+
+
+def read_msmt17(root: Path, split: str = "") -> ReidDataset:
+    """Read the lists `list_train.txt`, `list_query.txt` and `list_gallery.txt` below a folder.
+
+    Identities of training and test are different people, both numbered from 0. Here they count
+    from 1, because 0 stands for nobody in evaluations, and those of the test come behind the
+    others. `list_val.txt`, which holds more pictures of training people, is not read.
+
+    Args:
+        root: the folder that holds the lists, or one folder above it.
+        split: unused; there is one split.
+
+    Raises:
+        InputError: a folder, list or image is missing, or a line is not as expected.
+    """
+    require_folder(root)
+    if not (root / "list_train.txt").is_file():
+        root = next((path.parent for path in sorted(root.glob("*/list_train.txt"))), root)
+    learn, test = next((pair for pair in _FOLDERS if (root / pair[0]).is_dir()), _FOLDERS[0])
+    train = require_images(_read(root / "list_train.txt", root / learn), root)
+    behind = int(train.identities.max())
+    query = _read(root / "list_query.txt", root / test, behind)
+    return ReidDataset(train, query, _read(root / "list_gallery.txt", root / test, behind))
+
+
+def _read(listing: Path, folder: Path, before: int = 0) -> PersonImages:
+    if not listing.is_file():
+        raise InputError(f"{listing}: no such list; expected the unpacked archive of MSMT17")
+    require_folder(folder)
+    rows = []
+    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            name, identity = line.rsplit(maxsplit=1)
+            camera = int(Path(name).name.split("_")[2])
+            rows.append((folder / name, int(identity) + 1 + before, camera))
+        except (ValueError, IndexError):
+            raise InputError(
+                f"{listing}, line {number}: '{line[:80]}', expected a path such as "
+                "0000/0000_000_01_0303morning_0008_0.jpg and an identity"
+            ) from None
+    if not rows:
+        raise InputError(f"{listing}: an empty list")
+    if not rows[0][0].is_file():
+        raise InputError(f"{rows[0][0]}: no such image, but {listing.name} names it")
+    return PersonImages.from_rows(rows)

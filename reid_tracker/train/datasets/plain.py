@@ -1,0 +1,129 @@
+"""The forms that anyone can make: a folder per identity, or a CSV of path, identity, camera.
+
+Identities and cameras may have any names; they are numbered in the order of the names.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reid_tracker.errors import InputError
+from reid_tracker.train.datasets.base import (
+    IMAGE_SUFFIXES,
+    PersonImages,
+    ReidDataset,
+    require_folder,
+    require_images,
+)
+
+SPLITS = ("train", "query", "gallery")
+
+_CAMERA = re.compile(r"(?:^|_)c(\d+)(?:_|s\d|$)")
+
+
+@dataclass(frozen=True)
+class _Row:
+    split: str
+    path: Path
+    identity: str
+    camera: str
+
+
+def read_identity_folders(root: Path, split: str = "") -> ReidDataset:
+    """Read `root`/IDENTITY/*.jpg, or the same below `root`/train, /query and /gallery.
+
+    A file name that holds `c` and a number between underscores (`0001_c2.jpg`, `c2_17.jpg`) tells
+    the camera; otherwise it is camera 0.
+
+    Args:
+        root: the folder.
+        split: unused; folders are splits.
+
+    Raises:
+        InputError: a folder is missing or holds no images in folders.
+    """
+    require_folder(root)
+    splits = [name for name in SPLITS if (root / name).is_dir()]
+    homes = {name: root / name for name in splits} if "train" in splits else {"train": root}
+    rows = [row for name, home in homes.items() for row in _walk(name, home)]
+    return _dataset(rows, root)
+
+
+def read_csv(path: Path, split: str = "") -> ReidDataset:
+    """Read a CSV file with a header line: path, identity, camera, and optionally split.
+
+    Args:
+        path: the file; image paths are relative to its folder.
+        split: unused; the column "split" (train, query or gallery) tells, and without it every
+            image is for training.
+
+    Raises:
+        InputError: the file or a column is missing, or a row is incomplete.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a CSV of path, identity, camera")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            _require_columns(reader.fieldnames or [], path)
+            rows = [_csv_row(row, path, number) for number, row in enumerate(reader, 2)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
+    return _dataset(rows, path)
+
+
+def _walk(split: str, home: Path) -> Iterable[_Row]:
+    for folder in sorted(item for item in home.iterdir() if item.is_dir()):
+        for image in sorted(folder.rglob("*")):
+            if image.suffix.lower() in IMAGE_SUFFIXES:
+                match = _CAMERA.search(image.stem)
+                yield _Row(split, image, folder.name, match[1] if match else "0")
+
+
+def _require_columns(columns: Iterable[str], path: Path) -> None:
+    found = list(columns)
+    for name in ("path", "identity", "camera"):
+        if name not in found:
+            raise InputError(
+                f"{path}: no column '{name}', only {', '.join(found) or 'nothing'}; the first line "
+                "has to name path, identity, camera (write 0 for all if there is one camera)"
+            )
+
+
+def _csv_row(row: dict[str, str | None], path: Path, number: int) -> _Row:
+    image, identity, camera = ((row[name] or "").strip() for name in ("path", "identity", "camera"))
+    split = (row.get("split") or "train").strip()
+    if not image or not identity or not camera or split not in SPLITS:
+        raise InputError(
+            f"{path}, line {number}: expected a path, an identity, a camera and, if there is such "
+            f"a column, a split out of {', '.join(SPLITS)}"
+        )
+    return _Row(split, path.parent / image, identity, camera)
+
+
+def _dataset(rows: list[_Row], where: Path) -> ReidDataset:
+    if not rows:
+        raise InputError(
+            f"{where}: no images; expected a folder per identity with pictures in it, or CSV rows"
+        )
+    identities = _numbers(row.identity for row in rows)
+    cameras = _numbers(row.camera for row in rows)
+    train, query, gallery = (
+        PersonImages.from_rows(
+            (row.path, identities[row.identity], cameras[row.camera])
+            for row in rows
+            if row.split == split
+        )
+        for split in SPLITS
+    )
+    return ReidDataset(require_images(train, where), query, gallery)
+
+
+def _numbers(names: Iterable[str]) -> dict[str, int]:
+    """Number names from 1: identity 0 stands for nobody in evaluations."""
+    unique = sorted(set(names), key=lambda name: (len(name), name) if name.isdigit() else (0, name))
+    return {name: number for number, name in enumerate(unique, 1)}

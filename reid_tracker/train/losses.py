@@ -1,0 +1,67 @@
+"""The losses: identity classification, batch-hard triplet, and distillation from a teacher."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the name that every PyTorch reader knows
+
+
+def smoothed_cross_entropy(logits: Tensor, labels: Tensor, epsilon: float = 0.1) -> Tensor:
+    """Cross-entropy against (1 - epsilon) * one-hot + epsilon / K, averaged over the batch.
+
+    Args:
+        logits: (B, K).
+        labels: (B,) int64 class numbers.
+        epsilon: label smoothing; 0 is plain cross-entropy.
+    """
+    return F.cross_entropy(logits, labels, label_smoothing=epsilon)
+
+
+def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.3) -> Tensor:
+    """max(0, margin + farthest same - nearest other), averaged over the batch.
+
+    Distances are Euclidean between rows of length 1. Rows without another of their identity, or
+    without one of another identity, are left out.
+
+    Args:
+        embeddings: (B, D), of any length.
+        labels: (B,) identities.
+        margin: by which others have to be farther away.
+    """
+    rows = F.normalize(embeddings.float())
+    # The floor keeps the square root's gradient finite where two rows are equal.
+    distances = (2 - 2 * rows @ rows.T).clamp_min(1e-8).sqrt()
+    same = labels[:, None] == labels[None]
+    partner = same & ~torch.eye(len(labels), dtype=torch.bool, device=same.device)
+    farthest = distances.masked_fill(~partner, -torch.inf).amax(1)
+    nearest = distances.masked_fill(same, torch.inf).amin(1)
+    usable = partner.any(1) & ~same.all(1)
+    if not usable.any():
+        return rows.sum() * 0
+    return F.relu(margin + farthest - nearest)[usable].mean()
+
+
+def distil_cosine(embeddings: Tensor, targets: Tensor) -> Tensor:
+    """1 - cosine between each embedding and its teacher's, averaged over the batch.
+
+    Args:
+        embeddings: (B, D) of the student, of any length.
+        targets: (B, D) of the teacher, of any length.
+    """
+    return (1 - F.cosine_similarity(embeddings.float(), targets.float())).mean()
+
+
+def distil_relation(embeddings: Tensor, targets: Tensor) -> Tensor:
+    """Mean squared difference between the cosines within the batch, student against teacher.
+
+    Only pairs of different rows count. Student and teacher may have embeddings of different length.
+
+    Args:
+        embeddings: (B, D) of the student.
+        targets: (B, E) of the teacher.
+    """
+    student, teacher = F.normalize(embeddings.float()), F.normalize(targets.float())
+    errors = (student @ student.T - teacher @ teacher.T).square()
+    count = len(errors)
+    return (errors.sum() - errors.diagonal().sum()) / max(1, count * (count - 1))

@@ -1,0 +1,98 @@
+"""Everything a recipe trains on, opened: labelled crops, held-out crops, what the teacher said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.train.datasets import PersonImages, ReidDataset, hold_out, open_dataset
+from reid_tracker.train.distributed import World
+from reid_tracker.train.images import CropSource, open_crops
+from reid_tracker.train.recipe import Recipe
+from reid_tracker.train.samplers import check_identities
+from reid_tracker.train.teacher import Lessons, prepare_lessons
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledCrops:
+    """Images of one split.
+
+    Attributes:
+        images: paths, identities, cameras.
+        crops: their pixels.
+    """
+
+    images: PersonImages
+    crops: CropSource
+
+
+@dataclass(frozen=True, eq=False)
+class Materials:
+    """What a run works on.
+
+    Attributes:
+        train: the training images.
+        labels: (N,) int64 their identities, renumbered from 0.
+        query: held-out images to search with, or None.
+        gallery: held-out images to search in, or None.
+        lessons: what the teacher said, or None.
+        size: greatest (height, width) of any phase.
+    """
+
+    train: LabelledCrops
+    labels: npt.NDArray[np.int64]
+    query: LabelledCrops | None
+    gallery: LabelledCrops | None
+    lessons: Lessons | None
+    size: tuple[int, int]
+
+    @property
+    def identities(self) -> int:
+        """Number of training identities."""
+        return int(self.labels.max()) + 1
+
+
+def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
+    """Open everything, and ask the teacher if it was not asked before.
+
+    Args:
+        recipe: of the run.
+        folder: where the teacher's answers are kept.
+        world: its first process asks the teacher.
+
+    Raises:
+        ReidTrackerError: a data set, file or the teacher cannot be used.
+    """
+    data = recipe.data
+    dataset = open_dataset(data.name, data.root, data.split)
+    # A data set's own query and gallery are its test: no run looks at them while it trains.
+    split = hold_out(dataset.train, data.holdout_identities, recipe.seed)
+    labels = split.train.class_labels()
+    if recipe.sampler.name == "pk":
+        check_identities(split.train.identities, recipe.sampler.identities_per_batch)
+    last = recipe.phases[-1]
+    size = (max(p.height for p in recipe.phases), max(p.width for p in recipe.phases))
+    crops = open_crops(split.train.paths, size, data.cache_gib)
+    lessons = None
+    if recipe.loss.distils:
+        if world.is_main:
+            prepare_lessons(recipe, crops, labels, folder)
+        world.barrier()
+        lessons = prepare_lessons(recipe, crops, labels, folder)
+    query, gallery = _held_out(split, (last.height, last.width), data.cache_gib)
+    return Materials(LabelledCrops(split.train, crops), labels, query, gallery, lessons, size)
+
+
+def _held_out(
+    split: ReidDataset, size: tuple[int, int], cache_gib: float
+) -> tuple[LabelledCrops | None, LabelledCrops | None]:
+    if not len(split.query):
+        return None, None
+    query, gallery = (
+        LabelledCrops(images, open_crops(images.paths, size, cache_gib))
+        for images in (split.query, split.gallery)
+    )
+    return query, gallery

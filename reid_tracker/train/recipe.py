@@ -1,0 +1,335 @@
+"""A training recipe: frozen dataclasses with checked values, written as YAML in configs/train/.
+
+A recipe and a data set determine a run: everything random follows from `seed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reid_tracker.checked import Checked, number
+from reid_tracker.config import load_config
+from reid_tracker.errors import ConfigError
+from reid_tracker.resources import shipped
+
+OPTIMISERS = ("sgd", "amsgrad", "adamw")
+SCHEDULES = ("constant", "step", "cosine")
+SAMPLERS = ("random", "pk")
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+def _one_of(key: str, value: str, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{key} = {value}: expected one of {', '.join(choices)}")
+
+
+@dataclass(frozen=True)
+class DataRecipe(Checked):
+    """What is trained on.
+
+    Attributes:
+        name: a key of `reid_tracker.train.DATASETS`.
+        root: folder or file of the data set.
+        split: for CUHK03, "new" or "classic-0" to "classic-19"; else unused.
+        holdout_identities: training identities kept back to choose between recipes; 0 keeps none.
+        cache_gib: decoded crops are kept in memory up to this size, above it read when needed.
+    """
+
+    name: str = "folder"
+    root: str = ""
+    split: str = "new"
+    holdout_identities: int = number(0, 0)
+    cache_gib: float = number(8.0, 0.0)
+
+
+@dataclass(frozen=True)
+class ModelRecipe(Checked):
+    """What is trained.
+
+    Attributes:
+        name: a key of `reid_tracker.osnet.OSNETS`.
+        weights: checkpoint to start from; empty starts from random weights.
+        streams: T of the paper's ablation.
+        aggregation: how streams are merged.
+        same_depth: every stream is as deep as the deepest.
+        lite: Lite 3x3 layers; false takes standard convolutions.
+    """
+
+    name: str = "osnet_x1_0"
+    weights: str = ""
+    streams: int = number(4, 1)
+    aggregation: str = "unified"
+    same_depth: bool = False
+    lite: bool = True
+
+
+@dataclass(frozen=True)
+class SamplerRecipe(Checked):
+    """How images form batches.
+
+    Attributes:
+        name: "random", or "pk": identities_per_batch identities with batch_size /
+            identities_per_batch images each.
+        batch_size: labelled images in a step, over all processes.
+        identities_per_batch: P of the PK sampler.
+    """
+
+    name: str = "random"
+    batch_size: int = number(64, 2)
+    identities_per_batch: int = number(16, 2)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of("name", self.name, SAMPLERS)
+        if self.name == "pk" and (
+            self.batch_size % self.identities_per_batch
+            or self.batch_size < 2 * self.identities_per_batch
+        ):
+            raise ConfigError(
+                f"batch_size = {self.batch_size}: expected a multiple of identities_per_batch = "
+                f"{self.identities_per_batch}, with at least two images for each identity"
+            )
+
+
+@dataclass(frozen=True)
+class AugmentRecipe(Checked):
+    """Probabilities and ranges of the augmentations, in the order in which they are applied.
+
+    Attributes:
+        flip: probability of a left-right flip.
+        crop: probability of enlarging by 1.125 and cutting a window of the old size out.
+        low_resolution: probability of shrinking and enlarging again, like a distant person.
+        low_resolution_scale: least scale of that.
+        patch: probability of pasting a patch of another image.
+        brightness: factors are drawn from 1 - brightness to 1 + brightness.
+        contrast: likewise.
+        saturation: likewise.
+        erase: probability of filling a rectangle.
+    """
+
+    flip: float = number(0.5, 0.0, 1.0)
+    crop: float = number(0.0, 0.0, 1.0)
+    low_resolution: float = number(0.0, 0.0, 1.0)
+    low_resolution_scale: float = number(0.25, 0.0, 1.0, exclusive=True)
+    patch: float = number(0.0, 0.0, 1.0)
+    brightness: float = number(0.0, 0.0, 1.0)
+    contrast: float = number(0.0, 0.0, 1.0)
+    saturation: float = number(0.0, 0.0, 1.0)
+    erase: float = number(0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class LossRecipe(Checked):
+    """The weighted sum that is minimised.
+
+    Attributes:
+        cross_entropy: weight of the identity classifier's loss.
+        label_smoothing: epsilon of that loss.
+        triplet: weight of the batch-hard triplet loss.
+        margin: of the triplet loss.
+        metric: name of a loss of pytorch-metric-learning; empty for none.
+        metric_weight: its weight.
+        distil_cosine: weight of 1 - cosine to the teacher's embedding.
+        distil_relation: weight of the squared error of the batch's similarity matrix.
+    """
+
+    cross_entropy: float = number(1.0, 0.0)
+    label_smoothing: float = number(0.1, 0.0, 1.0)
+    triplet: float = number(0.0, 0.0)
+    margin: float = number(0.3, 0.0)
+    metric: str = ""
+    metric_weight: float = number(1.0, 0.0)
+    distil_cosine: float = number(0.0, 0.0)
+    distil_relation: float = number(0.0, 0.0)
+
+    @property
+    def distils(self) -> bool:
+        """Whether a teacher is needed."""
+        return self.distil_cosine > 0 or self.distil_relation > 0
+
+
+@dataclass(frozen=True)
+class TeacherRecipe(Checked):
+    """The encoder whose embeddings are distilled, and unlabelled crops to learn them on.
+
+    Attributes:
+        model: anything that `reid_tracker.build_encoder` takes.
+        identity_pull: how far a labelled image's target is moved from its own teacher embedding
+            (0) to the mean of its identity's (1).
+        batch_size: unlabelled crops in a step, over all processes.
+        box_folders: data sets in YOLO form (images/ and labels/) whose people are cut out.
+        videos: clips in which `detector` finds people.
+        detector: anything that `reid_tracker.build_detector` takes.
+        min_height_px: smaller people are left out.
+        frame_step: every n-th frame of a clip is taken.
+        recombined: crops to synthesise from the labelled ones: upper body of one and lower body of
+            another, recoloured.
+    """
+
+    model: str = ""
+    identity_pull: float = number(0.0, 0.0, 1.0)
+    batch_size: int = number(0, 0)
+    box_folders: tuple[str, ...] = ()
+    videos: tuple[str, ...] = ()
+    detector: str = ""
+    min_height_px: int = number(80, 1)
+    frame_step: int = number(5, 1)
+    recombined: int = number(0, 0)
+
+
+@dataclass(frozen=True)
+class OptimiserRecipe(Checked):
+    """How weights move.
+
+    Attributes:
+        name: "sgd", "amsgrad" (Adam with amsgrad, L2 weight decay) or "adamw".
+        lr: learning rate before the schedule.
+        weight_decay: strength of it.
+        decay_norms: whether norm layers and biases decay too, as in the published recipes.
+        momentum: of SGD.
+        beta1: of Adam.
+        beta2: of Adam.
+        clip_norm: gradients are scaled down to this length; 0 does not.
+    """
+
+    name: str = "amsgrad"
+    lr: float = number(0.0015, 0.0, exclusive=True)
+    weight_decay: float = number(5e-4, 0.0)
+    decay_norms: bool = True
+    momentum: float = number(0.9, 0.0, 1.0)
+    beta1: float = number(0.9, 0.0, 1.0)
+    beta2: float = number(0.999, 0.0, 1.0)
+    clip_norm: float = number(0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of("name", self.name, OPTIMISERS)
+
+
+@dataclass(frozen=True)
+class ScheduleRecipe(Checked):
+    """How the learning rate changes.
+
+    Attributes:
+        name: "constant", "step" (times gamma at each milestone, by whole epochs) or "cosine" (to
+            zero at the last epoch, by whole epochs, or by steps with `by_step`).
+        milestones: epochs.
+        gamma: factor of "step".
+        by_step: move the cosine every step.
+        warmup_steps: the rate grows linearly over these first steps.
+        frozen_epochs: two-step warm-up: in these first epochs only the classifier trains, and the
+            base stays in eval mode, so that its batch statistics do not move.
+    """
+
+    name: str = "constant"
+    milestones: tuple[int, ...] = ()
+    gamma: float = number(0.1, 0.0, 1.0)
+    by_step: bool = False
+    warmup_steps: int = number(0, 0)
+    frozen_epochs: int = number(0, 0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of("name", self.name, SCHEDULES)
+
+
+@dataclass(frozen=True)
+class Phase(Checked):
+    """Epochs at one image size.
+
+    Attributes:
+        epochs: how many.
+        height: of the images, pixels.
+        width: likewise.
+    """
+
+    epochs: int = number(1, 1)
+    height: int = number(256, 16)
+    width: int = number(128, 16)
+
+
+@dataclass(frozen=True)
+class Recipe(Checked):
+    """The whole of a training run.
+
+    Attributes:
+        data: what is trained on.
+        model: what is trained.
+        sampler: how images form batches.
+        augment: how images are varied.
+        loss: what is minimised.
+        teacher: for the distillation losses.
+        optimiser: how weights move.
+        schedule: how the learning rate changes.
+        phases: epochs and image sizes, one after the other.
+        ema_decay: of the moving average of the weights, which is what is kept; 0 takes none.
+        precision: "float32", "bfloat16", or "float16" (CUDA only).
+        channels_last: memory layout; on CPUs about twice as fast.
+        seed: of everything random.
+        validate_epochs: the held-out identities are scored every so many epochs.
+        checkpoint_steps: a checkpoint every so many steps, besides those at the end of each epoch;
+            0 for none.
+    """
+
+    data: DataRecipe = DataRecipe()
+    model: ModelRecipe = ModelRecipe()
+    sampler: SamplerRecipe = SamplerRecipe()
+    augment: AugmentRecipe = AugmentRecipe()
+    loss: LossRecipe = LossRecipe()
+    teacher: TeacherRecipe = TeacherRecipe()
+    optimiser: OptimiserRecipe = OptimiserRecipe()
+    schedule: ScheduleRecipe = ScheduleRecipe()
+    phases: tuple[Phase, ...] = (Phase(),)
+    ema_decay: float = number(0.0, 0.0, 0.99999)
+    precision: str = "float32"
+    channels_last: bool = False
+    seed: int = number(1, 0)
+    validate_epochs: int = number(1, 1)
+    checkpoint_steps: int = number(0, 0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of("precision", self.precision, PRECISIONS)
+        if not self.phases:
+            raise ConfigError("phases = []: expected at least one, such as {epochs: 60}")
+        if self.loss.distils and not self.teacher.model:
+            raise ConfigError(
+                "teacher.model is empty, but loss.distil_cosine or loss.distil_relation is not 0; "
+                "name the teacher's file"
+            )
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+    def phase_at(self, epoch: int) -> Phase:
+        """Return the phase that an epoch, counted from 0, belongs to."""
+        for phase in self.phases:
+            if epoch < phase.epochs:
+                return phase
+            epoch -= phase.epochs
+        return self.phases[-1]
+
+
+def load_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        source: a YAML file, or the name of one in configs/train/ ("paper_scratch").
+        overrides: settings applied on top, by dotted key: {"optimiser.lr": 0.01}.
+
+    Raises:
+        ConfigError: there is no such recipe, a key is unknown, or a value does not fit.
+    """
+    path = Path(source)
+    if not path.is_file():
+        folder = shipped("configs", "train")
+        path = folder / f"{source}.yaml"
+        if not path.is_file():
+            names = ", ".join(sorted(item.stem for item in folder.glob("*.yaml")))
+            raise ConfigError(f"no recipe '{source}': expected a YAML file or one of {names}")
+    return load_config(path, overrides, Recipe)

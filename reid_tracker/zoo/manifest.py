@@ -1,0 +1,106 @@
+"""Reads weights/manifest.yaml, the list of all models that the project knows."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reid_tracker.checked import from_mapping, shown
+from reid_tracker.config import read_yaml
+from reid_tracker.errors import ConfigError
+from reid_tracker.resources import shipped
+from reid_tracker.zoo.entry import Entry
+
+_KEYS = {"families", "models"}
+"""`families` holds what entries share, for YAML's anchors; it is not read."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All models, and the folder of those that are shipped.
+
+    Attributes:
+        entries: in the order of the file.
+        folder: below which the `file` of a shipped entry lies.
+    """
+
+    entries: tuple[Entry, ...]
+    folder: Path
+
+    def get(self, name: str) -> Entry:
+        """Return the entry of that name.
+
+        Raises:
+            ConfigError: there is none; the nearest name is named.
+        """
+        known = {entry.name: entry for entry in self.entries}
+        if name in known:
+            return known[name]
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean '{close[0]}'? " if close else ""
+        raise ConfigError(
+            f"no model '{shown(name, str)}': {hint}`reid-track weights list` shows all names"
+        )
+
+    def known(self, name: str, task: str) -> Entry | None:
+        """Return the entry of that name if it does that task, else None."""
+        return next((e for e in self.entries if e.name == name and e.task == task), None)
+
+    def of_task(self, task: str) -> list[Entry]:
+        """Return the entries that do a task, the best first and unranked ones last."""
+        ranked = [(entry.rank or 2**63, entry.name, entry) for entry in self.entries]
+        return [
+            entry for *_, entry in sorted(ranked, key=lambda item: item[:2]) if entry.task == task
+        ]
+
+
+def load_manifest(path: str | Path | None = None) -> Manifest:
+    """Read a manifest.
+
+    Args:
+        path: the file; None is the project's own.
+
+    Raises:
+        ConfigError: it cannot be read, a key is unknown, or a value does not fit.
+    """
+    path = shipped("weights", "manifest.yaml") if path is None else Path(path)
+    data = read_yaml(path)
+    where = shown(path, str)
+    unknown = set(map(str, data)) - _KEYS
+    models = data.get("models")
+    if unknown or not isinstance(models, list):
+        found = f"unknown key '{shown(min(unknown), str)}'" if unknown else "no list 'models'"
+        raise ConfigError(f"{where}: {found}; expected the key 'models' with a list of models")
+    entries = tuple(_entry(item, f"{where}: models[{n}].") for n, item in enumerate(models))
+    _refuse_twins(entries, where)
+    return Manifest(entries, path.parent)
+
+
+def _entry(data: Any, where: str) -> Entry:
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{where.rstrip('.')} = {shown(data)}: expected a mapping")
+    figures = data.get("figures") or {}
+    if not isinstance(figures, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, str | int | float)
+        for key, value in figures.items()
+    ):
+        raise ConfigError(f"{where}figures = {shown(figures)}: expected 'text: number' pairs")
+    # Named before anything else, so that an error shows which of fifty entries it means.
+    if isinstance(name := data.get("name"), str) and name:
+        where = f"{where.rstrip('.')} {shown(name, str)}: "
+    rest = {key: value for key, value in data.items() if key != "figures"}
+    return replace(from_mapping(Entry, rest, where), figures=dict(figures))
+
+
+def _refuse_twins(entries: tuple[Entry, ...], where: str) -> None:
+    """Refuse two entries of one name, or two downloads that would overwrite each other."""
+    for kind, values in (
+        ("name", [entry.name for entry in entries]),
+        ("file", [entry.file.lower() for entry in entries]),
+    ):
+        twins = {value for value in values if values.count(value) > 1}
+        if twins:
+            raise ConfigError(f"{where}: two models have the {kind} '{min(twins)}'")

@@ -1,0 +1,86 @@
+"""What the name of a detector means: "auto", names of the manifest, and files before both."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reid_tracker import resources
+from reid_tracker.config import DetectorConfig
+from reid_tracker.detect import build_detector
+from reid_tracker.errors import WeightsError
+from tests.zoo.samples import entry, sha256, write_manifest
+from tests.zoo.server import Behaviour, serving
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_yolo: Path) -> Iterator[Behaviour]:
+    """A manifest of two detectors: one that a server on this machine has, and one shipped."""
+    content = tiny_yolo.read_bytes()
+    package = tmp_path / "site" / "reid_tracker"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(resources, "_PACKAGE", package)
+    monkeypatch.chdir(tmp_path)
+    with serving(content) as behaviour:
+        write_manifest(
+            tmp_path / "site" / "weights",
+            entry("yolo11n", url=behaviour.url, rank=2),
+            entry("person", sha256=sha256(content), rank=1),
+        )
+        yield behaviour
+
+
+def test_auto_never_downloads(server: Behaviour) -> None:
+    with pytest.raises(WeightsError, match=r"auto.*weights pull yolo11n`.*--detector"):
+        build_detector(DetectorConfig())
+    assert server.seen == []
+
+
+def test_auto_takes_the_best_on_this_machine(
+    server: Behaviour,
+    tmp_path: Path,
+    own_downloads: Path,
+    tiny_yolo: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    own_downloads.mkdir(parents=True)
+    far = own_downloads / "yolo11n.pt"
+    shutil.copyfile(tiny_yolo, far)
+    with caplog.at_level(logging.INFO):
+        build_detector("auto", imgsz=64)
+    assert f"detector yolo11n: {far}" in caplog.text
+    near = tmp_path / "site" / "weights" / "person.pt"
+    shutil.copyfile(tiny_yolo, near)
+    with caplog.at_level(logging.INFO):
+        build_detector("auto", imgsz=64)
+    assert f"detector person: {near}" in caplog.text
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("name", ["yolo11n", "yolo11n.pt"])
+def test_yolo_name_is_downloaded_once_and_pinned(
+    name: str, server: Behaviour, own_downloads: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    build_detector(name, imgsz=64)
+    assert "downloading it" in caplog.text
+    assert (own_downloads / "pins.json").is_file()
+    build_detector(name, imgsz=64)
+    assert len(server.seen) == 1
+    (own_downloads / "yolo11n.pt").write_bytes(b"PK\x03\x04 something else")
+    with pytest.raises(WeightsError, match="another file"):
+        build_detector(name, imgsz=64)
+
+
+def test_file_of_that_name_comes_first(server: Behaviour, tmp_path: Path, tiny_yolo: Path) -> None:
+    shutil.copyfile(tiny_yolo, tmp_path / "yolo11n.pt")
+    build_detector("yolo11n.pt", imgsz=64)
+    assert server.seen == []
+
+
+def test_shipped_model_that_is_missing(server: Behaviour) -> None:
+    with pytest.raises(WeightsError, match=r"person.*install reid-tracker again"):
+        build_detector("person")

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reid_tracker.errors import InputError
+from reid_tracker.train.datasets import open_dataset
+
+LISTS = {
+    "list_train.txt": ("train", ["0000_000_01_0303morning_0008_0.jpg", "0001_000_04_x_0.jpg"]),
+    "list_query.txt": ("test", ["0000_000_15_0303noon_0008_0.jpg"]),
+    "list_gallery.txt": ("test", ["0000_001_02_0303noon_0008_0.jpg"]),
+}
+
+
+@pytest.fixture(params=["train test", "mask_train_v2 mask_test_v2"])
+def msmt17(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    learn, test = request.param.split()
+    for listing, (part, names) in LISTS.items():
+        lines = []
+        for name in names:
+            identity = name[:4]
+            folder = tmp_path / {"train": learn, "test": test}[part] / identity
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
+            lines.append(f"{identity}/{name} {int(identity)}\n")
+        (tmp_path / listing).write_text("".join(lines))
+    return tmp_path
+
+
+def test_lists_of_both_versions(msmt17: Path) -> None:
+    found = open_dataset("msmt17", msmt17)
+    assert found.train.identities.tolist() == [1, 2]
+    assert found.train.cameras.tolist() == [1, 4]
+    assert found.query.identities.tolist() == found.gallery.identities.tolist() == [3]
+    assert (found.query.cameras.tolist(), found.gallery.cameras.tolist()) == ([15], [2])
+    assert all(path.is_file() for path in found.train.paths)
+
+
+def test_broken_line_is_named(msmt17: Path) -> None:
+    (msmt17 / "list_query.txt").write_text("\n0000/holiday.jpg 0\n")
+    with pytest.raises(InputError, match=r"list_query\.txt, line 2: '0000/holiday"):
+        open_dataset("msmt17", msmt17)
+
+
+def test_missing_pieces(msmt17: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        open_dataset("msmt17", msmt17 / "nowhere")
+    (msmt17 / "list_gallery.txt").write_text("")
+    with pytest.raises(InputError, match="an empty list"):
+        open_dataset("msmt17", msmt17)
+    (msmt17 / "list_gallery.txt").write_text("0000/0000_001_02_absent_0.jpg 0\n")
+    with pytest.raises(InputError, match="no such image"):
+        open_dataset("msmt17", msmt17)
+    (msmt17 / "list_query.txt").unlink()
+    with pytest.raises(InputError, match="no such list"):
+        open_dataset("msmt17", msmt17)

@@ -1,0 +1,126 @@
+"""Two processes over gloo against one: the same batch, split in two, gives the same weights."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reid_tracker.checked import to_yaml
+from reid_tracker.osnet import load_checkpoint
+from reid_tracker.train import RESULT, Trainer, World, join_world
+from reid_tracker.train.losses import batch_hard_triplet, distil_relation, smoothed_cross_entropy
+from reid_tracker.train.state import TrainingState
+from tests.conftest import ROOT
+from tests.train.samples import tiny_recipe
+
+_TRAIN = """
+import sys
+from reid_tracker.cli.train import train
+sys.exit(train(sys.argv[1:]))
+"""
+
+_TOY = """
+import sys
+from tests.train.test_distributed import train_toy
+train_toy(sys.argv[1])
+"""
+
+
+def in_two_processes(program: str, folder: Path, *words: object) -> None:
+    file = folder / "program.py"
+    file.write_text(program)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*command, str(file), *map(str, words)],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def train_toy(path: str) -> None:
+    """Train a net in float64 with every loss, on this process's half of each batch, and save it."""
+    world = join_world(torch.device("cpu"))
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(288, 6)
+    ).double()
+    net.append(nn.BatchNorm1d(6).double())
+    parallel = world.wrap(net)
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    for _ in range(6):
+        images = torch.randn(8, 3, 8, 8, dtype=torch.float64)
+        labels, targets = torch.arange(8) // 2, torch.randn(8, 4, dtype=torch.float64)
+        mine = slice(world.rank * 8 // world.size, (world.rank + 1) * 8 // world.size)
+        rows = parallel(images[mine])
+        everyone = world.gather(rows)
+        loss = smoothed_cross_entropy(rows, labels[mine])
+        loss = loss + batch_hard_triplet(everyone, world.gather(labels[mine]))
+        loss = loss + distil_relation(everyone, world.gather(targets[mine]))
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    if world.is_main:
+        torch.save(net.state_dict(), path)
+
+
+def test_alone_gathers_its_own_rows() -> None:
+    rows = torch.ones(2, 3)
+    assert World().gather(rows) is rows
+    assert World().is_main
+
+
+@pytest.mark.slow
+def test_gradients_and_batch_statistics_of_two_equal_those_of_one(tmp_path: Path) -> None:
+    train_toy(str(tmp_path / "one.pt"))
+    in_two_processes(_TOY, tmp_path, tmp_path / "two.pt")
+    one, two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    for key in one:
+        # The losses normalise in float32, so not 1e-15.
+        assert torch.allclose(one[key].double(), two[key].double(), rtol=1e-4, atol=1e-5), key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["pk", "random"])
+def test_training_in_two_processes_equals_one(
+    tiny_data: Path, tmp_path: Path, sampler: str
+) -> None:
+    # One step: a deep net from random weights answers to rounding errors of 1e-7 with 1e-2 in its
+    # gradients, and further steps multiply that. Augmentation differs by process and is off.
+    changes: dict[str, Any] = {
+        "augment": {"flip": 0, "crop": 0, "patch": 0, "brightness": 0, "erase": 0},
+        "sampler": {"name": sampler, "batch_size": 36, "identities_per_batch": 6},
+        "optimiser": {"name": "sgd", "lr": 0.01},
+        "schedule": {"warmup_steps": 0},
+        "phases": [{"epochs": 1, "height": 64, "width": 32}],
+        "ema_decay": 0.0,
+    }
+    recipe = tiny_recipe(tiny_data, **changes)
+    Trainer(recipe, tmp_path / "one").run()
+    (tmp_path / "recipe.yaml").write_text(to_yaml(recipe))
+    words = [tmp_path / "recipe.yaml", "-o", tmp_path / "two", "--threads", 1, "--device", "cpu"]
+    in_two_processes(_TRAIN, tmp_path, *words, "--quiet")
+
+    start = TrainingState(recipe, 6, torch.device("cpu")).net.state_dict()
+    one, two = (load_checkpoint(tmp_path / name / RESULT) for name in ("one", "two"))
+    assert one.keys() == two.keys()
+
+    def moved(end: dict[str, Tensor], begin: dict[str, Tensor], suffix: str) -> float:
+        keys = [key for key in start if key.endswith(suffix)]
+        steps = [(end[key] - begin[key]).double().flatten() for key in keys]
+        return float(torch.cat(steps).norm())
+
+    for suffix in ("weight", "bias", "running_mean", "running_var"):
+        assert moved(one, start, suffix) > 0
+        assert moved(two, one, suffix) < 0.02 * moved(one, start, suffix), suffix

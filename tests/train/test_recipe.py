@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reid_tracker.checked import to_yaml
+from reid_tracker.errors import ConfigError
+from reid_tracker.train.recipe import (
+    LossRecipe,
+    Phase,
+    Recipe,
+    SamplerRecipe,
+    load_recipe,
+)
+from tests.conftest import ROOT
+
+RECIPES = sorted((ROOT / "configs" / "train").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_shipped_recipes_load_by_name(path: Path) -> None:
+    assert load_recipe(path.stem) == load_recipe(path)
+
+
+def test_recipe_survives_yaml(tmp_path: Path) -> None:
+    recipe = load_recipe("osnet_x0_25_cuhk03")
+    file = tmp_path / "copy.yaml"
+    file.write_text(to_yaml(recipe))
+    assert load_recipe(file) == recipe
+
+
+def test_scratch_recipe_is_the_published_one() -> None:
+    recipe = load_recipe("paper_scratch")
+    assert (recipe.model.name, recipe.model.weights) == ("osnet_x1_0", "")
+    assert (recipe.optimiser.name, recipe.optimiser.lr) == ("sgd", 0.065)
+    assert (recipe.optimiser.momentum, recipe.optimiser.weight_decay) == (0.9, 5e-4)
+    assert (recipe.schedule.name, recipe.schedule.milestones) == ("step", (150, 225, 300))
+    assert recipe.schedule.frozen_epochs == 0
+    assert (recipe.sampler.name, recipe.sampler.batch_size) == ("random", 64)
+    assert (recipe.augment.flip, recipe.augment.crop, recipe.augment.erase) == (0.5, 0.5, 0.5)
+    assert recipe.loss == LossRecipe(cross_entropy=1.0, label_smoothing=0.1)
+    assert recipe.phases == (Phase(350, 256, 128),)
+
+
+def test_finetune_recipe_is_the_published_one() -> None:
+    recipe = load_recipe("paper_finetune")
+    optimiser = recipe.optimiser
+    assert (optimiser.name, optimiser.lr, optimiser.weight_decay) == ("amsgrad", 0.0015, 5e-4)
+    assert (optimiser.beta1, optimiser.beta2, optimiser.decay_norms) == (0.9, 0.999, True)
+    assert (recipe.schedule.name, recipe.schedule.milestones) == ("step", (60,))
+    assert (recipe.schedule.gamma, recipe.schedule.frozen_epochs) == (0.1, 10)
+    assert (recipe.sampler.name, recipe.sampler.batch_size) == ("random", 64)
+    assert recipe.phases == (Phase(150, 256, 128),)
+
+
+def test_own_recipe_starts_from_random_weights_and_never_sees_the_test_videos() -> None:
+    recipe = load_recipe("osnet_x0_25_cuhk03")
+    assert recipe.model.weights == ""
+    text = to_yaml(recipe)
+    assert not any(word in text for word in ("PETS", "TUD", "multicam", "cache/", "cuhk03/val"))
+
+
+def test_phases_follow_each_other() -> None:
+    small, large = Phase(2, 128, 64), Phase(1, 256, 128)
+    recipe = Recipe(phases=(small, large))
+    assert recipe.epochs == 3
+    assert [recipe.phase_at(epoch) for epoch in range(3)] == [small, small, large]
+
+
+def test_overrides_go_on_top() -> None:
+    assert load_recipe("paper_scratch", {"optimiser.lr": 0.1}).optimiser.lr == 0.1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"optimizer.lr": 1}, "unknown key 'optimizer'.*did you mean 'optimiser'"),
+        ({"optimiser.name": "adam"}, "optimiser.name = adam: expected one of sgd, amsgrad, adamw"),
+        ({"schedule.name": "poly"}, "schedule.name = poly"),
+        ({"sampler.name": "all"}, "sampler.name = all"),
+        ({"precision": "int8"}, "precision = int8"),
+        ({"augment.flip": 2}, "augment.flip = 2"),
+        ({"phases": []}, "phases"),
+        ({"phases": [{"epochs": 0}]}, "epochs = 0"),
+        ({"loss.distil_cosine": 1}, "teacher.model is empty"),
+        ({"sampler.name": "pk", "sampler.batch_size": 20}, "sampler.batch_size = 20"),
+    ],
+)
+def test_wrong_recipes(overrides: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_recipe("paper_scratch", overrides)
+
+
+def test_unknown_recipe_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"no recipe 'nowhere'.*paper_finetune, paper_scratch"):
+        load_recipe("nowhere")
+
+
+def test_pk_needs_two_images_of_each() -> None:
+    with pytest.raises(ConfigError, match="two images"):
+        SamplerRecipe("pk", 16, 16)

@@ -1,0 +1,59 @@
+"""Where models lie, and which of them auto takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reid_tracker import zoo
+from tests.zoo.samples import archive, entry, manifest_of, sha256
+
+URL = "https://example.org/tiny.pt"
+
+
+def test_folder_of_downloads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("REID_TRACKER_HOME", str(tmp_path / "mine"))
+    assert zoo.download_folder() == tmp_path / "mine" / "weights"
+    monkeypatch.delenv("REID_TRACKER_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert zoo.download_folder() == tmp_path / "cache" / "reid_tracker" / "weights"
+    for ignored in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", ignored)
+        assert zoo.download_folder() == tmp_path / ".cache" / "reid_tracker" / "weights"
+
+
+def test_best_is_the_first_rank_that_is_here(tmp_path: Path, own_downloads: Path) -> None:
+    manifest = manifest_of(
+        tmp_path / "weights",
+        entry("far", url=f"{URL}1", rank=9),
+        entry("near", url=f"{URL}2", rank=2),
+        entry("own", sha256=sha256(b"own"), rank=1),
+        entry("unranked", url=f"{URL}3"),
+        entry("other", url=f"{URL}4", rank=1, task="encoder"),
+    )
+    own_downloads.mkdir(parents=True)
+    assert zoo.best("detector", manifest) is None  # the shipped file is absent
+    (own_downloads / "unranked.pt").write_bytes(archive())
+    (own_downloads / "other.pt").write_bytes(archive())
+    assert zoo.best("detector", manifest) is None
+    for name in ("far", "near"):
+        (own_downloads / f"{name}.pt").write_bytes(archive())
+        found = zoo.best("detector", manifest)
+        assert found is not None
+        assert (found[0].name, found[1]) == (name, own_downloads / f"{name}.pt")
+    (tmp_path / "weights" / "own.pt").write_bytes(b"own")
+    found = zoo.best("detector", manifest)
+    assert found is not None
+    assert found[1] == tmp_path / "weights" / "own.pt"
+    assert zoo.find("own", manifest) == found[1]
+    assert zoo.find("unheard_of", manifest) is None
+
+
+def test_part_of_a_download_is_not_here(tmp_path: Path, own_downloads: Path) -> None:
+    manifest = manifest_of(tmp_path, entry(url=URL, rank=1))
+    own_downloads.mkdir(parents=True)
+    (own_downloads / "tiny.pt.part").write_bytes(archive())
+    assert zoo.find("tiny", manifest) is None
+    assert zoo.best("detector", manifest) is None
