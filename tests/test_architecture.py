@@ -30,7 +30,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "torch": ("osnet/*", "encode/torch_backend.py", "train/*"),
     "typing_extensions": ("osnet/variants.py",),
     "ultralytics": ("detect/ultralytics_backend.py",),
-    "yaml": ("config.py", "checked.py", "zoo/*"),
+    "yaml": ("config.py", "checked.py"),
 }
 """Files that may import a package, at the top or inside a function; numpy may be used anywhere."""
 

@@ -30,6 +30,12 @@ def _train(words: Sequence[str]) -> int:
     return train(words)
 
 
+def _train_detector(words: Sequence[str]) -> int:
+    from reid_tracker.cli.train_detector import train_detector
+
+    return train_detector(words)
+
+
 def _eval_reid(words: Sequence[str]) -> int:
     from reid_tracker.cli.eval_reid import eval_reid
 
@@ -46,6 +52,7 @@ def _weights(words: Sequence[str]) -> int:
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "track": _track,
     "train": _train,
+    "train-detector": _train_detector,
     "eval-reid": _eval_reid,
     "weights": _weights,
 }

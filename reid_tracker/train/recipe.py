@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reid_tracker.checked import Checked, number
 from reid_tracker.config import load_config
@@ -19,6 +19,9 @@ OPTIMISERS = ("sgd", "amsgrad", "adamw")
 SCHEDULES = ("constant", "step", "cosine")
 SAMPLERS = ("random", "pk")
 PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+RecipeT = TypeVar("RecipeT", bound=Checked)
 
 
 def _one_of(key: str, value: str, choices: Iterable[str]) -> None:
@@ -325,6 +328,17 @@ def load_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) 
     Raises:
         ConfigError: there is no such recipe, a key is unknown, or a value does not fit.
     """
+    return read_recipe(source, overrides, Recipe)
+
+
+def read_recipe(
+    source: str | Path, overrides: Mapping[str, Any] | None, kind: type[RecipeT]
+) -> RecipeT:
+    """Read a recipe of a kind, from a file or by its name in configs/train/.
+
+    Raises:
+        ConfigError: there is no such recipe, a key is unknown, or a value does not fit.
+    """
     path = Path(source)
     if not path.is_file():
         folder = shipped("configs", "train")
@@ -332,4 +346,4 @@ def load_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) 
         if not path.is_file():
             names = ", ".join(sorted(item.stem for item in folder.glob("*.yaml")))
             raise ConfigError(f"no recipe '{source}': expected a YAML file or one of {names}")
-    return load_config(path, overrides, Recipe)
+    return load_config(path, overrides, kind)

@@ -1,0 +1,102 @@
+"""`reid-track train-detector RECIPE`: train a person detector, from pictures to a weights file."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from reid_tracker.config import parse_override
+
+_RUNS = Path("runs")
+
+_EXAMPLES = """examples:
+  reid-track train-detector person_yolo11n
+  reid-track train-detector person_yolo11n --resume
+  reid-track train-detector person_yolo11n --set epochs=60 --set pictures.training=20000 --device 0
+"""
+
+
+def train_detector(words: Sequence[str]) -> int:
+    """Train as the command line says; returns the exit code.
+
+    Raises:
+        ReidTrackerError: bad arguments, data, checkpoint or output.
+        KeyboardInterrupt: the user stopped the run; the last epoch's checkpoint is whole.
+    """
+    arguments = build_parser().parse_args(words)
+    from reid_tracker.train import limit_threads
+    from reid_tracker.train.detector import (
+        load_detector_recipe,
+        prepare_pictures,
+        train_detector,
+    )
+
+    if arguments.threads is not None:
+        limit_threads(arguments.threads)
+    logging.getLogger("reid_tracker.train").setLevel(logging.INFO)
+    recipe = load_detector_recipe(
+        arguments.recipe, dict(parse_override(text) for text in arguments.set)
+    )
+    output = Path(arguments.output or _RUNS / f"train-{Path(arguments.recipe).stem}")
+    with Progress(console=Console(stderr=True), disable=arguments.quiet) as bar:
+        task = bar.add_task("composing pictures", total=None)
+        data_file = prepare_pictures(
+            recipe,
+            output / "data",
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if arguments.prepare:
+        return 0
+    weights = train_detector(
+        recipe,
+        output,
+        data_file,
+        device=arguments.device,
+        workers=arguments.workers,
+        resume=arguments.resume,
+    )
+    if not arguments.quiet:
+        sys.stdout.write(f"{weights}\n")
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        prog="reid-track train-detector",
+        description="Train a one-class person detector as a recipe says; the result is a .pt file.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "recipe", metavar="RECIPE", help="YAML file, or a name in configs/train/: person_yolo11n"
+    )
+    parser.add_argument(
+        "--output", "-o", metavar="FOLDER", help="of the run (default: runs/train-RECIPE)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on after the folder's last whole epoch"
+    )
+    parser.add_argument("--prepare", action="store_true", help="only make the training pictures")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change a setting of the recipe, by dotted key; may be repeated",
+    )
+    parser.add_argument("--device", default="cpu", help="as ultralytics names it (default: cpu)")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all)")
+    parser.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="processes that read pictures"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.add_argument("--debug", action="store_true", help="log more, show tracebacks")
+    return parser

@@ -1,0 +1,130 @@
+"""People cut out along their outlines, to be pasted into other pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.errors import InputError
+from reid_tracker.train.detector.recipe import PictureRecipe
+from reid_tracker.train.images import read_image
+from reid_tracker.types import ImageBGR
+
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+_CROP_HEIGHT = 192
+_GRABCUT_ROUNDS = 3
+_LEAST_COVER, _MOST_COVER = 0.25, 0.75
+"""An outline that covers less or more of its crop is not that of a person."""
+_LEAST_MASK_HEIGHT = 60
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A person without background.
+
+    Attributes:
+        image: (h, w, 3) uint8 BGR; the person fills it from side to side and top to bottom.
+        alpha: (h, w) float32, 1 on the person and 0 beside it.
+    """
+
+    image: ImageBGR
+    alpha: npt.NDArray[np.float32]
+
+
+def collect_cutouts(recipe: PictureRecipe, generator: np.random.Generator) -> list[Cutout]:
+    """Cut out the people that a recipe names, in a fixed order.
+
+    Raises:
+        InputError: a folder holds no pictures, or a file is damaged.
+    """
+    found: list[Cutout] = []
+    if recipe.mask_folder:
+        found += _from_masks(Path(recipe.mask_folder))
+    if recipe.crop_folder and recipe.crops:
+        files = sorted(
+            path for path in Path(recipe.crop_folder).rglob("*") if path.suffix.lower() in _SUFFIXES
+        )
+        if not files:
+            raise InputError(f"{recipe.crop_folder}: no pictures; expected crops of people")
+        chosen = generator.permutation(len(files))[: recipe.crops]
+        for row in np.sort(chosen).tolist():
+            cutout = cut_out_person(read_image(files[row]))
+            if cutout is not None:
+                found.append(cutout)
+    return found
+
+
+def _from_masks(folder: Path) -> Iterator[Cutout]:
+    masks = sorted((folder / "masks").glob("*.png"))
+    if not masks:
+        raise InputError(f"{folder}: no masks/*.png; expected images/ and masks/ as Penn-Fudan has")
+    for file in masks:
+        name = file.stem.removesuffix("_mask")
+        image_file = next(
+            (path for end in _SUFFIXES if (path := folder / "images" / f"{name}{end}").is_file()),
+            None,
+        )
+        if image_file is None:
+            continue
+        image = read_image(image_file)
+        people = read_image(file)[..., 0]
+        for value in np.unique(people[people > 0]).tolist():
+            outline = (people == value).astype(np.float32)
+            if np.ptp(np.nonzero(outline)[0]) >= _LEAST_MASK_HEIGHT:
+                yield _tight(image, outline)
+
+
+def cut_out_person(crop: ImageBGR) -> Cutout | None:
+    """Separate the person of a crop from the background by GrabCut.
+
+    A standing person covers the middle of the crop; its borders are background. Rother et al.,
+    "GrabCut: interactive foreground extraction using iterated graph cuts", 2004.
+
+    Returns:
+        The person; None where the outline found is not a person's.
+    """
+    width = max(16, round(crop.shape[1] * _CROP_HEIGHT / crop.shape[0]))
+    image = cv2.resize(crop, (width, _CROP_HEIGHT), interpolation=cv2.INTER_AREA)
+    mask = np.full(image.shape[:2], cv2.GC_PR_BGD, np.uint8)
+
+    def fill(left: float, right: float, top: float, bottom: float, value: int) -> None:
+        rows = slice(round(top * _CROP_HEIGHT), round(bottom * _CROP_HEIGHT))
+        mask[rows, round(left * width) : round(right * width)] = value
+
+    fill(0.2, 0.8, 0.03, 0.99, cv2.GC_PR_FGD)
+    fill(0.42, 0.58, 0.08, 0.6, cv2.GC_FGD)
+    fill(0.0, 0.05, 0.0, 1.0, cv2.GC_BGD)
+    fill(0.95, 1.0, 0.0, 1.0, cv2.GC_BGD)
+    cv2.setRNGSeed(0)  # GrabCut starts from random cluster centres
+    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(
+        image,
+        mask,
+        None,
+        background,
+        foreground,
+        _GRABCUT_ROUNDS,
+        cv2.GC_INIT_WITH_MASK,  # type: ignore[call-overload]
+    )
+    outline = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(outline)
+    if count < 2:
+        return None
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    person = (labels == largest).astype(np.float32)
+    tall = stats[largest, cv2.CC_STAT_HEIGHT] > 0.75 * _CROP_HEIGHT
+    if not tall or not _LEAST_COVER < person.mean() < _MOST_COVER:
+        return None
+    return _tight(np.asarray(image, np.uint8), person)
+
+
+def _tight(image: ImageBGR, outline: npt.NDArray[np.float32]) -> Cutout:
+    rows, columns = np.nonzero(outline)
+    window = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    alpha = np.asarray(cv2.GaussianBlur(outline[window], (3, 3), 0), np.float32)
+    return Cutout(np.ascontiguousarray(image[window]), alpha)

@@ -1,0 +1,114 @@
+"""What a detector's training run is made of: its pictures, how they are composed, the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reid_tracker.checked import Checked, number
+from reid_tracker.errors import ConfigError
+from reid_tracker.train.recipe import read_recipe
+
+
+@dataclass(frozen=True)
+class PictureRecipe(Checked):
+    """Where people and backgrounds come from, and how training pictures are composed of them.
+
+    Attributes:
+        box_folders: data sets in YOLO form (images/ and labels/); class 0 is a person. Pictures
+            without people serve as backgrounds.
+        videos: clips in which the teacher finds the people.
+        teacher: a detector as `reid_tracker.build_detector` takes it; it labels the clips, and the
+            people whom the labels of `box_folders` leave out.
+        teacher_confidence: its weaker detections are no people.
+        frame_step: every n-th frame of a clip is taken.
+        mask_folder: images/ and masks/ as Penn-Fudan has them: mask values 1, 2, ... are people.
+        crop_folder: crops of one person each, cut out along their outline before they are pasted.
+        crops: how many of those crops are used.
+        training: training pictures to make.
+        validation: held-out pictures to make; they come from other sources than training's.
+        side_px: side of a picture.
+        min_height_px: least height of the person around whom a picture is cut.
+        max_height_px: greatest.
+        composed: part of the pictures into which people are pasted.
+        most_pasted: most people pasted into one picture.
+        distractors: mean number of pasted things that are no people.
+    """
+
+    box_folders: tuple[str, ...] = ()
+    videos: tuple[str, ...] = ()
+    teacher: str = ""
+    teacher_confidence: float = number(0.4, 0.0, 1.0)
+    frame_step: int = number(5, 1)
+    mask_folder: str = ""
+    crop_folder: str = ""
+    crops: int = number(0, 0)
+    training: int = number(6000, 1)
+    validation: int = number(300, 1)
+    side_px: int = number(352, 32)
+    min_height_px: int = number(24, 8)
+    max_height_px: int = number(340, 8)
+    composed: float = number(0.5, 0.0, 1.0)
+    most_pasted: int = number(8, 1)
+    distractors: float = number(2.0, 0.0)
+
+
+@dataclass(frozen=True)
+class DetectorRecipe(Checked):
+    """A training run of a detector.
+
+    Attributes:
+        architecture: a model description of ultralytics, such as "yolo11n.yaml".
+        pictures: the training data.
+        epochs: passes over the training pictures.
+        image_size: side in pixels of what the network sees.
+        batch_size: pictures in a step.
+        optimiser: a name that ultralytics knows.
+        lr: learning rate after the warm-up.
+        last_lr: the last learning rate, as a part of `lr`.
+        weight_decay: strength of it.
+        warmup_epochs: length of the warm-up.
+        mosaic: probability that four pictures are joined into one.
+        plain_epochs: last epochs, without mosaics.
+        scale: zoom in or out by at most this part.
+        hsv: changes of hue, saturation and value, as parts.
+        amp: "bf16" computes in bfloat16, also on a CPU; "fp32" does not.
+        seed: of composition, weights and order.
+    """
+
+    architecture: str = "yolo11n.yaml"
+    pictures: PictureRecipe = field(default_factory=PictureRecipe)
+    epochs: int = number(18, 1)
+    image_size: int = number(320, 32)
+    batch_size: int = number(16, 1)
+    optimiser: str = "AdamW"
+    lr: float = number(0.002, 0.0, exclusive=True)
+    last_lr: float = number(0.01, 0.0, 1.0)
+    weight_decay: float = number(0.0005, 0.0)
+    warmup_epochs: float = number(0.5, 0.0)
+    mosaic: float = number(0.3, 0.0, 1.0)
+    plain_epochs: int = number(3, 0)
+    scale: float = number(0.3, 0.0, 0.9)
+    hsv: tuple[float, ...] = (0.02, 0.5, 0.4)
+    amp: str = "bf16"
+    seed: int = number(1, 0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.amp not in ("bf16", "fp32"):
+            raise ConfigError(f"amp = {self.amp}: expected bf16 or fp32")
+        if len(self.hsv) != 3:
+            raise ConfigError(f"hsv = {list(self.hsv)}: expected three numbers")
+
+
+def load_detector_recipe(
+    source: str | Path, overrides: Mapping[str, Any] | None = None
+) -> DetectorRecipe:
+    """Read a recipe: a YAML file, or the name of one in configs/train/ ("person_yolo11n").
+
+    Raises:
+        ConfigError: there is no such recipe, a key is unknown, or a value does not fit.
+    """
+    return read_recipe(source, overrides, DetectorRecipe)

@@ -1,0 +1,115 @@
+"""Trains a detector through ultralytics; its weights file tells nothing of the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reid_tracker.detect.ultralytics_backend import import_yolo
+from reid_tracker.errors import ConfigError, OutputError
+from reid_tracker.train.detector.recipe import DetectorRecipe
+
+_RUN = "ultralytics"
+_LICENCE = "AGPL-3.0-or-later"
+
+
+def train_detector(
+    recipe: DetectorRecipe,
+    folder: Path,
+    data_file: Path,
+    *,
+    device: str = "cpu",
+    workers: int = 0,
+    resume: bool = False,
+) -> Path:
+    """Train a detector and save its averaged weights in half precision.
+
+    Args:
+        recipe: how.
+        folder: of the run; a checkpoint is written to it after every epoch.
+        data_file: training and validation pictures, as `prepare_pictures` returns it.
+        device: as ultralytics names it: "cpu", "0".
+        workers: processes that read pictures.
+        resume: go on after the last whole epoch.
+
+    Returns:
+        The weights file, folder/person_ARCHITECTURE.pt.
+
+    Raises:
+        ConfigError: there is nothing to resume, or ultralytics does not know the architecture.
+        OutputError: no epoch came to an end.
+    """
+    yolo = import_yolo()
+    last = folder / _RUN / "weights" / "last.pt"
+    result = folder / f"person_{Path(recipe.architecture).stem}.pt"
+    if resume and not last.is_file():
+        raise ConfigError(f"{last}: no checkpoint; start without --resume")
+    try:
+        model = yolo(str(last) if resume else recipe.architecture, task="detect")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"architecture = {recipe.architecture}: expected a model of ultralytics: yolo11n.yaml"
+        ) from None
+    if not (resume and _epochs_done(last) >= recipe.epochs):
+        options = {"resume": True} if resume else _options(recipe, folder)
+        model.train(data=str(data_file), device=device, workers=workers, **options)
+    if not last.is_file():
+        raise OutputError(f"{folder}: training ended without a checkpoint")
+    _export(last, result)
+    return result
+
+
+def _options(recipe: DetectorRecipe, folder: Path) -> dict[str, Any]:
+    hue, saturation, value = recipe.hsv
+    return {
+        "project": str(folder.resolve()),
+        "name": _RUN,
+        "exist_ok": True,
+        "pretrained": False,
+        "epochs": recipe.epochs,
+        "imgsz": recipe.image_size,
+        "batch": recipe.batch_size,
+        "nbs": recipe.batch_size,  # ultralytics scales the weight decay by batch over nbs
+        "single_cls": True,
+        "optimizer": recipe.optimiser,
+        "lr0": recipe.lr,
+        "lrf": recipe.last_lr,
+        "cos_lr": True,
+        "weight_decay": recipe.weight_decay,
+        "warmup_epochs": recipe.warmup_epochs,
+        "mosaic": recipe.mosaic,
+        "close_mosaic": recipe.plain_epochs,
+        "scale": recipe.scale,
+        "hsv_h": hue,
+        "hsv_s": saturation,
+        "hsv_v": value,
+        "erasing": 0.0,
+        "amp": recipe.amp,
+        "seed": recipe.seed,
+        "deterministic": True,
+        "plots": False,
+        "verbose": False,
+    }
+
+
+def _epochs_done(checkpoint: Path) -> int:
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=False)  # our own file
+    epoch = saved.get("epoch", -1)
+    return 10**9 if epoch == -1 else int(epoch) + 1
+
+
+def _export(checkpoint: Path, result: Path) -> None:
+    """Keep the averaged weights in float16, and of the run no paths, dates or optimiser."""
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=False)  # our own file
+    net = (saved.get("ema") or saved["model"]).half().eval()
+    net.criterion = None
+    net.args = {"task": "detect", "single_cls": True}
+    for parameter in net.parameters():
+        parameter.requires_grad = False
+    part = result.with_suffix(".part")
+    torch.save(
+        {"model": net, "train_args": {"task": "detect", "imgsz": 640}, "license": _LICENCE}, part
+    )
+    part.replace(result)
