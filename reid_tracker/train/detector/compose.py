@@ -221,8 +221,7 @@ class _Scene:
         self.image[outer] = np.rint(blended).astype(np.uint8)
         hidden = np.zeros((side, side), bool)
         hidden[outer] = alpha > 0.5
-        for seen in self._seen:
-            seen &= ~hidden
+        self._seen = [seen & ~hidden for seen in self._seen]
         if person:
             box = _float32([left, top, left + wide, top + tall])
             whole = float((cutout.alpha > 0.5).sum()) * scale * scale

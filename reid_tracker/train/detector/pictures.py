@@ -59,8 +59,9 @@ def collect_pictures(recipe: PictureRecipe) -> list[Picture]:
             raise InputError("pictures.videos needs pictures.teacher, a detector that labels them")
         for video in recipe.videos:
             with open_source(video, stride=recipe.frame_step) as source:
-                for frame in source:
-                    found.append(Picture(frame.image, find_people(teacher, frame.image)))
+                found += [
+                    Picture(frame.image, find_people(teacher, frame.image)) for frame in source
+                ]
     if not found:
         raise InputError(
             "the recipe names no pictures; set pictures.box_folders or pictures.videos"

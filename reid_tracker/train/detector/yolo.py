@@ -52,12 +52,12 @@ def train_detector(
         raise ConfigError(
             f"architecture = {recipe.architecture}: expected a model of ultralytics: yolo11n.yaml"
         ) from None
-    if not (resume and _epochs_done(last) >= recipe.epochs):
+    if not (resume and _epochs_done(model, recipe.epochs) >= recipe.epochs):
         options = {"resume": True} if resume else _options(recipe, folder)
         model.train(data=str(data_file), device=device, workers=workers, **options)
     if not last.is_file():
         raise OutputError(f"{folder}: training ended without a checkpoint")
-    _export(last, result)
+    _export(yolo(str(last), task="detect"), result)
     return result
 
 
@@ -94,20 +94,22 @@ def _options(recipe: DetectorRecipe, folder: Path) -> dict[str, Any]:
     }
 
 
-def _epochs_done(checkpoint: Path) -> int:
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=False)  # our own file
-    epoch = saved.get("epoch", -1)
-    return 10**9 if epoch == -1 else int(epoch) + 1
+def _epochs_done(saved: Any, wanted: int) -> int:
+    # ultralytics marks the checkpoint of a finished run by epoch -1
+    epoch = int((saved.ckpt or {}).get("epoch", -1))
+    return wanted if epoch == -1 else epoch + 1
 
 
-def _export(checkpoint: Path, result: Path) -> None:
+def _export(saved: Any, result: Path) -> None:
     """Keep the averaged weights in float16, and of the run no paths, dates or optimiser."""
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=False)  # our own file
-    net = (saved.get("ema") or saved["model"]).half().eval()
+    net = saved.model.half().eval()
     net.criterion = None
     net.args = {"task": "detect", "single_cls": True}
     for parameter in net.parameters():
         parameter.requires_grad = False
+    for name in ("pt_path", "yaml_file"):
+        if hasattr(net, name):
+            delattr(net, name)
     part = result.with_suffix(".part")
     torch.save(
         {"model": net, "train_args": {"task": "detect", "imgsz": 640}, "license": _LICENCE}, part
