@@ -74,7 +74,7 @@ class DetectorRecipe(Checked):
         plain_epochs: last epochs, without mosaics.
         scale: zoom in or out by at most this part.
         hsv: changes of hue, saturation and value, as parts.
-        amp: "bf16" computes in bfloat16, also on a CPU; "fp32" does not.
+        bfloat16: run the network in half precision, also on a CPU.
         seed: of composition, weights and order.
     """
 
@@ -92,13 +92,11 @@ class DetectorRecipe(Checked):
     plain_epochs: int = number(3, 0)
     scale: float = number(0.3, 0.0, 0.9)
     hsv: tuple[float, ...] = (0.02, 0.5, 0.4)
-    amp: str = "bf16"
+    bfloat16: bool = True
     seed: int = number(1, 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.amp not in ("bf16", "fp32"):
-            raise ConfigError(f"amp = {self.amp}: expected bf16 or fp32")
         if len(self.hsv) != 3:
             raise ConfigError(f"hsv = {list(self.hsv)}: expected three numbers")
 

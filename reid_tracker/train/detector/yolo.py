@@ -54,6 +54,8 @@ def train_detector(
         ) from None
     if not (resume and _epochs_done(model, recipe.epochs) >= recipe.epochs):
         options = {"resume": True} if resume else _options(recipe, folder)
+        if recipe.bfloat16 and device == "cpu":
+            model.add_callback("on_train_start", _compute_in_bfloat16)
         model.train(data=str(data_file), device=device, workers=workers, **options)
     if not last.is_file():
         raise OutputError(f"{folder}: training ended without a checkpoint")
@@ -86,12 +88,40 @@ def _options(recipe: DetectorRecipe, folder: Path) -> dict[str, Any]:
         "hsv_s": saturation,
         "hsv_v": value,
         "erasing": 0.0,
-        "amp": recipe.amp,
+        "amp": recipe.bfloat16 and device != "cpu",
         "seed": recipe.seed,
         "deterministic": True,
         "plots": False,
         "verbose": False,
     }
+
+
+def _compute_in_bfloat16(trainer: Any) -> None:
+    """Run the network in bfloat16 on the CPU, for which ultralytics has no switch; twice as fast.
+
+    The class is swapped once the averaged copy of the model exists, which keeps its own: so
+    checkpoints hold plain ultralytics models. Boxes are decoded and compared in float32, since
+    bfloat16 has steps of 2 pixels at 400.
+    """
+    plain = type(trainer.model)
+
+    class Bfloat16Model(plain):  # type: ignore[misc, valid-type]
+        def loss(self, batch: dict[str, Any], preds: Any = None) -> Any:
+            if preds is None:
+                with torch.autocast("cpu", torch.bfloat16):
+                    preds = self.forward(batch["img"].contiguous(memory_format=torch.channels_last))
+            return super().loss(batch, _as_float32(preds))
+
+    trainer.model.__class__ = Bfloat16Model
+    trainer.model.to(memory_format=torch.channels_last)
+
+
+def _as_float32(outputs: Any) -> Any:
+    if isinstance(outputs, torch.Tensor):
+        return outputs.float()
+    if isinstance(outputs, dict):
+        return {key: _as_float32(value) for key, value in outputs.items()}
+    return type(outputs)(_as_float32(value) for value in outputs)
 
 
 def _epochs_done(saved: Any, wanted: int) -> int:
