@@ -53,7 +53,7 @@ def train_detector(
             f"architecture = {recipe.architecture}: expected a model of ultralytics: yolo11n.yaml"
         ) from None
     if not (resume and _epochs_done(model, recipe.epochs) >= recipe.epochs):
-        options = {"resume": True} if resume else _options(recipe, folder)
+        options = {"resume": True} if resume else _options(recipe, folder, device)
         if recipe.bfloat16 and device == "cpu":
             model.add_callback("on_train_start", _compute_in_bfloat16)
         model.train(data=str(data_file), device=device, workers=workers, **options)
@@ -63,7 +63,7 @@ def train_detector(
     return result
 
 
-def _options(recipe: DetectorRecipe, folder: Path) -> dict[str, Any]:
+def _options(recipe: DetectorRecipe, folder: Path, device: str) -> dict[str, Any]:
     hue, saturation, value = recipe.hsv
     return {
         "project": str(folder.resolve()),
