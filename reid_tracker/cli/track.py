@@ -10,14 +10,13 @@ from urllib.parse import unquote
 
 from reid_tracker.cli.arguments import build_parser, to_config
 from reid_tracker.cli.interrupts import StopSignals
+from reid_tracker.cli.outputs import output_folder
 from reid_tracker.cli.report import Report
 from reid_tracker.config import Config
 from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.pipeline import Pipeline
 from reid_tracker.sink import Sink, open_sinks, open_window
 from reid_tracker.video import Source, open_source
-
-_RUNS = Path("runs")
 
 
 def track(words: Sequence[str]) -> int:
@@ -34,7 +33,8 @@ def track(words: Sequence[str]) -> int:
         signals = stack.enter_context(StopSignals())
         sources = _open_sources(arguments.sources, config, stack)
         _check_replay(config, sources)
-        folder = _output_folder(arguments.output, sources)
+        name = "+".join(source.name for source in sources[:3])
+        folder = output_folder(arguments.output, name)
         _refuse_own_inputs(arguments, sources, folder)
         pipeline = Pipeline.from_config(config)
         sinks: dict[str, list[Sink]] = {}
@@ -120,22 +120,3 @@ def _open_sinks(
     for sink in files:
         stack.callback(sink.close)
     return sinks + files
-
-
-def _output_folder(output: str | None, sources: list[Source]) -> Path:
-    """Return the folder for the results, made if need be; by default a new one below runs/."""
-    if output is None:
-        name = "+".join(source.name for source in sources[:3])
-        folder, number = _RUNS / name, 1
-        while folder.is_dir() and any(folder.iterdir()):
-            number += 1
-            folder = _RUNS / f"{name}-{number}"
-    else:
-        folder = Path(output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot make the output folder {folder}: {error.strerror}; choose one with --output"
-        ) from None
-    return folder

@@ -59,7 +59,7 @@ def build_encoder(
     config = _merge(
         model, architecture=architecture, device=device, half=half, batch_size=batch_size
     )
-    config = _on_this_machine(config)
+    config = resolve_model(config)
     network = _build_network(config)
 
     from reid_tracker.encode.pooled import PooledEncoder
@@ -73,8 +73,19 @@ def _merge(model: str | Path | EncoderConfig, **options: Any) -> EncoderConfig:
     return from_mapping(EncoderConfig, {**dataclasses.asdict(config), **given}, "encoder.")
 
 
-def _on_this_machine(config: EncoderConfig) -> EncoderConfig:
-    """Replace "auto" or a name of the manifest by the file that it means here."""
+def resolve_model(config: EncoderConfig) -> EncoderConfig:
+    """Replace "auto" or a name of the manifest by the file that it means on this machine.
+
+    Args:
+        config: whose `model` may be any of those that `build_encoder` takes.
+
+    Returns:
+        The configuration with the path of the file, and with its architecture where the manifest
+        knows it; anything else is returned as it is.
+
+    Raises:
+        WeightsError: the model that is meant is not on this machine.
+    """
     if config.model == "auto":
         found = zoo.best("encoder")
         if found is None:

@@ -15,6 +15,7 @@ import pytest
 import reid_tracker.cli.eval_reid as module
 from reid_tracker.cli import main
 from reid_tracker.cli.eval_reid import eval_reid
+from reid_tracker.cli.reid_data import guess_format
 from reid_tracker.errors import ConfigError, InputError, OutputError, ReidTrackerError
 from reid_tracker.types import Boxes, Embeddings, ImageBGR
 from tests.conftest import shared
@@ -198,7 +199,7 @@ def test_market1501(
 )
 def test_format_is_guessed_from_the_files(tmp_path: Path, sign: str, expected: str) -> None:
     (tmp_path / sign).mkdir(parents=True)
-    assert module._guess_format(tmp_path) == expected
+    assert guess_format(tmp_path) == expected
 
 
 class TestErrors:

@@ -1,0 +1,182 @@
+"""Data sets of people on the command line: their options, opening, labelling and embedding them."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.encode import Encoder
+from reid_tracker.errors import InputError
+from reid_tracker.evaluate import Labels
+
+if TYPE_CHECKING:
+    from reid_tracker.types import Embeddings, ImageBGR
+
+# A file or folder, in the root of a data set or one level below, that tells which one it is.
+_SIGNS = {
+    "list_query.txt": "msmt17",
+    "cuhk-03.mat": "cuhk03",
+    "images_detected": "cuhk03",
+    "bounding_box_test": "market1501",
+}
+_READERS = 4
+
+_log = logging.getLogger(__name__)
+
+
+class Images(Protocol):
+    """One side of a data set: image files with identities and cameras."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """N files."""
+
+    @property
+    def identities(self) -> npt.NDArray[np.int64]:
+        """(N,) identities."""
+
+    @property
+    def cameras(self) -> npt.NDArray[np.int64]:
+        """(N,) cameras."""
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a data set is read."""
+    parser.add_argument(
+        "--format",
+        default="auto",
+        metavar="NAME",
+        help="market1501, msmt17, cuhk03, cuhk03-crops, folder, csv, ... (default: from its files)",
+    )
+    parser.add_argument(
+        "--split", default="new", help="of CUHK03: new (767/700 people), or classic-0 to -19"
+    )
+
+
+def add_encoder_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how the encoder runs."""
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument(
+        "--batch-size", type=int, default=64, metavar="N", help="pictures encoded at a time"
+    )
+
+
+def open_sides(dataset: str | Path, layout: str, split: str) -> tuple[str, Images, Images]:
+    """Read a data set; without queries of their own, all pictures ask for all others.
+
+    Args:
+        dataset: its folder, or a CSV file.
+        layout: name of its format; "auto" tells it from the files.
+        split: of CUHK03.
+
+    Returns:
+        The name of its format, its queries and its gallery.
+
+    Raises:
+        ReidTrackerError: the format is unknown, or the data set cannot be read or scored.
+    """
+    from reid_tracker.train.datasets import open_dataset
+
+    root = Path(dataset)
+    if not root.exists():
+        raise InputError(f"{root}: no such folder or file; check the path of the data set")
+    name = layout.replace("-", "_")
+    if name == "auto":
+        name = guess_format(root)
+    data = open_dataset(name, root, split)
+    if len(data.query):
+        return name, data.query, data.gallery
+    _, identity, counts = np.unique(data.train.identities, return_inverse=True, return_counts=True)
+    lonely = np.nonzero(counts[identity] == 1)[0]
+    if len(lonely):
+        raise InputError(
+            f"{data.train.paths[lonely[0]]}: the identity with this one image has no other to be "
+            f"found by ({len(lonely)} such in {root}); add an image of it, or remove it"
+        )
+    return name, data.train, data.train
+
+
+def guess_format(root: Path) -> str:
+    """Return the name of the format that the files of a data set have."""
+    if root.is_file():
+        return "csv"
+    for sign, name in _SIGNS.items():
+        if (root / sign).exists() or next(root.glob(f"*/{sign}"), None):
+            return name
+    return "cuhk03_crops" if (root / "val").is_dir() else "folder"
+
+
+def label_sides(queries: Images, gallery: Images) -> tuple[Labels, Labels]:
+    """Label both sides. With one camera in all, a query leaves out no picture but itself."""
+    sides = queries, gallery
+    cameras = [side.cameras for side in sides]
+    if len(np.unique(np.concatenate(cameras))) == 1:
+        _log.warning("all pictures are by one camera: the camera rule is not applied")
+        number = {path: row for row, path in enumerate((*queries.paths, *gallery.paths))}
+        cameras = [np.array([number[path] for path in side.paths], np.int64) for side in sides]
+    first, second = map(Labels, (side.identities for side in sides), cameras)
+    return first, second
+
+
+def embed_sides(
+    encoder: Encoder, sides: Sequence[Images], *, batch_size: int, quiet: bool
+) -> list[Embeddings]:
+    """Return the embeddings of each side; an image that is on both is encoded once.
+
+    Args:
+        encoder: gives D numbers an image.
+        sides: for example queries and gallery.
+        batch_size: images read and encoded at a time.
+        quiet: show no progress bar on standard error.
+
+    Returns:
+        (N, D) float32 unit rows for each side.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    paths = list(dict.fromkeys(path for side in sides for path in side.paths))
+    rows = np.empty((len(paths), encoder.embedding_size), np.float32)
+    with Progress(console=Console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task("encoding", total=len(paths))
+        for start, images in _batches(paths, batch_size):
+            whole = [np.array([[0, 0, *image.shape[1::-1]]], np.float32) for image in images]
+            found = encoder.encode_batch(images, whole)
+            rows[start : start + len(images)] = np.concatenate(found)
+            bar.advance(task, len(images))
+    row_of = {path: row for row, path in enumerate(paths)}
+    return [rows[[row_of[path] for path in side.paths]] for side in sides]
+
+
+def _batches(paths: Sequence[Path], size: int) -> Iterator[tuple[int, list[ImageBGR]]]:
+    """Yield images in batches with the number of the first, reading the next batch meanwhile."""
+    with ThreadPoolExecutor(_READERS) as readers:
+        waiting = readers.map(read_picture, paths[:size])
+        for start in range(0, len(paths), size):
+            images = list(waiting)
+            waiting = readers.map(read_picture, paths[start + size : start + 2 * size])
+            yield start, images
+
+
+def read_picture(path: Path) -> ImageBGR:
+    """Read an image file as (H, W, 3) uint8 BGR.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from reid_tracker.video.images import read_image
+
+    image = read_image(path)
+    if image is None:
+        raise InputError(f"{path}: cannot be read as an image; remove it or get it again")
+    return image
