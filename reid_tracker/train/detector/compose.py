@@ -1,4 +1,4 @@
-"""Training pictures: a window of a labelled picture at a random scale, with people pasted in."""
+"""Training pictures: windows of labelled pictures at a random scale, with people pasted in."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ from reid_tracker.types import Boxes, ImageBGR
 _LEAST_VISIBLE = 0.3
 """A person of whom less is left is no longer labelled."""
 _LEAST_SIDE_PX = 4
+_MOST_WINDOWS = 4
+_WELL_COVERED = 0.6
+"""No more windows are laid once they cover this part of the picture."""
+_GREY = 0.2
+"""Part of the pictures that are grey behind their windows, like the bars of a letterbox."""
 _ASPECT = 0.41
 """Width over height of a standing person."""
 
@@ -41,6 +46,7 @@ class Composer:
         self._recipe = recipe
         self._pictures = pictures
         self._peopled = [row for row, item in enumerate(pictures) if len(item.boxes)]
+        self._empty = [row for row, item in enumerate(pictures) if not len(item.boxes)]
         self._cutouts = cutouts
         self._generator = generator
 
@@ -48,10 +54,13 @@ class Composer:
         """Make one picture of the recipe's side."""
         random = self._generator
         pasting = bool(self._cutouts) and random.random() < self._recipe.composed
+        scene = _Scene(self._backdrop())
         peopled = bool(self._peopled) and not (pasting and random.random() < 0.6)
         rows = self._peopled if peopled else range(len(self._pictures))
-        source = self._pictures[rows[int(random.integers(len(rows)))]]
-        scene = _Scene(*self._window(source))
+        for _ in range(_MOST_WINDOWS):
+            source = self._pictures[rows[int(random.integers(len(rows)))]]
+            if scene.add_window(*self._window(source)) > _WELL_COVERED:
+                break
         if pasting:
             self._paste_crowd(scene)
         image = self._degrade(scene.image)
@@ -67,8 +76,25 @@ class Composer:
         low, high = np.log(self._recipe.min_height_px), np.log(self._recipe.max_height_px)
         return float(np.exp(self._generator.uniform(low, high)))
 
-    def _window(self, source: Picture) -> tuple[ImageBGR, Boxes]:
-        """Cut a square around a person, scaled so that the person gets a drawn height."""
+    def _backdrop(self) -> ImageBGR:
+        """Return what shows where no window reaches: a picture without people, or grey."""
+        random, side = self._generator, self._recipe.side_px
+        if not self._empty or random.random() < _GREY:
+            return np.full((side, side, 3), 114, np.uint8)
+        image = self._pictures[self._empty[int(random.integers(len(self._empty)))]].image
+        scale = side / min(image.shape[:2]) * random.uniform(1.0, 1.5)
+        size = [max(side, round(length * scale)) for length in image.shape[1::-1]]
+        left, top = (int(random.integers(length - side + 1)) for length in size)
+        whole = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(whole[top : top + side, left : left + side], np.uint8)
+
+    def _window(self, source: Picture) -> tuple[Picture, tuple[int, int]]:
+        """Scale a picture so that one of its people gets a drawn height, and choose its place.
+
+        Returns:
+            The scaled picture, and where its upper left corner lies in the square: (left, top),
+            negative where the picture reaches beyond it.
+        """
         random, side = self._generator, self._recipe.side_px
         height, width = source.image.shape[:2]
         if len(source.boxes):
@@ -80,25 +106,18 @@ class Composer:
         else:
             scale = float(random.uniform(0.5, 1.2)) * side / min(height, width)
             centre = random.random(2).astype(np.float32) * _float32([width, height])
-        shift = _float32([side / 2, side / 2]) - centre * scale
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        shift = np.rint(side / 2 - centre * scale).astype(int)
         # Where the picture is large enough, the window does not reach beyond it.
-        for axis, length in enumerate((width, height)):
-            if length * scale >= side:
-                shift[axis] = np.clip(shift[axis], side - length * scale, 0)
+        for axis, length in enumerate(size):
+            if length >= side:
+                shift[axis] = np.clip(shift[axis], side - length, 0)
             else:
-                shift[axis] = (side - length * scale) * random.random()
-        small = source.image
-        shrink = scale < 0.7
-        if shrink:  # warpAffine does not average over pixels; resize does
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            small = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_AREA), np.uint8)
-        matrix = _float32(
-            [[1 if shrink else scale, 0, shift[0]], [0, 1 if shrink else scale, shift[1]]]
-        )
-        grey = (114, 114, 114)
-        image = cv2.warpAffine(small, matrix, (side, side), borderValue=grey)
-        boxes = source.boxes * np.float32(scale) + np.tile(shift, 2)
-        return np.asarray(image, np.uint8), boxes.astype(np.float32)
+                shift[axis] = round((side - length) * random.random())
+        # INTER_AREA is bilinear where it enlarges.
+        scaled = cv2.resize(source.image, size, interpolation=cv2.INTER_AREA)
+        boxes = source.boxes * np.float32(scale)
+        return Picture(np.asarray(scaled, np.uint8), boxes), (int(shift[0]), int(shift[1]))
 
     def _paste_crowd(self, scene: _Scene) -> None:
         """Paste people whose height grows towards the bottom, as a camera above them sees it."""
@@ -132,9 +151,9 @@ class Composer:
         height, width = cutout.alpha.shape
         source = self._pictures[int(random.integers(len(self._pictures)))]
         image = source.image
-        for _ in range(10):  # a part without people; the last draw is taken as it is
+        for _ in range(10):  # a part without people; where none is found, a grey one
             scale = random.uniform(0.1, 0.5)
-            tall = max(8, round(image.shape[0] * scale))
+            tall = min(image.shape[0], max(8, round(image.shape[0] * scale)))
             wide = min(image.shape[1], max(4, round(tall * random.uniform(0.3, 1.5))))
             top = int(random.integers(image.shape[0] - tall + 1))
             left = int(random.integers(image.shape[1] - wide + 1))
@@ -184,17 +203,38 @@ class Composer:
 class _Scene:
     """A picture under composition, which knows how much of each person can still be seen."""
 
-    def __init__(self, image: ImageBGR, boxes: Boxes) -> None:
-        self.image = image
-        side = image.shape[0]
+    def __init__(self, backdrop: ImageBGR) -> None:
+        self.image = backdrop
+        self._covered = np.zeros(backdrop.shape[:2], bool)
         self._boxes: list[npt.NDArray[np.float32]] = []
         self._areas: list[float] = []
         self._seen: list[npt.NDArray[np.bool_]] = []
-        for box in boxes:
+
+    def add_window(self, picture: Picture, corner: tuple[int, int]) -> float:
+        """Lay a picture over what is there, its upper left corner at (left, top).
+
+        Returns:
+            The part of the scene that windows cover by now.
+        """
+        (height, width), (left, top) = picture.image.shape[:2], corner
+        side = len(self.image)
+        outer = np.s_[max(0, top) : min(side, top + height), max(0, left) : min(side, left + width)]
+        self.image[outer] = picture.image[
+            max(0, -top) : min(height, side - top), max(0, -left) : min(width, side - left)
+        ]
+        self._covered[outer] = True
+        self._hide(outer, True)
+        for box in picture.boxes + np.tile(_float32(corner), 2):
             mask = np.zeros((side, side), bool)
-            left, top, right, bottom = np.clip(np.rint(box), 0, side).astype(int)
-            mask[top:bottom, left:right] = True
+            x1, y1, x2, y2 = np.clip(np.rint(box), 0, side).astype(int)
+            mask[y1:y2, x1:x2] = True
             self._add(box, mask, float(np.prod(box[2:] - box[:2])))
+        return float(self._covered.mean())
+
+    def _hide(self, place: tuple[slice, slice], covered: npt.NDArray[np.bool_] | bool) -> None:
+        """Note that something new covers a place, wholly or where the mask is true."""
+        for seen in self._seen:
+            seen[place] &= np.logical_not(covered)
 
     def _add(self, box: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_], area: float) -> None:
         self._boxes.append(box)
@@ -219,13 +259,12 @@ class _Scene:
         below = self.image[outer].astype(np.float32)
         blended = below + alpha[..., None] * (image[inner].astype(np.float32) - below)
         self.image[outer] = np.rint(blended).astype(np.uint8)
-        hidden = np.zeros((side, side), bool)
-        hidden[outer] = alpha > 0.5
-        self._seen = [seen & ~hidden for seen in self._seen]
+        self._hide(outer, alpha > 0.5)
         if person:
-            box = _float32([left, top, left + wide, top + tall])
+            mask = np.zeros((side, side), bool)
+            mask[outer] = alpha > 0.5
             whole = float((cutout.alpha > 0.5).sum()) * scale * scale
-            self._add(box, hidden, whole)
+            self._add(_float32([left, top, left + wide, top + tall]), mask, whole)
 
     def people(self) -> Boxes:
         """Return (N, 4) float32 xyxy: the people of whom enough is seen, clipped to the picture."""

@@ -61,6 +61,7 @@ def collect_cutouts(recipe: PictureRecipe, generator: np.random.Generator) -> li
 
 def _from_masks(folder: Path) -> Iterator[Cutout]:
     masks = sorted((folder / "masks").glob("*.png"))
+    found = False
     if not masks:
         raise InputError(f"{folder}: no masks/*.png; expected images/ and masks/ as Penn-Fudan has")
     for file in masks:
@@ -71,12 +72,17 @@ def _from_masks(folder: Path) -> Iterator[Cutout]:
         )
         if image_file is None:
             continue
+        found = True
         image = read_image(image_file)
         people = read_image(file)[..., 0]
+        if people.shape != image.shape[:2]:
+            raise InputError(f"{file}: another size than {image_file}")
         for value in np.unique(people[people > 0]).tolist():
             outline = (people == value).astype(np.float32)
             if np.ptp(np.nonzero(outline)[0]) >= _LEAST_MASK_HEIGHT:
                 yield _tight(image, outline)
+    if not found:
+        raise InputError(f"{folder}: no picture below images/ for any mask below masks/")
 
 
 def cut_out_person(crop: ImageBGR) -> Cutout | None:

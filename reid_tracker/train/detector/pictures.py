@@ -18,6 +18,7 @@ from reid_tracker.types import Boxes, ImageBGR
 from reid_tracker.video import open_source
 
 _PERSON = 0
+_SUFFIXES = (".jpg", ".jpeg", ".png")
 _TILE = 0.6
 """Side of the tiles in which small people are looked for, as a part of the picture's."""
 _SAME_PERSON_IOU = 0.5
@@ -79,32 +80,54 @@ def read_yolo_pictures(folder: Path) -> Iterator[Picture]:
     Raises:
         InputError: the folder holds no labelled picture, or a file is damaged.
     """
+    check_folder(folder)
     files = sorted((folder / "labels").rglob("*.txt"))
     if not files:
         raise InputError(f"{folder}: no label file below labels/; expected a data set in YOLO form")
+    found = False
     for labels in files:
         place = folder / "images" / labels.relative_to(folder / "labels")
         image_file = next(
-            (path for end in (".jpg", ".png") if (path := place.with_suffix(end)).is_file()), None
+            (path for end in _SUFFIXES if (path := place.with_suffix(end)).is_file()), None
         )
         if image_file is None:
             continue
+        found = True
         image = read_image(image_file)
         rows = _read_labels(labels)
         people = rows[rows[:, 0] == _PERSON, 1:]
         centres, sides = people[:, :2], people[:, 2:]
         scale = np.tile(np.array(image.shape[1::-1], np.float32), 2)
         yield Picture(image, np.concatenate([centres - sides / 2, centres + sides / 2], 1) * scale)
+    if not found:
+        raise InputError(f"{folder}: no picture below images/ for any label file below labels/")
+
+
+def check_folder(folder: Path) -> None:
+    """Find out that a data set is missing before hours are spent on the others.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; get the data set, or change the recipe")
 
 
 def _read_labels(file: Path) -> npt.NDArray[np.float32]:
-    text = file.read_text(encoding="utf-8").split()
+    """Return (N, 5) float32: class, centre x and y, width and height."""
     try:
-        rows = np.array(text, np.float32).reshape(-1, 5)
-    except ValueError:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        rows = np.array([line.split() for line in lines if line.strip()], np.float32)
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from None
+    except ValueError:  # a word that is no number, bytes that are no text, lines of many lengths
+        rows = np.full((1, 1), np.nan, np.float32)
+    if not len(rows):
+        return np.empty((0, 5), np.float32)
+    if rows.shape[1] != 5 or not np.isfinite(rows).all():
         raise InputError(
             f"{file}: expected lines of five numbers: class, centre x and y, width, height"
-        ) from None
+        )
     return rows
 
 

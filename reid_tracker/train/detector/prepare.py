@@ -10,12 +10,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from reid_tracker.errors import OutputError
 from reid_tracker.train.detector.compose import Composer
 from reid_tracker.train.detector.cutouts import collect_cutouts
-from reid_tracker.train.detector.pictures import Picture, collect_pictures
-from reid_tracker.train.detector.recipe import DetectorRecipe
+from reid_tracker.train.detector.pictures import Picture, check_folder, collect_pictures
+from reid_tracker.train.detector.recipe import DetectorRecipe, PictureRecipe
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ _HELD_OUT_EVERY = 12
 """Of the pictures, one in so many is kept for validation; of a clip, neighbours look alike, so
 whole runs of frames are."""
 _RUN = 8
+_PARTS = ("train", "val")
 _JPEG_QUALITY = 92
 _KEY = "recipe.json"
 
@@ -32,7 +34,7 @@ def prepare_pictures(
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Path:
-    """Make the training and validation pictures; those that a former run made are kept.
+    """Make the training and validation pictures; those made before by the same recipe are kept.
 
     Args:
         recipe: what to make.
@@ -47,28 +49,35 @@ def prepare_pictures(
     """
     data_file = folder / "data.yaml"
     key = json.dumps({**asdict(recipe.pictures), "seed": recipe.seed}, sort_keys=True)
+    key_file = folder / _KEY
     try:
-        if data_file.is_file() and (folder / _KEY).read_text(encoding="utf-8") == key:
-            return data_file
-        return _write(recipe, folder, key, data_file, progress)
+        made = data_file.is_file() and key_file.is_file()
+        if not made or key_file.read_text(encoding="utf-8") != key:
+            data_file.unlink(missing_ok=True)
+            _write_pictures(recipe, folder, progress)
+            key_file.write_text(key, encoding="utf-8")
+        # Last, so that a file that is there tells of pictures that are all there; and always, since
+        # the folder may have been moved.
+        data_file.write_text(
+            f"path: {json.dumps(str(folder.resolve()))}\ntrain: images/train\nval: images/val\n"
+            "names: {0: person}\n",
+            encoding="utf-8",
+        )
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror}") from None
+    return data_file
 
 
-def _write(
-    recipe: DetectorRecipe,
-    folder: Path,
-    key: str,
-    data_file: Path,
-    progress: Callable[[int, int], None],
-) -> Path:
-    data_file.unlink(missing_ok=True)
+def _write_pictures(
+    recipe: DetectorRecipe, folder: Path, progress: Callable[[int, int], None]
+) -> None:
+    _check_sources(recipe.pictures)
+    _clear(folder)
     logger.info("gathering pictures and people")
     generator = np.random.default_rng(recipe.seed)
     pictures = collect_pictures(recipe.pictures)
     cutouts = collect_cutouts(recipe.pictures, generator)
-    held_out = (np.arange(len(pictures)) // _RUN) % _HELD_OUT_EVERY == _HELD_OUT_EVERY - 1
-    held_out_cutouts = np.arange(len(cutouts)) % _HELD_OUT_EVERY == _HELD_OUT_EVERY - 1
+    held_out, held_out_cutouts = _held_out(len(pictures), _RUN), _held_out(len(cutouts), 1)
     logger.info(
         "%d pictures with %d people, %d cut-outs",
         len(pictures),
@@ -77,7 +86,8 @@ def _write(
     )
     total = recipe.pictures.training + recipe.pictures.validation
     done = 0
-    for part, count in (("train", recipe.pictures.training), ("val", recipe.pictures.validation)):
+    counts = (recipe.pictures.training, recipe.pictures.validation)
+    for part, count in zip(_PARTS, counts, strict=True):
         mine, own = held_out == (part == "val"), held_out_cutouts == (part == "val")
         composer = Composer(
             recipe.pictures,
@@ -85,20 +95,38 @@ def _write(
             [cutouts[row] for row in np.flatnonzero(own)] or cutouts,
             generator,
         )
-        for kind in ("images", "labels"):
-            (folder / kind / part).mkdir(parents=True, exist_ok=True)
         for number in range(count):
             _save(composer.compose(), folder, part, f"{number:06d}")
             done += 1
             progress(done, total)
-    (folder / _KEY).write_text(key, encoding="utf-8")
-    # Last, so that a file that is there tells of pictures that are all there.
-    data_file.write_text(
-        f"path: {json.dumps(str(folder.resolve()))}\ntrain: images/train\nval: images/val\n"
-        "names: {0: person}\n",
-        encoding="utf-8",
-    )
-    return data_file
+
+
+def _check_sources(pictures: PictureRecipe) -> None:
+    crops = pictures.crop_folder if pictures.crops else ""
+    for folder in (*pictures.box_folders, pictures.mask_folder, crops):
+        if folder:
+            check_folder(Path(folder))
+
+
+def _clear(folder: Path) -> None:
+    """Make the folders, and remove what another recipe left there: ultralytics reads all of it."""
+    for part in _PARTS:
+        for kind in ("images", "labels"):
+            place = folder / kind / part
+            place.mkdir(parents=True, exist_ok=True)
+            for old in place.iterdir():
+                if old.stem.isdigit() and old.suffix in (".jpg", ".txt"):
+                    old.unlink()
+        (folder / "labels" / f"{part}.cache").unlink(missing_ok=True)
+
+
+def _held_out(count: int, run: int) -> npt.NDArray[np.bool_]:
+    """Choose what is kept for validation: one run in so many; of a few, the last."""
+    rows = np.arange(count)
+    chosen: npt.NDArray[np.bool_] = (rows // run) % _HELD_OUT_EVERY == _HELD_OUT_EVERY - 1
+    if not chosen.any() and count > 1:
+        chosen = rows >= count - -(-count // _HELD_OUT_EVERY)
+    return chosen
 
 
 def _save(picture: Picture, folder: Path, part: str, name: str) -> None:

@@ -54,6 +54,14 @@ class PictureRecipe(Checked):
     most_pasted: int = number(8, 1)
     distractors: float = number(2.0, 0.0)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_height_px > self.max_height_px:
+            raise ConfigError(
+                f"min_height_px = {self.min_height_px}: expected at most max_height_px = "
+                f"{self.max_height_px}"
+            )
+
 
 @dataclass(frozen=True)
 class DetectorRecipe(Checked):
@@ -64,6 +72,7 @@ class DetectorRecipe(Checked):
         pictures: the training data.
         epochs: passes over the training pictures.
         image_size: side in pixels of what the network sees.
+        multi_scale: each batch is scaled by a factor from 1 - multi_scale to 1 + multi_scale.
         batch_size: pictures in a step.
         optimiser: a name that ultralytics knows.
         lr: learning rate after the warm-up.
@@ -82,6 +91,7 @@ class DetectorRecipe(Checked):
     pictures: PictureRecipe = field(default_factory=PictureRecipe)
     epochs: int = number(18, 1)
     image_size: int = number(320, 32)
+    multi_scale: float = number(0.0, 0.0, 0.5)
     batch_size: int = number(16, 1)
     optimiser: str = "AdamW"
     lr: float = number(0.002, 0.0, exclusive=True)
@@ -99,6 +109,12 @@ class DetectorRecipe(Checked):
         super().__post_init__()
         if len(self.hsv) != 3:
             raise ConfigError(f"hsv = {list(self.hsv)}: expected three numbers")
+        if Path(self.architecture).suffix not in (".yaml", ".yml"):
+            # ultralytics would take trained weights by such a name, and download them
+            raise ConfigError(
+                f"architecture = {self.architecture}: expected a model description, such as "
+                "yolo11n.yaml"
+            )
 
 
 def load_detector_recipe(

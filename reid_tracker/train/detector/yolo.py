@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ def train_detector(
     *,
     device: str = "cpu",
     workers: int = 0,
+    threads: int | None = None,
     resume: bool = False,
 ) -> Path:
     """Train a detector and save its averaged weights in half precision.
@@ -32,6 +35,7 @@ def train_detector(
         data_file: training and validation pictures, as `prepare_pictures` returns it.
         device: as ultralytics names it: "cpu", "0".
         workers: processes that read pictures.
+        threads: CPU threads of this process; None leaves the choice to ultralytics.
         resume: go on after the last whole epoch.
 
     Returns:
@@ -39,13 +43,11 @@ def train_detector(
 
     Raises:
         ConfigError: there is nothing to resume, or ultralytics does not know the architecture.
-        OutputError: no epoch came to an end.
+        OutputError: the folder holds an earlier run, or no epoch came to an end.
     """
     yolo = import_yolo()
-    last = folder / _RUN / "weights" / "last.pt"
+    last = find_checkpoint(folder, resume=resume)
     result = folder / f"person_{Path(recipe.architecture).stem}.pt"
-    if resume and not last.is_file():
-        raise ConfigError(f"{last}: no checkpoint; start without --resume")
     try:
         model = yolo(str(last) if resume else recipe.architecture, task="detect")
     except FileNotFoundError:
@@ -53,14 +55,53 @@ def train_detector(
             f"architecture = {recipe.architecture}: expected a model of ultralytics: yolo11n.yaml"
         ) from None
     if not (resume and _epochs_done(model, recipe.epochs) >= recipe.epochs):
-        options = {"resume": True} if resume else _options(recipe, folder, device)
+        # A checkpoint remembers where its run was; the folder may have been moved.
+        resumed = {"resume": True, "save_dir": str((folder / _RUN).resolve())}
+        options = resumed if resume else _options(recipe, folder, device)
         if recipe.bfloat16 and device == "cpu":
             model.add_callback("on_train_start", _compute_in_bfloat16)
-        model.train(data=str(data_file), device=device, workers=workers, **options)
+        if threads is not None:  # ultralytics sets a number of its own when it chooses the device
+            model.add_callback("on_train_start", lambda _: torch.set_num_threads(threads))
+        with _no_font():
+            model.train(data=str(data_file), device=device, workers=workers, **options)
     if not last.is_file():
         raise OutputError(f"{folder}: training ended without a checkpoint")
     _export(yolo(str(last), task="detect"), result)
     return result
+
+
+def find_checkpoint(folder: Path, *, resume: bool) -> Path:
+    """Return where a run's last checkpoint is, or will be.
+
+    Args:
+        folder: of the run.
+        resume: the checkpoint is to be there; else it must not be, since it would be overwritten.
+
+    Raises:
+        ConfigError: there is nothing to resume.
+        OutputError: the folder holds an earlier run.
+    """
+    last = folder / _RUN / "weights" / "last.pt"
+    if resume and not last.is_file():
+        raise ConfigError(f"{last}: no checkpoint; start without --resume")
+    if last.is_file() and not resume:
+        raise OutputError(
+            f"{folder} holds an earlier run; continue it with --resume, or choose another --output"
+        )
+    return last
+
+
+@contextmanager
+def _no_font() -> Iterator[None]:
+    """Keep ultralytics from downloading the font of plots that are not made."""
+    from ultralytics.data import utils
+
+    before = utils.check_font
+    utils.check_font = lambda *_: None
+    try:
+        yield
+    finally:
+        utils.check_font = before
 
 
 def _options(recipe: DetectorRecipe, folder: Path, device: str) -> dict[str, Any]:
@@ -72,6 +113,7 @@ def _options(recipe: DetectorRecipe, folder: Path, device: str) -> dict[str, Any
         "pretrained": False,
         "epochs": recipe.epochs,
         "imgsz": recipe.image_size,
+        "multi_scale": recipe.multi_scale,
         "batch": recipe.batch_size,
         "nbs": recipe.batch_size,  # ultralytics scales the weight decay by batch over nbs
         "single_cls": True,
@@ -137,6 +179,7 @@ def _export(saved: Any, result: Path) -> None:
     net.args = {"task": "detect", "single_cls": True}
     for parameter in net.parameters():
         parameter.requires_grad = False
+    net.yaml["yaml_file"] = Path(net.yaml["yaml_file"]).name
     for name in ("pt_path", "yaml_file"):
         if hasattr(net, name):
             delattr(net, name)
