@@ -6,7 +6,7 @@ python -m tests.benchmarks.mot_cached [--preset deepsort] [--set KEY=VALUE ...]
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from reid_tracker.types import Detections, Embeddings
 from tests.benchmarks.mot_scores import Rows, read_mot, score, table
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+Frames = Iterable[tuple[int, Detections, Embeddings]]
+"""Frame number from 1, detections and their embeddings."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,10 @@ SEQUENCES = (
 )
 
 
-def track(sequence: CachedSequence, tracker: Tracker) -> Rows:
-    """Return the tracks of a sequence as (R, 7) MOT rows."""
+def track(sequence: CachedSequence, tracker: Tracker, frames: Frames | None = None) -> Rows:
+    """Return the tracks of a sequence as (R, 7) MOT rows; `frames` replace the cached ones."""
     rows = [np.empty((0, 7))]
-    for number, detections, embeddings in sequence.frames():
+    for number, detections, embeddings in sequence.frames() if frames is None else frames:
         tracks = tracker.update(detections, embeddings, (number - 1) / sequence.frame_rate)
         frame = np.full(len(tracks), number)
         rows.append(np.column_stack([frame, tracks.ids, xyxy_to_tlwh(tracks.boxes), tracks.scores]))
