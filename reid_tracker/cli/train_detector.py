@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from reid_tracker.config import parse_override
+from reid_tracker.errors import ConfigError
 
 _RUNS = Path("runs")
 
@@ -36,14 +37,21 @@ def train_detector(words: Sequence[str]) -> int:
         prepare_pictures,
         train_detector,
     )
+    from reid_tracker.train.detector.yolo import find_checkpoint
 
     if arguments.threads is not None:
         limit_threads(arguments.threads)
-    logging.getLogger("reid_tracker.train").setLevel(logging.INFO)
+    if arguments.workers < 0:
+        raise ConfigError(f"--workers {arguments.workers}: expected at least 0")
+    logging.getLogger("reid_tracker.train").setLevel(
+        logging.NOTSET if arguments.quiet else logging.INFO
+    )
     recipe = load_detector_recipe(
         arguments.recipe, dict(parse_override(text) for text in arguments.set)
     )
     output = Path(arguments.output or _RUNS / f"train-{Path(arguments.recipe).stem}")
+    if not arguments.prepare:  # before pictures are composed, which takes minutes
+        find_checkpoint(output, resume=arguments.resume)
     with Progress(console=Console(stderr=True), disable=arguments.quiet) as bar:
         task = bar.add_task("composing pictures", total=None)
         data_file = prepare_pictures(
@@ -59,6 +67,7 @@ def train_detector(words: Sequence[str]) -> int:
         data_file,
         device=arguments.device,
         workers=arguments.workers,
+        threads=arguments.threads,
         resume=arguments.resume,
     )
     if not arguments.quiet:
@@ -93,7 +102,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="change a setting of the recipe, by dotted key; may be repeated",
     )
     parser.add_argument("--device", default="cpu", help="as ultralytics names it (default: cpu)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all)")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="CPU threads (default: all but one)"
+    )
     parser.add_argument(
         "--workers", type=int, default=0, metavar="N", help="processes that read pictures"
     )

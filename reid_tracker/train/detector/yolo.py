@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 
 from reid_tracker.detect.ultralytics_backend import import_yolo
-from reid_tracker.errors import ConfigError, OutputError
+from reid_tracker.errors import ConfigError, OutputError, WeightsError
 from reid_tracker.train.detector.recipe import DetectorRecipe
 
 _RUN = "ultralytics"
@@ -43,6 +44,7 @@ def train_detector(
 
     Raises:
         ConfigError: there is nothing to resume, or ultralytics does not know the architecture.
+        WeightsError: the checkpoint is damaged.
         OutputError: the folder holds an earlier run, or no epoch came to an end.
     """
     yolo = import_yolo()
@@ -53,6 +55,13 @@ def train_detector(
     except FileNotFoundError:
         raise ConfigError(
             f"architecture = {recipe.architecture}: expected a model of ultralytics: yolo11n.yaml"
+        ) from None
+    except Exception as error:  # ultralytics raises whatever torch and pickle raise
+        if not resume:
+            raise
+        raise WeightsError(
+            f"{last}: not a checkpoint, or damaged ({type(error).__name__}); start again in "
+            "another --output"
         ) from None
     if not (resume and _epochs_done(model, recipe.epochs) >= recipe.epochs):
         # A checkpoint remembers where its run was; the folder may have been moved.
@@ -94,8 +103,7 @@ def find_checkpoint(folder: Path, *, resume: bool) -> Path:
 @contextmanager
 def _no_font() -> Iterator[None]:
     """Keep ultralytics from downloading the font of plots that are not made."""
-    from ultralytics.data import utils
-
+    utils: Any = sys.modules["ultralytics.data.utils"]  # import_yolo alone imports ultralytics
     before = utils.check_font
     utils.check_font = lambda *_: None
     try:
@@ -177,6 +185,7 @@ def _export(saved: Any, result: Path) -> None:
     net = saved.model.half().eval()
     net.criterion = None
     net.args = {"task": "detect", "single_cls": True}
+    net.names = {0: "person"}  # single_cls made an "item" of it
     for parameter in net.parameters():
         parameter.requires_grad = False
     net.yaml["yaml_file"] = Path(net.yaml["yaml_file"]).name
