@@ -70,7 +70,7 @@ def build_detector(
     )
     if config.model.lower().endswith(".txt"):
         return _build_replay(config)
-    config = dataclasses.replace(config, model=_on_this_machine(config.model))
+    config = dataclasses.replace(config, model=_on_this_machine(config))
     from reid_tracker.detect.ultralytics_backend import UltralyticsDetector
 
     return UltralyticsDetector(config)
@@ -82,10 +82,13 @@ def _merge(model: str | Path | DetectorConfig, **options: Any) -> DetectorConfig
     return from_mapping(DetectorConfig, {**dataclasses.asdict(config), **given}, "detector.")
 
 
-def _on_this_machine(model: str) -> str:
+def _on_this_machine(config: DetectorConfig) -> str:
     """Replace "auto" or a name of the manifest by its path; the latter is downloaded if need be."""
+    model = config.model
     if model == "auto":
-        found = zoo.best("detector")
+        from reid_tracker.detect.ultralytics_backend import runs_on_cpu
+
+        found = zoo.best("detector", on_cpu=runs_on_cpu(config.device))
         if found is None:
             raise WeightsError(
                 "detector.model = auto: no detector is on this machine; get one with `reid-track "

@@ -227,6 +227,19 @@ def _check_device(name: str) -> str | None:
     return name
 
 
+def runs_on_cpu(device: str) -> bool:
+    """Whether ultralytics would compute on a CPU if asked for this device.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    import_yolo()
+    from ultralytics.utils.torch_utils import select_device
+
+    chosen = _check_device(device)
+    return str(select_device(chosen or "", verbose=False)) == "cpu"
+
+
 def import_yolo() -> Any:
     """Import ultralytics.YOLO, tamed."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -87,7 +87,7 @@ def resolve_model(config: EncoderConfig) -> EncoderConfig:
         WeightsError: the model that is meant is not on this machine.
     """
     if config.model == "auto":
-        found = zoo.best("encoder")
+        found = zoo.best("encoder", on_cpu=_on_cpu(config.device))
         if found is None:
             raise WeightsError(
                 "encoder.model = auto: no encoder is on this machine; get one with `reid-track "
@@ -109,6 +109,17 @@ def resolve_model(config: EncoderConfig) -> EncoderConfig:
     logger.info("encoder %s: %s", entry.name, path)
     architecture = config.architecture or entry.architecture
     return dataclasses.replace(config, model=str(path), architecture=architecture)
+
+
+def _on_cpu(device: str) -> bool:
+    """Whether a device name means a CPU here.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    from reid_tracker.encode.torch_backend import resolve_device
+
+    return device == "cpu" or resolve_device(device).type == "cpu"
 
 
 def _build_network(config: EncoderConfig) -> Network:

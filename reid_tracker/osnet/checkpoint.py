@@ -204,9 +204,9 @@ def _advice(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
     with contextlib.suppress(WeightsError):
         found = infer_architecture(given)
         try:
-            same = infer_architecture(own) == found
+            wanted = infer_architecture(own)
         except WeightsError:
-            same = False
-        if not same:
             return f"The weights look like {found}: build that net"
+        if wanted != found:
+            return f"The weights look like {found}, not {wanted}: build that net"
     return "Check that the file belongs to this net and its options"

@@ -57,6 +57,8 @@ class Entry(Checked):
         preprocessing: what its input looks like.
         figures: what was measured or published, by a short text.
         rank: place in the order in which "auto" looks for a model, 1 first; None is never taken.
+        cpu_form: a form of a model that only a CPU runs, and faster than the model itself: "auto"
+            leaves it out where there is a GPU.
         architecture: name of the network, for OSNet checkpoints.
     """
 
@@ -71,6 +73,7 @@ class Entry(Checked):
     preprocessing: Preprocessing = Preprocessing()
     figures: Mapping[str, float | str] = field(default_factory=dict)
     rank: int | None = number(None, 1)
+    cpu_form: bool = False
     architecture: str | None = None
 
     def __post_init__(self) -> None:

@@ -40,18 +40,22 @@ def find(name: str, manifest: Manifest | None = None) -> Path | None:
     return None if entry is None else locate(entry, manifest)
 
 
-def best(task: str, manifest: Manifest | None = None) -> tuple[Entry, Path] | None:
+def best(
+    task: str, manifest: Manifest | None = None, *, on_cpu: bool = True
+) -> tuple[Entry, Path] | None:
     """Return the best model for a task that is on this machine; nothing is downloaded.
 
     Args:
         task: "detector" or "encoder".
         manifest: the models; None is the project's own.
+        on_cpu: whether it is to run on a CPU, so that forms made for one may be taken.
 
     Returns:
         The entry and its path, or None if there is no ranked model here.
     """
     manifest = manifest or load_manifest()
     for entry in manifest.of_task(task):
-        if entry.rank is not None and (path := locate(entry, manifest)) is not None:
+        fits = entry.rank is not None and (on_cpu or not entry.cpu_form)
+        if fits and (path := locate(entry, manifest)) is not None:
             return entry, path
     return None

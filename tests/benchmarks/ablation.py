@@ -4,7 +4,7 @@
         [--data ../shared/data/reid/cuhk03] [--rows 1 5 9] [--seeds 3] [--epochs 6]
         [--identities 743] [--threads 1] [--table]
 
-Every row is trained alike, from random weights with one recipe, `recipe_of`. The most telling rows (1, 5
+Every row is trained alike, from random weights, by `recipe_of`. The most telling rows (1, 5
 and 9) are trained with several seeds, the others with one. A finished run is a line of
 `results.jsonl` in the output folder, under a hash of its settings, and is not trained again; a
 killed one goes on from its last epoch. `--table` prints the table of what there is and trains

@@ -11,7 +11,7 @@ import pytest
 
 from reid_tracker import resources
 from reid_tracker.config import DetectorConfig
-from reid_tracker.detect import build_detector
+from reid_tracker.detect import build_detector, ultralytics_backend
 from reid_tracker.errors import WeightsError
 from tests.zoo.samples import entry, sha256, write_manifest
 from tests.zoo.server import Behaviour, serving
@@ -59,6 +59,28 @@ def test_auto_takes_the_best_on_this_machine(
         build_detector("auto", imgsz=64)
     assert f"detector person: {near}" in caplog.text
     assert server.seen == []
+
+
+def test_auto_leaves_the_form_for_cpus_to_cpus(
+    server: Behaviour,
+    tmp_path: Path,
+    tiny_yolo: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "site" / "weights"
+    fast = entry("fast", sha256="0" * 64, rank=1, cpu_form=True)
+    write_manifest(folder, fast, entry("person", sha256="0" * 64, rank=2))
+    for name in ("fast", "person"):
+        shutil.copyfile(tiny_yolo, folder / f"{name}.pt")
+    with caplog.at_level(logging.INFO):
+        build_detector("auto", imgsz=64, device="cpu")
+    assert "detector fast: " in caplog.text
+    caplog.clear()
+    monkeypatch.setattr(ultralytics_backend, "runs_on_cpu", lambda device: device == "cpu")
+    with caplog.at_level(logging.INFO):
+        build_detector("auto", imgsz=64)
+    assert "detector person: " in caplog.text
 
 
 @pytest.mark.parametrize("name", ["yolo11n", "yolo11n.pt"])

@@ -151,6 +151,24 @@ def test_auto_takes_the_best_on_this_machine(
     assert f"encoder osnet_near: {near}" in caplog.text
 
 
+def test_auto_leaves_the_form_for_cpus_to_cpus(
+    manifest: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = {"task": "encoder", "architecture": "osnet_x0_25", "sha256": "0" * 64}
+    fast = entry("osnet_fast", rank=1, cpu_form=True, **encoder)
+    write_manifest(manifest, fast, entry("osnet_near", rank=2, **encoder))
+    for name in ("osnet_fast", "osnet_near"):
+        saved_net(manifest / f"{name}.pt")
+    with caplog.at_level(logging.INFO):
+        build_encoder("auto", device="cpu")
+    assert "encoder osnet_fast: " in caplog.text
+    caplog.clear()
+    monkeypatch.setattr("reid_tracker.encode.build._on_cpu", lambda device: device == "cpu")
+    with caplog.at_level(logging.INFO):
+        build_encoder("auto")
+    assert "encoder osnet_near: " in caplog.text
+
+
 def test_name_of_the_manifest(manifest: Path, tmp_path: Path) -> None:
     """It is never downloaded here, and a file of that name comes first."""
     refuses(WeightsError, "reid-track weights pull osnet_far", model="osnet_far")

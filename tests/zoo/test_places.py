@@ -51,6 +51,24 @@ def test_best_is_the_first_rank_that_is_here(tmp_path: Path, own_downloads: Path
     assert zoo.find("unheard_of", manifest) is None
 
 
+def test_form_for_cpus_is_left_out_where_there_is_a_gpu(tmp_path: Path) -> None:
+    manifest = manifest_of(
+        tmp_path / "weights",
+        entry("fast", sha256=sha256(b"fast"), rank=1, cpu_form=True),
+        entry("plain", sha256=sha256(b"plain"), rank=2),
+    )
+    for name in ("fast", "plain"):
+        (tmp_path / "weights" / f"{name}.pt").write_bytes(name.encode())
+    names = [
+        None if found is None else found[0].name
+        for found in (
+            zoo.best("detector", manifest),
+            zoo.best("detector", manifest, on_cpu=False),
+        )
+    ]
+    assert names == ["fast", "plain"]
+
+
 def test_part_of_a_download_is_not_here(tmp_path: Path, own_downloads: Path) -> None:
     manifest = manifest_of(tmp_path, entry(url=URL, rank=1))
     own_downloads.mkdir(parents=True)
