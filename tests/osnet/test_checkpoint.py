@@ -245,12 +245,14 @@ def test_another_architecture_is_named(state: dict[str, Tensor]) -> None:
     assert "missing conv2.0.conv2.0.layers.0.conv1.weight, " in message
     assert "unexpected conv1.bn.running_mean, " in message
     assert " and " in message
-    assert message.endswith("The weights look like osnet_x0_25: build that net")
+    assert message.endswith("look like osnet_x0_25, not osnet_ain_x0_25: build that net")
     assert len(message) < 1000
 
 
 def test_another_width_is_named() -> None:
-    with pytest.raises(WeightsError, match=r"\(32, 3, 7, 7\) instead of \(16, 3, 7, 7\).*x0_5:"):
+    with pytest.raises(
+        WeightsError, match=r"\(32, 3, 7, 7\) instead of \(16, 3, 7, 7\).*x0_5, not osnet_x0_25:"
+    ):
         load_weights(osnet_x0_25(), osnet_x0_5().state_dict())
 
 
