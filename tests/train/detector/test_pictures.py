@@ -102,6 +102,9 @@ def test_people_cut_by_a_tile_are_dropped() -> None:
     wide: Corners = (60, 20, 240, 60)  # reaches beyond both upper tiles
     found = find_people(BlockDetector(), blocks(200, 300, [wide]).image)
     assert found.tolist() == [[60, 20, 240, 60]]
+    # cut by the first tile, whole in the second, too small to be seen in the whole picture
+    image = blocks(200, 300, [(170, 20, 200, 38)]).image
+    assert find_people(BlockDetector(least_part=0.12), image).tolist() == [[170, 20, 200, 38]]
 
 
 def test_nobody() -> None:

@@ -179,12 +179,13 @@ def test_precision_and_threads(
 def test_nothing_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def refuse(_: Any, address: Any) -> NoReturn:
-        asked.append(address)
+    def refuse(*words: Any, **_: Any) -> NoReturn:
+        asked.append(words)
         raise OSError("no network in this test")
 
     import_yolo()
     monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
     train(replace(tiny_recipe(tmp_path), epochs=1), tmp_path / "run")
     assert asked == []
 
