@@ -8,7 +8,6 @@ the module cv2. So a child process gets the one with HOG from a folder made by
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -47,7 +46,7 @@ class HogDetector:
         probe = [sys.executable, "-c", "import cv2; cv2.HOGDescriptor"]
         if subprocess.run(probe, env=environment, capture_output=True, check=False).returncode:
             raise MissingDependencyError(
-                f"{packages or importlib.util.find_spec('cv2')}: OpenCV without HOG; run `pip "
+                f"{packages or 'the installed cv2'}: OpenCV without HOG; run `pip "
                 "install --no-deps --target FOLDER opencv-contrib-python-headless` and give "
                 "--hog-packages FOLDER"
             )
