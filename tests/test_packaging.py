@@ -27,6 +27,7 @@ STAND_IN = "weights/stand_in.onnx"
 DISTRIBUTIONS = {
     "cv2": "opencv-python",
     "pytorch_metric_learning": "pytorch-metric-learning",
+    "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
 """Names on the package index, where they differ from the import's."""

@@ -42,6 +42,12 @@ def _eval_reid(words: Sequence[str]) -> int:
     return eval_reid(words)
 
 
+def _explain(words: Sequence[str]) -> int:
+    from reid_tracker.cli.explain import explain
+
+    return explain(words)
+
+
 def _weights(words: Sequence[str]) -> int:
     from reid_tracker.cli.weights import weights
 
@@ -54,6 +60,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": _train,
     "train-detector": _train_detector,
     "eval-reid": _eval_reid,
+    "explain": _explain,
     "weights": _weights,
 }
 

@@ -1,0 +1,146 @@
+"""Activation maps: where in a crop the conv5 features are strong, drawn over the crop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the name that every PyTorch reader knows
+
+from reid_tracker.encode.base import Crops
+from reid_tracker.encode.preprocess import PERSON_SIZE
+from reid_tracker.errors import InputError
+from reid_tracker.explain.nets import network_batches, to_crops
+from reid_tracker.explain.sheet import GREY, SMALL, Sheet, line_height
+from reid_tracker.osnet import EmbeddingNet
+from reid_tracker.types import ImageBGR
+
+FloatArray = npt.NDArray[np.float32]
+
+_EPS = 1e-12
+_HEAT = cv2.COLORMAP_INFERNO  # grows lighter throughout: readable in grey and by the colour-blind
+_HEAT_SHARE = 0.6
+_PANEL = (224, 112)  # height, width
+_GAP, _ENTRY_GAP = 4, 26
+_ENTRIES = 4  # in a row
+
+_CAPTION = (
+    "Each crop three times: as it is, its activation map, and the map laid over the crop. The map "
+    "is the sum over channels of the squared conv5 features of the network, whose {height} x "
+    "{width} cells are enlarged to the size of the crop. Dark means that the network takes little "
+    "of its description of the person from there, bright yellow that it takes most from there. "
+    "Each map is scaled to its own darkest and brightest spot, so brightness cannot be compared "
+    "between crops."
+)
+
+
+def activation_maps(
+    net: EmbeddingNet, images: Sequence[ImageBGR], *, batch_size: int = 32
+) -> FloatArray:
+    """Tell how strongly the net responds to each place of each image.
+
+    The sum over channels of squared conv5 features, scaled to length 1 an image, enlarged to the
+    size of the network's input, and stretched from 0 to 1.
+
+    Args:
+        net: in eval mode.
+        images: N of (H, W, 3) uint8 BGR, of any sizes.
+        batch_size: images in one run of the net.
+
+    Returns:
+        (N, 256, 128) float32 in [0, 1]; all 0 where the features are the same everywhere.
+    """
+    maps: FloatArray = np.zeros((len(images), *PERSON_SIZE), np.float32)
+    start = 0
+    with torch.inference_mode():
+        for batch in network_batches(net, to_crops(images), batch_size):
+            found = _stretched(net.feature_map(batch)).cpu().numpy()
+            maps[start : start + len(found)] = found
+            start += len(found)
+    return maps
+
+
+def overlay(crops: Crops, maps: FloatArray) -> tuple[Crops, Crops]:
+    """Colour activation maps, and blend them with their crops.
+
+    Args:
+        crops: (N, H, W, 3) uint8 BGR.
+        maps: (N, H, W) float32 in [0, 1].
+
+    Returns:
+        Heat maps and blends, each (N, H, W, 3) uint8 BGR like the crops: OpenCV colours in BGR,
+        and mixing them with RGB pictures would swap red and blue in one of the two.
+    """
+    heat, blend = np.empty_like(crops), np.empty_like(crops)
+    for row, values in enumerate(maps):
+        heat[row] = cv2.applyColorMap((values * 255).astype(np.uint8), _HEAT)
+        blend[row] = cv2.addWeighted(crops[row], 1 - _HEAT_SHARE, heat[row], _HEAT_SHARE, 0)
+    return heat, blend
+
+
+def activation_sheet(
+    net: EmbeddingNet,
+    images: Sequence[ImageBGR],
+    labels: Sequence[str] | None = None,
+    *,
+    title: str = "Activation maps",
+) -> Sheet:
+    """Draw crops with their activation maps.
+
+    Args:
+        net: in eval mode.
+        images: N >= 1 of (H, W, 3) uint8 BGR.
+        labels: N short texts, written below the crops.
+        title: of the sheet.
+
+    Raises:
+        InputError: there is no image, or not one label an image.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    labels = [""] * len(images) if labels is None else labels
+    if not images or len(labels) != len(images):
+        raise InputError(
+            f"activation_sheet got {len(images)} images and {len(labels)} labels, expected at "
+            "least one image and a label for each"
+        )
+    height, width = _PANEL
+    maps = np.stack([cv2.resize(m, (width, height)) for m in activation_maps(net, images)])
+    crops = to_crops(images, _PANEL)
+    panels = [crops, *overlay(crops, maps)]
+    entry = 3 * width + 2 * _GAP + _ENTRY_GAP
+    row_height = height + line_height(SMALL) + 16
+    columns = min(_ENTRIES, len(images))
+    rows = -(-len(images) // columns)
+    cells = [side // 16 for side in PERSON_SIZE]
+    caption = _CAPTION.format(height=cells[0], width=cells[1])
+    sheet = Sheet(max(columns * entry, 2 * entry), rows * row_height + 46, title, caption)
+    _draw_scale(sheet)
+    for index, label in enumerate(labels):
+        left, top = index % columns * entry, 46 + index // columns * row_height
+        for number, panel in enumerate(panels):
+            sheet.paste(left + number * (width + _GAP), top, panel[index])
+        sheet.text(left, top + height + 2, label, size=SMALL, colour=GREY)
+    return sheet
+
+
+def _stretched(features: Tensor) -> Tensor:
+    """Turn features, (b, C, h, w), into maps, (b, 256, 128)."""
+    energy = features.square().sum(dim=1, keepdim=True)
+    # To length 1 first, so that the small number below is small whatever the features' scale.
+    energy = F.normalize(energy.flatten(1), dim=1).view_as(energy)
+    enlarged = F.interpolate(energy, PERSON_SIZE, mode="bilinear", align_corners=False)[:, 0]
+    low = enlarged.amin(dim=(1, 2), keepdim=True)
+    high = enlarged.amax(dim=(1, 2), keepdim=True)
+    return (enlarged - low) / (high - low + _EPS)
+
+
+def _draw_scale(sheet: Sheet) -> None:
+    """Draw the scale of colours at the top."""
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (14, 1))
+    sheet.text(0, 4, "little", size=SMALL)
+    sheet.paste(44, 6, np.asarray(cv2.applyColorMap(ramp, _HEAT), np.uint8))
+    sheet.text(308, 4, "much", size=SMALL)

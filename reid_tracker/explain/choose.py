@@ -1,0 +1,57 @@
+"""A few rows out of many, chosen the same way in every run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+
+
+def spread(total: int, count: int) -> IntArray:
+    """Return at most `count` row numbers below `total`, evenly spread from first to last.
+
+    Args:
+        total: number of rows.
+        count: rows wanted, at least 1.
+
+    Returns:
+        (min(count, total),) int64, ascending; one row alone is the middle one.
+    """
+    count = min(count, total)
+    if count == 1:
+        return np.array([(total - 1) // 2], np.int64)
+    return np.rint(np.linspace(0, total - 1, count)).astype(np.int64)
+
+
+def spread_by(values: npt.NDArray[np.floating[Any]], count: int) -> IntArray:
+    """Return at most `count` rows, from the least to the greatest value, evenly spread in rank.
+
+    Args:
+        values: (N,) numbers; rows that are not a number are left out.
+        count: rows wanted, at least 1.
+
+    Returns:
+        Row numbers, ordered by value; equal values keep the order of the rows.
+    """
+    order = np.argsort(values, kind="stable")
+    order = order[: int(np.count_nonzero(~np.isnan(values)))]  # NaN sorts to the end
+    chosen: IntArray = order[spread(len(order), count)].astype(np.int64)
+    return chosen
+
+
+def one_per_identity(identities: npt.NDArray[np.int64], count: int) -> IntArray:
+    """Return at most `count` rows of different identities, evenly spread over the identities.
+
+    Args:
+        identities: (N,) int64.
+        count: rows wanted, at least 1.
+
+    Returns:
+        The first row of each chosen identity, by ascending identity.
+    """
+    _, first = np.unique(identities, return_index=True)
+    chosen: IntArray = first[spread(len(first), count)].astype(np.int64)
+    return chosen

@@ -1,0 +1,261 @@
+"""Training curves: losses, learning rate and held-out scores of one run or several, by epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.errors import InputError
+from reid_tracker.explain.sheet import CYCLE, GREY, NORMAL, SMALL, Sheet, legend, line_height
+
+if TYPE_CHECKING:
+    from reid_tracker.explain.sheet import Axes
+
+FloatColumn = npt.NDArray[np.float64]
+
+METRICS_FILE = "metrics.jsonl"
+"""What `reid-track train` writes into the folder of a run, a line for each epoch."""
+
+_PANEL = (460, 240)  # width, height
+_COLUMNS = 3
+_SPACE = (90, 96)  # between panels: for the labels of the axes
+_STYLES = ("-", "--", ":", "-.")
+_LINE_WIDTH = 1.6
+_MANY_EPOCHS = 60  # from here on a mark for each would cover the line
+_SCORES = {"rank-1": "held-out rank-1", "mAP": "held-out mAP"}
+_CAPTION = (
+    "A panel for each figure of the training, over its epochs. Losses should fall and level out; "
+    "rank-1 and mAP say how well people that the training has not seen are found again, from 0 to "
+    "1, higher is better. {phases}{runs}"
+)
+_PHASES = "Dotted vertical lines: from there on the training images are so many pixels high. "
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingCurve:
+    """What a run has measured.
+
+    Attributes:
+        name: of the run.
+        epochs: (E,) from 1.
+        heights: (E,) of the images in pixels.
+        series: (E,) of each figure by name, NaN where an epoch has none: losses, "total" among
+            them, then "learning rate", "images/s", "rank-1" and "mAP".
+    """
+
+    name: str
+    epochs: FloatColumn
+    heights: FloatColumn
+    series: dict[str, FloatColumn]
+
+    def phases(self) -> list[tuple[float, int]]:
+        """Return the first epoch and the image height of every stretch of equal heights."""
+        starts = [0, *(np.nonzero(np.diff(self.heights))[0] + 1).tolist()]
+        return [(float(self.epochs[start]), int(self.heights[start])) for start in starts]
+
+
+def read_curve(run: str | Path, name: str | None = None) -> TrainingCurve:
+    """Read the figures of a training run, finished or not.
+
+    Args:
+        run: folder of `reid-track train`, or the metrics.jsonl in it.
+        name: what to call the run; by default as its folder.
+
+    Raises:
+        InputError: there is no such file yet, or a line of it is not an epoch's record.
+    """
+    run = Path(run)
+    path = run / METRICS_FILE if run.is_dir() else run
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such file; expected the folder of a `reid-track train` run that has "
+            "finished its first epoch"
+        )
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); expected JSON lines") from None
+    records = [_record(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
+    if not records:
+        raise InputError(f"{path}: holds no epoch yet; wait for the first one to end")
+    losses = list(dict.fromkeys(key for record in records for key in record["losses"]))
+    losses.sort(key=lambda key: key != "total")  # the sum first
+    series = {key: _column(record["losses"].get(key) for record in records) for key in losses}
+    series["learning rate"] = _column(record["lr"] for record in records)
+    series["images/s"] = _column(record.get("images_per_s") for record in records)
+    series["rank-1"] = _column(record.get("rank1") for record in records)
+    series["mAP"] = _column(record.get("mean_ap") for record in records)
+    return TrainingCurve(
+        name or path.resolve().parent.name,
+        _column(record["epoch"] for record in records),
+        _column(record["height"] for record in records),
+        series,
+    )
+
+
+def curve_sheet(curves: Sequence[TrainingCurve], *, title: str | None = None) -> Sheet:
+    """Draw the curves of runs, a panel for each figure.
+
+    Args:
+        curves: one run or more.
+        title: of the sheet; by default it names a single run.
+
+    Raises:
+        InputError: there is no run.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    if not curves:
+        raise InputError("curve_sheet got no run, expected at least one")
+    if title is None:
+        title = "Training curves" + (f": {curves[0].name}" if len(curves) == 1 else "")
+    names = _panels(curves)
+    columns = min(_COLUMNS, len(names))
+    rows = -(-len(names) // columns)
+    (width, height), (beside, below) = _PANEL, _SPACE
+    key_height = (len(curves) + 2) // 3 * (line_height(SMALL) + 4) + 12 if len(curves) > 1 else 0
+    phased = any(len(curve.phases()) > 1 for curve in curves)
+    caption = _CAPTION.format(
+        phases=_PHASES if phased else "",
+        runs="Each run has its own colour." if len(curves) > 1 else "",
+    )
+    body = key_height + rows * (height + below)
+    sheet = Sheet(columns * (width + beside) - 20, body, title, caption)
+    for number, name in enumerate(names):
+        x = 64 + number % columns * (width + beside)
+        y = key_height + 36 + number // columns * (height + below)
+        chart = sheet.chart(x, y, width, height)
+        _draw_panel(chart, name, curves)
+        if number == 0 and len(curves) > 1:
+            _draw_key(chart, curves, key_height / height)
+    return sheet
+
+
+def _draw_panel(chart: Axes, name: str, curves: Sequence[TrainingCurve]) -> None:
+    for number, curve in enumerate(curves):
+        colour = CYCLE[number % len(CYCLE)]
+        values = curve.series.get(name)
+        if values is not None and not np.isnan(values).all():
+            known = ~np.isnan(values)  # not every epoch is scored: join those that are
+            chart.plot(
+                curve.epochs[known],
+                values[known],
+                _style(number),
+                color=colour,
+                linewidth=_LINE_WIDTH,
+                marker="o" if known.sum() <= _MANY_EPOCHS else "",
+                markersize=3.5,
+            )
+        _mark_phases(chart, curve, number, colour if len(curves) > 1 else GREY)
+    chart.set_title(_heading(name), fontsize=NORMAL, fontweight="bold", loc="left")
+    chart.set_xlabel("epoch", fontsize=SMALL)
+    chart.grid(alpha=0.3)
+    _scale(chart, name)
+
+
+def _scale(chart: Axes, name: str) -> None:
+    if name in _SCORES:
+        chart.set_ylim(0, 1)
+        chart.set_ylabel("1 is perfect", fontsize=SMALL)
+    elif name == "learning rate":
+        chart.ticklabel_format(axis="y", style="sci", scilimits=(-3, 3))
+        chart.set_ylim(bottom=0)
+    elif name == "images/s":
+        chart.set_ylim(bottom=0)
+    low, high = chart.get_xlim()
+    if high - low < 1:  # a single epoch
+        chart.set_xlim(low - 1, high + 1)
+    chart.locator_params(axis="x", integer=True)
+
+
+def _mark_phases(chart: Axes, curve: TrainingCurve, line: int, colour: str) -> None:
+    """Draw where the size of the images changes; a run of one size needs no mark.
+
+    Args:
+        chart: drawn on.
+        curve: of the run.
+        line: of text, from the top, so that the texts of runs do not cover each other.
+        colour: of the run.
+    """
+    phases = curve.phases()
+    if len(phases) < 2:
+        return
+    for epoch, height in phases:
+        chart.axvline(epoch, color=colour, linewidth=0.9, linestyle=":")
+        chart.annotate(
+            f"{height}",
+            (epoch, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(2, -3 - line * SMALL),
+            textcoords="offset points",
+            fontsize=SMALL - 1,
+            color=colour,
+            va="top",
+        )
+
+
+def _draw_key(chart: Axes, curves: Sequence[TrainingCurve], above: float) -> None:
+    """Name the runs above the first panel."""
+    handles = [
+        chart.plot([], [], _style(n), color=CYCLE[n % len(CYCLE)], linewidth=_LINE_WIDTH)[0]
+        for n in range(len(curves))
+    ]
+    # matplotlib hides labels that begin with an underscore.
+    labels = [curve.name.lstrip("_") or f"run {n + 1}" for n, curve in enumerate(curves)]
+    where = (0, 1 + 36 / _PANEL[1] + above)
+    legend(chart, handles, labels, loc="upper left", bbox_to_anchor=where, ncols=3)
+
+
+def _panels(curves: Sequence[TrainingCurve]) -> list[str]:
+    """Return the names of all figures that a run has: scores first, then losses, then the rest."""
+    names = dict.fromkeys(
+        name
+        for curve in curves
+        for name, values in curve.series.items()
+        if not np.isnan(values).all()
+    )
+    last = ["learning rate", "images/s"]
+    scores = [name for name in _SCORES if name in names]
+    losses = [name for name in names if name not in (*_SCORES, *last)]
+    return [*scores, *losses, *(name for name in last if name in names)]
+
+
+def _heading(name: str) -> str:
+    if name in _SCORES:
+        return _SCORES[name]
+    if name == "images/s":
+        return "speed (images/s)"
+    if name == "learning rate":
+        return name
+    return f"{name.replace('_', ' ')} loss"
+
+
+def _style(number: int) -> str:
+    """Return a line style; it changes when the colours are used up."""
+    return _STYLES[number // len(CYCLE) % len(_STYLES)]
+
+
+def _record(line: str, path: Path, number: int) -> dict[str, Any]:
+    """Read one line, and make sure that what is a number can be read as one."""
+    try:
+        record = json.loads(line)
+        float(record["epoch"]), float(record["height"]), float(record["lr"])
+        for value in record["losses"].values():
+            float(value)
+        _column(record.get(key) for key in ("images_per_s", "rank1", "mean_ap"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{path} line {number}: not an epoch of `reid-track train`; expected a JSON object "
+            "with epoch, height, lr and losses"
+        ) from None
+    checked: dict[str, Any] = record
+    return checked
+
+
+def _column(values: Any) -> FloatColumn:
+    return np.array([np.nan if value is None else float(value) for value in values], np.float64)

@@ -1,0 +1,230 @@
+"""A map of embeddings: t-SNE lays pictures out on paper so that neighbours stay neighbours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.errors import InputError, MissingDependencyError
+from reid_tracker.explain.choose import spread
+from reid_tracker.explain.sheet import CYCLE, GREY, SMALL, Sheet, legend
+from reid_tracker.types import Embeddings
+
+if TYPE_CHECKING:
+    from reid_tracker.explain.sheet import Axes
+
+IntArray = npt.NDArray[np.int64]
+
+MOST_PICTURES = 2000
+"""t-SNE takes about a minute for so many; whole identities are left out above it."""
+
+_FEWEST_PICTURES = 4
+_PERPLEXITY = 30
+_NUMBERED_IDENTITIES = 40
+_NAMED_CAMERAS = 8
+_MARKERS = "o^sDvPX*"
+_SIZE = 1000  # of the plotting area, pixels
+_SEED = 0
+_SPOKE_WIDTH = 0.7
+
+_CAPTION = (
+    "{shown} pictures of {people} people, each a mark. Pictures whose embeddings are alike (by "
+    "cosine) lie close together; a good encoder makes a tight group of each person, apart from "
+    "all others, whatever the camera. Colour: the person{repeat}. Shape: the camera. Thin lines "
+    "lead from each picture to the middle of its person's pictures{numbers}: a long line is a "
+    "picture that the encoder sees far from the rest. The layout is that of t-SNE (perplexity "
+    "{perplexity}): only neighbourhoods mean something, directions, scale and distances between "
+    "groups do not."
+)
+
+
+def embedding_map(embeddings: Embeddings, *, seed: int = _SEED) -> npt.NDArray[np.float32]:
+    """Lay embeddings out in two dimensions by t-SNE: cosine, started from the principal components.
+
+    Args:
+        embeddings: (N, D) float32, N >= 4.
+        seed: of the layout.
+
+    Returns:
+        (N, 2) float32 positions, without unit.
+
+    Raises:
+        InputError: there are too few embeddings.
+        MissingDependencyError: scikit-learn is not installed.
+    """
+    tsne = require_scikit_learn()
+    if len(embeddings) < _FEWEST_PICTURES:
+        raise InputError(
+            f"a map of {len(embeddings)} embeddings shows nothing; expected at least "
+            f"{_FEWEST_PICTURES}"
+        )
+    layout = tsne(
+        perplexity=_perplexity(len(embeddings)), init="pca", metric="cosine", random_state=seed
+    )
+    positions: npt.NDArray[np.float32] = layout.fit_transform(np.asarray(embeddings, np.float32))
+    return positions
+
+
+def require_scikit_learn() -> Any:
+    """Import scikit-learn, which nothing does before; return its TSNE.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        from sklearn.manifold import TSNE
+    except ImportError:
+        raise MissingDependencyError(
+            "the map of embeddings needs the package scikit-learn; "
+            "install it with pip install 'reid-tracker[explain]'"
+        ) from None
+    return TSNE
+
+
+def choose_people(identities: IntArray, most: int = MOST_PICTURES) -> IntArray:
+    """Return the rows of as many whole identities, evenly spread, as make at most `most` pictures.
+
+    Junk and distractors (identities below 1) are no people and left out.
+
+    Args:
+        identities: (N,) int64.
+        most: rows.
+
+    Returns:
+        Row numbers, ascending.
+    """
+    people, counts = np.unique(identities[identities > 0], return_counts=True)
+    for wanted in range(len(people), 0, -1):
+        kept = spread(len(people), wanted)
+        if counts[kept].sum() <= most or wanted == 1:
+            rows: IntArray = np.nonzero(np.isin(identities, people[kept]))[0].astype(np.int64)
+            return rows
+    return np.empty(0, np.int64)
+
+
+def map_sheet(
+    positions: npt.NDArray[np.float32],
+    identities: IntArray,
+    cameras: IntArray,
+    *,
+    title: str = "Map of embeddings",
+) -> Sheet:
+    """Draw a map of embeddings, coloured by identity.
+
+    Args:
+        positions: (N, 2) of `embedding_map`.
+        identities: (N,) int64.
+        cameras: (N,) int64.
+        title: of the sheet.
+
+    Raises:
+        InputError: lengths differ.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    if not len(positions) == len(identities) == len(cameras):
+        raise InputError(
+            f"map_sheet got {len(positions)} positions, {len(identities)} identities and "
+            f"{len(cameras)} cameras, expected one of each for every picture"
+        )
+    people, person = np.unique(identities, return_inverse=True)
+    caption = _CAPTION.format(
+        shown=len(positions),
+        people=len(people),
+        repeat="" if len(people) <= len(CYCLE) else f" ({len(CYCLE)} colours, used in turn)",
+        numbers=", where its number is" if len(people) <= _NUMBERED_IDENTITIES else "",
+        perplexity=f"{_perplexity(len(positions)):.0f}",
+    )
+    sheet = Sheet(_SIZE + 180, _SIZE, title, caption)
+    chart = sheet.chart(0, 0, _SIZE, _SIZE)
+    chart.set(xticks=[], yticks=[])
+    for spine in chart.spines.values():
+        spine.set_visible(True)
+        spine.set_color(GREY)
+    middles = _middles(positions, person)
+    _draw_spokes(chart, positions, person, middles)
+    _draw_marks(chart, positions, person, cameras)
+    if len(people) <= _NUMBERED_IDENTITIES:
+        _draw_numbers(chart, people, middles)
+    _draw_legends(chart, people, np.unique(cameras))
+    return sheet
+
+
+def _middles(positions: npt.NDArray[np.float32], person: IntArray) -> npt.NDArray[np.float64]:
+    """Return the (P, 2) mean position of each person, numbered from 0."""
+    sums = [np.bincount(person, positions[:, axis]) for axis in (0, 1)]
+    middles: npt.NDArray[np.float64] = np.stack(sums, axis=1) / np.bincount(person)[:, None]
+    return middles
+
+
+def _draw_numbers(chart: Axes, people: IntArray, middles: npt.NDArray[np.float64]) -> None:
+    for identity, (x, y) in zip(people.tolist(), middles, strict=True):
+        chart.text(
+            x,
+            y,
+            f"{identity}",
+            fontsize=SMALL,
+            fontweight="bold",
+            ha="center",
+            va="center",
+            zorder=4,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0, "alpha": 0.8},
+        )
+
+
+def _draw_spokes(
+    chart: Axes,
+    positions: npt.NDArray[np.float32],
+    person: IntArray,
+    middles: npt.NDArray[np.float64],
+) -> None:
+    for number in range(len(middles)):
+        own = positions[person == number]
+        ends = np.full((3 * len(own), 2), np.nan)  # NaN breaks the line after each spoke
+        ends[0::3], ends[1::3] = own, middles[number]
+        colour = CYCLE[number % len(CYCLE)]
+        chart.plot(ends[:, 0], ends[:, 1], color=colour, linewidth=_SPOKE_WIDTH, alpha=0.5)
+
+
+def _draw_marks(
+    chart: Axes, positions: npt.NDArray[np.float32], person: IntArray, cameras: IntArray
+) -> None:
+    colours = np.array(CYCLE)[person % len(CYCLE)]
+    for number, camera in enumerate(np.unique(cameras)):
+        own = cameras == camera
+        chart.scatter(
+            positions[own, 0],
+            positions[own, 1],
+            s=22 if len(positions) > 300 else 45,
+            c=colours[own].tolist(),
+            marker=_MARKERS[number % len(_MARKERS)],
+            edgecolors="white",
+            linewidths=0.5,
+            zorder=3,
+        )
+
+
+def _draw_legends(chart: Axes, people: IntArray, cameras: IntArray) -> None:
+    """Name cameras and people, where they are few, to the right of the map."""
+    shapes = [_sample(chart, marker=_MARKERS[n % len(_MARKERS)]) for n in range(len(cameras))]
+    dots = [_sample(chart, color=CYCLE[n % len(CYCLE)]) for n in range(len(people))]
+    top = 1.0
+    for items, kind, most in ((shapes, "camera", _NAMED_CAMERAS), (dots, "person", len(CYCLE))):
+        if len(items) <= most:
+            labels = [f"{kind} {name}" for name in (cameras if kind == "camera" else people)]
+            # A chart has room for one legend; an added artist stays when the next one comes.
+            box = legend(chart, items, labels, loc="upper left", bbox_to_anchor=(1.01, top))
+            box.remove()
+            chart.add_artist(box)
+            top -= 0.25
+
+
+def _sample(chart: Axes, *, marker: str = "o", color: str = GREY) -> object:
+    """Return a mark for a legend; it is nowhere on the map."""
+    return chart.plot([], [], linestyle="", marker=marker, color=color)[0]
+
+
+def _perplexity(count: int) -> float:
+    """t-SNE's number of neighbours; it has to be smaller than the number of pictures."""
+    return min(_PERPLEXITY, (count - 1) / 3)

@@ -1,0 +1,244 @@
+"""Gate profiles: which streams, and so which sizes of detail, the aggregation gates favour.
+
+Each block of an OSNet sees its input through T streams of growing receptive field and lets a gate
+decide, from the image, how much of each stream passes. The paper's finding is that images with
+similar gate activations are alike to the eye; `cluster_gates` shows it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.cluster.vq import kmeans2
+from torch import nn
+
+from reid_tracker.errors import InputError
+from reid_tracker.explain.nets import network_batches, to_crops
+from reid_tracker.osnet import EmbeddingNet
+from reid_tracker.osnet.blocks import ConvNorm, Lite3x3, OSBlock
+from reid_tracker.osnet.gate import UnifiedGate
+from reid_tracker.types import ImageBGR
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+LAST_BLOCKS = 2
+"""Blocks whose gates describe an image: the last stage, whose features are the most abstract."""
+
+_RESTARTS = 10
+_ITERATIONS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class GateRecord:
+    """What the gates of a net did for B images.
+
+    Attributes:
+        blocks: K names, in the order in which the net runs them: "conv2.0", ...
+        receptive_fields: (T,) int64, side of what each stream sees, pixels of its feature map.
+        activations: K arrays (B, T, C) float32 in (0, 1); C is the block's own number of gated
+            channels, or 1 for stream-wise gates.
+    """
+
+    blocks: tuple[str, ...]
+    receptive_fields: IntArray
+    activations: tuple[FloatArray, ...]
+
+    def __len__(self) -> int:
+        return len(self.activations[0])
+
+    def profiles(self) -> FloatArray:
+        """Return (B, K, T): the mean activation of each gate for each stream."""
+        return np.stack([block.mean(axis=2) for block in self.activations], axis=1)
+
+    def relative_profiles(self) -> FloatArray:
+        """Return (B, K, T): the profiles minus their mean over the images.
+
+        Every net opens some streams wider than others for all images; what remains is what it
+        does differently for one.
+        """
+        profiles = self.profiles()
+        relative: FloatArray = profiles - profiles.mean(axis=0)
+        return relative
+
+    def mean_fields(self) -> FloatArray:
+        """Return (B, K): the receptive fields in pixels, averaged with the gates as weights."""
+        profiles = self.profiles()
+        weights = profiles / profiles.sum(axis=2, keepdims=True)
+        fields: FloatArray = (weights @ self.receptive_fields).astype(np.float32)
+        return fields
+
+    def coarseness(self, last: int | None = None) -> FloatArray:
+        """Return (B,): whether the gates favour large parts (above 0) or fine detail (below 0).
+
+        The mean over blocks of `mean_fields`, each in standard deviations from the average image:
+        in pixels, images differ too little for the numbers to tell anything.
+
+        Args:
+            last: of so many last blocks; None takes all.
+        """
+        fields = in_deviations(self.mean_fields())
+        coarseness: FloatArray = fields[:, -last if last else 0 :].mean(axis=1)
+        return coarseness
+
+    def vectors(self, last: int = LAST_BLOCKS) -> FloatArray:
+        """Return (B, D): all activations of the last blocks side by side, minus their mean."""
+        flat = [block.reshape(len(block), -1) for block in self.activations[-last:]]
+        joined = np.concatenate(flat, axis=1)
+        relative: FloatArray = joined - joined.mean(axis=0)
+        return relative
+
+
+@dataclass(frozen=True, eq=False)
+class GateClusters:
+    """Images grouped by their gate vectors, from fine to coarse.
+
+    Attributes:
+        labels: (B,) int64 cluster of each image, from 0.
+        distances: (B,) float32 distance of each image to the centre of its cluster.
+    """
+
+    labels: IntArray
+    distances: FloatArray
+
+    @property
+    def count(self) -> int:
+        """Number of clusters."""
+        return int(self.labels.max()) + 1
+
+    def typical(self, cluster: int, count: int) -> IntArray:
+        """Return at most `count` images of a cluster, nearest to its centre first."""
+        members = np.nonzero(self.labels == cluster)[0]
+        order = np.argsort(self.distances[members], kind="stable")
+        typical: IntArray = members[order[:count]].astype(np.int64)
+        return typical
+
+
+def record_gates(
+    net: EmbeddingNet, images: Sequence[ImageBGR], *, batch_size: int = 32
+) -> GateRecord:
+    """Run images through a net and keep the activations of all its gates.
+
+    Args:
+        net: in eval mode, with a unified gate, channel-wise or stream-wise, in every block.
+        images: B >= 1 of (H, W, 3) uint8 BGR, of any sizes.
+        batch_size: images in one run of the net.
+
+    Raises:
+        InputError: there is no image, or the net merges its streams in another way.
+    """
+    if not images:
+        raise InputError("record_gates got no image, expected at least one")
+    blocks = {name: module for name, module in net.named_modules() if isinstance(module, OSBlock)}
+    _check_gates(blocks)
+    found: dict[str, list[FloatArray]] = {name: [] for name in blocks}
+    with _listening(blocks, found), torch.inference_mode():
+        for batch in network_batches(net, to_crops(images), batch_size):
+            net.feature_map(batch)
+    first = next(iter(blocks.values()))
+    fields = [2 * _depth(stream) + 1 for stream in first.streams]
+    activations = tuple(np.concatenate(parts) for parts in found.values())
+    return GateRecord(tuple(blocks), np.array(fields, np.int64), activations)
+
+
+def cluster_gates(
+    record: GateRecord, clusters: int = 5, *, last: int = LAST_BLOCKS, seed: int = 0
+) -> GateClusters:
+    """Group images whose gates act alike, by k-means on the gate vectors of the last blocks.
+
+    Args:
+        record: of B images.
+        clusters: most clusters; fewer where fewer images differ.
+        last: number of last blocks to compare.
+        seed: of the random starts, the best of which is kept.
+    """
+    vectors = record.vectors(last).astype(np.float64)
+    generator = np.random.default_rng(seed)
+    runs = [_group(vectors, _distant_rows(vectors, clusters, generator)) for _ in range(_RESTARTS)]
+    labels, squares = min(runs, key=lambda run: float(run[1].sum()))
+    coarse = np.bincount(labels, record.coarseness(last)) / np.bincount(labels)
+    place = np.argsort(np.argsort(coarse, kind="stable"))
+    return GateClusters(place[labels].astype(np.int64), np.sqrt(squares).astype(np.float32))
+
+
+def in_deviations(values: FloatArray) -> FloatArray:
+    """Return (B, ...) values as standard deviations from their mean over B; 0 where all agree."""
+    relative = values - values.mean(axis=0)
+    deviation = values.std(axis=0)
+    # Rounding alone makes equal float32 values differ by some 1e-7.
+    scaled: FloatArray = np.where(deviation > 1e-6, relative / np.maximum(deviation, 1e-6), 0)
+    return scaled.astype(np.float32)
+
+
+def _check_gates(blocks: dict[str, OSBlock]) -> None:
+    if not blocks:
+        raise InputError("the net has no omni-scale block, so it has no gates; expected an OSNet")
+    for name, block in blocks.items():
+        if not isinstance(block.gate, UnifiedGate):
+            raise InputError(
+                f"{name} merges its streams by {type(block.gate).__name__}, expected the unified "
+                "aggregation gate (aggregation unified or stream); only its activations can be "
+                "compared between streams"
+            )
+
+
+@contextmanager
+def _listening(blocks: dict[str, OSBlock], found: dict[str, list[FloatArray]]) -> Iterator[None]:
+    """While the `with` block runs, append (b, T, C) activations of every batch to `found`."""
+
+    def listener(name: str) -> Any:
+        def listen(gate: Any, arguments: tuple[Any, ...]) -> None:
+            weights = [gate.activations(stream).flatten(1) for stream in arguments[0]]
+            found[name].append(torch.stack(weights, dim=1).float().cpu().numpy())
+
+        return listen
+
+    hooks = [block.gate.register_forward_pre_hook(listener(name)) for name, block in blocks.items()]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _depth(stream: nn.Module) -> int:
+    """Count the 3x3 layers of a stream."""
+    return sum(isinstance(module, Lite3x3 | ConvNorm) for module in stream.modules())
+
+
+def _group(
+    vectors: npt.NDArray[np.float64], starts: npt.NDArray[np.float64]
+) -> tuple[IntArray, npt.NDArray[np.float64]]:
+    """Run k-means; return the cluster of each row, from 0, and its squared distance to the centre.
+
+    A cluster that runs empty disappears.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of empty clusters
+        centres, labels = kmeans2(vectors, starts, iter=_ITERATIONS, minit="matrix")
+    squares = np.square(vectors - centres[labels]).sum(axis=1)
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64), squares
+
+
+def _distant_rows(
+    vectors: npt.NDArray[np.float64], count: int, generator: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Choose rows to start from as k-means++ does: likelier the farther from those chosen before.
+
+    scipy can do this, but the name of its argument for the seed depends on its version.
+    """
+    chosen = [vectors[generator.integers(len(vectors))]]
+    nearest = np.full(len(vectors), np.inf)
+    while len(chosen) < count:
+        nearest = np.minimum(nearest, np.square(vectors - chosen[-1]).sum(axis=1))
+        if nearest.max() <= 0:
+            break  # all different rows are chosen
+        chosen.append(vectors[generator.choice(len(vectors), p=nearest / nearest.sum())])
+    return np.array(chosen)

@@ -1,0 +1,88 @@
+"""The OSNet behind an encoder's name, in torch, and crops as it takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reid_tracker.config import EncoderConfig
+from reid_tracker.encode import resolve_model
+from reid_tracker.encode.base import Crops
+from reid_tracker.encode.preprocess import PERSON_SIZE, cut_crops, normalise
+from reid_tracker.encode.torch_backend import resolve_device, seeded
+from reid_tracker.errors import WeightsError
+from reid_tracker.osnet import (
+    OSNETS,
+    EmbeddingNet,
+    infer_architecture,
+    load_checkpoint,
+    load_onnx_weights,
+    load_weights,
+)
+from reid_tracker.types import ImageBGR
+
+
+def load_osnet(model: str | Path, *, device: str = "auto") -> EmbeddingNet:
+    """Load an OSNet whose inside can be looked at.
+
+    Args:
+        model: an OSNet checkpoint, an .onnx export of an OSNet, a name of `reid-track weights
+            list`, "auto", or a published size, which is untrained.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+
+    Returns:
+        The net in eval mode, float32.
+
+    Raises:
+        WeightsError: a file is missing or damaged, or holds no published OSNet.
+        ConfigError: the device is not available.
+        MissingDependencyError: an .onnx file is given, and the package onnx is not installed.
+    """
+    where = resolve_device(device)
+    config = resolve_model(EncoderConfig(model=str(model)))
+    name = config.model
+    if name in OSNETS and not Path(name).exists():
+        net = cast(EmbeddingNet, seeded(OSNETS[name]))
+    else:
+        if name.startswith("timm:") or name == "none":
+            raise WeightsError(
+                f"{name}: not an OSNet; expected a checkpoint (.pth) or an .onnx file of one"
+            )
+        onnx = name.lower().endswith(".onnx")
+        state = load_onnx_weights(name) if onnx else load_checkpoint(name)
+        try:
+            architecture = config.architecture or infer_architecture(state)
+        except WeightsError as error:
+            raise WeightsError(f"{name}: {error}") from None
+        net = OSNETS[architecture]()
+        load_weights(net, state, source=name)
+    return net.eval().requires_grad_(False).to(where)
+
+
+def to_crops(images: Sequence[ImageBGR], size: tuple[int, int] = PERSON_SIZE) -> Crops:
+    """Resize whole images to one size, as encoders do it.
+
+    Args:
+        images: N of (H, W, 3) uint8 BGR, of any sizes.
+        size: (height, width) in pixels.
+
+    Returns:
+        (N, height, width, 3) uint8 BGR.
+    """
+    crops: Crops = np.empty((len(images), *size, 3), np.uint8)
+    for row, image in enumerate(images):
+        whole = np.array([[0, 0, image.shape[1], image.shape[0]]], np.float32)
+        cut_crops(image, whole, crops[row : row + 1])
+    return crops
+
+
+def network_batches(net: torch.nn.Module, crops: Crops, batch_size: int) -> Iterator[Tensor]:
+    """Yield crops as the net takes them: (b, 3, H, W) float32 normalised RGB on its device."""
+    device = next(net.parameters()).device
+    for start in range(0, len(crops), batch_size):
+        yield torch.from_numpy(normalise(crops[start : start + batch_size])).to(device)

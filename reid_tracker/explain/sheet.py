@@ -1,0 +1,227 @@
+"""A sheet: a title, a caption, pictures, texts and charts at pixel positions, saved as a PNG file.
+
+The only file that knows matplotlib. It draws with the Agg renderer through the object-oriented
+interface, so it needs no screen and leaves a program's own matplotlib settings and figures alone.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.errors import MissingDependencyError, OutputError
+from reid_tracker.types import ImageBGR
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Axes  # noqa: PLC0414 - for the other files of this room
+
+# Colours of Okabe and Ito, and a red of Tol, which people with any colour vision tell apart.
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#CC3311"
+PURPLE, SKY, GREY, BLACK = "#CC79A7", "#56B4E9", "#767676", "#000000"
+CYCLE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK)
+
+MARGIN = 24
+"""White space around a sheet's content, pixels."""
+
+SMALL, NORMAL, LARGE = 9.0, 10.5, 15.0
+"""Font sizes in points; a point is `_PIXELS_PER_POINT` pixels."""
+
+_DPI = 100
+_PIXELS_PER_POINT = _DPI / 72
+_LETTER_WIDTH = 0.56  # of the font size, for an average text
+_LINE_HEIGHT = 1.3  # likewise
+
+
+class Sheet:
+    """White paper with a title and a caption on top and a body below, addressed in pixels.
+
+    Body positions are (x, y) from the body's left upper corner, y downwards.
+
+    Args:
+        width: of the body, pixels.
+        height: of the body, pixels.
+        title: one line.
+        caption: what is shown and how to read it; wrapped here.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+
+    def __init__(self, width: int, height: int, title: str, caption: str) -> None:
+        figure_class, canvas_class = require_matplotlib()
+        letters = int(width / (NORMAL * _PIXELS_PER_POINT * _LETTER_WIDTH))
+        lines = textwrap.wrap(caption, letters)
+        title_height = line_height(LARGE) + 6
+        self._left = MARGIN
+        self._top = MARGIN + title_height + len(lines) * line_height(NORMAL) + MARGIN // 2
+        self._size = width + 2 * MARGIN, self._top + height + MARGIN
+        inches = [side / _DPI for side in self._size]
+        self._figure = figure_class(figsize=inches, dpi=_DPI, facecolor="white")
+        self._agg = canvas_class(self._figure)
+        self._paper: npt.NDArray[np.uint8]
+        self._paper = np.full((self._size[1], self._size[0], 3), 255, np.uint8)  # RGB
+        self.text(0, MARGIN - self._top, title, size=LARGE, bold=True)
+        for row, line in enumerate(lines):
+            y = MARGIN + title_height + row * line_height(NORMAL) - self._top
+            self.text(0, y, line, colour="#333333")
+
+    def paste(
+        self, x: int, y: int, image: ImageBGR, *, border: int = 0, colour: str = BLACK
+    ) -> None:
+        """Put an image on the paper, pixel by pixel.
+
+        Args:
+            x: left edge of the image, in the body.
+            y: upper edge.
+            image: (H, W, 3) uint8 BGR, inside the body.
+            border: width of a frame around the image, pixels.
+            colour: of the frame.
+        """
+        height, width = image.shape[:2]
+        left, top = self._left + x, self._top + y
+        if border:
+            outer = np.s_[
+                top - border : top + height + border, left - border : left + width + border
+            ]
+            self._paper[outer] = rgb(colour)
+        self._paper[top : top + height, left : left + width] = image[..., ::-1]
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = NORMAL,
+        colour: str = BLACK,
+        align: str = "left",
+        bold: bool = False,
+    ) -> None:
+        """Write text whose upper edge is at y; x is its left edge, centre or right edge."""
+        width, height = self._size
+        self._figure.text(
+            (self._left + x) / width,
+            1 - (self._top + y) / height,
+            text,
+            fontsize=size,
+            color=colour,
+            ha=align,
+            va="top",
+            fontweight="bold" if bold else "normal",
+            linespacing=_LINE_HEIGHT * 0.95,
+            parse_math=False,  # a file's name may hold dollar signs
+        )
+
+    def chart(self, x: float, y: float, width: float, height: float) -> Axes:
+        """Add a chart whose plotting area is this rectangle of the body; labels lie outside it."""
+        whole_width, whole_height = self._size
+        axes: Axes = self._figure.add_axes(
+            (
+                (self._left + x) / whole_width,
+                1 - (self._top + y + height) / whole_height,
+                width / whole_width,
+                height / whole_height,
+            )
+        )
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=SMALL)
+        axes.set_axisbelow(True)
+        return axes
+
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """Return the sheet as (H, W, 3) uint8 RGB."""
+        self._draw()
+        drawn: npt.NDArray[np.uint8] = np.asarray(self._agg.buffer_rgba())[..., :3].copy()
+        return drawn
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a PNG file, whole or not at all.
+
+        Args:
+            path: the file, in a folder that exists.
+            overwrite: replace what is there.
+
+        Returns:
+            The path.
+
+        Raises:
+            OutputError: the file exists, or cannot be written.
+        """
+        path = Path(path)
+        refuse_existing([path], overwrite=overwrite)
+        self._draw()
+        buffer = io.BytesIO()
+        self._agg.print_png(buffer)
+        beside = path.with_name(f"{path.name}.part")
+        try:
+            beside.write_bytes(buffer.getvalue())
+            beside.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                beside.unlink()
+            raise OutputError(
+                f"cannot write {path}: {error.strerror}; choose another folder with --output"
+            ) from None
+        return path
+
+    def _draw(self) -> None:
+        self._figure.images.clear()
+        # figimage does not resample, so that a pixel pasted is a pixel of the file.
+        self._figure.figimage(self._paper, origin="upper", zorder=-1)
+        self._agg.draw()
+
+
+def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
+    """Raise unless all these files are free or may be replaced.
+
+    Raises:
+        OutputError: one exists, and `overwrite` is False.
+    """
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise OutputError(
+                f"{path} exists already: use --overwrite to replace it, or another output folder"
+            )
+
+
+def line_height(size: float) -> int:
+    """Return the height in pixels of a line of text of so many points."""
+    return round(size * _PIXELS_PER_POINT * _LINE_HEIGHT)
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return red, green and blue, 0 to 255, of "#RRGGBB"."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
+
+
+def legend(axes: Axes, handles: Sequence[Any], labels: Sequence[str], **options: Any) -> Any:
+    """Add and return a legend whose labels are shown as they are."""
+    box = axes.legend(handles, labels, fontsize=SMALL, frameon=False, **options)
+    for text in [*box.get_texts(), box.get_title()]:
+        text.set_parse_math(False)
+    return box
+
+
+def require_matplotlib() -> tuple[Any, Any]:
+    """Import matplotlib, which nothing does before; return its Figure and FigureCanvasAgg.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingDependencyError(
+            "pictures are drawn by the package matplotlib; "
+            "install it with pip install 'reid-tracker[explain]'"
+        ) from None
+    return Figure, FigureCanvasAgg
