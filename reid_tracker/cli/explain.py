@@ -1,4 +1,4 @@
-"""`reid-track explain DATASET --encoder MODEL`: pictures of what an encoder does, and learnt."""
+"""`reid-track explain DATASET --encoder MODEL`: pictures of what an encoder does, and learns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reid_tracker.cli.reid_data import (
     read_picture,
 )
 from reid_tracker.encode import Encoder, build_encoder
-from reid_tracker.errors import ConfigError, MissingDependencyError, ReidTrackerError
+from reid_tracker.errors import ConfigError, ReidTrackerError
 from reid_tracker.evaluate import Samples
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ _FILES = {
 _GATE_CROPS = 500
 """Crops whose gates are recorded: enough for stable clusters, few enough for a laptop."""
 
+_MOST_IMAGES = 200
+"""More would make a sheet that few programs can open."""
+
 _log = logging.getLogger(__name__)
 
 Draw = Callable[[], Sequence["Sheet"]]
@@ -73,8 +76,9 @@ def explain(words: Sequence[str]) -> int:
         tasks |= _dataset_tasks(arguments)
     if arguments.curves:
         tasks["curves"] = _curve_task(arguments.curves)
-    named = arguments.dataset or arguments.curves[0]
-    folder = output_folder(arguments.output, f"explain-{Path(named).resolve().stem}")
+    named = Path(arguments.dataset or arguments.curves[0]).resolve()
+    name = named.stem if named.is_file() else named.name
+    folder = output_folder(arguments.output, f"explain-{name}")
     files = {kind: [folder / name for name in _FILES[kind]] for kind in tasks}
     overwrite = arguments.overwrite
     refuse_existing([file for some in files.values() for file in some], overwrite=overwrite)
@@ -142,10 +146,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             f"--only {' '.join(arguments.only)} needs a data set: reid-track explain DATASET"
         )
-    for name in ("images", "batch_size"):
-        if getattr(arguments, name) < 1:
-            option = name.replace("_", "-")
-            raise ConfigError(f"--{option} {getattr(arguments, name)}: expected at least 1")
+    if not 1 <= arguments.images <= _MOST_IMAGES:
+        raise ConfigError(f"--images {arguments.images}: expected 1 to {_MOST_IMAGES}")
+    if arguments.batch_size < 1:
+        raise ConfigError(f"--batch-size {arguments.batch_size}: expected at least 1")
 
 
 def _dataset_tasks(arguments: argparse.Namespace) -> dict[str, Draw]:
@@ -153,10 +157,6 @@ def _dataset_tasks(arguments: argparse.Namespace) -> dict[str, Draw]:
     queries, gallery = open_sides(arguments.dataset, arguments.format, arguments.split)[1:]
     kinds = tuple(arguments.only or _KINDS)
     tasks: dict[str, Draw] = {}
-    net = _find_net(arguments) if set(kinds) & set(_NEED_A_NET) else None
-    if net is not None:
-        inside = _InsideNet(net, queries, gallery, arguments)
-        tasks |= {"activation": inside.activation, "gates": inside.gates}
     if set(kinds) - set(_NEED_A_NET):
         if "map" in kinds:
             from reid_tracker.explain.embedding_map import require_scikit_learn
@@ -167,6 +167,11 @@ def _dataset_tasks(arguments: argparse.Namespace) -> dict[str, Draw]:
         )
         found = _Embedded(encoder, queries, gallery, arguments)
         tasks |= {"ranked": found.ranked, "map": found.map}
+    # After the encoder: a name that means nothing is that error, and no warning before it.
+    net = _find_net(arguments) if set(kinds) & set(_NEED_A_NET) else None
+    if net is not None:
+        inside = _InsideNet(net, queries, gallery, arguments)
+        tasks |= {"activation": inside.activation, "gates": inside.gates}
     return {kind: tasks[kind] for kind in _KINDS if kind in kinds and kind in tasks}
 
 
@@ -176,14 +181,11 @@ def _find_net(arguments: argparse.Namespace) -> EmbeddingNet | None:
 
     try:
         return load_osnet(arguments.encoder, device=arguments.device or "auto")
-    except MissingDependencyError:
-        raise
     except ReidTrackerError as error:
         if arguments.only:
             raise
         _log.warning(
-            "activation and gates are left out, they look into an OSNet (%s); any encoder gives "
-            "ranked and map",
+            "activation and gates are left out, for they look into an OSNet in torch: %s",
             error,
         )
         return None
@@ -283,6 +285,8 @@ def _curve_task(runs: Sequence[str]) -> Draw:
     from reid_tracker.explain import curve_sheet, read_curve
 
     curves = [read_curve(run) for run in runs]
+    if len({curve.name for curve in curves}) < len(curves):
+        curves = [read_curve(run, run) for run in runs]  # folders of one name: tell by their paths
     return lambda: [curve_sheet(curves)]
 
 

@@ -6,13 +6,14 @@ interface, so it needs no screen and leaves a program's own matplotlib settings 
 
 from __future__ import annotations
 
-import io
 import textwrap
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -36,6 +37,7 @@ SMALL, NORMAL, LARGE = 9.0, 10.5, 15.0
 _DPI = 100
 _PIXELS_PER_POINT = _DPI / 72
 _LETTER_WIDTH = 0.56  # of the font size, for an average text
+_BOLD_LETTER_WIDTH = 0.64
 _LINE_HEIGHT = 1.3  # likewise
 
 
@@ -67,6 +69,7 @@ class Sheet:
         self._agg = canvas_class(self._figure)
         self._paper: npt.NDArray[np.uint8]
         self._paper = np.full((self._size[1], self._size[0], 3), 255, np.uint8)  # RGB
+        title = _cut(title, int(width / (LARGE * _PIXELS_PER_POINT * _BOLD_LETTER_WIDTH)))
         self.text(0, MARGIN - self._top, title, size=LARGE, bold=True)
         for row, line in enumerate(lines):
             y = MARGIN + title_height + row * line_height(NORMAL) - self._top
@@ -137,7 +140,13 @@ class Sheet:
 
     def pixels(self) -> npt.NDArray[np.uint8]:
         """Return the sheet as (H, W, 3) uint8 RGB."""
-        self._draw()
+        self._figure.images.clear()
+        # figimage does not resample, so that a pixel pasted is a pixel of the file.
+        self._figure.figimage(self._paper, origin="upper", zorder=-1)
+        with warnings.catch_warnings():
+            # The font lacks some scripts; a name in one of them is shown as boxes.
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)
+            self._agg.draw()
         drawn: npt.NDArray[np.uint8] = np.asarray(self._agg.buffer_rgba())[..., :3].copy()
         return drawn
 
@@ -156,12 +165,12 @@ class Sheet:
         """
         path = Path(path)
         refuse_existing([path], overwrite=overwrite)
-        self._draw()
-        buffer = io.BytesIO()
-        self._agg.print_png(buffer)
+        encoded = cv2.imencode(".png", self.pixels()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 7])[
+            1
+        ]
         beside = path.with_name(f"{path.name}.part")
         try:
-            beside.write_bytes(buffer.getvalue())
+            beside.write_bytes(encoded.tobytes())
             beside.replace(path)
         except OSError as error:
             with suppress(OSError):
@@ -170,12 +179,6 @@ class Sheet:
                 f"cannot write {path}: {error.strerror}; choose another folder with --output"
             ) from None
         return path
-
-    def _draw(self) -> None:
-        self._figure.images.clear()
-        # figimage does not resample, so that a pixel pasted is a pixel of the file.
-        self._figure.figimage(self._paper, origin="upper", zorder=-1)
-        self._agg.draw()
 
 
 def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
@@ -208,6 +211,11 @@ def legend(axes: Axes, handles: Sequence[Any], labels: Sequence[str], **options:
     for text in [*box.get_texts(), box.get_title()]:
         text.set_parse_math(False)
     return box
+
+
+def _cut(text: str, letters: int) -> str:
+    """Return text that is not longer than so many letters."""
+    return text if len(text) <= letters else f"{text[: letters - 1]}\u2026"
 
 
 def require_matplotlib() -> tuple[Any, Any]:

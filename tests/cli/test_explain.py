@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import reid_tracker.explain
 from reid_tracker.cli.explain import explain
 from reid_tracker.cli.main import main
 from reid_tracker.errors import (
@@ -21,9 +23,10 @@ from reid_tracker.errors import (
     ReidTrackerError,
     WeightsError,
 )
+from reid_tracker.explain import Sheet, TrainingCurve
 from reid_tracker.osnet import osnet_x0_25
 from tests.conftest import shared
-from tests.explain.test_curves import write_run
+from tests.explain.synthetic import write_run
 
 ALL = ["activation.png", "gate_clusters.png", "gate_profiles.png", "map.png", "ranked.png"]
 PEOPLE = 5
@@ -97,6 +100,36 @@ def test_curves_need_no_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == f"{tmp_path / 'pictures' / 'curves.png'}\n"
 
 
+def test_runs_of_one_name_are_told_apart_by_their_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    def sheet(curves: Sequence[TrainingCurve]) -> Sheet:
+        shown.extend(curve.name for curve in curves)
+        return Sheet(10, 10, "", "")
+
+    monkeypatch.setattr(reid_tracker.explain, "curve_sheet", sheet)
+    runs = [write_run(tmp_path / parent / "run") for parent in ("a", "b")]
+    assert run("--curves", *runs, "--quiet", "-o", tmp_path / "pictures") == 0
+    assert shown == [str(folder) for folder in runs]
+
+
+def test_without_the_package_onnx_the_rest_is_drawn(
+    crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def load(model: str, *, device: str) -> None:
+        raise MissingDependencyError("reading weights out of ONNX needs the package onnx")
+
+    monkeypatch.setattr(reid_tracker.explain, "load_osnet", load)
+    words = [crops, "--encoder", "osnet_x0_25", "-o", tmp_path / "x", "--quiet"]
+    assert run(*words) == 0
+    assert names(tmp_path / "x") == ["map.png", "ranked.png"]
+    assert "needs the package onnx" in caplog.text
+    with pytest.raises(MissingDependencyError, match="onnx"):
+        run(*words, "--overwrite", "--only", "gates")
+
+
 def test_curves_beside_a_data_set(crops: Path, checkpoint: Path, tmp_path: Path) -> None:
     words = [crops, "--encoder", checkpoint, "--only", "activation", "-o", tmp_path / "pictures"]
     assert run(*words, "--curves", write_run(tmp_path / "first"), "--quiet") == 0
@@ -142,9 +175,9 @@ class TestErrors:
     def test_only_without_a_data_set(self, tmp_path: Path) -> None:
         assert "--only map" in self.fails(ConfigError, "--curves", tmp_path, "--only", "map")
 
-    @pytest.mark.parametrize("option", ["--images", "--batch-size"])
-    def test_number_below_one(self, crops: Path, option: str) -> None:
-        assert f"{option} 0: expected" in self.fails(ConfigError, crops, option, 0)
+    @pytest.mark.parametrize("words", [("--images", 0), ("--images", 201), ("--batch-size", 0)])
+    def test_number_out_of_range(self, crops: Path, words: tuple[str, int]) -> None:
+        assert f"{words[0]} {words[1]}: expected" in self.fails(ConfigError, crops, *words)
 
     def test_unknown_kind(self, crops: Path) -> None:
         with pytest.raises(SystemExit) as stop:
@@ -168,6 +201,15 @@ class TestErrors:
     def test_no_osnet_where_one_is_needed(self, crops: Path, tmp_path: Path) -> None:
         words = [crops, "--encoder", "timm:resnet18", "--only", "gates", "-o", tmp_path / "x"]
         assert "not an OSNet" in self.fails(WeightsError, *words)
+
+    def test_unknown_encoder_is_one_line(
+        self, crops: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert (
+            main(["explain", str(crops), "--encoder", "osnet_x9", "-o", str(tmp_path / "x")]) == 2
+        )
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert "did you mean" in line
 
     def test_picture_exists(self, crops: Path, checkpoint: Path, tmp_path: Path) -> None:
         output = tmp_path / "pictures"

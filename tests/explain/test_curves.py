@@ -13,28 +13,7 @@ from reid_tracker.errors import InputError
 from reid_tracker.explain import TrainingCurve, curve_sheet, read_curve
 from reid_tracker.explain.curves import METRICS_FILE, _panels
 from reid_tracker.train import METRICS
-from reid_tracker.train.history import EpochRecord, History
-
-
-def write_run(folder: Path, epochs: int = 6, **losses: float) -> Path:
-    """Write what a run of two image sizes leaves behind."""
-    folder.mkdir(parents=True, exist_ok=True)
-    records = []
-    for epoch in range(1, epochs + 1):
-        scored = epoch % 2 == 0
-        records.append(
-            EpochRecord(
-                epoch=epoch,
-                height=128 if epoch <= 3 else 256,
-                lr=0.01 / epoch,
-                losses={"cross_entropy": 5 / epoch, **losses, "total": 6 / epoch},
-                images_per_s=100.0,
-                rank1=0.1 * epoch if scored else None,
-                mean_ap=0.05 * epoch if scored else None,
-            )
-        )
-    History(records).write(folder / METRICS)
-    return folder
+from tests.explain.synthetic import write_run
 
 
 def test_the_file_has_the_name_that_training_gives_it() -> None:

@@ -32,7 +32,9 @@ def test_pasted_pixels_are_the_files_pixels(tmp_path: Path) -> None:
 
 
 def test_title_and_caption_stay_on_the_paper() -> None:
-    pixels = Sheet(500, 10, "A title", "The quick brown fox jumps over the lazy dog. " * 9).pixels()
+    pixels = Sheet(
+        500, 10, "A title " * 20, "The quick brown fox jumps over the lazy dog. " * 9
+    ).pixels()
     dark = pixels.max(axis=2) < 128
     assert dark.sum() > 1000
     assert not dark[:, :20].any()
@@ -40,7 +42,8 @@ def test_title_and_caption_stay_on_the_paper() -> None:
     assert not dark[-34:].any()
 
 
-@pytest.mark.parametrize("text", ["$x^2$ and $", r"\alpha_1", "", "\u2713 \u2717"])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("text", ["$x^2$ and $", r"\alpha_1", "", "\u2713 \u2717", "\u884c\u4eba"])
 def test_any_text_is_written_as_it_is(text: str) -> None:
     sheet = Sheet(200, 50, text, text)
     sheet.text(0, 0, text)
