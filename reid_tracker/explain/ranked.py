@@ -23,8 +23,8 @@ _CAPTION = (
     "camera; red frame and \u2717: someone else. Below each picture its rank and distance. "
     "Pictures of the query's person by the query's own camera are left out, as in the score. AP is "
     "the average precision of the query, 1 where all its pictures come first. The queries "
-    "({count}) are spread evenly from the worst to the best AP of all {scored}, whose mean (mAP) is "
-    "{mean:.3f}; they are not picked by hand."
+    "({count}) are spread evenly from the worst to the best AP of all {scored}, whose mean (mAP) "
+    "is {mean:.3f}; they are not picked by hand."
 )
 
 
