@@ -3,12 +3,12 @@
 from reid_tracker.train import Trainer, load_recipe
 
 recipe = load_recipe("paper_scratch", {"data.root": "Market-1501-v15.09.15"})
-Trainer(recipe, Path("runs/market")).run()  # runs/market/model.pth
+Trainer(recipe, Path("runs/market")).run()  # runs/market/model.pth and model.onnx
 """
 
 from reid_tracker.train.datasets import DATASETS, PersonImages, ReidDataset, open_dataset
 from reid_tracker.train.distributed import World, join_world
-from reid_tracker.train.engine import CHECKPOINT, METRICS, RESULT, Trainer
+from reid_tracker.train.engine import CHECKPOINT, METRICS, Trainer
 from reid_tracker.train.history import EpochRecord
 from reid_tracker.train.losses import (
     batch_hard_triplet,
@@ -19,11 +19,13 @@ from reid_tracker.train.losses import (
 from reid_tracker.train.machine import choose_device, limit_threads
 from reid_tracker.train.observers import Observer, TensorBoardObserver
 from reid_tracker.train.recipe import Recipe, load_recipe
+from reid_tracker.train.result import ONNX_RESULT, RESULT
 
 __all__ = [
     "CHECKPOINT",
     "DATASETS",
     "METRICS",
+    "ONNX_RESULT",
     "RESULT",
     "EpochRecord",
     "Observer",

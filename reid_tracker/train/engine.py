@@ -12,7 +12,6 @@ from torch import nn
 
 from reid_tracker.errors import ConfigError, OutputError, ReidTrackerError
 from reid_tracker.train.batches import Batch, Batches
-from reid_tracker.train.checkpoint import save_checkpoint
 from reid_tracker.train.distributed import World
 from reid_tracker.train.history import EpochRecord
 from reid_tracker.train.materials import open_materials
@@ -20,15 +19,13 @@ from reid_tracker.train.metric_losses import metric_loss
 from reid_tracker.train.objective import Objective
 from reid_tracker.train.observers import Observer
 from reid_tracker.train.recipe import Recipe
+from reid_tracker.train.result import write_result
 from reid_tracker.train.schedule import learning_rate_factor, set_training_mode
 from reid_tracker.train.state import TrainingState
 from reid_tracker.train.validate import score
 
 CHECKPOINT = "last.pth"
 """The training checkpoint in the output folder; also a weights file."""
-
-RESULT = "model.pth"
-"""The weights of the finished run."""
 
 METRICS = "metrics.jsonl"
 
@@ -93,7 +90,8 @@ class Trainer:
         while self._state.epoch < self._recipe.epochs:
             self._train_epoch()
         if self._world.is_main:
-            save_checkpoint({"state_dict": self._state.kept.state_dict()}, self._output / RESULT)
+            last = self._recipe.phases[-1]
+            write_result(self._state.kept, self._output, (last.height, last.width))
         return self._state
 
     def _train_epoch(self) -> None:

@@ -19,11 +19,11 @@ from reid_tracker.osnet import load_checkpoint, osnet_x0_25
 from reid_tracker.train import (
     CHECKPOINT,
     METRICS,
+    ONNX_RESULT,
     RESULT,
     EpochRecord,
     Recipe,
     Trainer,
-    engine,
     state,
 )
 from tests.train.samples import person, tiny_recipe, write_image
@@ -70,8 +70,8 @@ def test_run_learns_and_leaves_its_files(tiny_data: Path, tmp_path: Path) -> Non
     assert 0 <= records[-1]["rank1"] <= 1
     assert set(records[0]["losses"]) == {"cross_entropy", "triplet", "total"}
     files = {path.name for path in (tmp_path / "run").iterdir()}
-    assert files == {CHECKPOINT, METRICS, RESULT}
-    for name in (CHECKPOINT, RESULT):
+    assert files == {CHECKPOINT, METRICS, RESULT, ONNX_RESULT}
+    for name in (CHECKPOINT, RESULT, ONNX_RESULT):
         encoder = build_encoder(tmp_path / "run" / name, device="cpu")
         box = np.array([[0, 0, 16, 32]], np.float32)
         assert encoder.encode(person(0, 0), box).shape == (1, 512)
@@ -292,7 +292,3 @@ def test_another_recipe_on_resume_is_a_warning(
     Trainer(recipe, tmp_path / "run").run()
     Trainer(replace(recipe, validate_epochs=2), tmp_path / "run", resume=True)
     assert "made by another recipe" in caplog.text
-
-
-def test_names_are_exported() -> None:
-    assert (engine.CHECKPOINT, engine.RESULT) == ("last.pth", "model.pth")
