@@ -18,6 +18,7 @@ _RUNS = Path("runs")
 
 _EXAMPLES = """examples:
   reid-track train-detector person_yolo11n
+  reid-track train-detector person_yolo11n --openvino
   reid-track train-detector person_yolo11n --resume
   reid-track train-detector person_yolo11n --set epochs=60 --set pictures.training=20000 --device 0
 """
@@ -37,6 +38,7 @@ def train_detector(words: Sequence[str]) -> int:
         prepare_pictures,
         train_detector,
     )
+    from reid_tracker.train.detector.export import check_can_export, export_openvino
     from reid_tracker.train.detector.yolo import find_checkpoint
 
     if arguments.threads is not None:
@@ -46,6 +48,8 @@ def train_detector(words: Sequence[str]) -> int:
     logging.getLogger("reid_tracker.train").setLevel(
         logging.NOTSET if arguments.quiet else logging.INFO
     )
+    if arguments.openvino:
+        check_can_export()
     recipe = load_detector_recipe(
         arguments.recipe, dict(parse_override(text) for text in arguments.set)
     )
@@ -70,8 +74,11 @@ def train_detector(words: Sequence[str]) -> int:
         threads=arguments.threads,
         resume=arguments.resume,
     )
+    results = [weights]
+    if arguments.openvino:
+        results.append(export_openvino(weights, data_file))
     if not arguments.quiet:
-        sys.stdout.write(f"{weights}\n")
+        sys.stdout.write("".join(f"{path}\n" for path in results))
     return 0
 
 
@@ -92,6 +99,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on after the folder's last whole epoch"
+    )
+    parser.add_argument(
+        "--openvino",
+        action="store_true",
+        help="also write the int8 form that CPUs run faster (needs reid-tracker[export])",
     )
     parser.add_argument("--prepare", action="store_true", help="only make the training pictures")
     parser.add_argument(
