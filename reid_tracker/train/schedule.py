@@ -25,7 +25,8 @@ def learning_rate_factor(
         factor = recipe.gamma ** sum(epoch >= milestone for milestone in recipe.milestones)
     elif recipe.name == "cosine":
         progress = epoch + (step / steps_per_epoch if recipe.by_step else 0)
-        factor = 0.5 * (1 + math.cos(math.pi * progress / epochs))
+        horizon = recipe.horizon_epochs or epochs
+        factor = 0.5 * (1 + math.cos(math.pi * min(1.0, progress / horizon)))
     total = epoch * steps_per_epoch + step
     if total < recipe.warmup_steps:
         factor *= (total + 1) / recipe.warmup_steps

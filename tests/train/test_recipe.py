@@ -15,7 +15,10 @@ from reid_tracker.train.recipe import (
 )
 from tests.conftest import ROOT
 
-RECIPES = sorted((ROOT / "configs" / "train").glob("*.yaml"))
+DETECTORS = ("person_yolo11n",)
+RECIPES = sorted(
+    path for path in (ROOT / "configs" / "train").glob("*.yaml") if path.stem not in DETECTORS
+)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -54,10 +57,11 @@ def test_finetune_recipe_is_the_published_one() -> None:
     assert recipe.phases == (Phase(150, 256, 128),)
 
 
-def test_own_recipe_starts_from_random_weights_and_never_sees_the_test_videos() -> None:
-    recipe = load_recipe("osnet_x0_25_cuhk03")
-    assert recipe.model.weights == ""
-    text = to_yaml(recipe)
+def test_own_recipes_start_from_random_weights_and_never_see_the_test_videos() -> None:
+    first, second = (load_recipe(f"osnet_x0_25_{step}") for step in ("distil", "cuhk03"))
+    assert first.model.weights == ""
+    assert second.model.weights == "runs/train-osnet_x0_25_distil/last.pth"
+    text = to_yaml(first) + to_yaml(second)
     assert not any(word in text for word in ("PETS", "TUD", "multicam", "cache/", "cuhk03/val"))
 
 
