@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 _USER_PART = re.compile(r"[^\s/'\"@]+:[^\s'\"@]*@")
-_SECRET = re.compile(r"((?:pass\w*|pwd|token|secret|auth\w*|key)=)[^\s&;#'\"]+", re.IGNORECASE)
+_SECRET = re.compile(
+    r"((?:pass\w*|pwd|token|secret|auth\w*|key)=)(?!value\b)[^\s&;#'\"]+", re.IGNORECASE
+)
 
 
 def redact(text: str) -> str:

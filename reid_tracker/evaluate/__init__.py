@@ -1,10 +1,12 @@
 """Scores of what the other rooms produce; numpy and scipy only.
 
 Re-identification: CMC, mAP and mINP of embeddings (`evaluate_reid`) or of a distance table
-(`score_ranking`), the classic CUHK03 protocol, and k-reciprocal re-ranking.
+(`score_ranking`), the classic CUHK03 protocol, and k-reciprocal re-ranking. Detection: matching
+with ground truth, precision, recall and F1.
 """
 
 from reid_tracker.evaluate.cuhk03 import single_shot_cmc
+from reid_tracker.evaluate.detection import FrameBoxes, match_detections, precision_recall_f1
 from reid_tracker.evaluate.distance import (
     METRICS,
     DistanceTable,
@@ -25,6 +27,7 @@ __all__ = [
     "PROTOCOLS",
     "DistanceTable",
     "EmbeddingDistances",
+    "FrameBoxes",
     "Labels",
     "Metric",
     "ReidProtocol",
@@ -33,7 +36,9 @@ __all__ = [
     "Reranking",
     "Samples",
     "evaluate_reid",
+    "match_detections",
     "pairwise_distances",
+    "precision_recall_f1",
     "score_ranking",
     "single_shot_cmc",
 ]

@@ -28,15 +28,10 @@ from reid_tracker import build_detector
 from reid_tracker.config import DetectorConfig
 from reid_tracker.detect import Detector
 from reid_tracker.errors import ReidTrackerError
+from reid_tracker.evaluate import FrameBoxes, match_detections, precision_recall_f1
 from reid_tracker.geometry import tlwh_to_xyxy
 from reid_tracker.video import open_source
-from tests.benchmarks.detection_metrics import (
-    Floats,
-    Marks,
-    average_precision,
-    match,
-    precision_recall_f1,
-)
+from tests.benchmarks.detection_metrics import average_precision
 from tests.benchmarks.hog_people import HOG_CONFIDENCE, HogDetector
 from tests.benchmarks.mot_cached import SHARED
 from tests.benchmarks.mot_scores import read_mot
@@ -84,7 +79,7 @@ class Result:
         frame_ms: median time of a frame.
     """
 
-    scores: Floats
+    scores: npt.NDArray[np.float64]
     hits: npt.NDArray[np.bool_]
     truths: int
     ap50: float
@@ -129,7 +124,7 @@ def build(model: str, image_size: int | None, packages: Path | None) -> Detector
     return build_detector(model, conf=LEAST_CONFIDENCE, image_size=image_size)
 
 
-def detect(detector: Detector, scene: Scene, every: int) -> tuple[Marks, list[int], float]:
+def detect(detector: Detector, scene: Scene, every: int) -> tuple[FrameBoxes, list[int], float]:
     """Return the detections, the numbers of the frames looked at, and the median ms of a frame."""
     boxes, scores = [np.empty((0, 4))], [np.empty(0)]
     numbers: list[int] = []
@@ -145,8 +140,8 @@ def detect(detector: Detector, scene: Scene, every: int) -> tuple[Marks, list[in
             numbers.append(frame.index + 1)
             counts.append(len(found))
     frames = np.repeat(np.array(numbers, np.int64), counts)
-    marks = Marks(frames, np.concatenate(boxes), np.concatenate(scores))
-    return marks, numbers, statistics.median(times_ms[WARM_UP_FRAMES:] or times_ms)
+    boxes_found = FrameBoxes(frames, np.concatenate(boxes), np.concatenate(scores))
+    return boxes_found, numbers, statistics.median(times_ms[WARM_UP_FRAMES:] or times_ms)
 
 
 def evaluate(detector: Detector, scene: Scene, every: int) -> Result:
@@ -154,8 +149,8 @@ def evaluate(detector: Detector, scene: Scene, every: int) -> Result:
     found, numbers, frame_ms = detect(detector, scene, every)
     rows = read_mot(scene.truth)
     rows = rows[(rows[:, 6] != 0) & np.isin(rows[:, 0], numbers)]
-    truth = Marks(rows[:, 0].astype(np.int64), tlwh_to_xyxy(rows[:, 2:6]), np.ones(len(rows)))
-    hits = match(found, truth)
+    truth = FrameBoxes(rows[:, 0].astype(np.int64), tlwh_to_xyxy(rows[:, 2:6]), np.ones(len(rows)))
+    hits = match_detections(found, truth)
     return Result(found.scores, hits, len(truth), average_precision(found, truth), frame_ms)
 
 

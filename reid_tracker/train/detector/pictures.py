@@ -70,18 +70,19 @@ def collect_pictures(recipe: PictureRecipe) -> list[Picture]:
     return found
 
 
-def read_yolo_pictures(folder: Path) -> Iterator[Picture]:
+def read_yolo_pictures(folder: Path, part: str = "") -> Iterator[Picture]:
     """Yield all pictures of a data set in YOLO form, those without people too.
 
     Args:
         folder: holds images/ and labels/ with the same files below; label lines are class, centre
             x, centre y, width and height, as parts of the picture.
+        part: only those below this folder of images/ and labels/: "train", "val".
 
     Raises:
         InputError: the folder holds no labelled picture, or a file is damaged.
     """
     check_folder(folder)
-    files = sorted((folder / "labels").rglob("*.txt"))
+    files = sorted((folder / "labels" / part).rglob("*.txt"))
     if not files:
         raise InputError(f"{folder}: no label file below labels/; expected a data set in YOLO form")
     found = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,10 @@ import torch
 
 from reid_tracker.detect.ultralytics_backend import import_yolo
 from reid_tracker.errors import ConfigError, OutputError, WeightsError
+from reid_tracker.train.detector.calibrate import fit, fold, measure
 from reid_tracker.train.detector.recipe import DetectorRecipe
+
+logger = logging.getLogger(__name__)
 
 _RUN = "ultralytics"
 _LICENCE = "AGPL-3.0-or-later"
@@ -28,7 +32,7 @@ def train_detector(
     threads: int | None = None,
     resume: bool = False,
 ) -> Path:
-    """Train a detector and save its averaged weights in half precision.
+    """Train a detector, calibrate it, and save its averaged weights in half precision.
 
     Args:
         recipe: how.
@@ -75,7 +79,12 @@ def train_detector(
             model.train(data=str(data_file), device=device, workers=workers, **options)
     if not last.is_file():
         raise OutputError(f"{folder}: training ended without a checkpoint")
-    _export(yolo(str(last), task="detect"), result)
+    saved = yolo(str(last), task="detect")
+    _export(saved, result)
+    calibration = fit(*measure(result, data_file.parent, "val"))
+    if calibration is not None and fold(saved.model, *calibration):
+        logger.info("confidence calibrated: slope %.3f, offset %.3f", *calibration)
+        _export(saved, result)
     return result
 
 
