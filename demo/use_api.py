@@ -1,7 +1,8 @@
 """Follow people in a video and print who is where: the public interface in one loop.
 
-After `pip install -e .`: python demo/use_api.py VIDEO DETECTOR ENCODER
-e.g. python demo/use_api.py demo/pedestrians.mp4 yolo11n.pt osnet_x0_25_msmt17.onnx
+After `pip install .`: python demo/use_api.py VIDEO [DETECTOR ENCODER]
+e.g. python demo/use_api.py demo/pedestrians.mp4
+     python demo/use_api.py demo/pedestrians.mp4 yolo11n.pt osnet_x0_25_msmt17.onnx
 """
 
 import sys
@@ -9,10 +10,10 @@ import sys
 from reid_tracker import ReidTrackerError, build_detector, build_encoder, build_tracker, open_source
 
 
-def main(video: str, detector_path: str, encoder_path: str) -> None:
+def main(video: str, detector_name: str = "auto", encoder_name: str = "auto") -> None:
     """Track people in `video` and print one line a frame."""
-    detector = build_detector(detector_path)
-    encoder = build_encoder(encoder_path)
+    detector = build_detector(detector_name)
+    encoder = build_encoder(encoder_name)
     tracker = build_tracker()
     for frame in open_source(video):
         detections = detector.detect(frame.image, frame.index)
@@ -22,8 +23,8 @@ def main(video: str, detector_path: str, encoder_path: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        sys.exit("usage: python demo/use_api.py VIDEO DETECTOR ENCODER")
+    if len(sys.argv) not in (2, 4):
+        sys.exit("usage: python demo/use_api.py VIDEO [DETECTOR ENCODER]")
     try:
         main(*sys.argv[1:])
     except ReidTrackerError as error:
