@@ -1,4 +1,4 @@
-"""`reid-track train RECIPE`: train an encoder, from a recipe to a weights file."""
+"""`reid-track train RECIPE...`: train an encoder, from recipes to a weights file."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 from reid_tracker.config import parse_override
+from reid_tracker.errors import ConfigError
 
 if TYPE_CHECKING:
     from reid_tracker.train import EpochRecord, Observer, Recipe
@@ -24,7 +25,7 @@ _RUNS = Path("runs")
 _EXAMPLES = """examples:
   reid-track train paper_scratch --data Market-1501-v15.09.15
   reid-track train paper_scratch --data people.csv --set data.name=csv --set sampler.batch_size=32
-  reid-track train osnet_x0_25_cuhk03 --resume
+  reid-track train osnet_x0_25_step1 osnet_x0_25_step2 osnet_x0_25_step3 --resume
   torchrun --nproc-per-node 2 -m reid_tracker.cli.main train paper_scratch --data Market-1501
 """
 
@@ -40,11 +41,20 @@ def train(words: Sequence[str]) -> int:
     overrides = dict(parse_override(text) for text in arguments.set)
     if arguments.data is not None:
         overrides["data.root"] = arguments.data
-    from reid_tracker.train import load_recipe
+    if arguments.output is not None and len(arguments.recipes) > 1:
+        raise ConfigError(
+            f"--output {arguments.output}: one folder for {len(arguments.recipes)} recipes; leave "
+            "it out, each has a folder of its own"
+        )
+    from reid_tracker.train import CHECKPOINT, load_recipe
 
-    recipe = load_recipe(arguments.recipe, overrides)
-    output = Path(arguments.output or _RUNS / f"train-{Path(arguments.recipe).stem}")
-    _run(recipe, output, arguments)
+    # All are read before the first is trained for hours.
+    recipes = [load_recipe(name, overrides) for name in arguments.recipes]
+    for name, recipe in zip(arguments.recipes, recipes, strict=True):
+        output = Path(arguments.output or _RUNS / f"train-{Path(name).stem}")
+        # Of several, the first may be finished and the last not begun.
+        begun = len(recipes) == 1 or (output / CHECKPOINT).exists()
+        _run(recipe, output, arguments, resume=arguments.resume and begun)
     return 0
 
 
@@ -58,9 +68,11 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "recipe",
+        "recipes",
         metavar="RECIPE",
-        help="YAML file, or a name in configs/train/: paper_scratch, ...",
+        nargs="+",
+        help="YAML file, or a name in configs/train/: paper_scratch, ...; several are trained one "
+        "after the other",
     )
     parser.add_argument("--data", metavar="PATH", help="folder or file of the data set (data.root)")
     parser.add_argument(
@@ -89,7 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(recipe: Recipe, output: Path, arguments: argparse.Namespace) -> None:
+def _run(recipe: Recipe, output: Path, arguments: argparse.Namespace, *, resume: bool) -> None:
     from reid_tracker.train import (
         RESULT,
         TensorBoardObserver,
@@ -114,7 +126,7 @@ def _run(recipe: Recipe, output: Path, arguments: argparse.Namespace) -> None:
             recipe,
             output,
             device=device,
-            resume=arguments.resume,
+            resume=resume,
             world=world,
             observers=observers,
         )

@@ -53,6 +53,8 @@ def augment(
     if paste is not None:
         images = paste(images)
     images = colour_jitter(images, recipe, generator)
+    if recipe.camera > 0:
+        images = other_camera(images, recipe, generator)
     return random_erase(standardise(images), recipe.erase, generator)
 
 
@@ -119,6 +121,21 @@ def colour_jitter(images: Tensor, recipe: AugmentRecipe, generator: Generator) -
             factors = 1 + strength * (2 * noise - 1)
             images = (factors * images + (1 - factors) * other(images)).clamp(0, 1)
     return images
+
+
+def other_camera(images: Tensor, recipe: AugmentRecipe, generator: Generator) -> Tensor:
+    """Give some images another white balance and gamma, as another camera would.
+
+    Jitter around the true colours does not teach what differs most between cameras: a cast over the
+    whole picture.
+    """
+    chosen = _chosen(len(images), recipe.camera, generator).view(-1, 1, 1, 1)
+    noise = 2 * torch.rand(len(images), 4, 1, 1, generator=generator) - 1
+    gains = (recipe.white_balance * noise[:, :3]).exp()
+    powers = (recipe.gamma * noise[:, 3:]).exp()
+    # The floor keeps 0 ** power defined and is below one step of 8 bits.
+    seen = (images * gains).clamp(1e-3, 1) ** powers
+    return torch.where(chosen, seen, images)
 
 
 def random_erase(images: Tensor, probability: float, generator: Generator) -> Tensor:

@@ -110,6 +110,11 @@ class AugmentRecipe(Checked):
         brightness: factors are drawn from 1 - brightness to 1 + brightness.
         contrast: likewise.
         saturation: likewise.
+        camera: probability that an image gets the colours of another camera, of which the next two
+            are the strengths.
+        white_balance: red, green and blue are multiplied by exp(u), each u drawn from
+            -white_balance to white_balance.
+        gamma: values are raised to the power exp(u), u drawn from -gamma to gamma.
         erase: probability of filling a rectangle.
     """
 
@@ -121,6 +126,9 @@ class AugmentRecipe(Checked):
     brightness: float = number(0.0, 0.0, 1.0)
     contrast: float = number(0.0, 0.0, 1.0)
     saturation: float = number(0.0, 0.0, 1.0)
+    camera: float = number(0.0, 0.0, 1.0)
+    white_balance: float = number(0.0, 0.0, 2.0)
+    gamma: float = number(0.0, 0.0, 2.0)
     erase: float = number(0.0, 0.0, 1.0)
 
 
@@ -170,6 +178,8 @@ class TeacherRecipe(Checked):
         frame_step: every n-th frame of a clip is taken.
         recombined: crops to synthesise from the labelled ones: upper body of one and lower body of
             another, recoloured.
+        new_background: part of those that are cut out and put before another background, out of
+            the pictures of `box_folders` without people.
     """
 
     model: str = ""
@@ -181,6 +191,7 @@ class TeacherRecipe(Checked):
     min_height_px: int = number(80, 1)
     frame_step: int = number(5, 1)
     recombined: int = number(0, 0)
+    new_background: float = number(0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

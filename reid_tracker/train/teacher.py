@@ -19,7 +19,7 @@ from reid_tracker.encode import build_encoder
 from reid_tracker.train.checkpoint import write_atomically
 from reid_tracker.train.images import Crops, CropSource, MemoryCrops
 from reid_tracker.train.recipe import Recipe
-from reid_tracker.train.unlabelled import collect_people, recombine
+from reid_tracker.train.unlabelled import collect_people, read_backgrounds, recombine
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,11 @@ def _write_lessons(recipe: Recipe, images: CropSource, folder: Path) -> None:
     logger.info("cutting out unlabelled people")
     people = collect_people(teacher, SIZE)
     generator = np.random.default_rng([recipe.seed, len(images)])
-    made = recombine(images, teacher.recombined, SIZE, generator)
+    share = teacher.new_background
+    backgrounds = read_backgrounds(teacher.box_folders) if share > 0 else []
+    made = recombine(
+        images, teacher.recombined, SIZE, generator, backgrounds=backgrounds, new_background=share
+    )
     crops = np.concatenate([people, made])
     logger.info(
         "%d people cut out, %d recombined; the teacher looks at them", len(people), len(made)

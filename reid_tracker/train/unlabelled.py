@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from reid_tracker.detect import build_detector
 from reid_tracker.errors import InputError
-from reid_tracker.train.images import Crops, CropSource, read_image, resize_crops
+from reid_tracker.train.detector.cutouts import cut_out_person
+from reid_tracker.train.detector.pictures import read_yolo_pictures
+from reid_tracker.train.images import Crops, CropSource, resize_crops
 from reid_tracker.train.recipe import TeacherRecipe
 from reid_tracker.types import Boxes, ImageBGR
 from reid_tracker.video import open_source
 
-_PERSON = 0
 _CONFIDENCE = 0.5
 _BLEND_PX = 12
 _WAIST = (0.35, 0.6)
@@ -34,8 +35,10 @@ def collect_people(recipe: TeacherRecipe, size: tuple[int, int]) -> Crops:
     """
     parts = [np.empty((0, *size, 3), np.uint8)]
     for folder in recipe.box_folders:
-        for image, boxes in read_yolo_folder(Path(folder)):
-            parts.append(_cut(image, boxes, recipe.min_height_px, size))
+        parts += [
+            _cut(picture.image, picture.boxes, recipe.min_height_px, size)
+            for picture in read_yolo_pictures(Path(folder))
+        ]
     if recipe.videos:
         detector = build_detector(recipe.detector, conf=_CONFIDENCE)
         for video in recipe.videos:
@@ -46,41 +49,27 @@ def collect_people(recipe: TeacherRecipe, size: tuple[int, int]) -> Crops:
     return np.concatenate(parts)
 
 
-def read_yolo_folder(folder: Path) -> Iterator[tuple[ImageBGR, Boxes]]:
-    """Yield pictures of a data set in YOLO form with the boxes of their people.
-
-    Args:
-        folder: holds images/ and labels/ with the same files below; label lines are class, centre
-            x, centre y, width and height, as parts of the picture.
-
-    Raises:
-        InputError: there is no label file.
-    """
-    files = sorted((folder / "labels").rglob("*.txt"))
-    if not files:
-        raise InputError(f"{folder}: no label file below labels/; expected a data set in YOLO form")
-    for labels in files:
-        rows = np.atleast_2d(np.loadtxt(labels, ndmin=2, dtype=np.float32).reshape(-1, 5))
-        people = rows[rows[:, 0] == _PERSON, 1:]
-        picture = folder / "images" / labels.relative_to(folder / "labels")
-        files_there = [
-            path for end in (".jpg", ".png") if (path := picture.with_suffix(end)).is_file()
-        ]
-        if not files_there or not len(people):
-            continue
-        image = read_image(files_there[0])
-        centres, sides = people[:, :2], people[:, 2:]
-        scale = np.tile(np.array(image.shape[1::-1], np.float32), 2)
-        yield image, np.concatenate([centres - sides / 2, centres + sides / 2], axis=1) * scale
-
-
 def recombine(
-    images: CropSource, count: int, size: tuple[int, int], generator: np.random.Generator
+    images: CropSource,
+    count: int,
+    size: tuple[int, int],
+    generator: np.random.Generator,
+    *,
+    backgrounds: Sequence[ImageBGR] = (),
+    new_background: float = 0.0,
 ) -> Crops:
     """Synthesise people: the upper body of one, the lower body of another, each recoloured.
 
     They widen the variety of clothes far beyond a small data set's, and the teacher can describe
     each, because a description needs no identity.
+
+    Args:
+        images: whose people are recombined.
+        count: how many to make.
+        size: (height, width) of the result.
+        generator: source of randomness.
+        backgrounds: pictures without people.
+        new_background: part of the people that are put before one of them.
 
     Returns:
         (count, H, W, 3) uint8 BGR.
@@ -97,8 +86,63 @@ def recombine(
         seam = generator.uniform(*_WAIST) * size[0]
         weight = np.clip((np.arange(size[0]) - seam) / _BLEND_PX + 0.5, 0, 1)[:, None, None]
         joined = (1 - weight) * upper + weight * lower
-        made[row] = _degrade(np.rint(joined).astype(np.uint8), generator)
+        person = np.rint(joined).astype(np.uint8)
+        if len(backgrounds) and generator.random() < new_background:
+            background = backgrounds[int(generator.integers(len(backgrounds)))]
+            person = _before(background, person, size, generator)
+        made[row] = _degrade(person, generator)
     return made
+
+
+def read_backgrounds(folders: Sequence[str]) -> list[ImageBGR]:
+    """Return the pictures without people of data sets in YOLO form.
+
+    Raises:
+        InputError: a folder cannot be used, or there is none.
+    """
+    found = [
+        picture.image
+        for folder in folders
+        for picture in read_yolo_pictures(Path(folder))
+        if not len(picture.boxes)
+    ]
+    if not found:
+        raise InputError(
+            "teacher.new_background needs pictures without people in teacher.box_folders; "
+            "add some, or set it to 0"
+        )
+    return found
+
+
+def _before(
+    background: ImageBGR, person: ImageBGR, size: tuple[int, int], generator: np.random.Generator
+) -> ImageBGR:
+    """Cut a person out and put it before a part of a picture, with margins as a detector leaves."""
+    cutout = cut_out_person(person)
+    height, width = size
+    tall = round(height * generator.uniform(0.8, 1.0))
+    part = _window(background, height / width, generator)
+    scene = resize_crops(part[None], size)[0].astype(np.float32)
+    if cutout is None:
+        return person
+    wide = min(width, round(cutout.image.shape[1] * tall / cutout.image.shape[0]))
+    image = cv2.resize(cutout.image, (wide, tall), interpolation=cv2.INTER_LINEAR)
+    alpha = cv2.resize(cutout.alpha, (wide, tall), interpolation=cv2.INTER_LINEAR)[..., None]
+    top = int(generator.integers(height - tall + 1))
+    left = int(generator.integers(width - wide + 1))
+    place = np.s_[top : top + tall, left : left + wide]
+    scene[place] += alpha * (image.astype(np.float32) - scene[place])
+    return np.rint(scene).astype(np.uint8)
+
+
+def _window(image: ImageBGR, aspect: float, generator: np.random.Generator) -> ImageBGR:
+    """Cut a random upright window out of a picture."""
+    height, width = image.shape[:2]
+    tall = min(height, width * aspect) * generator.uniform(0.4, 1.0)
+    wide = tall / aspect
+    top = int(generator.uniform(0, height - tall))
+    left = int(generator.uniform(0, width - wide))
+    return image[top : top + max(1, int(tall)), left : left + max(1, int(wide))]
 
 
 def _recolour(image: ImageBGR, generator: np.random.Generator) -> ImageBGR:

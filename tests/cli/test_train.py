@@ -66,6 +66,22 @@ def test_prepare_trains_nothing(recipe: Path, tmp_path: Path) -> None:
     assert run(recipe, "-o", tmp_path / "run") == 0
 
 
+def test_several_recipes_build_on_each_other(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    second = tmp_path / "second.yaml"
+    start = {"model": {"name": "osnet_x0_25", "weights": f"runs/train-tiny/{RESULT}"}}
+    second.write_text(to_yaml(tiny_recipe(tmp_path / "data", **start)))
+    with pytest.raises(ConfigError, match="one folder for 2 recipes"):
+        run(recipe, second, "-o", tmp_path / "run")
+    assert run(recipe) == 0
+    before = (tmp_path / "runs" / "train-tiny" / METRICS).read_bytes()
+    assert run(recipe, second, "--resume") == 0
+    assert (tmp_path / "runs" / "train-tiny" / METRICS).read_bytes() == before
+    assert (tmp_path / "runs" / "train-second" / RESULT).is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

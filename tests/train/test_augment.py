@@ -15,6 +15,7 @@ from reid_tracker.train.augment import (
     MEAN,
     augment,
     colour_jitter,
+    other_camera,
     random_crop,
     random_erase,
     random_flip,
@@ -148,6 +149,35 @@ def test_colour_jitter_against_its_definition() -> None:
     assert torch.allclose(kept, grey, atol=1e-6)
 
 
+def test_other_camera_against_its_definition() -> None:
+    images = pictures(200).clamp(0.05, 0.5)
+    recipe = AugmentRecipe(camera=0.5, white_balance=0.6)
+    seen = other_camera(images, recipe, seeded())
+    gains = (seen / images).flatten(2).amin(2)  # (B, 3); above 1 / 0.5 some values are cut off
+    changed = (gains - 1).abs().amax(1) > 1e-4
+    assert 0.35 < changed.float().mean() < 0.65
+    assert torch.equal(seen[~changed], images[~changed])
+    assert gains.min() >= math.exp(-0.6) - 1e-4
+    assert gains.max() <= math.exp(0.6) + 1e-4
+    assert (gains[changed].amax(1) - gains[changed].amin(1)).mean() > 0.2, "each colour its own"
+
+    darker = other_camera(images, AugmentRecipe(camera=1.0, gamma=0.4), seeded())
+    powers = (darker.log() / images.log()).flatten(1)
+    assert torch.allclose(powers, powers[:, :1].expand_as(powers), atol=1e-3)
+    assert powers.min() >= math.exp(-0.4) - 1e-3
+    assert powers.max() <= math.exp(0.4) + 1e-3
+    assert torch.isfinite(other_camera(torch.zeros(4, 3, 8, 8), recipe, seeded())).all()
+
+
+def test_a_recipe_without_cameras_draws_no_numbers_for_them() -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (8, 64, 32, 3), dtype=np.uint8)
+    plain, with_strengths = (
+        augment(crops, AugmentRecipe(erase=1.0, **more), seeded())
+        for more in ({}, {"white_balance": 0.5, "gamma": 0.5})
+    )
+    assert torch.equal(plain, with_strengths)
+
+
 def test_low_resolution_removes_detail_and_keeps_the_mean() -> None:
     images = pictures()
     blurred = random_low_resolution(images, 1.0, 0.25, seeded(3))
@@ -157,7 +187,7 @@ def test_low_resolution_removes_detail_and_keeps_the_mean() -> None:
 
 def test_same_generator_same_images() -> None:
     crops = np.random.default_rng(0).integers(0, 256, (8, 64, 32, 3), dtype=np.uint8)
-    recipe = AugmentRecipe(0.5, 0.5, 0.5, 0.3, 0.0, 0.2, 0.2, 0.2, 0.5)
+    recipe = AugmentRecipe(0.5, 0.5, 0.5, 0.3, 0.0, 0.2, 0.2, 0.2, 0.5, 0.5, 0.4, 0.5)
     first, again, other = (augment(crops, recipe, seeded(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

@@ -9,7 +9,7 @@ import pytest
 from reid_tracker.errors import InputError
 from reid_tracker.train.images import MemoryCrops
 from reid_tracker.train.recipe import TeacherRecipe
-from reid_tracker.train.unlabelled import collect_people, read_yolo_folder, recombine
+from reid_tracker.train.unlabelled import collect_people, read_backgrounds, recombine
 from tests.conftest import FRAMES
 from tests.train.samples import write_image
 
@@ -25,14 +25,6 @@ def yolo_folder(root: Path) -> Path:
     return root
 
 
-@pytest.mark.filterwarnings("ignore:loadtxt")
-def test_boxes_of_people_only(tmp_path: Path) -> None:
-    found = list(read_yolo_folder(yolo_folder(tmp_path)))
-    assert len(found) == 1
-    assert found[0][1] == pytest.approx(np.array([[21, 5, 39, 45]]), abs=1e-3)
-
-
-@pytest.mark.filterwarnings("ignore:loadtxt")
 def test_people_are_cut_out_and_small_ones_left(tmp_path: Path) -> None:
     folder = str(yolo_folder(tmp_path))
     people = collect_people(TeacherRecipe(box_folders=(folder,), min_height_px=40), (32, 16))
@@ -55,11 +47,6 @@ def test_people_of_a_clip(walkers: tuple[Path, Path]) -> None:
     assert blue[0] > 150 > blue[2]
 
 
-def test_no_labels(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no label file below labels/"):
-        list(read_yolo_folder(tmp_path))
-
-
 def test_recombined_people_are_new_and_follow_the_seed() -> None:
     crops = np.zeros((4, 64, 32, 3), np.uint8)
     crops[...] = np.array([[200, 30, 30], [30, 200, 30], [30, 30, 200], [90, 90, 10]])[
@@ -76,3 +63,38 @@ def test_recombined_people_are_new_and_follow_the_seed() -> None:
     assert len(set(hues.tolist())) > 10, "recoloured"
     two = (np.abs(first[:, 4].astype(int) - first[:, -4]).max((1, 2)) > 20).sum()
     assert two > 10, "made of two people"
+
+
+def test_people_before_another_background(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    crops = np.full((6, 128, 64, 3), 60, np.uint8)
+    crops += generator.integers(0, 12, crops.shape, dtype=np.uint8)
+    crops[:, 8:122, 14:50] = (40, 40, 210)
+    crops[:, 8:122, 14:50] += generator.integers(0, 12, crops[:, 8:122, 14:50].shape, np.uint8)
+    green = np.full((90, 120, 3), (0, 200, 0), np.uint8)
+    source, size = MemoryCrops(crops), (128, 64)
+
+    def make(share: float, seed: int = 3) -> np.ndarray:
+        return recombine(
+            source,
+            20,
+            size,
+            np.random.default_rng(seed),
+            backgrounds=[green],
+            new_background=share,
+        )
+
+    changed = make(1.0)
+    assert np.array_equal(changed, make(1.0))
+    corners = changed[:, [2, 2, -3, -3], [2, -3, 2, -3]].astype(int)
+    on_green = (corners[..., 1] - corners[..., [0, 2]].max(-1) > 60).any(1)
+    assert on_green.mean() > 0.6
+    assert (changed[:, 64, 32, 1] < 190).mean() > 0.6, "the person is still in the middle"
+
+
+def test_backgrounds_are_pictures_without_people(tmp_path: Path) -> None:
+    (found,) = read_backgrounds([str(yolo_folder(tmp_path))])
+    assert found.shape == (50, 60, 3)
+    (tmp_path / "labels" / "part" / "empty.txt").unlink()
+    with pytest.raises(InputError, match="pictures without people"):
+        read_backgrounds([str(tmp_path)])
