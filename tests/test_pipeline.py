@@ -147,7 +147,7 @@ def test_replay_follows_the_stride(tmp_path: Path) -> None:
 def test_auto_without_an_encoder_warns_once_and_tracks_by_motion(
     walkers: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("reid_tracker.zoo.best", lambda _: None)
+    monkeypatch.setattr("reid_tracker.zoo.best", lambda _, **__: None)
     pipeline = Pipeline.from_config(Config(detector=DetectorConfig(model=str(walkers[1]))))
     with open_source(str(walkers[0])) as source:
         results = list(pipeline.run([source]))
@@ -165,7 +165,7 @@ def test_auto_with_an_encoder_uses_it(
 ) -> None:
     entry = zoo.load_manifest().get("osnet_x0_25_msmt17")
     torch.save(osnet_x0_25().state_dict(), tmp_path / "net.pth")
-    monkeypatch.setattr("reid_tracker.zoo.best", lambda _: (entry, tmp_path / "net.pth"))
+    monkeypatch.setattr("reid_tracker.zoo.best", lambda _, **__: (entry, tmp_path / "net.pth"))
     pipeline = Pipeline.from_config(Config(detector=DetectorConfig(model=str(walkers[1]))))
     with open_source(str(walkers[0])) as source:
         next(pipeline.run([source]))
