@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.train.datasets import PersonImages, ReidDataset, hold_out, open_dataset
+from reid_tracker.train.datasets.base import require_images
 from reid_tracker.train.distributed import World
 from reid_tracker.train.images import CropSource, open_crops
 from reid_tracker.train.recipe import Recipe
@@ -68,8 +69,9 @@ def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
     """
     data = recipe.data
     dataset = open_dataset(data.name, data.root, data.split)
+    train = require_images(dataset.train, Path(data.root))
     # A data set's own query and gallery are its test: no run looks at them while it trains.
-    split = hold_out(dataset.train, data.holdout_identities, recipe.seed)
+    split = hold_out(train, data.holdout_identities, recipe.seed)
     labels = split.train.class_labels()
     if recipe.sampler.name == "pk":
         check_identities(split.train.identities, recipe.sampler.identities_per_batch)

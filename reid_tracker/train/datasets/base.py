@@ -68,7 +68,7 @@ class ReidDataset:
     """A data set: what is trained on, and what is searched for in what.
 
     Attributes:
-        train: without junk and distractors.
+        train: without junk and distractors; empty where there is only a test.
         query: may be empty.
         gallery: may hold distractors, which are nobody's true match.
     """
@@ -105,7 +105,7 @@ def require_images(images: PersonImages, where: Path) -> PersonImages:
     """Raise an `InputError` where a training set has no image or only one identity."""
     if images.identity_count < 2:
         raise InputError(
-            f"{where}: {len(images)} images of {images.identity_count} identities; "
+            f"{where}: {len(images)} training images of {images.identity_count} identities; "
             "training needs at least two identities"
         )
     return images

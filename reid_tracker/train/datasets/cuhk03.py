@@ -21,7 +21,6 @@ from reid_tracker.train.datasets.base import (
     ReidDataset,
     list_images,
     require_folder,
-    require_images,
 )
 from reid_tracker.train.images import write_image
 
@@ -122,9 +121,8 @@ def _classic(folder: Path, testsets: Path, number: int) -> ReidDataset:
         rows.append((path, int(match[1]) * _PER_PAIR + int(match[2]), int(match[3])))
     images = PersonImages.from_rows(rows)
     test = np.isin(images.identities, list(tested))
-    train = require_images(images[~test], folder)
     return ReidDataset(
-        train, images[test & (images.cameras == 1)], images[test & (images.cameras == 2)]
+        images[~test], images[test & (images.cameras == 1)], images[test & (images.cameras == 2)]
     )
 
 
@@ -152,4 +150,4 @@ def _new(folder: Path, lists: Path) -> ReidDataset:
         )
         for rows in parts
     )
-    return ReidDataset(require_images(train, lists), query, gallery)
+    return ReidDataset(train, query, gallery)

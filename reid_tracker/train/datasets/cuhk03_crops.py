@@ -14,7 +14,6 @@ from reid_tracker.train.datasets.base import (
     ReidDataset,
     list_images,
     require_folder,
-    require_images,
 )
 
 _NAME = re.compile(r"(\d+)_(\d+)")
@@ -25,18 +24,18 @@ def read_cuhk03_crops(root: Path, split: str = "") -> ReidDataset:
     """Read `root`/train, and `root`/val with camera A as query and camera B as gallery.
 
     Args:
-        root: the folder that holds train/ and, optionally, val/.
+        root: the folder that holds train/ or val/, or both.
         split: unused; the crops are split already.
 
     Raises:
         InputError: a folder is missing or empty, or a file has another name.
     """
     require_folder(root)
-    train = require_images(_read(root / "train"), root / "train")
+    nobody = PersonImages.from_rows([])
     if not (root / "val").is_dir():
-        nobody = PersonImages.from_rows([])
-        return ReidDataset(train, nobody, nobody)
+        return ReidDataset(_read(root / "train"), nobody, nobody)
     val = _read(root / "val")
+    train = _read(root / "train") if (root / "train").is_dir() else nobody
     return ReidDataset(train, val[val.cameras == 0], val[val.cameras == 1])
 
 

@@ -11,8 +11,9 @@ from reid_tracker.train.datasets.base import (
     ReidDataset,
     list_images,
     require_folder,
-    require_images,
 )
+
+TRAIN, QUERY, GALLERY = "bounding_box_train", "query", "bounding_box_test"
 
 JUNK, BACKGROUND = -1, 0
 """Identities of Market-1501 that are no person: junk is dropped, background only distracts."""
@@ -24,7 +25,7 @@ def read_market(root: Path, split: str = "") -> ReidDataset:
     """Read `bounding_box_train`, `query` and `bounding_box_test` below a folder.
 
     Args:
-        root: the folder that holds the three, or one folder above it.
+        root: the folder that holds the three, or one folder above it; the first may be absent.
         split: unused; there is one split.
 
     Raises:
@@ -32,16 +33,16 @@ def read_market(root: Path, split: str = "") -> ReidDataset:
     """
     require_folder(root)
     root = _home(root)
-    train = _read(root / "bounding_box_train")
-    train = require_images(train[train.identities > BACKGROUND], root / "bounding_box_train")
-    return ReidDataset(train, _read(root / "query"), _read(root / "bounding_box_test"))
+    train = _read(root / TRAIN) if (root / TRAIN).is_dir() else PersonImages.from_rows([])
+    train = train[train.identities > BACKGROUND]
+    return ReidDataset(train, _read(root / QUERY), _read(root / GALLERY))
 
 
 def _home(root: Path) -> Path:
     """Find the folder that the archive made inside the one the user named."""
-    if (root / "bounding_box_train").is_dir():
+    if (root / TRAIN).is_dir() or (root / GALLERY).is_dir():
         return root
-    inside = sorted(root.glob("*/bounding_box_train"))
+    inside = [path for name in (TRAIN, GALLERY) for path in sorted(root.glob(f"*/{name}"))]
     return inside[0].parent if inside else root
 
 

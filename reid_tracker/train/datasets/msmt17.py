@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from reid_tracker.errors import InputError
-from reid_tracker.train.datasets.base import (
-    PersonImages,
-    ReidDataset,
-    require_folder,
-    require_images,
-)
+from reid_tracker.train.datasets.base import PersonImages, ReidDataset, require_folder
 
 _FOLDERS = (("train", "test"), ("mask_train_v2", "mask_test_v2"))
+_TRAIN, _QUERY, _GALLERY = "list_train.txt", "list_query.txt", "list_gallery.txt"
 
 
 def read_msmt17(root: Path, split: str = "") -> ReidDataset:
@@ -23,20 +19,25 @@ def read_msmt17(root: Path, split: str = "") -> ReidDataset:
     others. `list_val.txt`, which holds more pictures of training people, is not read.
 
     Args:
-        root: the folder that holds the lists, or one folder above it.
+        root: the folder that holds the lists, or one folder above it; the training list or its
+            pictures may be absent.
         split: unused; there is one split.
 
     Raises:
         InputError: a folder, list or image is missing, or a line is not as expected.
     """
     require_folder(root)
-    if not (root / "list_train.txt").is_file():
-        root = next((path.parent for path in sorted(root.glob("*/list_train.txt"))), root)
-    learn, test = next((pair for pair in _FOLDERS if (root / pair[0]).is_dir()), _FOLDERS[0])
-    train = require_images(_read(root / "list_train.txt", root / learn), root)
-    behind = int(train.identities.max())
-    query = _read(root / "list_query.txt", root / test, behind)
-    return ReidDataset(train, query, _read(root / "list_gallery.txt", root / test, behind))
+    if not (root / _QUERY).is_file():
+        root = next((path.parent for path in sorted(root.glob(f"*/{_QUERY}"))), root)
+    learn, test = next(
+        (pair for side in (0, 1) for pair in _FOLDERS if (root / pair[side]).is_dir()), _FOLDERS[0]
+    )
+    train = PersonImages.from_rows([])
+    if (root / _TRAIN).is_file() and (root / learn).is_dir():
+        train = _read(root / _TRAIN, root / learn)
+    behind = int(train.identities.max(initial=0))
+    query = _read(root / _QUERY, root / test, behind)
+    return ReidDataset(train, query, _read(root / _GALLERY, root / test, behind))
 
 
 def _read(listing: Path, folder: Path, before: int = 0) -> PersonImages:

@@ -17,7 +17,6 @@ from reid_tracker.train.datasets.base import (
     PersonImages,
     ReidDataset,
     require_folder,
-    require_images,
 )
 
 SPLITS = ("train", "query", "gallery")
@@ -34,7 +33,7 @@ class _Row:
 
 
 def read_identity_folders(root: Path, split: str = "") -> ReidDataset:
-    """Read `root`/IDENTITY/*.jpg, or the same below `root`/train, /query and /gallery.
+    """Read `root`/IDENTITY/*.jpg, or the same below those of `root`/train, /query and /gallery.
 
     A file name that holds `c` and a number between underscores (`0001_c2.jpg`, `c2_17.jpg`) tells
     the camera; otherwise it is camera 0.
@@ -48,7 +47,7 @@ def read_identity_folders(root: Path, split: str = "") -> ReidDataset:
     """
     require_folder(root)
     splits = [name for name in SPLITS if (root / name).is_dir()]
-    homes = {name: root / name for name in splits} if "train" in splits else {"train": root}
+    homes = {name: root / name for name in splits} or {"train": root}
     rows = [row for name, home in homes.items() for row in _walk(name, home)]
     return _dataset(rows, root)
 
@@ -120,7 +119,7 @@ def _dataset(rows: list[_Row], where: Path) -> ReidDataset:
         )
         for split in SPLITS
     )
-    return ReidDataset(require_images(train, where), query, gallery)
+    return ReidDataset(train, query, gallery)
 
 
 def _numbers(names: Iterable[str]) -> dict[str, int]:

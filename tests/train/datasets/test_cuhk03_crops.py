@@ -27,6 +27,17 @@ def test_val_is_camera_a_against_camera_b(tiny_data: Path) -> None:
     assert not set(found.train.identities.tolist()) & set(found.query.identities.tolist())
 
 
+def test_val_alone(tmp_path: Path) -> None:
+    found = open_dataset("cuhk03_crops", write_cuhk03_crops(tmp_path, "val"))
+    assert len(found.train) == 0
+    assert len(found.query) == len(found.gallery) == IDENTITIES * PER_CAMERA
+
+
+def test_neither_train_nor_val(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="train: no such folder"):
+        open_dataset("cuhk03_crops", tmp_path)
+
+
 def test_other_names_are_refused(tiny_data: Path) -> None:
     (tiny_data / "train" / "holiday.jpg").write_bytes(b"")
     with pytest.raises(InputError, match=r"holiday\.jpg: expected a name such as 0012_07\.jpg"):

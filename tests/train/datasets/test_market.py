@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,13 @@ def test_junk_is_dropped_and_background_only_distracts(market: Path) -> None:
 
 def test_folder_above_is_accepted(market: Path) -> None:
     assert len(open_dataset("market1501", market.parent).train) == 3
+
+
+@pytest.mark.parametrize("above", [False, True])
+def test_test_alone(market: Path, above: bool) -> None:
+    shutil.rmtree(market / "bounding_box_train")
+    found = open_dataset("market1501", market.parent if above else market)
+    assert (len(found.train), len(found.query), len(found.gallery)) == (0, 1, 2)
 
 
 def test_duke_names(market: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,18 @@ def test_lists_of_both_versions(msmt17: Path) -> None:
     assert found.query.identities.tolist() == found.gallery.identities.tolist() == [3]
     assert (found.query.cameras.tolist(), found.gallery.cameras.tolist()) == ([15], [2])
     assert all(path.is_file() for path in found.train.paths)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_test_alone(msmt17: Path, listed: bool) -> None:
+    for folder in ("train", "mask_train_v2"):
+        shutil.rmtree(msmt17 / folder, ignore_errors=True)
+    if not listed:
+        (msmt17 / "list_train.txt").unlink()
+    found = open_dataset("msmt17", msmt17)
+    assert len(found.train) == 0
+    assert found.query.identities.tolist() == found.gallery.identities.tolist() == [1]
+    assert all(path.is_file() for path in (*found.query.paths, *found.gallery.paths))
 
 
 def test_broken_line_is_named(msmt17: Path) -> None:

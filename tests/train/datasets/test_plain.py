@@ -33,6 +33,16 @@ def test_folders_with_splits(tmp_path: Path) -> None:
     assert found.query.cameras.tolist() != found.gallery.cameras.tolist()
 
 
+def test_folders_of_a_test_alone(tmp_path: Path) -> None:
+    """Without train/, the people are still below query/ and gallery/, not called so."""
+    touch(tmp_path, "query/a/c1_1.jpg", "query/b/c1_1.jpg", "gallery/b/c2_1.jpg", "notes/x/y.jpg")
+    found = open_dataset("folder", tmp_path)
+    assert len(found.train) == 0
+    assert found.query.identities.tolist() == [1, 2]
+    assert found.gallery.identities.tolist() == [2]
+    assert found.gallery.cameras.tolist() == [2]
+
+
 def test_csv(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text(
         "\ufeffcamera,identity,path,note\nfront,10,a.jpg,x\nback,9,sub/b.jpg,\nfront,9,c.jpg,\n",
@@ -55,6 +65,9 @@ def test_csv_with_splits(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("\n".join(rows))
     found = open_dataset("csv", tmp_path / "p.csv")
     assert (len(found.train), len(found.query), len(found.gallery)) == (2, 1, 1)
+    (tmp_path / "p.csv").write_text("\n".join([rows[0], *rows[3:]]))
+    found = open_dataset("csv", tmp_path / "p.csv")
+    assert (len(found.train), len(found.query), len(found.gallery)) == (0, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +78,6 @@ def test_csv_with_splits(tmp_path: Path) -> None:
         ("path,identity,camera\n", "no images"),
         ("path,identity,camera\na,1\n", "line 2: expected a path, an identity, a camera"),
         ("path,identity,camera,split\na,1,0,test\n", "line 2"),
-        ("path,identity,camera\na,1,0\nb,1,0\n", "training needs at least two identities"),
     ],
 )
 def test_wrong_csv(tmp_path: Path, text: str, message: str) -> None:
