@@ -142,7 +142,8 @@ def _window(image: ImageBGR, aspect: float, generator: np.random.Generator) -> I
     wide = tall / aspect
     top = int(generator.uniform(0, height - tall))
     left = int(generator.uniform(0, width - wide))
-    return image[top : top + max(1, int(tall)), left : left + max(1, int(wide))]
+    window: ImageBGR = image[top : top + max(1, int(tall)), left : left + max(1, int(wide))]
+    return window
 
 
 def _recolour(image: ImageBGR, generator: np.random.Generator) -> ImageBGR:
