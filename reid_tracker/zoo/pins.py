@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reid_tracker.errors import WeightsError
@@ -33,11 +35,42 @@ def expected(entry: Entry, folder: Path) -> Content | None:
 
 
 def pin(entry: Entry, content: Content, folder: Path) -> None:
-    """Remember what an entry's file is, unless a checksum is published or pinned."""
-    pins = _read(folder)
-    if entry.sha256 is not None or entry.name in pins:
+    """Remember what an entry's file is, unless a checksum is published or pinned.
+
+    Raises:
+        WeightsError: the pins are damaged, or cannot be written.
+    """
+    if entry.sha256 is not None:
         return
-    pins[entry.name] = content
+    with _alone(folder):  # between reading and writing, another's pin would be lost
+        pins = _read(folder)
+        if entry.name not in pins:
+            _write({**pins, entry.name: content}, folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process changes the pins; the lock ends with the process."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        yield
+        return
+    path = pins_file(folder)
+    # It stays: to remove it would let a third process lock a file that is no longer there.
+    try:
+        lock = path.with_name(f".{_FILE}.lock").open("wb")
+    except OSError as error:
+        raise WeightsError(f"cannot write {path}: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise WeightsError(f"cannot lock {path}: {error.strerror}") from None
+        yield
+
+
+def _write(pins: dict[str, Content], folder: Path) -> None:
     path = pins_file(folder)
     new = path.with_name(f"{_FILE}.{os.getpid()}.new")
     data = {name: item._asdict() for name, item in sorted(pins.items())}

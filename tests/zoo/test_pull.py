@@ -59,8 +59,9 @@ class Case:
 
     @property
     def left(self) -> set[str]:
-        """Names of the files beside the model, less the lock."""
-        return {path.name for path in self.path.parent.iterdir()} - {f".{self.path.name}.lock"}
+        """Names of the files beside the model, less the locks."""
+        names = {path.name for path in self.path.parent.iterdir()}
+        return names - {f".{self.path.name}.lock", ".pins.json.lock"}
 
 
 @pytest.fixture
