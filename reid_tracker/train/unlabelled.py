@@ -132,7 +132,8 @@ def _before(
     left = int(generator.integers(width - wide + 1))
     place = np.s_[top : top + tall, left : left + wide]
     scene[place] += alpha * (image.astype(np.float32) - scene[place])
-    return np.rint(scene).astype(np.uint8)
+    joined: ImageBGR = np.rint(scene).astype(np.uint8)
+    return joined
 
 
 def _window(image: ImageBGR, aspect: float, generator: np.random.Generator) -> ImageBGR:
@@ -142,8 +143,7 @@ def _window(image: ImageBGR, aspect: float, generator: np.random.Generator) -> I
     wide = tall / aspect
     top = int(generator.uniform(0, height - tall))
     left = int(generator.uniform(0, width - wide))
-    window: ImageBGR = image[top : top + max(1, int(tall)), left : left + max(1, int(wide))]
-    return window
+    return image[top : top + max(1, int(tall)), left : left + max(1, int(wide))]
 
 
 def _recolour(image: ImageBGR, generator: np.random.Generator) -> ImageBGR:
