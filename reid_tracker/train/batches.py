@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
+from reid_tracker.errors import ConfigError
 from reid_tracker.train.augment import augment
 from reid_tracker.train.distributed import World
 from reid_tracker.train.images import Crops
@@ -17,7 +18,7 @@ from reid_tracker.train.patches import PatchPool
 from reid_tracker.train.recipe import Recipe
 from reid_tracker.train.samplers import pk_batches, random_batches
 
-_EPOCH_STREAM, _UNLABELLED_STREAM, _AUGMENT_STREAM = 0, 1, 2
+_EPOCH_STREAM, _UNLABELLED_STREAM, _AUGMENT_STREAM, _PATCH_STREAM = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +45,17 @@ class Batches:
         world: each process gets its part of every batch.
 
     Attributes:
-        pool: patches to paste; the only thing here that a checkpoint has to keep.
+        pool: patches to paste, the same in every process; the only thing here that a checkpoint
+            has to keep.
+
+    Raises:
+        ConfigError: a batch cannot be dealt out evenly.
     """
 
     def __init__(self, recipe: Recipe, materials: Materials, world: World) -> None:
+        check_parts(recipe, world)
+        if materials.lessons is not None:
+            _check_unlabelled(recipe, len(materials.lessons.unlabelled), world)
         self._recipe = recipe
         self._materials = materials
         self._world = world
@@ -84,18 +92,24 @@ class Batches:
             targets = torch.from_numpy(
                 np.concatenate([lessons.labelled[mine], lessons.unlabelled[others]])
             )
-        images = self._augment(np.concatenate(crops), mine, self._generator(epoch, step))
+        images = self._augment(np.concatenate(crops), rows, epoch, step)
         return Batch(images, torch.from_numpy(materials.labels[mine]), targets)
 
-    def _augment(self, crops: Crops, rows: npt.NDArray[np.int64], generator: Generator) -> Tensor:
-        recipe, pool = self._recipe.augment, self.pool
+    def _augment(self, crops: Crops, rows: npt.NDArray[np.int64], epoch: int, step: int) -> Tensor:
+        recipe, pool, world = self._recipe.augment, self.pool, self._world
+        generator = _generator(self._recipe.seed, _AUGMENT_STREAM, epoch, step, world.rank)
         if pool is None:
             return augment(crops, recipe, generator)
+        # Only one process's pool goes into the checkpoint, so all keep the same: each remembers the
+        # whole batch, with draws that do not depend on its rank.
+        shared = None
+        if world.size > 1:
+            shared = _generator(self._recipe.seed, _PATCH_STREAM, epoch, step)
         return augment(
             crops,
             recipe,
             generator,
-            lambda images: pool.paste(images, rows, recipe.patch, generator),
+            lambda images: pool.paste(images, rows, recipe.patch, generator, shared),
         )
 
     def _own_part(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -110,7 +124,41 @@ class Batches:
         rows = np.random.default_rng(seeds).choice(count, wanted, replace=False)
         return rows[self._world.rank :: self._world.size]
 
-    def _generator(self, epoch: int, step: int) -> Generator:
-        seeds = [self._recipe.seed, _AUGMENT_STREAM, epoch, step, self._world.rank]
-        seed = int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0] >> np.uint64(1))
-        return torch.Generator().manual_seed(seed)
+
+def check_parts(recipe: Recipe, world: World) -> None:
+    """Check that each process gets an equal part of every batch.
+
+    Gathering rows and averaging batch statistics both count on that.
+
+    Raises:
+        ConfigError: a number of the recipe cannot be divided by that of the processes.
+    """
+    sampler = recipe.sampler
+    if sampler.name == "pk":
+        _check_divisible("sampler.identities_per_batch", sampler.identities_per_batch, world)
+    else:
+        _check_divisible("sampler.batch_size", sampler.batch_size, world)
+    if recipe.loss.distils:
+        _check_divisible("teacher.batch_size", recipe.teacher.batch_size, world)
+
+
+def _check_unlabelled(recipe: Recipe, count: int, world: World) -> None:
+    if count < recipe.teacher.batch_size and count % world.size:
+        raise ConfigError(
+            f"teacher.batch_size = {recipe.teacher.batch_size}: there are only {count} unlabelled "
+            f"crops, which {world.size} processes cannot share evenly; set it to "
+            f"{count - count % world.size}"
+        )
+
+
+def _check_divisible(key: str, value: int, world: World) -> None:
+    if value % world.size:
+        raise ConfigError(
+            f"{key} = {value}: expected a multiple of the {world.size} processes, which share "
+            "every batch evenly"
+        )
+
+
+def _generator(*seeds: int) -> Generator:
+    seed = int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return torch.Generator().manual_seed(seed)

@@ -52,20 +52,23 @@ class PatchPool:
         rows: npt.NDArray[np.int64],
         probability: float,
         generator: Generator,
+        shared: Generator | None = None,
     ) -> Tensor:
         """Add a patch of each labelled image to the pool, then paste into some of the batch.
 
         Args:
             images: (B, 3, H, W) float32 RGB in [0, 1].
-            rows: of the first images of the batch in the training set; the rest are not in it.
+            rows: in the training set, of the labelled images of the batch, those of all processes.
             probability: of pasting into an image.
             generator: source of randomness.
+            shared: source of the new patches' places, where several processes are to draw the same
+                ones; None takes `generator`.
 
         Returns:
             The images, (B, 3, H, W).
         """
         size = (images.shape[2], images.shape[3])
-        self._remember(rows, size, generator)
+        self._remember(rows, size, generator if shared is None else shared)
         chosen = (torch.rand(len(images), generator=generator) < probability).nonzero()[:, 0]
         if len(self.places) < LEAST_POOL or not len(chosen):
             return images
