@@ -1,4 +1,4 @@
-"""`reid-track eval-reid DATASET --encoder MODEL`: how well an encoder finds people again."""
+"""`reid-track eval-reid DATASET`: how well an encoder finds people again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import numpy as np
 from reid_tracker.cli.reid_data import (
     add_data_options,
     add_encoder_options,
+    choose_encoder,
     embed_sides,
     label_sides,
     open_sides,
 )
 from reid_tracker.encode import build_encoder
-from reid_tracker.errors import InputError, OutputError
+from reid_tracker.errors import ConfigError, InputError, OutputError
 from reid_tracker.evaluate import (
     METRICS,
     PROTOCOLS,
@@ -30,6 +31,7 @@ from reid_tracker.evaluate import (
 
 _EXAMPLES = """\
 examples:
+  reid-track eval-reid Market-1501
   reid-track eval-reid Market-1501 --encoder osnet_x1_0_market.pth
   reid-track eval-reid cuhk03 --split classic-0 --protocol cuhk03-classic --encoder my.onnx
   reid-track eval-reid people/ --format folder --encoder my.onnx --rerank --save-json scores.json
@@ -44,16 +46,18 @@ def eval_reid(words: Sequence[str]) -> int:
         KeyboardInterrupt: the user stopped the run.
     """
     arguments = build_parser().parse_args(words)
+    _check_numbers(arguments)
     json_file = None if arguments.save_json is None else Path(arguments.save_json)
     if json_file is not None:
         _check_output(json_file, overwrite=arguments.overwrite)
     name, queries, gallery = open_sides(arguments.dataset, arguments.format, arguments.split)
     labels = label_sides(queries, gallery)
-    encoder = build_encoder(
-        arguments.encoder, device=arguments.device, batch_size=arguments.batch_size
-    )
+    chosen = choose_encoder(arguments)
     rows = embed_sides(
-        encoder, (queries, gallery), batch_size=arguments.batch_size, quiet=arguments.quiet
+        build_encoder(chosen),
+        (queries, gallery),
+        batch_size=arguments.batch_size,
+        quiet=arguments.quiet,
     )
     scores = evaluate_reid(
         Samples(rows[0], labels[0]),
@@ -69,9 +73,10 @@ def eval_reid(words: Sequence[str]) -> int:
             "by another camera; there is nothing to score"
         )
     if json_file is not None:
-        _save(json_file, _described(arguments, name) | scores.as_dict())
+        _save(json_file, _described(arguments, name, chosen.model) | scores.as_dict())
     if not arguments.quiet:
-        _show(scores, f"{name}, {arguments.metric}{', re-ranked' if arguments.rerank else ''}")
+        how = f"{arguments.metric}{', re-ranked' if arguments.rerank else ''}"
+        _show(scores, f"{name}, {how}, {Path(chosen.model).name}")
     return 0
 
 
@@ -90,8 +95,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--encoder",
         "--reid-model",
         metavar="MODEL",
-        required=True,
-        help="OSNet .onnx, .pt or .pth, a published size, or timm:NAME",
+        default="auto",
+        help="OSNet .onnx, .pt or .pth, a name of `reid-track weights list`, a published size, or "
+        "timm:NAME (default: auto, the best on this machine)",
     )
     add_data_options(parser)
     _add_scoring(parser)
@@ -115,15 +121,22 @@ def _add_scoring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
 
 
-def _described(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
+def _described(arguments: argparse.Namespace, name: str, encoder: str) -> dict[str, Any]:
     return {
         "dataset": str(arguments.dataset),
         "format": name,
-        "encoder": str(arguments.encoder),
+        "encoder": encoder,
         "protocol": arguments.protocol,
         "metric": arguments.metric,
         "reranking": arguments.rerank,
     }
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    if arguments.seed < 0:
+        raise ConfigError(f"--seed {arguments.seed}: expected at least 0")
+    if arguments.batch_size < 1:
+        raise ConfigError(f"--batch-size {arguments.batch_size}: expected at least 1")
 
 
 def _check_output(path: Path, *, overwrite: bool) -> None:

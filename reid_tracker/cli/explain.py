@@ -1,4 +1,4 @@
-"""`reid-track explain DATASET --encoder MODEL`: pictures of what an encoder does, and learns."""
+"""`reid-track explain DATASET`: pictures of what an encoder does, and learns."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from reid_tracker.cli.reid_data import (
     Images,
     add_data_options,
     add_encoder_options,
+    choose_encoder,
     embed_sides,
     label_sides,
     open_sides,
@@ -156,16 +157,15 @@ def _dataset_tasks(arguments: argparse.Namespace) -> dict[str, Draw]:
     """Open the data set and the networks, and return what is to be drawn of them, still undone."""
     queries, gallery = open_sides(arguments.dataset, arguments.format, arguments.split)[1:]
     kinds = tuple(arguments.only or _KINDS)
+    chosen = choose_encoder(arguments)
+    arguments.encoder = chosen.model  # titles name what "auto" means
     tasks: dict[str, Draw] = {}
     if set(kinds) - set(_NEED_A_NET):
         if "map" in kinds:
             from reid_tracker.explain.embedding_map import require_scikit_learn
 
             require_scikit_learn()
-        encoder = build_encoder(
-            arguments.encoder, device=arguments.device, batch_size=arguments.batch_size
-        )
-        found = _Embedded(encoder, queries, gallery, arguments)
+        found = _Embedded(build_encoder(chosen), queries, gallery, arguments)
         tasks |= {"ranked": found.ranked, "map": found.map}
     # After the encoder: a name that means nothing is that error, and no warning before it.
     net = _find_net(arguments) if set(kinds) & set(_NEED_A_NET) else None

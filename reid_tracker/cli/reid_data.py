@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.encode import Encoder
-from reid_tracker.errors import InputError
+from reid_tracker.config import EncoderConfig
+from reid_tracker.encode import Encoder, resolve_model
+from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.evaluate import Labels
 
 if TYPE_CHECKING:
@@ -68,6 +69,21 @@ def add_encoder_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def choose_encoder(arguments: argparse.Namespace) -> EncoderConfig:
+    """Return the encoder that the options name; "auto" becomes the file that it means here.
+
+    Raises:
+        ReidTrackerError: an option is out of range, or no encoder is here for "auto".
+    """
+    config = EncoderConfig(
+        model=arguments.encoder,
+        device=arguments.device or "auto",
+        batch_size=arguments.batch_size,
+    )
+    # Other names stay as they were typed: they say more than the path they stand for.
+    return resolve_model(config) if config.model == "auto" else config
+
+
 def open_sides(dataset: str | Path, layout: str, split: str) -> tuple[str, Images, Images]:
     """Read a data set; without queries of their own, all pictures ask for all others.
 
@@ -82,25 +98,41 @@ def open_sides(dataset: str | Path, layout: str, split: str) -> tuple[str, Image
     Raises:
         ReidTrackerError: the format is unknown, or the data set cannot be read or scored.
     """
-    from reid_tracker.train.datasets import open_dataset
+    from reid_tracker.train.datasets import DATASETS, open_dataset
 
+    if not str(dataset):  # as a path, it would be the current folder
+        raise ConfigError("DATASET is empty: name the folder of a data set, or a CSV file")
     root = Path(dataset)
+    name = layout.replace("-", "_")
+    if name != "auto" and name not in DATASETS:
+        choices = ", ".join(key.replace("_", "-") for key in DATASETS)
+        raise ConfigError(f"--format {layout}: expected auto, {choices}")
     if not root.exists():
         raise InputError(f"{root}: no such folder or file; check the path of the data set")
-    name = layout.replace("-", "_")
     if name == "auto":
         name = guess_format(root)
     data = open_dataset(name, root, split)
-    if len(data.query):
+    if len(data.query) and len(data.gallery):
         return name, data.query, data.gallery
-    _, identity, counts = np.unique(data.train.identities, return_inverse=True, return_counts=True)
+    if len(data.query) or len(data.gallery):
+        # Half a test: to score the training images instead would answer another question.
+        found, missing = ("queries", "gallery") if len(data.query) else ("a gallery", "queries")
+        raise InputError(f"{root}: {found} but no {missing}; a test needs both")
+    _check_all_against_all(data.train, root)
+    return name, data.train, data.train
+
+
+def _check_all_against_all(images: Images, root: Path) -> None:
+    """Raise an `InputError` where there is no image, or one that no other can be found by."""
+    if not len(images.paths):
+        raise InputError(f"{root}: no queries and no images of people; there is nothing to score")
+    _, identity, counts = np.unique(images.identities, return_inverse=True, return_counts=True)
     lonely = np.nonzero(counts[identity] == 1)[0]
     if len(lonely):
         raise InputError(
-            f"{data.train.paths[lonely[0]]}: the identity with this one image has no other to be "
+            f"{images.paths[lonely[0]]}: the identity with this one image has no other to be "
             f"found by ({len(lonely)} such in {root}); add an image of it, or remove it"
         )
-    return name, data.train, data.train
 
 
 def guess_format(root: Path) -> str:

@@ -147,6 +147,8 @@ def _show_notes(stack: ExitStack) -> None:
 class Progress:
     """A progress bar for the running epoch and a line for each finished one, on standard error.
 
+    The bar starts with the first step: an error before that is one line, with no bar above it.
+
     Args:
         epochs: of the whole run.
     """
@@ -164,16 +166,17 @@ class Progress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> Progress:
-        self._bar.start()
         return self
 
     def __exit__(self, *reason: object) -> None:
-        self._bar.stop()
+        if self._task is not None:  # rich ends even a bar that never started, by an empty line
+            self._bar.stop()
 
     def on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
         """Move the bar."""
         if self._task is None:
             self._task = self._bar.add_task("", total=steps, loss=loss)
+            self._bar.start()
         text = f"epoch {epoch}/{self._epochs}"
         self._bar.update(self._task, description=text, completed=step, total=steps, loss=loss)
 

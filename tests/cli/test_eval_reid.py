@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,14 +14,17 @@ import numpy.typing as npt
 import pytest
 
 import reid_tracker.cli.eval_reid as module
-from reid_tracker.cli import main
+from reid_tracker.cli import main, reid_data
 from reid_tracker.cli.eval_reid import eval_reid
 from reid_tracker.cli.reid_data import guess_format
+from reid_tracker.config import EncoderConfig
 from reid_tracker.errors import ConfigError, InputError, OutputError, ReidTrackerError
 from reid_tracker.types import Boxes, Embeddings, ImageBGR
 from tests.conftest import shared
 
 PEOPLE = 4
+BEST = Path("models", "best.onnx")
+"""Stands for the file that "auto" means."""
 
 
 class MeanColour:
@@ -45,9 +49,9 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> MeanColour:
     """Stand in for the encoder that the command line names."""
     stand_in = MeanColour(64)
 
-    def build(model: str, *, device: str | None, batch_size: int) -> MeanColour:
-        assert model == "colour"
-        stand_in.batch_size = batch_size
+    def build(config: EncoderConfig) -> MeanColour:
+        assert config.model in ("colour", str(BEST))
+        stand_in.batch_size = config.batch_size
         return stand_in
 
     monkeypatch.setattr(module, "build_encoder", build)
@@ -102,6 +106,23 @@ def test_options(crops: Path, encoder: MeanColour, options: tuple[object, ...]) 
     assert scores["rank-1"] == scores["mAP"] == 1
     assert scores["reranking"] == ("--rerank" in options)
     assert (scores["format"], scores["encoder"]) == ("cuhk03_crops", "colour")
+
+
+def test_without_an_encoder_the_best_is_taken_and_named(
+    crops: Path,
+    encoder: MeanColour,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def resolve(config: EncoderConfig) -> EncoderConfig:
+        assert (config.model, config.device) == ("auto", "cpu")
+        return replace(config, model=str(BEST))
+
+    monkeypatch.setattr(reid_data, "resolve_model", resolve)
+    saved = crops / "scores.json"
+    assert eval_reid([str(crops), "--device", "cpu", "--save-json", str(saved)]) == 0
+    assert json.loads(saved.read_text())["encoder"] == str(BEST)
+    assert BEST.name in capsys.readouterr().out.splitlines()[0]
 
 
 def test_quiet_prints_nothing(
@@ -163,9 +184,11 @@ def test_csv(tmp_path: Path, encoder: MeanColour, capsys: pytest.CaptureFixture[
             f"person{person}/b.png,p{person},exit,gallery",
             f"person{person}/b.png,q{person},exit,train",
         ]
-    (tmp_path / "people.csv").write_text("\n".join(lines) + "\n")
-    assert run(tmp_path / "people.csv") == 0
-    assert capsys.readouterr().out.split()[-3:] == ["3", "3", "0"]
+    test_alone = [line for line in lines if not line.endswith("train")]
+    for rows in (lines, test_alone):
+        (tmp_path / "people.csv").write_text("\n".join(rows) + "\n")
+        assert run(tmp_path / "people.csv") == 0
+        assert capsys.readouterr().out.split()[-3:] == ["3", "3", "0"]
 
 
 def test_market1501(
@@ -184,6 +207,54 @@ def test_market1501(
     row = printed.splitlines()[-1].split()
     assert row[:2] == ["0.500", "1.000"]
     assert row[-3:] == ["2", "3", "0"]
+
+
+def test_folders_of_a_test_alone(
+    tmp_path: Path, encoder: MeanColour, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without train/, identities are those below query/ and gallery/, not these two names."""
+    for person in range(3):
+        paint(tmp_path / "query" / f"person{person}" / "a_c1.png", person)
+        paint(tmp_path / "gallery" / f"person{person}" / "a_c2.png", person)
+    paint(tmp_path / "gallery" / "stranger" / "a_c2.png", 9)
+    assert run(tmp_path) == 0
+    row = capsys.readouterr().out.splitlines()[-1].split()
+    assert row[0] == "1.000"
+    assert row[-3:] == ["3", "4", "0"]
+
+
+@pytest.mark.parametrize("sign", ["", "cuhk03_crops"])
+def test_crops_without_training_images(
+    crops: Path, encoder: MeanColour, capsys: pytest.CaptureFixture[str], sign: str
+) -> None:
+    shutil.rmtree(crops / "train")
+    assert run(crops, *(["--format", sign] if sign else [])) == 0
+    assert capsys.readouterr().out.split()[-3:] == ["8", "8", "0"]
+
+
+def test_market1501_without_training_images(
+    tmp_path: Path, encoder: MeanColour, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for person in (1, 2):
+        paint(tmp_path / "m" / "query" / f"{person:04}_c1s1_000001_00.jpg", person)
+        paint(tmp_path / "m" / "bounding_box_test" / f"{person:04}_c2s1_000001_00.jpg", person)
+    assert run(tmp_path) == 0
+    assert capsys.readouterr().out.split()[-3:] == ["2", "2", "0"]
+
+
+def test_msmt17_without_training_images(
+    tmp_path: Path, encoder: MeanColour, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for side, camera in (("query", 1), ("gallery", 2)):
+        names = [f"{person:04}/{person:04}_000_{camera:02}_noon_0_0.png" for person in range(2)]
+        for person, name in enumerate(names):
+            paint(tmp_path / "test" / name, person)
+        lines = (f"{name} {person}\n" for person, name in enumerate(names))
+        (tmp_path / f"list_{side}.txt").write_text("".join(lines))
+    assert run(tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("msmt17, ")
+    assert printed.split()[-3:] == ["2", "2", "0"]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +292,20 @@ class TestErrors:
         assert "no image" in message
 
     def test_unknown_format(self, crops: Path) -> None:
-        assert "cuhk04" in self.fails(ConfigError, crops, "--format", "cuhk04")
+        message = self.fails(ConfigError, crops, "--format", "cuhk04")
+        assert message.startswith("--format cuhk04: expected auto, market1501, ")
+        assert "cuhk03-crops" in message
+
+    def test_empty_text_is_not_the_current_folder(
+        self, crops: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(crops)
+        assert "DATASET is empty" in self.fails(ConfigError, "")
+
+    @pytest.mark.parametrize(("option", "value"), [("--seed", -1), ("--batch-size", 0)])
+    def test_numbers_out_of_range(self, crops: Path, option: str, value: int) -> None:
+        message = self.fails(ConfigError, crops, "--protocol", "cuhk03-classic", option, value)
+        assert message.startswith(f"{option} {value}: expected at least ")
 
     def test_identity_with_one_image(self, tmp_path: Path) -> None:
         root = write_folders(tmp_path, ["a", "b"])
@@ -229,6 +313,21 @@ class TestErrors:
         message = self.fails(InputError, root)
         assert "single.png" in message
         assert "one image" in message
+
+    @pytest.mark.parametrize(
+        ("folder", "message"),
+        [("query", "queries but no gallery"), ("gallery", "a gallery but no queries")],
+    )
+    def test_half_a_test(self, tmp_path: Path, folder: str, message: str) -> None:
+        """Training images are not scored instead."""
+        write_folders(tmp_path / "train", ["a", "b"])
+        write_folders(tmp_path / folder, ["a", "b"])
+        assert message in self.fails(InputError, tmp_path)
+
+    def test_junk_alone(self, tmp_path: Path) -> None:
+        for folder in ("query", "bounding_box_test"):
+            paint(tmp_path / folder / "-1_c2s1_000001_00.jpg", 1)
+        assert "no queries and no images" in self.fails(InputError, tmp_path)
 
     def test_camera_column_absent(self, tmp_path: Path) -> None:
         (tmp_path / "people.csv").write_text("path,identity\na.png,1\n")

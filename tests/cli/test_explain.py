@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,8 +14,10 @@ import pytest
 import torch
 
 import reid_tracker.explain
+from reid_tracker.cli import reid_data
 from reid_tracker.cli.explain import explain
 from reid_tracker.cli.main import main
+from reid_tracker.config import EncoderConfig
 from reid_tracker.errors import (
     ConfigError,
     InputError,
@@ -92,6 +95,25 @@ def test_without_an_osnet_the_rest_is_drawn(
     assert run(crops, "--encoder", "timm:mobilenetv3_small_050?pretrained=0", "-o", output) == 0
     assert names(output) == ["map.png", "ranked.png"]
     assert "activation and gates are left out" in caplog.text
+
+
+def test_titles_name_the_encoder_that_auto_means(
+    crops: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles: list[str] = []
+
+    def sheet(*inputs: object, title: str) -> Sheet:
+        titles.append(title)
+        return Sheet(10, 10, "", "")
+
+    def resolve(config: EncoderConfig) -> EncoderConfig:
+        assert config.model == "auto"
+        return replace(config, model=str(checkpoint))
+
+    monkeypatch.setattr(reid_tracker.explain, "activation_sheet", sheet)
+    monkeypatch.setattr(reid_data, "resolve_model", resolve)
+    assert run(crops, "--only", "activation", "--quiet", "-o", tmp_path / "pictures") == 0
+    assert titles == [f"Activation maps: {checkpoint.name} on people"]
 
 
 def test_curves_need_no_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reid_tracker.checked import to_yaml
+from reid_tracker.cli.main import main
 from reid_tracker.cli.train import train
 from reid_tracker.errors import ConfigError, InputError, OutputError
 from reid_tracker.train import METRICS, RESULT
@@ -94,6 +95,15 @@ def test_several_recipes_build_on_each_other(
 def test_usage_errors(recipe: Path, tmp_path: Path, words: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         train([str(recipe), "-o", str(tmp_path / "run"), *words])
+
+
+def test_an_error_before_the_first_step_is_one_line(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [recipe, "-o", tmp_path / "run", "--data", tmp_path / "nowhere"]
+    assert main(["train", *map(str, words), "--device", "cpu", "--threads", "1"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("reid-track: error: ")
 
 
 def test_missing_and_empty_data_folders(recipe: Path, tmp_path: Path) -> None:
