@@ -26,13 +26,24 @@ def test_losses_by_name_have_gradients(name: str) -> None:
     [
         ("CircelLoss", "did you mean CircleLoss"),
         ("ArcFaceLoss", "needs settings of its own"),
+        ("SubCenterArcFaceLoss", "needs settings of its own"),
+        ("VICRegLoss", r"does not work on embeddings with labels \(ValueError: .*\); choose"),
+        ("DynamicSoftMarginLoss", "remembers earlier batches, which no checkpoint keeps"),
         ("BaseMetricLossFunction", "no loss of pytorch-metric-learning"),
     ],
 )
 def test_unusable_names(name: str, message: str) -> None:
     pytest.importorskip("pytorch_metric_learning")
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as caught:
         metric_loss(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_trying_a_loss_draws_nothing() -> None:
+    pytest.importorskip("pytorch_metric_learning")
+    before = torch.get_rng_state()
+    metric_loss("MultiSimilarityLoss")
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
