@@ -1,23 +1,26 @@
-"""Makes a detector's confidence the probability that a detection is a person.
+"""Gives a detector's confidence a meaning, so that one default threshold serves every detector.
 
-Platt, "Probabilistic outputs for support vector machines", 1999: a logistic regression of what
-turned out to be right on the logit of the confidence, here on the held-out pictures of the run. It
-is folded into the layers that give the confidence, so it costs nothing and every export has it.
+First a logistic regression of what turned out to be right on the logit of the confidence makes it
+the probability of a person (Platt, "Probabilistic outputs for support vector machines", 1999), on
+whole pictures that were kept back: composed ones are harder, and would promise too little. Then it
+is shifted so that the project's default threshold is the one at which F1 is greatest; for
+probabilities that is half of the greatest F1 (Lipton et al., "Optimal thresholding of classifiers
+to maximize F1 measure", 2014). Both are folded into the layers that give the confidence.
 """
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from reid_tracker.detect import build_detector
-from reid_tracker.evaluate import FrameBoxes, match_detections
+from reid_tracker.evaluate import FrameBoxes, match_detections, precision_recall_f1
 from reid_tracker.train.detector.pictures import read_yolo_pictures
 
 logger = logging.getLogger(__name__)
@@ -30,26 +33,56 @@ _NEWTON_STEPS = 50
 Floats = npt.NDArray[np.float64]
 
 
-def measure(weights: Path, folder: Path, part: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
+class Measured(NamedTuple):
+    """What a detector found in labelled pictures.
+
+    Attributes:
+        scores: (N,) float64 confidences of its detections.
+        hits: (N,) bool, which of them are people.
+        people: number of people in the pictures.
+    """
+
+    scores: Floats
+    hits: npt.NDArray[np.bool_]
+    people: int
+
+
+def measure(weights: Path, folder: Path, part: str) -> Measured:
     """Run a detector over labelled pictures.
 
     Args:
         weights: of the detector.
-        folder: pictures in YOLO form, all of one size: images/ and labels/.
-        part: of the pictures: "val".
-
-    Returns:
-        (N,) float64 confidences of its detections, and (N,) bool which of them are people.
+        folder: pictures in YOLO form: images/ and labels/.
+        part: of the pictures: "whole".
     """
     pictures = list(read_yolo_pictures(folder, part))
-    side = max(pictures[0].image.shape[:2])
-    detector = build_detector(weights, conf=_LEAST_CONFIDENCE, image_size=side, device="cpu")
+    detector = build_detector(weights, conf=_LEAST_CONFIDENCE, device="cpu")
     found = [detector.detect(picture.image) for picture in pictures]
     hits = match_detections(
         _in_frames([item.boxes for item in found], [item.scores for item in found]),
         _in_frames([item.boxes for item in pictures], [np.ones(len(p.boxes)) for p in pictures]),
     )
-    return np.concatenate([item.scores for item in found]).astype(np.float64), hits
+    scores = np.concatenate([item.scores for item in found]).astype(np.float64)
+    return Measured(scores, hits, sum(len(picture.boxes) for picture in pictures))
+
+
+def calibrate(measured: Measured, default: float) -> tuple[float, float] | None:
+    """Return the slope and offset of the logit that give confidences their meaning.
+
+    Args:
+        measured: on pictures kept back.
+        default: the threshold at which F1 is to be greatest, in (0, 1).
+
+    Returns:
+        (slope, offset); None where there is too little to fit.
+    """
+    probability = fit(measured.scores, measured.hits)
+    if probability is None:
+        return None
+    slope, offset = probability
+    thresholds = np.unique(measured.scores)
+    f1 = precision_recall_f1(measured.scores, measured.hits, measured.people, thresholds.tolist())
+    return slope, offset + float(logit(default) - logit(f1[:, 2].max() / 2))
 
 
 def fit(scores: Floats, hits: npt.NDArray[np.bool_]) -> tuple[float, float] | None:
@@ -68,8 +101,7 @@ def fit(scores: Floats, hits: npt.NDArray[np.bool_]) -> tuple[float, float] | No
     # Platt's targets, short of 0 and 1: without them, hits that a threshold separates from misses
     # would give an infinite slope.
     targets = np.where(hits, (right + 1) / (right + 2), 1 / (wrong + 2))
-    clipped = np.clip(scores, 1e-4, 1 - 1e-4)
-    inputs = np.stack([np.log(clipped / (1 - clipped)), np.ones(len(scores))], axis=1)
+    inputs = np.stack([logit(np.clip(scores, 1e-4, 1 - 1e-4)), np.ones(len(scores))], axis=1)
     weights = np.array([1.0, 0.0])
     for _ in range(_NEWTON_STEPS):
         chance = expit(inputs @ weights)

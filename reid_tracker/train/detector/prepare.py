@@ -25,6 +25,8 @@ _HELD_OUT_EVERY = 12
 whole runs of frames are."""
 _RUN = 8
 _PARTS = ("train", "val")
+WHOLE = "whole"
+"""The part that holds the pictures kept back as they are: what a detector meets in use."""
 _JPEG_QUALITY = 92
 _KEY = "recipe.json"
 
@@ -38,7 +40,7 @@ def prepare_pictures(
 
     Args:
         recipe: what to make.
-        folder: gets images/{train,val}, labels/{train,val} and data.yaml.
+        folder: gets images/{train,val,whole}, labels/ with the same, and data.yaml.
         progress: called with the pictures made so far, and their number.
 
     Returns:
@@ -84,6 +86,8 @@ def _write_pictures(
         sum(len(picture.boxes) for picture in pictures),
         len(cutouts),
     )
+    for number, row in enumerate(np.flatnonzero(held_out).tolist()):
+        _save(pictures[row], folder, WHOLE, f"{number:06d}")
     total = recipe.pictures.training + recipe.pictures.validation
     done = 0
     counts = (recipe.pictures.training, recipe.pictures.validation)
@@ -110,7 +114,7 @@ def _check_sources(pictures: PictureRecipe) -> None:
 
 def _clear(folder: Path) -> None:
     """Make the folders, and remove what another recipe left there: ultralytics reads all of it."""
-    for part in _PARTS:
+    for part in (*_PARTS, WHOLE):
         for kind in ("images", "labels"):
             place = folder / kind / part
             place.mkdir(parents=True, exist_ok=True)
@@ -132,7 +136,7 @@ def _held_out(count: int, run: int) -> npt.NDArray[np.bool_]:
 def _save(picture: Picture, folder: Path, part: str, name: str) -> None:
     encoded = cv2.imencode(".jpg", picture.image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
     (folder / "images" / part / f"{name}.jpg").write_bytes(encoded.tobytes())
-    boxes = picture.boxes / picture.image.shape[0]
+    boxes = picture.boxes / np.tile(np.array(picture.image.shape[1::-1], np.float32), 2)
     centres, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     lines = [
         "0 " + " ".join(f"{value:.6f}" for value in row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ from typing import Any
 
 import torch
 
+from reid_tracker.config import DetectorConfig
 from reid_tracker.detect.ultralytics_backend import import_yolo
 from reid_tracker.errors import ConfigError, OutputError, WeightsError
-from reid_tracker.train.detector.calibrate import fit, fold, measure
+from reid_tracker.train.checkpoint import write_atomically
+from reid_tracker.train.detector.calibrate import calibrate, fold, measure
+from reid_tracker.train.detector.prepare import WHOLE
 from reid_tracker.train.detector.recipe import DetectorRecipe
 
 logger = logging.getLogger(__name__)
@@ -81,7 +85,8 @@ def train_detector(
         raise OutputError(f"{folder}: training ended without a checkpoint")
     saved = yolo(str(last), task="detect")
     _export(saved, result)
-    calibration = fit(*measure(result, data_file.parent, "val"))
+    measured = measure(result, data_file.parent, WHOLE)
+    calibration = calibrate(measured, DetectorConfig().confidence)
     if calibration is not None and fold(saved.model, *calibration):
         logger.info("confidence calibrated: slope %.3f, offset %.3f", *calibration)
         _export(saved, result)
@@ -201,8 +206,9 @@ def _export(saved: Any, result: Path) -> None:
     for name in ("pt_path", "yaml_file"):
         if hasattr(net, name):
             delattr(net, name)
-    part = result.with_suffix(".part")
+    # Into memory first: on a full disk torch.save raises an error that does not say so.
+    buffer = io.BytesIO()
     torch.save(
-        {"model": net, "train_args": {"task": "detect", "imgsz": 640}, "license": _LICENCE}, part
+        {"model": net, "train_args": {"task": "detect", "imgsz": 640}, "license": _LICENCE}, buffer
     )
-    part.replace(result)
+    write_atomically(result, buffer.getvalue())

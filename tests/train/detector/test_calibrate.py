@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import expit as sigmoid
+from scipy.special import logit
 
 from reid_tracker.detect.ultralytics_backend import import_yolo
-from reid_tracker.train.detector.calibrate import fit, fold, measure
+from reid_tracker.evaluate import precision_recall_f1
+from reid_tracker.train.detector.calibrate import Measured, calibrate, fit, fold, measure
 from tests.conftest import shared
 from tests.train.detector.samples import TINY_MODEL, blocks, write_yolo_folder
 
@@ -34,6 +36,23 @@ def test_fitted_confidence_is_the_hit_rate() -> None:
     for low in np.arange(0.1, 0.9, 0.2):
         there = (calibrated >= low) & (calibrated < low + 0.2)
         assert hits[there].mean() == pytest.approx(calibrated[there].mean(), abs=0.06)
+
+
+@pytest.mark.parametrize("default", [0.3, 0.5])
+def test_f1_is_greatest_at_the_default(default: float) -> None:
+    generator = np.random.default_rng(2)
+    scores = generator.beta(0.5, 0.7, 30_000).clip(0.01, 0.99)
+    hits = generator.random(len(scores)) < sigmoid(1.6 * logit(scores) - 0.5)
+    people = int(hits.sum() * 1.2)
+    found = calibrate(Measured(scores, hits, people), default)
+    assert found is not None
+    slope, offset = found
+    shifted = sigmoid(slope * logit(scores) + offset)
+    thresholds = np.linspace(0.05, 0.9, 18).round(2).tolist()
+    f1 = precision_recall_f1(shifted, hits, people, [default, *thresholds])[:, 2]
+    assert f1[0] >= f1[1:].max() - 0.005
+    assert f1[0] > f1[1] + 0.02, "it matters"
+    assert calibrate(Measured(scores[:10], hits[:10], 5), default) is None
 
 
 @pytest.mark.parametrize("right", [0, 49, 951, 1000])
@@ -77,6 +96,7 @@ def test_network_without_a_class_branch_is_left_alone() -> None:
 def test_measure_counts_every_detection(tmp_path: Path) -> None:
     weights = shared("weights", "yolo11n_int8_openvino_model")
     write_yolo_folder(tmp_path, [blocks(64, 64, [(10, 10, 20, 40)])] * 2)
-    scores, hits = measure(weights, tmp_path, "")
+    scores, hits, people = measure(weights, tmp_path, "")
     assert len(scores) == len(hits)
+    assert people == 2
     assert not hits.any(), "a block is no person to a network that knows people"
