@@ -52,7 +52,7 @@ def read_cuhk03(root: Path, split: str = "new") -> ReidDataset:
     match = _SPLIT.fullmatch(split)
     if match is None or (match[1] and int(match[1]) >= CLASSIC_SPLITS):
         raise ConfigError(
-            f"data.split = {split}: expected new or classic-0 to classic-{CLASSIC_SPLITS - 1}, "
+            f"split = {split}: expected new or classic-0 to classic-{CLASSIC_SPLITS - 1}, "
             "with -labeled behind it for the labelled boxes"
         )
     require_folder(root)
