@@ -55,7 +55,9 @@ def write_atomically(path: Path, write: bytes | Callable[[BinaryIO], object]) ->
         _flush_folder(path.parent)
     except OSError as error:
         kept = "; the previous one is unharmed" if path.is_file() else ""
-        raise OutputError(f"cannot write {path}: {error.strerror}{kept}") from None
+        # NumPy's errors of a full disk have a text, but no strerror.
+        reason = error.strerror or error
+        raise OutputError(f"cannot write {path}: {reason}{kept}") from None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

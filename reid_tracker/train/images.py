@@ -13,13 +13,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from reid_tracker.errors import InputError, OutputError
+from reid_tracker.errors import InputError
+from reid_tracker.train.checkpoint import write_atomically
 from reid_tracker.types import ImageBGR
 
 Crops = npt.NDArray[np.uint8]
 """Crops of one size, (N, H, W, 3) uint8 BGR."""
 
 _READERS = 4
+_CHUNK = 256
 _GIB = 2**30
 
 
@@ -88,7 +90,12 @@ def open_crops(paths: Sequence[Path], size: tuple[int, int], cache_gib: float) -
     files = FileCrops(paths)
     if len(paths) * size[0] * size[1] * 3 > cache_gib * _GIB:
         return files
-    return MemoryCrops(files.take(np.arange(len(paths)), size) if paths else _no_crops(size))
+    # Read in parts: a stack of all would need the memory twice.
+    crops = np.empty((len(paths), *size, 3), np.uint8)
+    for start in range(0, len(paths), _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, len(paths)))
+        crops[rows] = files.take(rows, size)
+    return MemoryCrops(crops)
 
 
 def read_crop(path: Path, size: tuple[int, int]) -> Crops:
@@ -118,15 +125,12 @@ def read_image(path: Path) -> ImageBGR:
 
 
 def write_image(path: Path, image: ImageBGR) -> None:
-    """Write an image file.
+    """Write an image file, whole or not at all.
 
     Raises:
         OutputError: it cannot be written.
     """
-    try:
-        cv2.imencode(path.suffix, image)[1].tofile(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from None
+    write_atomically(path, cv2.imencode(path.suffix, image)[1].tobytes())
 
 
 def resize_crops(crops: Crops, size: tuple[int, int]) -> Crops:
@@ -144,7 +148,3 @@ def resize_crops(crops: Crops, size: tuple[int, int]) -> Crops:
 def to_unit_rgb(crops: Crops) -> Tensor:
     """Turn (B, H, W, 3) uint8 BGR crops into (B, 3, H, W) float32 RGB in [0, 1]."""
     return torch.from_numpy(crops).permute(0, 3, 1, 2).flip(1).contiguous().float().div_(255)
-
-
-def _no_crops(size: tuple[int, int]) -> Crops:
-    return np.empty((0, *size, 3), np.uint8)

@@ -80,3 +80,11 @@ def test_missing_damaged_and_foreign_files(tmp_path: Path) -> None:
     torch.save(osnet_x0_25().state_dict(), tmp_path / "weights.pth")
     with pytest.raises(WeightsError, match=r"set model\.weights instead of resuming"):
         read_checkpoint(tmp_path / "weights.pth")
+
+
+def test_full_disk_in_the_words_of_numpy(tmp_path: Path) -> None:
+    def write(file: Any) -> None:
+        raise OSError("768 requested and 0 written")
+
+    with pytest.raises(OutputError, match=r"a\.npy: 768 requested and 0 written$"):
+        write_atomically(tmp_path / "a.npy", write)

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from reid_tracker.encode.preprocess import cut_crops
-from reid_tracker.errors import InputError
+from reid_tracker.errors import InputError, OutputError
+from reid_tracker.train import images
 from reid_tracker.train.images import (
     FileCrops,
     MemoryCrops,
@@ -17,6 +18,7 @@ from reid_tracker.train.images import (
     resize_crops,
     to_unit_rgb,
 )
+from reid_tracker.train.images import write_image as write_whole_image
 from tests.train.samples import person, write_image
 
 
@@ -71,3 +73,32 @@ def test_damaged_and_missing_images(tmp_path: Path) -> None:
             read_image(tmp_path / name)
     with pytest.raises(InputError, match=r"cannot read .*c\.jpg: No such file"):
         read_image(tmp_path / "c.jpg")
+
+
+def test_memory_is_filled_in_parts(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    take = FileCrops.take
+
+    def spy(self: FileCrops, rows: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        asked.append(len(rows))
+        return take(self, rows, size)
+
+    monkeypatch.setattr(images, "_CHUNK", 2)
+    monkeypatch.setattr(FileCrops, "take", spy)
+    crops = open_crops(paths, (32, 16), 1.0).take(np.arange(5), (32, 16))
+    assert asked == [2, 2, 1]
+    assert np.array_equal(crops, np.stack([person(number, 0) for number in range(5)]))
+
+
+def test_writing_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_whole_image(tmp_path / "a.png", person(1, 0))
+    assert np.array_equal(read_image(tmp_path / "a.png"), person(1, 0))
+
+    def no_space(descriptor: int) -> None:
+        raise OSError("6 requested and 0 written")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    with pytest.raises(OutputError, match="0 written; the previous one is unharmed"):
+        write_whole_image(tmp_path / "a.png", person(2, 0))
+    assert np.array_equal(read_image(tmp_path / "a.png"), person(1, 0))
+    assert [item.name for item in tmp_path.iterdir()] == ["a.png"]
