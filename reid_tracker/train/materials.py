@@ -74,7 +74,8 @@ def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
     split = hold_out(train, data.holdout_identities, recipe.seed)
     labels = split.train.class_labels()
     if recipe.sampler.name == "pk":
-        check_identities(split.train.identities, recipe.sampler.identities_per_batch)
+        wanted = recipe.sampler.identities_per_batch
+        check_identities(split.train.identities, wanted, split.train.paths)
     last = recipe.phases[-1]
     size = (max(p.height for p in recipe.phases), max(p.width for p in recipe.phases))
     crops = open_crops(split.train.paths, size, data.cache_gib)

@@ -5,6 +5,9 @@ A sampler returns the whole epoch at once, one row a step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 
@@ -75,8 +78,13 @@ def pk_batches(
     return result[generator.permutation(len(result))]
 
 
-def check_identities(labels: IntArray, identities: int) -> None:
+def check_identities(labels: IntArray, identities: int, paths: Sequence[Path] = ()) -> None:
     """Check that PK batches can be drawn.
+
+    Args:
+        labels: (N,) identity of each image.
+        identities: P.
+        paths: N files to name in messages; identities may be numbers that no user ever saw.
 
     Raises:
         InputError: an identity has one image, or there are fewer than `identities`.
@@ -88,9 +96,12 @@ def check_identities(labels: IntArray, identities: int) -> None:
             "lower sampler.identities_per_batch"
         )
     if (counts < 2).any():
+        alone = names[counts < 2][0]
+        row = int(np.flatnonzero(labels == alone)[0])
+        who = f"{paths[row]}: its identity" if paths else f"identity {alone}"
         raise InputError(
-            f"identity {names[counts < 2][0]} has one image; a triplet loss needs two of each: "
-            "remove the identity, or set sampler.name to random"
+            f"{who} has one image; a triplet loss needs two of each: remove the identity, or set "
+            "sampler.name to random"
         )
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,7 +29,7 @@ def test_random_draws_each_image_at_most_once(count: int, batch: int, seed: int)
     assert drawn.max() < count
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(2, 13), min_size=2, max_size=12),
     st.integers(2, 6),
@@ -88,3 +90,9 @@ def test_same_seed_same_epoch(name: str) -> None:
 def test_identity_with_one_image_is_named() -> None:
     with pytest.raises(InputError, match="identity 7 has one image"):
         check_identities(np.array([5, 5, 7, 8, 8]), 2)
+
+
+def test_only_image_of_an_identity_is_named() -> None:
+    paths = [Path(f"{number}.png") for number in range(5)]
+    with pytest.raises(InputError, match=r"^2\.png: its identity has one image; .* random$"):
+        check_identities(np.array([5, 5, 7, 8, 8]), 2, paths)
