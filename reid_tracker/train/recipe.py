@@ -6,12 +6,12 @@ A recipe and a data set determine a run: everything random follows from `seed`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from reid_tracker.checked import Checked, number
-from reid_tracker.config import load_config
+from reid_tracker.config import load_config, read_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.resources import shipped
 
@@ -19,6 +19,12 @@ OPTIMISERS = ("sgd", "amsgrad", "adamw")
 SCHEDULES = ("constant", "step", "cosine")
 SAMPLERS = ("random", "pk")
 PRECISIONS = ("float32", "bfloat16", "float16")
+
+_OWN_KEYS = {
+    "train": {"data", "model", "loss", "phases"},
+    "train-detector": {"architecture", "pictures"},
+}
+"""Keys that only the recipes of one command have."""
 
 
 RecipeT = TypeVar("RecipeT", bound=Checked)
@@ -160,6 +166,12 @@ class LossRecipe(Checked):
     def distils(self) -> bool:
         """Whether a teacher is needed."""
         return self.distil_cosine > 0 or self.distil_relation > 0
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether there is nothing to minimise."""
+        weights = (self.cross_entropy, self.triplet, self.distil_cosine, self.distil_relation)
+        return not any(weights) and not (self.metric and self.metric_weight)
 
 
 @dataclass(frozen=True)
@@ -317,6 +329,16 @@ class Recipe(Checked):
                 "teacher.model is empty, but loss.distil_cosine or loss.distil_relation is not 0; "
                 "name the teacher's file"
             )
+        if self.loss.is_zero:
+            raise ConfigError(
+                "loss: all weights are 0, so there is nothing to learn; set loss.cross_entropy, "
+                "loss.triplet, or another one"
+            )
+        if self.schedule.frozen_epochs > 0 and self.loss.cross_entropy == 0:
+            raise ConfigError(
+                f"schedule.frozen_epochs = {self.schedule.frozen_epochs}: only the classifier "
+                "trains in them, but loss.cross_entropy is 0, so it has no loss; set either"
+            )
 
     @property
     def epochs(self) -> int:
@@ -351,13 +373,24 @@ def read_recipe(
     """Read a recipe of a kind, from a file or by its name in configs/train/.
 
     Raises:
-        ConfigError: there is no such recipe, a key is unknown, or a value does not fit.
+        ConfigError: there is no such recipe, it is of another kind, a key is unknown, or a value
+            does not fit.
     """
+    own = _commands({item.name for item in fields(kind)})
     path = Path(source)
     if not path.is_file():
         folder = shipped("configs", "train")
         path = folder / f"{source}.yaml"
         if not path.is_file():
-            names = ", ".join(sorted(item.stem for item in folder.glob("*.yaml")))
+            found = sorted(folder.glob("*.yaml"))
+            names = ", ".join(item.stem for item in found if own & _commands(read_yaml(item)))
             raise ConfigError(f"no recipe '{source}': expected a YAML file or one of {names}")
+    commands = _commands(read_yaml(path))
+    if commands and not commands & own:
+        raise ConfigError(f"{source} is a recipe for `reid-track {min(commands)}`")
     return load_config(path, overrides, kind)
+
+
+def _commands(keys: Iterable[str]) -> set[str]:
+    """Return the commands of which there are keys."""
+    return {command for command, own in _OWN_KEYS.items() if not own.isdisjoint(keys)}

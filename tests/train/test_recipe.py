@@ -92,6 +92,15 @@ def test_overrides_go_on_top() -> None:
         ({"phases": [{"epochs": 0}]}, "epochs = 0"),
         ({"loss.distil_cosine": 1}, "teacher.model is empty"),
         ({"sampler.name": "pk", "sampler.batch_size": 20}, "sampler.batch_size = 20"),
+        ({"loss.cross_entropy": 0}, "loss: all weights are 0"),
+        (
+            {"loss": {"cross_entropy": 0, "metric": "CircleLoss", "metric_weight": 0}},
+            "loss: all weights are 0",
+        ),
+        (
+            {"loss.cross_entropy": 0, "loss.triplet": 1, "schedule.frozen_epochs": 3},
+            r"schedule\.frozen_epochs = 3: .* but loss\.cross_entropy is 0",
+        ),
     ],
 )
 def test_wrong_recipes(overrides: dict[str, object], message: str) -> None:
@@ -100,8 +109,18 @@ def test_wrong_recipes(overrides: dict[str, object], message: str) -> None:
 
 
 def test_unknown_recipe_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"no recipe 'nowhere'.*paper_finetune, paper_scratch"):
+    with pytest.raises(
+        ConfigError, match=r"no recipe 'nowhere'.*paper_finetune, paper_scratch$"
+    ) as caught:
         load_recipe("nowhere")
+    assert "person_yolo11n" not in str(caught.value)
+
+
+def test_recipe_of_a_detector_names_its_command() -> None:
+    with pytest.raises(
+        ConfigError, match=r"person_yolo11n is a recipe for `reid-track train-detector`$"
+    ):
+        load_recipe("person_yolo11n", {"optimiser.lr": 0.1})
 
 
 def test_pk_needs_two_images_of_each() -> None:
