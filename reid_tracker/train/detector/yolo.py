@@ -58,19 +58,7 @@ def train_detector(
     yolo = import_yolo()
     last = find_checkpoint(folder, resume=resume)
     result = folder / f"person_{Path(recipe.architecture).stem}.pt"
-    try:
-        model = yolo(str(last) if resume else recipe.architecture, task="detect")
-    except FileNotFoundError:
-        raise ConfigError(
-            f"architecture = {recipe.architecture}: expected a model of ultralytics: yolo11n.yaml"
-        ) from None
-    except Exception as error:  # ultralytics raises whatever torch and pickle raise
-        if not resume:
-            raise
-        raise WeightsError(
-            f"{last}: not a checkpoint, or damaged ({type(error).__name__}); start again in "
-            "another --output"
-        ) from None
+    model = _open(yolo, recipe.architecture, last if resume else None)
     if not (resume and _epochs_done(model, recipe.epochs) >= recipe.epochs):
         # A checkpoint remembers where its run was; the folder may have been moved.
         resumed = {"resume": True, "save_dir": str((folder / _RUN).resolve())}
@@ -83,14 +71,36 @@ def train_detector(
             model.train(data=str(data_file), device=device, workers=workers, **options)
     if not last.is_file():
         raise OutputError(f"{folder}: training ended without a checkpoint")
-    saved = yolo(str(last), task="detect")
+    _export_calibrated(yolo(str(last), task="detect"), result, data_file.parent)
+    return result
+
+
+def _open(yolo: Any, architecture: str, checkpoint: Path | None) -> Any:
+    """Build a model with random weights, or take one out of a checkpoint."""
+    if checkpoint is None:
+        try:
+            return yolo(architecture, task="detect")
+        except FileNotFoundError:
+            raise ConfigError(
+                f"architecture = {architecture}: expected a model of ultralytics: yolo11n.yaml"
+            ) from None
+    try:
+        return yolo(str(checkpoint), task="detect")
+    except Exception as error:  # ultralytics raises whatever torch and pickle raise
+        raise WeightsError(
+            f"{checkpoint}: not a checkpoint, or damaged ({type(error).__name__}); start again in "
+            "another --output"
+        ) from None
+
+
+def _export_calibrated(saved: Any, result: Path, pictures: Path) -> None:
+    """Write the weights, and again with the confidence that they turn out to need."""
     _export(saved, result)
-    measured = measure(result, data_file.parent, WHOLE)
+    measured = measure(result, pictures, WHOLE)
     calibration = calibrate(measured, DetectorConfig().confidence)
     if calibration is not None and fold(saved.model, *calibration):
         logger.info("confidence calibrated: slope %.3f, offset %.3f", *calibration)
         _export(saved, result)
-    return result
 
 
 def find_checkpoint(folder: Path, *, resume: bool) -> Path:
