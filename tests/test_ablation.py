@@ -11,6 +11,7 @@ import pytest
 from reid_tracker.errors import InputError
 from tests.benchmarks import ablation
 from tests.benchmarks.ablation import NOT_RUN, RESULTS, Result, Run, append, read_results, table
+from tests.conftest import shared
 from tests.train.samples import IDENTITIES, write_cuhk03_crops
 
 
@@ -106,19 +107,19 @@ def test_data_without_people_to_find(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.shared
 def test_a_finished_run_is_not_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = tmp_path / "data"
-    for first in (0, IDENTITIES):  # the recipe takes 16 people a batch
-        write_cuhk03_crops(root, "train", first=first)
+    monkeypatch.setattr(ablation, "TEACHER", str(shared("weights", "osnet_x0_25_msmt17.onnx")))
+    root = write_cuhk03_crops(tmp_path / "data")
     write_cuhk03_crops(root, "val", first=50)
     words = ["--output", str(tmp_path / "runs"), "--data", str(root), "--rows", "9"]
-    words += ["--seeds", "1", "--epochs", "1", "--identities", "16"]
+    words += ["--seeds", "1", "--epochs", "1", "--identities", str(IDENTITIES)]
     assert ablation.main(words) == 0
     first_table = capsys.readouterr().out
     (result,) = read_results(tmp_path / "runs" / RESULTS).values()
-    assert (result.row, result.seed, result.epochs, result.identities) == (9, 1, 1, 16)
+    assert (result.row, result.seed, result.epochs, result.identities) == (9, 1, 1, IDENTITIES)
     assert 0 < result.mean_ap <= 100
 
     def refuse(*arguments: object) -> Result:
