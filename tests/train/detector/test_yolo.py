@@ -151,7 +151,7 @@ def test_a_killed_run_goes_on_where_its_folder_is_now(tmp_path: Path) -> None:
     epochs = (moved / "ultralytics" / "results.csv").read_text().splitlines()[1:]
     numbers = [int(line.split(",")[0]) for line in epochs]
     assert sorted(set(numbers)) == list(range(1, 61))
-    # ultralytics writes an epoch's figures before its checkpoint: one killed between them runs again
+    # ultralytics writes figures before the checkpoint: an epoch killed between them runs again
     assert len(numbers) <= 61, "no finished epoch was trained twice"
 
 
