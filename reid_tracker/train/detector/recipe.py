@@ -28,7 +28,8 @@ class PictureRecipe(Checked):
         crop_folder: crops of one person each, cut out along their outline before they are pasted.
         crops: how many of those crops are used.
         training: training pictures to make.
-        validation: held-out pictures to make; they come from other sources than training's.
+        validation: held-out pictures to make, of other pictures, cut-outs and runs of frames than
+            training's. The frames are of the same clips, so people and places may be in both.
         side_px: side of a picture.
         min_height_px: least height of the person around whom a picture is cut.
         max_height_px: greatest.

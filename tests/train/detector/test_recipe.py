@@ -57,5 +57,12 @@ def test_values_that_do_not_fit(data: dict[str, Any], message: str) -> None:
 
 
 def test_unknown_recipe() -> None:
-    with pytest.raises(ConfigError, match="no recipe 'nonsense': expected a YAML file or one of"):
+    with pytest.raises(
+        ConfigError, match=r"no recipe 'nonsense': expected a YAML file or one of person_yolo11n$"
+    ):
         load_detector_recipe("nonsense")
+
+
+def test_recipe_of_an_encoder_names_its_command() -> None:
+    with pytest.raises(ConfigError, match=r"paper_scratch is a recipe for `reid-track train`$"):
+        load_detector_recipe("paper_scratch")
