@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
 import torch
 import torch.distributed
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+_PATIENCE = timedelta(hours=3)
+"""The others wait so long for the first process, which asks the teacher and scores."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def join_world(device: torch.device) -> World:
         return World()
     if not torch.distributed.is_initialized():
         backend = "nccl" if device.type == "cuda" else "gloo"
-        torch.distributed.init_process_group(backend)
+        torch.distributed.init_process_group(backend, timeout=_PATIENCE)
     return World(torch.distributed.get_rank(), torch.distributed.get_world_size())
 
 

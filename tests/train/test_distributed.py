@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from reid_tracker.checked import to_yaml
 from reid_tracker.osnet import load_checkpoint
-from reid_tracker.train import RESULT, Trainer, World, join_world
+from reid_tracker.train import RESULT, Trainer, World, join_world, load_recipe
 from reid_tracker.train.losses import batch_hard_triplet, distil_relation, smoothed_cross_entropy
 from reid_tracker.train.state import TrainingState
 from tests.conftest import ROOT
@@ -29,6 +30,12 @@ _TOY = """
 import sys
 from tests.train.test_distributed import train_toy
 train_toy(sys.argv[1])
+"""
+
+_KEEP = """
+import sys
+from tests.train.test_distributed import train_and_keep
+train_and_keep(sys.argv[1], sys.argv[2])
 """
 
 
@@ -72,6 +79,15 @@ def train_toy(path: str) -> None:
         optimiser.step()
     if world.is_main:
         torch.save(net.state_dict(), path)
+
+
+def train_and_keep(recipe: str, folder: str) -> None:
+    """Train, and save what this process ends with."""
+    torch.set_num_threads(1)
+    world = join_world(torch.device("cpu"))
+    state = Trainer(load_recipe(recipe), Path(folder, "run"), world=world).run()
+    end = {"net": state.net.state_dict(), "average": state.kept.state_dict()}
+    torch.save(end, Path(folder, f"rank{world.rank}.pt"))
 
 
 def test_alone_gathers_its_own_rows() -> None:
@@ -124,3 +140,34 @@ def test_training_in_two_processes_equals_one(
     for suffix in ("weight", "bias", "running_mean", "running_var"):
         assert moved(one, start, suffix) > 0
         assert moved(two, one, suffix) < 0.02 * moved(one, start, suffix), suffix
+
+
+def test_others_wait_for_the_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(
+        torch.distributed, "init_process_group", lambda backend, **more: asked.update(more)
+    )
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    assert join_world(torch.device("cpu")) == World(1, 2)
+    assert asked == {"timeout": timedelta(hours=3)}
+
+
+@pytest.mark.slow
+def test_both_processes_end_with_the_same_weights(tiny_data: Path, tmp_path: Path) -> None:
+    """Also after epochs that train the classifier alone, and though each augments by itself."""
+    recipe = tiny_recipe(tiny_data, schedule={"frozen_epochs": 1}, ema_decay=0.9)
+    assert recipe.epochs == 2
+    (tmp_path / "recipe.yaml").write_text(to_yaml(recipe))
+    in_two_processes(_KEEP, tmp_path, tmp_path / "recipe.yaml", tmp_path)
+
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+    for kind in ("net", "average"):
+        assert first[kind].keys() == second[kind].keys()
+        assert [key for key in first[kind] if not first[kind][key].equal(second[kind][key])] == []
+    start = TrainingState(recipe, 6, torch.device("cpu")).net.state_dict()
+    for key in ("conv1.conv.weight", "conv1.bn.running_mean", "classifier.weight"):
+        assert not first["net"][key].equal(start[key]), key
+        assert not first["net"][key].equal(first["average"][key]), key
