@@ -144,7 +144,9 @@ def test_there_are_configs_to_load() -> None:
 
 
 def ready_made() -> list[Path]:
-    return sorted(path for path in shipped("configs").rglob("*") if path.is_file())
+    """All but the recipes in train/, which are tested with their room."""
+    files = (path for path in shipped("configs").rglob("*") if path.is_file())
+    return sorted(path for path in files if path.parent.name != "train")
 
 
 @pytest.mark.parametrize("path", ready_made(), ids=lambda path: path.stem)
