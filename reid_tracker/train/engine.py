@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from reid_tracker.errors import ConfigError, OutputError, ReidTrackerError
-from reid_tracker.train.batches import Batch, Batches
+from reid_tracker.train.batches import Batch, Batches, check_parts
 from reid_tracker.train.distributed import World
 from reid_tracker.train.history import EpochRecord
 from reid_tracker.train.materials import open_materials
@@ -20,14 +21,17 @@ from reid_tracker.train.objective import Objective
 from reid_tracker.train.observers import Observer
 from reid_tracker.train.recipe import Recipe
 from reid_tracker.train.result import write_result
+from reid_tracker.train.resume import read_earlier
 from reid_tracker.train.schedule import learning_rate_factor, set_training_mode
-from reid_tracker.train.state import TrainingState
+from reid_tracker.train.state import TrainingState, check_model
 from reid_tracker.train.validate import score
 
 CHECKPOINT = "last.pth"
 """The training checkpoint in the output folder; also a weights file."""
 
 METRICS = "metrics.jsonl"
+
+_NOT_FINITE = "resume with --resume; if it comes again, start anew with a lower optimiser.lr"
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -62,8 +66,14 @@ class Trainer:
         self._device = torch.device(device)
         self._world = world or World()
         self._observers = observers if self._world.is_main else ()
+        # All that is cheap to find out comes before the teacher looks at thousands of crops.
         _check_precision(recipe.precision, self._device)
-        _prepare_folder(output, resume=resume)
+        check_parts(recipe, self._world)
+        check_model(recipe.model)
+        metric = metric_loss(recipe.loss.metric) if recipe.loss.metric else None
+        if resume:
+            read_earlier(output / CHECKPOINT, recipe)
+        _prepare_folder(output, self._world, resume=resume)
         self._materials = open_materials(recipe, output / "teacher", self._world)
         self._batches = Batches(recipe, self._materials, self._world)
         self._state = TrainingState(
@@ -71,7 +81,6 @@ class Trainer:
         )
         if resume:
             self._state.load(output / CHECKPOINT)
-        metric = metric_loss(recipe.loss.metric) if recipe.loss.metric else None
         self._objective = Objective(recipe.loss, self._world, metric)
         partly = recipe.schedule.frozen_epochs > 0 or recipe.loss.cross_entropy == 0
         self._parallel = self._world.wrap(self._state.net, partly=partly)
@@ -108,6 +117,7 @@ class Trainer:
             for observer in self._observers:
                 observer.on_step(state.epoch + 1, state.step, len(batches), loss)
             if recipe.checkpoint_steps and state.step % recipe.checkpoint_steps == 0:
+                self._check_weights()
                 self._save()
         speed = seen * self._world.size / max(time.perf_counter() - begin, 1e-9)
         self._finish_epoch(len(batches), speed)
@@ -146,11 +156,20 @@ class Trainer:
             state = self._state
             raise ReidTrackerError(
                 f"loss {broken[0]} is {values[broken[0]]} in epoch {state.epoch + 1}, step "
-                f"{state.step + 1}; lower optimiser.lr or set optimiser.clip_norm, then --resume"
+                f"{state.step + 1}; {_NOT_FINITE}"
             )
         for name, value in values.items():
             self._state.sums[name] = self._state.sums.get(name, 0.0) + value
         return float(values["total"])
+
+    def _check_weights(self) -> None:
+        """Stop where a step broke the weights: a checkpoint of them would be of no use."""
+        state = self._state
+        if not all(bool(value.isfinite().all()) for value in state.kept.state_dict().values()):
+            raise ReidTrackerError(
+                f"the weights are not finite after epoch {state.epoch + 1}, step {state.step}; "
+                f"{_NOT_FINITE}"
+            )
 
     def _set_learning_rate(self, steps: int) -> None:
         state, recipe = self._state, self._recipe
@@ -170,6 +189,7 @@ class Trainer:
         height = self._recipe.phase_at(state.epoch).height
         # Not from the loop: a run may resume behind the last step of an epoch.
         lr = state.optimiser.param_groups[0]["lr"]
+        self._check_weights()
         state.epoch, state.step, state.sums = state.epoch + 1, 0, {}
         rank1, mean_ap = self._score()
         record = EpochRecord(state.epoch, height, lr, losses, speed, rank1, mean_ap)
@@ -206,7 +226,7 @@ def _check_precision(precision: str, device: torch.device) -> None:
         )
 
 
-def _prepare_folder(output: Path, *, resume: bool) -> None:
+def _prepare_folder(output: Path, world: World, *, resume: bool) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -217,3 +237,7 @@ def _prepare_folder(output: Path, *, resume: bool) -> None:
         raise OutputError(
             f"{output} holds an earlier run; continue it with --resume, or choose another --output"
         )
+    if world.is_main:
+        for part in output.glob(f"{CHECKPOINT}.*.part"):  # of a run that was killed while writing
+            with contextlib.suppress(OSError):
+                part.unlink()

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
+from reid_tracker import zoo
 from reid_tracker.checked import to_yaml
 from reid_tracker.errors import ConfigError, WeightsError
 from reid_tracker.osnet import (
     OSNETS,
+    Aggregation,
+    BlockOptions,
     EmbeddingNet,
     load_checkpoint,
     load_onnx_weights,
     load_weights,
 )
-from reid_tracker.train.checkpoint import read_checkpoint, save_checkpoint
+from reid_tracker.train.checkpoint import save_checkpoint
 from reid_tracker.train.ema import WeightAverage
 from reid_tracker.train.history import History
 from reid_tracker.train.optimiser import build_optimiser
 from reid_tracker.train.patches import PatchPool
 from reid_tracker.train.recipe import ModelRecipe, Recipe
-
-logger = logging.getLogger(__name__)
+from reid_tracker.train.resume import read_earlier
 
 
 class TrainingState:
@@ -97,27 +98,38 @@ class TrainingState:
         save_checkpoint(content, path)
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint.
+        """Continue from a checkpoint, with the recipe of this run where it may differ.
 
         Raises:
             WeightsError: the file is missing, damaged, or of another net.
+            ConfigError: its recipe differs in what a run cannot change.
         """
-        content = read_checkpoint(path)
+        content = read_earlier(path, self._recipe)
         self._check_net(content["net"], path)
-        if content["recipe"] != to_yaml(self._recipe):
-            logger.warning("%s was made by another recipe; the run goes on with the new one", path)
         self.net.load_state_dict(content["net"])
         if self.average is not None:
             self.average.net.load_state_dict(content["state_dict"])
             self.average.updates = content["average_updates"]
-        self.optimiser.load_state_dict(content["optimiser"])
-        self.scaler.load_state_dict(content["scaler"])
+        self._load_optimiser(content["optimiser"])
+        if content["scaler"]:  # empty after another precision than float16
+            self.scaler.load_state_dict(content["scaler"])
         if self._pool is not None and content["patches"] is not None:
             self._pool.load(content["patches"])
         torch.set_rng_state(content["random"])
         self.epoch, self.step = content["epoch"], content["step"]
         self.sums = dict(content["sums"])
         self.history = History.from_state(content["history"])
+
+    def _load_optimiser(self, earlier: dict[str, Any]) -> None:
+        """Take moments and step counts, but not settings, which the recipe may have changed."""
+        # Not the learning rate: the schedule sets it before every step.
+        own: list[dict[str, Any]] = [
+            {key: group[key] for key in ("weight_decay", "betas", "momentum") if key in group}
+            for group in self.optimiser.param_groups
+        ]
+        self.optimiser.load_state_dict(earlier)
+        for group, settings in zip(self.optimiser.param_groups, own, strict=True):
+            group.update(settings)
 
     def _check_net(self, weights: dict[str, torch.Tensor], path: Path) -> None:
         own = self.net.state_dict()
@@ -141,8 +153,7 @@ def build_net(recipe: ModelRecipe, identities: int) -> EmbeddingNet:
         ConfigError: the name or an option is unknown.
         WeightsError: the weights to start from do not fit.
     """
-    if recipe.name not in OSNETS:
-        raise ConfigError(f"model.name = {recipe.name}: expected one of {', '.join(OSNETS)}")
+    weights = check_model(recipe)
     net = OSNETS[recipe.name](
         identities,
         return_embeddings=True,
@@ -151,8 +162,42 @@ def build_net(recipe: ModelRecipe, identities: int) -> EmbeddingNet:
         same_depth=recipe.same_depth,
         lite=recipe.lite,
     )
-    if recipe.weights:
-        path = Path(recipe.weights)
-        read = load_onnx_weights if path.suffix.lower() == ".onnx" else load_checkpoint
-        load_weights(net, read(path), source=str(path))
+    if weights is not None:
+        read = load_onnx_weights if weights.suffix.lower() == ".onnx" else load_checkpoint
+        load_weights(net, read(weights), source=str(weights))
     return net
+
+
+def check_model(recipe: ModelRecipe) -> Path | None:
+    """Check what can be told without building the net, and return the file it starts from.
+
+    Raises:
+        ConfigError: the name or an option is unknown.
+        WeightsError: the weights to start from are not on this machine.
+    """
+    if recipe.name not in OSNETS:
+        raise ConfigError(f"model.name = {recipe.name}: expected one of {', '.join(OSNETS)}")
+    try:
+        BlockOptions(recipe.streams, cast(Aggregation, recipe.aggregation))
+    except ConfigError as error:
+        raise ConfigError(f"model.{error}") from None
+    return _find_weights(recipe.weights) if recipe.weights else None
+
+
+def _find_weights(name: str) -> Path:
+    path = Path(name)
+    if path.exists():
+        return path
+    manifest = zoo.load_manifest()
+    entry = manifest.known(name, "encoder")
+    if entry is None:
+        raise WeightsError(
+            f"model.weights = {name}: no such file, nor a name of `reid-track weights list`"
+        )
+    here = zoo.locate(entry, manifest)
+    if here is None:
+        raise WeightsError(
+            f"model.weights = {name}: it is not on this machine; get it with "
+            f"`reid-track weights pull {name}`"
+        )
+    return here

@@ -1,0 +1,46 @@
+"""`model.weights`: a file, or a name of the manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from reid_tracker import zoo
+from reid_tracker.errors import ConfigError, WeightsError
+from reid_tracker.osnet import osnet_x0_25
+from reid_tracker.train.recipe import ModelRecipe
+from reid_tracker.train.state import build_net, check_model
+
+NAME = "osnet_x1_0_msmt17"
+
+
+def test_name_of_the_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = osnet_x0_25(3)
+    torch.save({"state_dict": source.state_dict()}, tmp_path / "known.pth")
+    known = SimpleNamespace(known=lambda name, task: name if name == "known" else None)
+    monkeypatch.setattr(zoo, "load_manifest", lambda: known)
+    monkeypatch.setattr(zoo, "locate", lambda entry, manifest: tmp_path / f"{entry}.pth")
+    net = build_net(ModelRecipe(name="osnet_x0_25", weights="known"), 3)
+    assert net.state_dict()["conv5.conv.weight"].equal(source.state_dict()["conv5.conv.weight"])
+
+
+def test_known_but_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REID_TRACKER_HOME", str(tmp_path))
+    with pytest.raises(WeightsError, match=f"get it with `reid-track weights pull {NAME}`"):
+        check_model(ModelRecipe(weights=NAME))
+
+
+def test_neither_file_nor_name() -> None:
+    with pytest.raises(WeightsError, match=r"model\.weights = absent\.pth: no such file"):
+        check_model(ModelRecipe(weights="absent.pth"))
+
+
+def test_options_are_checked_before_the_net_is_built() -> None:
+    assert check_model(ModelRecipe()) is None
+    with pytest.raises(ConfigError, match=r"model\.aggregation is 'sum', expected one of"):
+        check_model(ModelRecipe(aggregation="sum"))
+    with pytest.raises(ConfigError, match=r"model\.streams is 27"):
+        check_model(ModelRecipe(streams=27))
