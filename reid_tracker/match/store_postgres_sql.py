@@ -116,7 +116,9 @@ def place_of(address: str) -> str:
     psycopg = require_psycopg()
     try:
         parts = psycopg.conninfo.conninfo_to_dict(address)
-    except psycopg.ProgrammingError:
+        if "port" in parts:
+            int(parts["port"])
+    except (psycopg.ProgrammingError, ValueError):
         raise ConfigError(
             "the address of the gallery cannot be read; expected postgresql://USER@HOST/DATABASE"
         ) from None

@@ -102,7 +102,8 @@ def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 def shrink(database: sqlite3.Connection) -> None:
     """Give free pages back to the disk and empty the log, where deleted data may still stand."""
-    database.execute("PRAGMA incremental_vacuum").fetchall()
+    # A script, since `execute` runs only the first step of this one, which frees one page.
+    database.executescript("PRAGMA incremental_vacuum")
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

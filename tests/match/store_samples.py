@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from reid_tracker.match.store import GalleryStore
 from reid_tracker.match.store_records import Embedding, Sighting
@@ -20,10 +21,11 @@ def person(number: int, size: int = SIZE) -> Embedding:
     """The look of a person: close to one axis."""
     row = np.full(size, 0.05, np.float32)
     row[number % size] = 1
-    return unit(row[None])[0]
+    look: Embedding = unit(row[None])[0]
+    return look
 
 
-def unit(rows: Embeddings) -> Embeddings:
+def unit(rows: npt.NDArray[Any]) -> Embeddings:
     result: Embeddings = (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
     return result
 

@@ -41,7 +41,7 @@ def test_empty(store: GalleryStore) -> None:
     assert store.forget(1) == store.purge() == 0
     info = store.info()
     assert (info.sightings, info.embeddings, info.identities, info.next_identity) == (0, 0, 0, 1)
-    assert info.model is info.first_s is info.last_s is None
+    assert (info.model, info.first_s, info.last_s) == (None, None, None)
     store.write()
 
 
