@@ -205,6 +205,34 @@ class Tracks(_StructOfArrays):
 
 
 @dataclass(frozen=True, eq=False)
+class Identities(_StructOfArrays):
+    """Who the tracks of one frame are over all cameras, one row a track, in the tracks' order.
+
+    Attributes:
+        track_ids: (M,) int64 ids of the tracks within their camera.
+        ids: (M,) int64 identities, positive, never reused; 0 is "not yet sure".
+        scores: (M,) float32 similarity in [0, 1] on which the identity rests; 1 for somebody new, 0
+            where not yet sure.
+    """
+
+    track_ids: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        rows = _count(self.track_ids, "Identities.track_ids")
+        self._column("track_ids", np.int64, (), rows)
+        self._column("ids", np.int64, (), rows)
+        self._column("scores", np.float32, (), rows)
+
+    @classmethod
+    def empty(cls) -> Identities:
+        """Return identities with zero rows."""
+        none = np.empty(0)
+        return cls(none, none, none)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
 class FrameResult:
     """Everything the pipeline knows of one frame of one camera; what a sink receives.
 
