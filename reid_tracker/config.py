@@ -120,7 +120,7 @@ class MatchConfig(Checked):
         prototypes: most looks remembered per tracklet; 1 is one mean.
         prototype_spread: distance above which a look gets a prototype of its own.
         tight: an identity that costs at most this is taken at once.
-        loose: one that costs at most this is taken when the time to be sure is over.
+        loose: one that costs at most this, or `tight`, is taken when the time to be sure is over.
         margin: by how much the best identity must beat the next to be taken at once.
         patience_s: longest time that a tracklet good enough waits without an identity.
         softness: from pair costs to costs of identities, small: nearest pair, large: mean.
@@ -155,11 +155,6 @@ class MatchConfig(Checked):
     revise_threshold: float = number(0.32, 0.0, 2.0)
     keep_bonus: float = number(0.03, 0.0, 2.0)
     memory_s: float = number(600.0, 0.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.loose < self.tight:
-            raise ConfigError(f"loose = {self.loose:g}: expected at least tight = {self.tight:g}")
 
 
 @dataclass(frozen=True)

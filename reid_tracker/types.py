@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -232,6 +232,36 @@ class Identities(_StructOfArrays):
         return cls(none, none, none)  # type: ignore[arg-type]
 
 
+EventKind = Literal["new", "match", "merge", "split"]
+
+Member = tuple[str, int]
+"""A tracklet: camera and the id that the camera's tracker gave it."""
+
+
+@dataclass(frozen=True)
+class IdentityEvent:
+    """From `time_s` on, `members` belong to `identity`; this also holds for their past.
+
+    Attributes:
+        kind: "new": nobody known; "match": tracklets joined a known identity; "merge": two
+            identities were one person; "split": tracklets do not belong where they were.
+        identity: number that the members have now; 0 after a split that leaves open who it is.
+        previous_ids: other numbers that the members had before, rising.
+        members: the tracklets that changed, in order.
+        reason: in words, for people.
+        score: similarity in [0, 1] on which it rests; 1 where nothing was compared.
+        time_s: time of the decision.
+    """
+
+    kind: EventKind
+    identity: int
+    previous_ids: tuple[int, ...]
+    members: tuple[Member, ...]
+    reason: str
+    score: float
+    time_s: float
+
+
 @dataclass(frozen=True, eq=False)
 class FrameResult:
     """Everything the pipeline knows of one frame of one camera; what a sink receives.
@@ -241,9 +271,13 @@ class FrameResult:
         frame: the picture.
         detections: (N) detections in it.
         tracks: (M) tracks in it.
+        identities: (M) who they are over all cameras; None where nobody asked.
+        events: what has changed about identities, of any camera, by this frame.
     """
 
     camera: str
     frame: Frame
     detections: Detections
     tracks: Tracks
+    identities: Identities | None = None
+    events: tuple[IdentityEvent, ...] = ()

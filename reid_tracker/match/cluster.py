@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from reid_tracker.match.linkage import Pairs, soft_weights
@@ -44,13 +43,13 @@ def cluster(pairs: Pairs, bound: IntArray, threshold: float, softness: float) ->
     # A join needs at least one pair below the threshold: groups without one never meet.
     linked = (pairs.costs <= threshold) & pairs.possible
     linked |= (bound[:, None] == bound[None]) & (bound > 0)[None]
-    _, part = connected_components(csr_array(linked), directed=False)
+    _, part = connected_components(linked, directed=False)
     sizes = np.bincount(part, minlength=1)
     for number in np.flatnonzero(sizes > 1):
         rows = np.flatnonzero(part == number)
         block = np.ix_(rows, rows)
         groups, start = np.unique(labels[rows], return_inverse=True)
-        inside = Pairs(*(table[block] for table in pairs))
+        inside = Pairs(pairs.costs[block], pairs.possible[block], pairs.near[block])
         joined, paid = _join(_Sums.of(inside, start, len(groups), softness), threshold)
         dearest[rows] = paid[joined[start]]
         labels[rows] = _by_first(rows, joined[start])

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from reid_tracker.config import MatchConfig
 from reid_tracker.errors import InputError
 from reid_tracker.match.assignment import assign
-from reid_tracker.match.events import EventKind, IdentityEvent
 from reid_tracker.match.evidence import pair_costs
 from reid_tracker.match.floor import FloorTrails
 from reid_tracker.match.ground import GroundPlane
@@ -27,7 +26,7 @@ from reid_tracker.match.relations import relate
 from reid_tracker.match.revise import Revision, revise
 from reid_tracker.match.topology import Topology
 from reid_tracker.match.tracklets import TrackletTable
-from reid_tracker.types import Embeddings, Identities, Tracks
+from reid_tracker.types import Embeddings, EventKind, Identities, IdentityEvent, Member, Tracks
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -195,7 +194,7 @@ class CrossCameraMatcher:
             return
         offers = self._offers(waiting)
         patient = self._now_s - table.joined_s[waiting] < config.patience_s
-        picked, columns = assign(offers.costs, config.loose)
+        picked, columns = assign(offers.costs, max(config.loose, config.tight))
         costs = offers.costs[picked, columns]
         rivals = offers.costs[picked].copy()
         rivals[np.arange(len(picked)), columns] = np.inf
@@ -279,6 +278,6 @@ class CrossCameraMatcher:
             table.forget(old)
 
 
-def final_identities(events: Sequence[IdentityEvent]) -> dict[tuple[str, int], int]:
+def final_identities(events: Sequence[IdentityEvent]) -> dict[Member, int]:
     """Return who each tracklet is after all events, by camera and track id."""
     return {member: event.identity for event in events for member in event.members}

@@ -103,8 +103,7 @@ def prototype_distance(
     similarity = np.where((weights_b > 0)[None, None], similarity, -np.inf)
     from_a = _weighted(similarity.max(axis=3).transpose(0, 2, 1), weights_a[:, None])
     from_b = _weighted(similarity.max(axis=1), weights_b[None])
-    distance: FloatArray = 1 - (from_a + from_b) / 2
-    return distance
+    return (1 - (from_a + from_b) / 2).astype(np.float32)
 
 
 def _weighted(similarity: FloatArray, weights: FloatArray) -> FloatArray:

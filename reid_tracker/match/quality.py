@@ -1,4 +1,4 @@
-"""How much a look is worth: confident, unhidden boxes count, others do not enter at all."""
+"""The looks of a frame's tracks, and their worth: hidden and doubtful boxes do not enter."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.geometry import areas
-from reid_tracker.types import Boxes, Tracks
+from reid_tracker.types import Boxes, Embeddings, Tracks
 
 FloatArray = npt.NDArray[np.float64]
+
+
+def looks_of(tracks: Tracks, embeddings: Embeddings) -> Embeddings:
+    """Return the (M, D) looks of (M) tracks from the (N, D) embeddings of a frame's detections.
+
+    A track that took no detection has a row of zeros.
+    """
+    taken = tracks.detection_index >= 0
+    looks = np.zeros((len(tracks), embeddings.shape[1]), np.float32)
+    looks[taken] = embeddings[tracks.detection_index[taken]]
+    return looks
 
 
 def covered(boxes: Boxes) -> FloatArray:

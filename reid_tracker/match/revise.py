@@ -10,12 +10,12 @@ from scipy.optimize import linear_sum_assignment
 
 from reid_tracker.config import MatchConfig
 from reid_tracker.match.cluster import Clusters, cluster
-from reid_tracker.match.events import EventKind
 from reid_tracker.match.evidence import pair_costs
 from reid_tracker.match.linkage import Pairs
 from reid_tracker.match.relations import relate
 from reid_tracker.match.topology import TravelTimes
 from reid_tracker.match.tracklets import TrackletTable
+from reid_tracker.types import EventKind
 
 IntArray = npt.NDArray[np.int64]
 
