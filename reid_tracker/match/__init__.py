@@ -5,18 +5,23 @@ from reid_tracker.match.ground import CameraGround, GroundPlane, load_ground
 from reid_tracker.match.matcher import CrossCameraMatcher, final_identities
 from reid_tracker.match.quality import looks_of
 from reid_tracker.match.topology import Passage, Topology, load_topology, save_topology
+from reid_tracker.match.transit import Sighting, Transit, learn_topology, transits
 
 __all__ = [
     "CameraGround",
     "CrossCameraMatcher",
     "GroundPlane",
     "Passage",
+    "Sighting",
     "Topology",
+    "Transit",
     "build_matcher",
     "final_identities",
+    "learn_topology",
     "load_ground",
     "load_topology",
     "looks_of",
     "matching_from_config",
     "save_topology",
+    "transits",
 ]

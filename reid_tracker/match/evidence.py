@@ -34,6 +34,7 @@ def pair_costs(
         (A, B) float64 costs.
     """
     looks = table.looks
+    costs: FloatArray
     if config.prototypes == 1:
         costs = (1 - looks.means(rows_a) @ looks.means(rows_b).T).astype(np.float64)
     else:

@@ -26,6 +26,7 @@ from reid_tracker.match.relations import relate
 from reid_tracker.match.revise import Revision, revise
 from reid_tracker.match.topology import Topology
 from reid_tracker.match.tracklets import TrackletTable
+from reid_tracker.match.transit import Sighting
 from reid_tracker.types import Embeddings, EventKind, Identities, IdentityEvent, Member, Tracks
 
 IntArray = npt.NDArray[np.int64]
@@ -109,6 +110,18 @@ class CrossCameraMatcher:
             return 0
         row = self._table.row(self._cameras.index(camera), track)
         return 0 if row is None else int(self._table.identity[row])
+
+    def sightings(self) -> list[Sighting]:
+        """Return who was seen where and when, of all tracklets remembered whose identity is sure.
+
+        Transit times are learned from them, see `transit`.
+        """
+        table = self._table
+        rows = np.flatnonzero(table.alive & (table.identity > 0))
+        rows = rows[np.argsort(table.order[rows])]
+        columns = (table.camera, table.identity, table.first_s, table.last_s)
+        cells = zip(*(column[rows].tolist() for column in columns), strict=True)
+        return [Sighting(self._cameras[camera], *rest) for camera, *rest in cells]
 
     def finish(self) -> None:
         """Revise once more, at the end: everybody who is good enough gets an identity."""
