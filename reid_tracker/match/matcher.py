@@ -151,8 +151,7 @@ class CrossCameraMatcher:
         if not np.isfinite(rows).all():
             raise InputError("embeddings hold NaN or infinite values")
         length = np.linalg.norm(rows, axis=1, keepdims=True)
-        unit: Embeddings = rows / np.where(length > 0, length, 1)
-        return unit
+        return (rows / np.where(length > 0, length, 1)).astype(np.float32)
 
     def _number(self, camera: str) -> int:
         if camera not in self._cameras:

@@ -107,7 +107,7 @@ def ground_plane() -> GroundPlane:
 def truth(people: bool) -> dict[str, IdentityBoxes]:
     """Return the truth of each view, of the identities that both label."""
     rows = {view: read_mot(FOLDER / f"gt_{view}.txt") for view in VIEWS}
-    common = np.intersect1d(*(table[:, 1] for table in rows.values()))
+    common = np.intersect1d(rows[VIEWS[0]][:, 1], rows[VIEWS[1]][:, 1])
     rows = {view: table[np.isin(table[:, 1], common)] for view, table in rows.items()}
     one = np.arange(100)
     if people:

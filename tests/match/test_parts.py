@@ -54,8 +54,8 @@ def test_prototypes_and_their_distances_agree_with_the_oracle(seed: int) -> None
         seen = looks(rng.integers(0, 4, len(rows)).tolist(), rng, 0.15)
         quality = rng.uniform(0.1, 1, len(rows)).astype(np.float32)
         made.add(rows, seen, quality)
-        for row, look, weight in zip(rows, seen, quality.tolist(), strict=True):
-            add_look(plain[row], look, weight, 3, 0.3)
+        for known, look, weight in zip(rows, seen, quality.tolist(), strict=True):
+            add_look(plain[known], look, weight, 3, 0.3)
     for row in range(4):
         assert len(held(made, row)) == len(plain[row])
         for (vector, weight), (other, other_weight) in zip(
@@ -108,7 +108,7 @@ def test_relations_agree_with_the_oracle(seed: int) -> None:
 def random_pairs(rng: np.random.Generator, count: int) -> Pairs:
     def symmetric(part: float) -> np.ndarray:
         upper = np.triu(rng.random((count, count)) < part, 1)
-        return upper | upper.T | np.eye(count, dtype=bool)
+        return np.asarray(upper | upper.T | np.eye(count, dtype=bool))
 
     costs = rng.random((count, count))
     costs = (costs + costs.T) / 2
