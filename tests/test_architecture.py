@@ -24,6 +24,8 @@ FENCES: dict[str, tuple[str, ...]] = {
     "onnx": ("osnet/onnx_weights.py",),
     "onnxruntime": ("encode/onnx_backend.py",),
     "rich": ("cli/*",),
+    "pgvector": ("match/store_postgres*.py",),
+    "psycopg": ("match/store_postgres*.py",),
     "pytorch_metric_learning": ("train/metric_losses.py",),
     "scipy": ("track/*", "match/*", "evaluate/*", "explain/gates.py", "train/datasets/cuhk03.py"),
     "sklearn": ("explain/embedding_map.py",),

@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from reid_tracker.checked import shown
 from reid_tracker.errors import InputError
-from reid_tracker.match.events import EventKind
-from reid_tracker.types import Embeddings
+from reid_tracker.types import Embeddings, EventKind
 
 Embedding = npt.NDArray[np.float32]
 """One embedding, (D,) float32 of Euclidean length 1."""

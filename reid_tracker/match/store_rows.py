@@ -81,6 +81,14 @@ def merged_into(identity: int, merges: Iterable[tuple[int, Collection[int]]]) ->
     return found
 
 
+def number_now(identity: int, events: Iterable[EventRecord]) -> int:
+    """Return the number that an identity has after all merges; most have their own."""
+    for event in events:
+        if event.kind == "merge" and identity in event.previous:
+            identity = event.identity
+    return identity
+
+
 def about(events: Iterable[EventRecord], identity: int) -> list[EventRecord]:
     """Return the events of an identity and of those that were merged into it, in their order."""
     events = list(events)

@@ -40,6 +40,7 @@ def run_and_kill(words: list[str], after_s: float) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", ["embedded", "postgres"])
 def test_twenty_kills(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if kind == "postgres":
@@ -71,8 +72,9 @@ def test_twenty_kills(kind: str, tmp_path: Path, request: pytest.FixtureRequest)
         reserved = max(reserved, next_identity - 1)
         expected = known | acknowledged
         assert {name: found.get(name) for name in expected} == expected
-        # What was committed but not acknowledged may be there, but only whole.
+        # What was committed but not acknowledged may be there, but only whole. A server may do so
+        # a moment after its client died, and after the look at the turn before.
         assert len(found) % BATCH == 0
-        assert len(found) - len(expected) in {0, BATCH}
+        assert len(found) - len(expected) in {0, BATCH, 2 * BATCH}
         known = found
     assert len(known) > 20 * BATCH

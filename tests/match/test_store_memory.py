@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reid_tracker.match.store_memory import Rows, VectorMemory
+from reid_tracker.match.store_memory_chunk import to_float32
 from reid_tracker.match.store_records import Embedding, Where
 from tests.match.store_samples import unit
 
@@ -127,3 +128,12 @@ def test_what_is_removed_is_overwritten() -> None:
     rows = np.flatnonzero(chunk.numbers[: chunk.used] == 4)
     assert len(rows)
     assert not chunk.vectors[rows].any()
+
+
+def test_every_finite_float16_is_converted_exactly() -> None:
+    every = np.arange(65536, dtype=np.uint16).view(np.float16)
+    every = every[np.isfinite(every)]
+    converted = to_float32(every.reshape(-1, SIZE)).reshape(-1)
+    assert converted.dtype == np.float32
+    np.testing.assert_array_equal(converted, every.astype(np.float32))
+    assert (np.signbit(converted) == np.signbit(every)).all()
