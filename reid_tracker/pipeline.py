@@ -80,8 +80,10 @@ class Pipeline:
         self.last_events: tuple[IdentityEvent, ...] = ()
 
     @classmethod
-    def from_config(cls, config: Config) -> Pipeline:
-        """Build every stage that a configuration names.
+    def from_config(
+        cls, config: Config, new_tracker: Callable[[], Tracker] | None = None
+    ) -> Pipeline:
+        """Build every stage that a configuration names; `new_tracker` replaces its tracker.
 
         Where the encoder is "auto" and none is on this machine, the pipeline warns and tracks by
         motion alone.
@@ -94,7 +96,7 @@ class Pipeline:
         return cls(
             build_detector(config.detector),
             encoder,
-            lambda: build_tracker(config.tracker),
+            new_tracker or (lambda: build_tracker(config.tracker)),
             config.video.frames_per_batch,
             None if encoder is None else new_matcher,
         )
