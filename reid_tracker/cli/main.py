@@ -48,6 +48,12 @@ def _eval_mtmc(words: Sequence[str]) -> int:
     return eval_mtmc(words)
 
 
+def _calibrate(words: Sequence[str]) -> int:
+    from reid_tracker.cli.calibrate import calibrate_command
+
+    return calibrate_command(words)
+
+
 def _explain(words: Sequence[str]) -> int:
     from reid_tracker.cli.explain import explain
 
@@ -79,6 +85,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train-detector": _train_detector,
     "eval-reid": _eval_reid,
     "eval-mtmc": _eval_mtmc,
+    "calibrate": _calibrate,
     "explain": _explain,
     "weights": _weights,
     "gallery": _gallery,
