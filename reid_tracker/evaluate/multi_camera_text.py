@@ -36,8 +36,8 @@ def read_tracks(path: Path) -> dict[str, IdentityBoxes]:
         camera, values = _parsed(line, f"{path}, line {number}")
         rows.setdefault(camera, []).append(values)
     found = {}
-    for camera, values in sorted(rows.items()):
-        table = np.array(values)
+    for camera, cells in sorted(rows.items()):
+        table = np.array(cells)
         try:
             found[camera] = IdentityBoxes(
                 frames=table[:, 1].astype(np.int64),
