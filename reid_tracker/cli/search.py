@@ -20,9 +20,9 @@ from reid_tracker.cli.gallery_options import (
     parse_moment,
 )
 from reid_tracker.cli.privacy import redact
-from reid_tracker.errors import ConfigError, InputError, OutputError
+from reid_tracker.cli.search_output import save_pictures
+from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.match.gallery_open import open_gallery
-from reid_tracker.match.store import GalleryStore
 from reid_tracker.match.store_records import Sighting, Where
 from reid_tracker.match.store_rows import number_now
 
@@ -117,6 +117,10 @@ def build_parser() -> argparse.ArgumentParser:
     output.add_argument(
         "--save-crops", metavar="FOLDER", help="write the stored pictures of what is found there"
     )
+    output.add_argument(
+        "--sheet", metavar="FILE", help="draw the stored pictures of what is found, a PNG file"
+    )
+    output.add_argument("--overwrite", action="store_true", help="replace that file")
     output.add_argument("--quiet", action="store_true", help="print errors only")
     output.add_argument("--debug", action="store_true", help="log more, show tracebacks")
     return parser
@@ -153,7 +157,7 @@ def _of_identity(
             raise InputError(f"the gallery {store.info().place} knows nobody as {identity}")
         where = Where(where.cameras, (), where.sites, (now,), where.since_s, where.until_s)
         found = store.sightings(where, limit=arguments.top)
-        _save_crops(arguments, store, found)
+        save_pictures(arguments, store, [(one, None) for one in found])
     return [_row(one, None) for one in found]
 
 
@@ -170,7 +174,7 @@ def _of_picture(arguments: argparse.Namespace, where: Where) -> list[dict[str, A
             where=where,
             one_per_identity=arguments.identities,
         )
-        _save_crops(arguments, store, [hit.sighting for hit in hits])
+        save_pictures(arguments, store, [(hit.sighting, hit.score) for hit in hits])
     return [_row(hit.sighting, hit.score) for hit in hits]
 
 
@@ -184,26 +188,6 @@ def _row(one: Sighting, score: float | None) -> dict[str, Any]:
         "end_s": one.end_s,
         "sighting": one.id,
     }
-
-
-def _save_crops(
-    arguments: argparse.Namespace, store: GalleryStore, found: Sequence[Sighting]
-) -> None:
-    if arguments.save_crops is None:
-        return
-    folder = Path(arguments.save_crops)
-    crops = store.crops([one.id for one in found])
-    if not crops:
-        _log.warning("no pictures of these sightings are stored")
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for rank, one in enumerate(found, 1):
-            if one.id in crops:
-                path = folder / f"{rank:03}_identity{one.identity:06}.jpg"
-                path.write_bytes(crops[one.id])
-    except OSError as error:
-        raise OutputError(f"cannot write to {folder}: {error.strerror}") from None
 
 
 def _print(arguments: argparse.Namespace, rows: Sequence[dict[str, Any]]) -> None:

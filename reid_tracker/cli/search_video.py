@@ -37,8 +37,10 @@ def search_video(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     Raises:
         ReidTrackerError: a picture, video or model cannot be used.
     """
-    if arguments.camera or arguments.site or arguments.save_crops:
-        raise ConfigError("--camera, --site and --save-crops are for galleries, not for --in")
+    if arguments.camera or arguments.site or arguments.save_crops or arguments.sheet:
+        raise ConfigError(
+            "--camera, --site, --save-crops and --sheet are for galleries, not for --in"
+        )
     image = read_query(arguments.query)
     with open_source(arguments.video) as source, StopSignals():
         detector = build_query_detector(arguments)

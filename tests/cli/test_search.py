@@ -90,6 +90,24 @@ def test_pictures_of_what_is_found(
     assert "no pictures" in capsys.readouterr().err
 
 
+def test_a_sheet(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cv2 = pytest.importorskip("cv2")
+    pytest.importorskip("matplotlib")
+    assert run(7, "--sheet", tmp_path / "sheet.png") == 1
+    assert "cannot be decoded" in error_line(capsys)
+    green = np.zeros((90, 40, 3), np.uint8)
+    green[..., 1] = 200
+    picture = cv2.imencode(".png", green)[1].tobytes()
+    with EmbeddedStore(path) as store:
+        store.write(crops={"early": picture, "late": picture})
+    assert run(7, "--sheet", tmp_path / "sheet.png") == 0
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))
+    pixels = (sheet == (0, 200, 0)).all(axis=2).sum()
+    assert pixels == 2 * 192 * 96
+    assert run(7, "--sheet", tmp_path / "sheet.png") == 1
+    assert "--overwrite" in error_line(capsys)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
