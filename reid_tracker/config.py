@@ -158,6 +158,25 @@ class MatchConfig(Checked):
 
 
 @dataclass(frozen=True)
+class GalleryConfig(Checked):
+    """Where it is remembered who was seen where, and for how long.
+
+    Attributes:
+        address: file, or postgresql://USER@HOST/DATABASE; null remembers nothing beyond the run.
+        site: name of the place that the cameras belong to; may be empty.
+        retention_h: what was stored more hours ago is deleted; null keeps it until it is purged.
+        store_crops: keep a picture of each sighting, with the same retention.
+        max_waiting: most sightings and events kept in memory while the gallery is away.
+    """
+
+    address: str | None = None
+    site: str = ""
+    retention_h: float | None = number(72.0, 0.0, exclusive=True)
+    store_crops: bool = False
+    max_waiting: int = number(20_000, 1)
+
+
+@dataclass(frozen=True)
 class VideoConfig(Checked):
     """How sources are read.
 

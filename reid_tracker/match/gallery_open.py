@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from reid_tracker.config import GalleryConfig
 from reid_tracker.errors import ConfigError
+from reid_tracker.match.gallery_writer import GalleryWriter
 from reid_tracker.match.store import GalleryStore
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
@@ -37,3 +41,23 @@ def open_gallery(address: str | Path, *, create: bool = True) -> GalleryStore:
     raise ConfigError(
         f"no gallery can be at {scheme[1]}://; expected a file or postgresql://USER@HOST/DATABASE"
     )
+
+
+@contextmanager
+def writing_to(config: GalleryConfig) -> Iterator[tuple[GalleryStore, GalleryWriter]]:
+    """Open the gallery of a configuration for a run, and close it with what waits written.
+
+    Yields:
+        The store, to ask; and the queue in front of it, to write.
+
+    Raises:
+        ConfigError: the configuration names no gallery.
+        StoreError: it cannot be opened; at the end, something could not be written.
+    """
+    if config.address is None:
+        raise ConfigError("gallery.address = null: expected a file or postgresql://...")
+    retention_s = None if config.retention_h is None else 3600 * config.retention_h
+    with open_gallery(config.address) as store:
+        writer = GalleryWriter(store, capacity=config.max_waiting, retention_s=retention_s)
+        with writer:
+            yield store, writer

@@ -90,7 +90,7 @@ class GalleryStore(Protocol):
         """Return sightings in the order of their start: the timeline of an identity, or of all."""
 
     def pages(self, rows: int = 1000) -> Iterator[list[Sighting]]:
-        """Yield all sightings in the order in which they were written, at most `rows` at a time."""
+        """Yield all sightings in a fixed order, at most `rows` at a time."""
 
     def events(self, identity: int | None = None) -> list[EventRecord]:
         """Return events in the order written; of one identity, also those that it came from."""

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker.errors import ModelMismatchError, StoreUnavailableError
+from reid_tracker.config import GalleryConfig
+from reid_tracker.errors import ConfigError, ModelMismatchError, StoreUnavailableError
+from reid_tracker.match.gallery_open import writing_to
 from reid_tracker.match.gallery_writer import GalleryWriter
 from reid_tracker.match.store import GalleryStore
 from reid_tracker.match.store_embedded import EmbeddedStore
@@ -58,7 +60,7 @@ def test_what_is_put_is_stored(store: GalleryStore) -> None:
     with GalleryWriter(store) as writer:
         writer.put([sighting("a", 1)], crops={"a": b"x"})
         writer.put([sighting("b", 2)], [EventRecord("m", "merge", 1, 0.0, (2,))])
-        assert writer.flush()
+        assert writer.flush(timeout_s=60)
         assert writer.pending == 0
         writer.put([sighting("c", 3)])
     assert identities(store) == {"a": 1, "b": 1, "c": 3}
@@ -75,7 +77,7 @@ def test_it_catches_up(shaky: Shaky, caplog: pytest.LogCaptureFixture) -> None:
         assert writer.pending == 50
         assert not writer.flush(timeout_s=0.01)
         shaky.gone = False
-        assert writer.flush()
+        assert writer.flush(timeout_s=60)
         assert writer.away == ""
     assert identities(shaky) == {str(row): row + 1 for row in range(50)}
     assert shaky.batches < 5
@@ -92,7 +94,7 @@ def test_events_keep_their_place(shaky: Shaky) -> None:
         writer.put([], [EventRecord("m", "merge", 5, 0.0, (1,))])
         writer.put([sighting("b", 1)])
         shaky.gone = False
-        assert writer.flush()
+        assert writer.flush(timeout_s=60)
     assert identities(shaky) == {"a": 5, "b": 1}
 
 
@@ -104,7 +106,7 @@ def test_a_full_queue_drops_the_oldest(shaky: Shaky, caplog: pytest.LogCaptureFi
         wait_until(lambda: shaky.attempts > 2)
         assert writer.pending <= 11
         shaky.gone = False
-        assert writer.flush()
+        assert writer.flush(timeout_s=60)
         kept = identities(shaky)
         assert len(kept) + writer.dropped == 25
         assert {str(row) for row in range(16, 25)} <= set(kept)
@@ -149,3 +151,14 @@ def test_retention(shaky: Shaky, clock: Clock) -> None:
     with GalleryWriter(shaky, retention_s=3600, clock=clock) as writer:
         writer.put([sighting("new")])
         wait_until(lambda: set(identities(shaky)) == {"new"})
+
+
+def test_the_gallery_of_a_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.sqlite"
+    with writing_to(GalleryConfig(address=str(path))) as (store, writer):
+        assert store.info().next_identity == 1
+        writer.put([sighting("a", 1)])
+    with EmbeddedStore(path, create=False) as store:
+        assert identities(store) == {"a": 1}
+    with pytest.raises(ConfigError, match=r"gallery\.address = null"), writing_to(GalleryConfig()):
+        pass
