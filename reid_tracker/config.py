@@ -123,6 +123,7 @@ class MatchConfig(Checked):
         loose: one that costs at most this, or `tight`, is taken when the time to be sure is over.
         margin: by how much the best identity must beat the next to be taken at once.
         patience_s: longest time that a tracklet good enough waits without an identity.
+        shortlist: identities, nearest by mean looks, that a tracklet is compared with closely.
         softness: from pair costs to costs of identities, small: nearest pair, large: mean.
         floor_weight: part that being near or far on the floor adds to or takes off a cost.
         floor_gate_m: two tracklets farther apart at the same time are two people.
@@ -146,6 +147,7 @@ class MatchConfig(Checked):
     loose: float = number(0.35, 0.0, 2.0)
     margin: float = number(0.05, 0.0, 2.0)
     patience_s: float = number(2.0, 0.0)
+    shortlist: int = number(32, 1)
     softness: float = number(0.1, 0.0, 1e3, exclusive=True)
     floor_weight: float = number(0.1, 0.0, 2.0)
     floor_gate_m: float = number(2.5, 0.0, 1e6, exclusive=True)

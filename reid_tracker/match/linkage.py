@@ -44,6 +44,26 @@ class GroupCosts(NamedTuple):
     costs: FloatArray
 
 
+def nearest_groups(similarity: FloatArray, labels: IntArray, count: int) -> BoolArray:
+    """Find the groups worth a closer look.
+
+    Args:
+        similarity: (A, B) of rows and columns.
+        labels: (B,) group of each column.
+        count: groups to find for each row, by their most similar column.
+
+    Returns:
+        (B,) bool; True for columns of a group that any row found.
+    """
+    order = np.argsort(labels, kind="stable")
+    groups, starts = np.unique(labels[order], return_index=True)
+    if len(groups) <= count:
+        return np.ones(len(labels), np.bool_)
+    best = np.maximum.reduceat(similarity[:, order], starts, axis=1)
+    found = np.argpartition(-best, count - 1, axis=1)[:, :count]
+    return np.isin(labels, groups[np.unique(found)])
+
+
 def soft_weights(costs: FloatArray, softness: float) -> FloatArray:
     """Return the weight of each pair, 0 for infinite costs."""
     weights: FloatArray = np.exp(-costs / softness)

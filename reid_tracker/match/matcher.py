@@ -19,7 +19,7 @@ from reid_tracker.match.assignment import assign
 from reid_tracker.match.evidence import pair_costs
 from reid_tracker.match.floor import FloorTrails
 from reid_tracker.match.ground import GroundPlane
-from reid_tracker.match.linkage import GroupCosts, Pairs, group_costs
+from reid_tracker.match.linkage import GroupCosts, Pairs, group_costs, nearest_groups
 from reid_tracker.match.prototypes import PrototypeMemory
 from reid_tracker.match.quality import qualities
 from reid_tracker.match.relations import relate
@@ -230,6 +230,10 @@ class CrossCameraMatcher:
         longest_s = self._times.max_s[table.camera[waiting[0]], table.camera[known]]
         near = known[since_s <= np.maximum(longest_s, 0)]
         members = known[np.isin(table.identity[known], table.identity[near])]
+        # Prototypes are compared with those identities only whose means are nearest.
+        similarity = table.looks.means(waiting) @ table.looks.means(members).T
+        kept = nearest_groups(similarity, table.identity[members], self.config.shortlist)
+        members = members[kept]
         relations = relate(table, waiting, members, self._times)
         costs = pair_costs(table, waiting, members, self.config)
         pairs = Pairs(costs, relations.compatible, relations.reachable)

@@ -32,6 +32,7 @@ class PrototypeMemory:
         self._spread = spread
         self.vectors = np.zeros((0, prototypes, 0), np.float32)
         self.weights = np.zeros((0, prototypes), np.float32)
+        self._means = np.zeros((0, 0), np.float32)
 
     def grow(self, rows: int) -> None:
         """Add empty rows until there are `rows`."""
@@ -39,11 +40,13 @@ class PrototypeMemory:
         shape = self.vectors.shape[1:]
         self.vectors = np.concatenate([self.vectors, np.zeros((more, *shape), np.float32)])
         self.weights = np.concatenate([self.weights, np.zeros((more, shape[0]), np.float32)])
+        self._means = np.concatenate([self._means, np.zeros((more, shape[1]), np.float32)])
 
     def clear(self, rows: IntArray) -> None:
         """Make (K,) rows empty."""
         self.vectors[rows] = 0
         self.weights[rows] = 0
+        self._means[rows] = 0
 
     def add(self, rows: IntArray, embeddings: FloatArray, qualities: FloatArray) -> None:
         """Take one embedding for each of (M,) distinct rows.
@@ -55,6 +58,7 @@ class PrototypeMemory:
         """
         if not self.vectors.shape[2] and embeddings.shape[1]:
             self.vectors = np.zeros((*self.vectors.shape[:2], embeddings.shape[1]), np.float32)
+            self._means = np.zeros((len(self.vectors), embeddings.shape[1]), np.float32)
         vectors, weights = self.vectors[rows], self.weights[rows]
         taken = weights > 0
         similarity = np.einsum("mkd,md->mk", vectors, embeddings)
@@ -68,13 +72,13 @@ class PrototypeMemory:
         length = np.linalg.norm(blend, axis=1, keepdims=True)
         self.vectors[rows, slot] = blend / np.where(length > 0, length, 1)
         self.weights[rows, slot] = total
+        mean = np.einsum("mk,mkd->md", self.weights[rows], self.vectors[rows])
+        length = np.linalg.norm(mean, axis=1, keepdims=True)
+        self._means[rows] = mean / np.where(length > 0, length, 1)
 
     def means(self, rows: IntArray) -> FloatArray:
         """Return the (A, D) weighted means of rows, of unit length; zeros where nothing is held."""
-        total = np.einsum("ak,akd->ad", self.weights[rows], self.vectors[rows])
-        length = np.linalg.norm(total, axis=1, keepdims=True)
-        means: FloatArray = total / np.where(length > 0, length, 1)
-        return means
+        return self._means[rows]
 
 
 def prototype_distance(

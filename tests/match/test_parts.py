@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reid_tracker.match.assignment import assign
 from reid_tracker.match.cluster import cluster
 from reid_tracker.match.floor import BUCKET_S, RING, FloorTrails
-from reid_tracker.match.linkage import Pairs, group_costs
+from reid_tracker.match.linkage import Pairs, group_costs, nearest_groups
 from reid_tracker.match.prototypes import PrototypeMemory, prototype_distance
 from reid_tracker.match.quality import covered, qualities
 from reid_tracker.match.relations import relate
@@ -57,6 +57,9 @@ def test_prototypes_and_their_distances_agree_with_the_oracle(seed: int) -> None
         for known, look, weight in zip(rows, seen, quality.tolist(), strict=True):
             add_look(plain[known], look, weight, 3, 0.3)
     for row in range(4):
+        total = sum((w * v for v, w in plain[row]), np.zeros(32))
+        mean = total / max(float(np.linalg.norm(total)), 1e-9)
+        np.testing.assert_allclose(made.means(np.array([row]))[0], mean, atol=1e-4)
         assert len(held(made, row)) == len(plain[row])
         for (vector, weight), (other, other_weight) in zip(
             held(made, row), plain[row], strict=True
@@ -148,6 +151,20 @@ def test_costs_of_groups_agree_with_the_oracle(seed: int, count: int) -> None:
             assert found.costs[row, column] == pytest.approx(soft_mean(costs.tolist(), 0.1))
         else:
             assert found.costs[row, column] == np.inf
+
+
+@some
+@given(seeds, st.integers(1, 12), st.integers(1, 4))
+def test_a_shortlist_holds_the_most_similar_groups(seed: int, count: int, wanted: int) -> None:
+    rng = np.random.default_rng(seed)
+    similarity, labels = rng.random((2, count)), rng.integers(1, 6, count)
+    kept = nearest_groups(similarity, labels, wanted)
+    expected: set[int] = set()
+    for row in similarity:
+        best = {int(g): max(row[labels == g]) for g in np.unique(labels)}
+        expected |= set(sorted(best, key=lambda group: -best[group])[:wanted])
+    assert set(labels[kept].tolist()) == expected
+    assert not set(labels[~kept].tolist()) & expected
 
 
 def test_no_group_is_a_normal_case() -> None:
