@@ -95,6 +95,12 @@ def build_parser() -> argparse.ArgumentParser:
     limits.add_argument(
         "--identities", action="store_true", help="only the best sighting of each identity"
     )
+    _add_picture(parser)
+    _add_output(parser)
+    return parser
+
+
+def _add_picture(parser: argparse.ArgumentParser) -> None:
     picture = parser.add_argument_group("the picture")
     picture.add_argument(
         "--person", type=int, metavar="N", help="of several people, from the left, from 1"
@@ -112,6 +118,9 @@ def build_parser() -> argparse.ArgumentParser:
     picture.add_argument(
         "--in", dest="video", metavar="VIDEO", help="search this video instead of a gallery"
     )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     output = parser.add_argument_group("output")
     output.add_argument("--json", action="store_true", help="print it for machines")
     output.add_argument(
@@ -123,7 +132,6 @@ def build_parser() -> argparse.ArgumentParser:
     output.add_argument("--overwrite", action="store_true", help="replace that file")
     output.add_argument("--quiet", action="store_true", help="print errors only")
     output.add_argument("--debug", action="store_true", help="log more, show tracebacks")
-    return parser
 
 
 def _where(arguments: argparse.Namespace) -> Where:
