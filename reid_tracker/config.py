@@ -107,6 +107,78 @@ class DeepSortConfig(Checked):
 
 
 @dataclass(frozen=True)
+class MatchConfig(Checked):
+    """Who is who across cameras; costs are cosine distances of OSNet embeddings.
+
+    Attributes:
+        enabled: give identities over all cameras of a run that has several.
+        topology: YAML file of overlaps and transit times; null knows nothing and forbids nothing.
+        ground: YAML file of homographies to a floor plan; null goes without positions.
+        min_score: looks of weaker detections are not remembered.
+        max_cover: looks of boxes covered more than this part by nearer ones are not remembered.
+        min_hits: looks after which a tracklet is good enough to be matched.
+        prototypes: most looks remembered per tracklet; 1 is one mean.
+        prototype_spread: distance above which a look gets a prototype of its own.
+        tight: an identity that costs at most this is taken at once.
+        loose: one that costs at most this, or `tight`, is taken when the time to be sure is over.
+        margin: by how much the best identity must beat the next to be taken at once.
+        patience_s: longest time that a tracklet good enough waits without an identity.
+        shortlist: identities, nearest by mean looks, that a tracklet is compared with closely.
+        softness: from pair costs to costs of identities, small: nearest pair, large: mean.
+        floor_weight: part that being near or far on the floor adds to or takes off a cost.
+        floor_gate_m: two tracklets farther apart at the same time are two people.
+        floor_speed_m_s: nobody goes faster from one sight to the next.
+        revise_every_s: time between re-clusterings of the recent past; 0 never does.
+        revise_window_s: how long ago the recent past begins.
+        revise_threshold: highest cost of joining two groups.
+        keep_bonus: cost taken off pairs that are one identity already, so that ids stay.
+        memory_s: a tracklet not seen for longer is forgotten by the live matcher.
+    """
+
+    enabled: bool = True
+    topology: str | None = None
+    ground: str | None = None
+    min_score: float = number(0.5, 0.0, 1.0)
+    max_cover: float = number(0.3, 0.0, 1.0)
+    min_hits: int = number(5, 1)
+    prototypes: int = number(6, 1)
+    prototype_spread: float = number(0.15, 0.0, 1.0)
+    tight: float = number(0.25, 0.0, 2.0)
+    loose: float = number(0.35, 0.0, 2.0)
+    margin: float = number(0.05, 0.0, 2.0)
+    patience_s: float = number(2.0, 0.0)
+    shortlist: int = number(32, 1)
+    softness: float = number(0.1, 0.0, 1e3, exclusive=True)
+    floor_weight: float = number(0.1, 0.0, 2.0)
+    floor_gate_m: float = number(2.5, 0.0, 1e6, exclusive=True)
+    floor_speed_m_s: float = number(4.0, 0.0, 1e3, exclusive=True)
+    revise_every_s: float = number(5.0, 0.0)
+    revise_window_s: float = number(60.0, 0.0)
+    revise_threshold: float = number(0.32, 0.0, 2.0)
+    keep_bonus: float = number(0.03, 0.0, 2.0)
+    memory_s: float = number(600.0, 0.0)
+
+
+@dataclass(frozen=True)
+class GalleryConfig(Checked):
+    """Where it is remembered who was seen where, and for how long.
+
+    Attributes:
+        address: file, or postgresql://USER@HOST/DATABASE; null remembers nothing beyond the run.
+        site: name of the place that the cameras belong to; may be empty.
+        retention_h: what was stored more hours ago is deleted; null keeps it until it is purged.
+        store_crops: keep a picture of each sighting, with the same retention.
+        max_waiting: most sightings and events kept in memory while the gallery is away.
+    """
+
+    address: str | None = None
+    site: str = ""
+    retention_h: float | None = number(72.0, 0.0, exclusive=True)
+    store_crops: bool = False
+    max_waiting: int = number(20_000, 1)
+
+
+@dataclass(frozen=True)
 class VideoConfig(Checked):
     """How sources are read.
 
@@ -153,6 +225,7 @@ class Config(Checked):
     detector: DetectorConfig = DetectorConfig()
     encoder: EncoderConfig = EncoderConfig()
     tracker: DeepSortConfig = DeepSortConfig()
+    match: MatchConfig = MatchConfig()
     video: VideoConfig = VideoConfig()
     output: OutputConfig = OutputConfig()
 

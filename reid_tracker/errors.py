@@ -31,3 +31,18 @@ class OutputError(ReidTrackerError):
 
 class MissingDependencyError(ReidTrackerError, ImportError):
     """An optional package is needed for what was asked; the message names the extra to install."""
+
+
+class StoreError(ReidTrackerError):
+    """A gallery store cannot be opened, read or written, and trying again will not help."""
+
+
+class StoreUnavailableError(StoreError):
+    """A gallery store is away for now: its database is down, or the disk is full.
+
+    The same call may succeed later, so that a caller can keep what it has and catch up.
+    """
+
+
+class ModelMismatchError(StoreError):
+    """An embedding comes from another model than those in the gallery; they cannot be compared."""

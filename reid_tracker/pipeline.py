@@ -1,4 +1,4 @@
-"""The flow: frames to detections to embeddings to tracks, for one camera or several side by side.
+"""The flow: frames to detections to embeddings to tracks, and across cameras to identities.
 
 This is the only file that knows every stage. The stages know each other by `types` alone.
 """
@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 
 from reid_tracker import zoo
@@ -16,8 +17,9 @@ from reid_tracker.config import Config, EncoderConfig
 from reid_tracker.detect import Detector, build_detector
 from reid_tracker.encode import Encoder, build_encoder
 from reid_tracker.errors import ConfigError
+from reid_tracker.match import CrossCameraMatcher, looks_of, matching_from_config
 from reid_tracker.track import Tracker, build_tracker
-from reid_tracker.types import Frame, FrameResult
+from reid_tracker.types import Embeddings, Frame, FrameResult, IdentityEvent
 from reid_tracker.video import Source
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,8 @@ class Pipeline:
     """Tracks people in the frames of one or more sources.
 
     Attributes:
-        times: time spent per stage: "read", "detect", "encode", "track".
+        times: time spent per stage: "read", "detect", "encode", "track", "match".
+        last_events: what changed about identities in the last look back, after the last frame.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Pipeline:
         encoder: Encoder | None,
         new_tracker: Callable[[], Tracker] = build_tracker,
         frames_per_batch: int = 1,
+        new_matcher: Callable[[Sequence[str]], CrossCameraMatcher] | None = None,
     ) -> None:
         """Join the stages.
 
@@ -63,16 +67,23 @@ class Pipeline:
             encoder: describes their looks; None tracks by motion alone.
             new_tracker: makes a tracker; called once a source, since ids belong to a camera.
             frames_per_batch: frames of each source that are detected and encoded together.
+            new_matcher: makes what knows people again across the cameras named; called once for a
+                run of several sources. None leaves each camera its own ids.
         """
         self.times = StageTimes()
         self._detector = detector
         self._encoder = encoder
         self._new_tracker = new_tracker
         self._frames_per_batch = frames_per_batch
+        self._new_matcher = new_matcher
+        self._matcher: CrossCameraMatcher | None = None
+        self.last_events: tuple[IdentityEvent, ...] = ()
 
     @classmethod
-    def from_config(cls, config: Config) -> Pipeline:
-        """Build every stage that a configuration names.
+    def from_config(
+        cls, config: Config, new_tracker: Callable[[], Tracker] | None = None
+    ) -> Pipeline:
+        """Build every stage that a configuration names; `new_tracker` replaces its tracker.
 
         Where the encoder is "auto" and none is on this machine, the pipeline warns and tracks by
         motion alone.
@@ -80,17 +91,25 @@ class Pipeline:
         Raises:
             ReidTrackerError: a model is missing, damaged or needs a package that is not installed.
         """
+        new_matcher = matching_from_config(config.match) if config.match.enabled else None
+        encoder = _encoder_or_none(config.encoder)
         return cls(
             build_detector(config.detector),
-            _encoder_or_none(config.encoder),
-            lambda: build_tracker(config.tracker),
+            encoder,
+            new_tracker or (lambda: build_tracker(config.tracker)),
             config.video.frames_per_batch,
+            None if encoder is None else new_matcher,
         )
+
+    def matches(self, sources: Sequence[Source]) -> bool:
+        """Whether a run of these sources gives people identities over all of them."""
+        return self._new_matcher is not None and len(sources) > 1
 
     def run(self, sources: Sequence[Source]) -> Iterator[FrameResult]:
         """Track until every source has ended; frames of different sources come interleaved.
 
-        The sources are not closed here. A source that ends early does not stop the others.
+        The sources are not closed here. A source that ends early does not stop the others. People
+        are known again across cameras by the sources' own times: files are taken to begin together.
 
         Args:
             sources: open sources; their names must differ.
@@ -105,20 +124,39 @@ class Pipeline:
         trackers = {source.name: self._new_tracker() for source in sources}
         if len(trackers) < len(sources):
             raise ConfigError(f"sources share a name: {[source.name for source in sources]}")
+        self._matcher = None
+        if self._new_matcher is not None and self.matches(sources):
+            self._matcher = self._new_matcher(list(trackers))
+        self.last_events = ()
         readers = {source.name: iter(source) for source in sources}
+        reached_s = dict.fromkeys(readers, 0.0)
         while readers:
-            batch = self._read(readers)
+            batch = self._read(readers, reached_s)
             if batch:
                 yield from self._process(batch, trackers)
+        if self._matcher is not None:
+            self._matcher.finish()
+            self.last_events = tuple(self._matcher.events())
 
-    def _read(self, readers: dict[str, Iterator[Frame]]) -> list[tuple[str, Frame]]:
-        """Take the next frames of every source; sources that have ended leave `readers`."""
+    def _read(
+        self, readers: dict[str, Iterator[Frame]], reached_s: dict[str, float]
+    ) -> list[tuple[str, Frame]]:
+        """Take the next frames of every source; sources that have ended leave `readers`.
+
+        Where people are matched, sources with more frames per second than others must not fall
+        behind: only those are read that are not ahead of another.
+        """
         batch: list[tuple[str, Frame]] = []
+        first_s = min(reached_s[camera] for camera in readers)
         with self.times.measure("read"):
             for camera, reader in list(readers.items()):
+                if self._matcher is not None and reached_s[camera] > first_s:
+                    continue
                 frames = list(islice(reader, self._frames_per_batch))
                 batch.extend((camera, frame) for frame in frames)
-                if not frames:
+                if frames:
+                    reached_s[camera] = frames[-1].timestamp_s
+                else:
                     del readers[camera]
         return batch
 
@@ -143,7 +181,18 @@ class Pipeline:
                     timestamp_s=frame.timestamp_s,
                     frame=frame.image,
                 )
-            yield FrameResult(camera, frame, detections[row], tracks)
+            result = FrameResult(camera, frame, detections[row], tracks)
+            yield result if embeddings is None else self._matched(result, embeddings[row])
+
+    def _matched(self, result: FrameResult, embeddings: Embeddings) -> FrameResult:
+        """Add who the tracks are over all cameras, where that is asked for."""
+        if self._matcher is None:
+            return result
+        with self.times.measure("match"):
+            looks = looks_of(result.tracks, embeddings)
+            time_s = result.frame.timestamp_s
+            identities = self._matcher.update(result.camera, result.tracks, looks, time_s)
+        return replace(result, identities=identities, events=tuple(self._matcher.events()))
 
 
 def _encoder_or_none(config: EncoderConfig) -> Encoder | None:

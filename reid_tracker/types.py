@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -205,6 +205,64 @@ class Tracks(_StructOfArrays):
 
 
 @dataclass(frozen=True, eq=False)
+class Identities(_StructOfArrays):
+    """Who the tracks of one frame are over all cameras, one row a track, in the tracks' order.
+
+    Attributes:
+        track_ids: (M,) int64 ids of the tracks within their camera.
+        ids: (M,) int64 identities, positive, never reused; 0 is "not yet sure".
+        scores: (M,) float32 similarity in [0, 1] on which the identity rests; 1 for somebody new, 0
+            where not yet sure.
+    """
+
+    track_ids: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        rows = _count(self.track_ids, "Identities.track_ids")
+        self._column("track_ids", np.int64, (), rows)
+        self._column("ids", np.int64, (), rows)
+        self._column("scores", np.float32, (), rows)
+
+    @classmethod
+    def empty(cls) -> Identities:
+        """Return identities with zero rows."""
+        none = np.empty(0)
+        return cls(none, none, none)  # type: ignore[arg-type]
+
+
+EventKind = Literal["new", "match", "merge", "split"]
+
+Member = tuple[str, int]
+"""A tracklet: camera and the id that the camera's tracker gave it."""
+
+
+@dataclass(frozen=True)
+class IdentityEvent:
+    """From `time_s` on, `members` belong to `identity`; this also holds for their past.
+
+    Attributes:
+        kind: "new": nobody known; "match": tracklets joined a known identity; "merge": two
+            identities were one person; "split": tracklets do not belong where they were.
+        identity: number that the members have now; 0 after a split that leaves open who it is.
+        previous_ids: other numbers that the members had before, rising.
+        members: the tracklets that changed, in order.
+        reason: in words, for people.
+        score: similarity in [0, 1] on which it rests; 1 where nothing was compared.
+        time_s: time of the decision.
+    """
+
+    kind: EventKind
+    identity: int
+    previous_ids: tuple[int, ...]
+    members: tuple[Member, ...]
+    reason: str
+    score: float
+    time_s: float
+
+
+@dataclass(frozen=True, eq=False)
 class FrameResult:
     """Everything the pipeline knows of one frame of one camera; what a sink receives.
 
@@ -213,9 +271,13 @@ class FrameResult:
         frame: the picture.
         detections: (N) detections in it.
         tracks: (M) tracks in it.
+        identities: (M) who they are over all cameras; None where nobody asked.
+        events: what has changed about identities, of any camera, by this frame.
     """
 
     camera: str
     frame: Frame
     detections: Detections
     tracks: Tracks
+    identities: Identities | None = None
+    events: tuple[IdentityEvent, ...] = ()

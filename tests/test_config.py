@@ -23,6 +23,7 @@ from reid_tracker.config import (
     DeepSortConfig,
     DetectorConfig,
     EncoderConfig,
+    MatchConfig,
     OutputConfig,
     VideoConfig,
     find_config,
@@ -39,6 +40,7 @@ SECTIONS: dict[str, Any] = {
     "detector": DetectorConfig,
     "encoder": EncoderConfig,
     "tracker": DeepSortConfig,
+    "match": MatchConfig,
     "video": VideoConfig,
     "output": OutputConfig,
 }

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from reid_tracker import Detections, Pipeline, build_detector, build_encoder, open_source, zoo
-from reid_tracker.config import Config, DetectorConfig, EncoderConfig, VideoConfig
+from reid_tracker.config import Config, DetectorConfig, EncoderConfig, MatchConfig, VideoConfig
 from reid_tracker.errors import ConfigError
+from reid_tracker.match import build_matcher
 from reid_tracker.osnet import osnet_x0_25
 from reid_tracker.types import ImageBGR
 from tests.conftest import FRAMES, walker_boxes, write_detections, write_video
@@ -171,3 +175,62 @@ def test_auto_with_an_encoder_uses_it(
         next(pipeline.run([source]))
     assert "encode" in pipeline.times.seconds
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+class ColourEncoder:
+    """Looks are the mean colour of a box."""
+
+    embedding_size = 3
+
+    def encode_batch(
+        self, images: Sequence[ImageBGR], boxes: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        return [
+            np.array([self._look(image, box) for box in here], np.float32).reshape(-1, 3)
+            for image, here in zip(images, boxes, strict=True)
+        ]
+
+    def _look(self, image: ImageBGR, box: np.ndarray) -> np.ndarray:
+        left, top, right, bottom = box.astype(int)
+        mean = image[top:bottom, left:right].reshape(-1, 3).mean(axis=0)
+        return np.asarray(mean / np.linalg.norm(mean))
+
+
+def matching_pipeline(**settings: Any) -> Pipeline:
+    config = MatchConfig(min_hits=3, patience_s=0.5, loose=0.1, tight=0.1, **settings)
+    return Pipeline(
+        WalkerDetector(),
+        ColourEncoder(),  # type: ignore[arg-type]
+        new_matcher=lambda cameras: build_matcher(cameras, config),
+    )
+
+
+def test_several_cameras_share_identities(tmp_path: Path) -> None:
+    # The second camera has half the frames per second, and as many seconds.
+    write_video(tmp_path / "a.mp4", 40, Fraction(10))
+    write_video(tmp_path / "b.mp4", 20, Fraction(5))
+    pipeline = matching_pipeline()
+    with open_source(str(tmp_path / "a.mp4")) as a, open_source(str(tmp_path / "b.mp4")) as b:
+        results = list(pipeline.run([a, b]))
+    assert "match" in pipeline.times.seconds
+    times = [result.frame.timestamp_s for result in results]
+    assert all(later > earlier - 0.25 for earlier, later in itertools.pairwise(times))
+    last = {result.camera: result for result in results}
+    who = []
+    for camera in "ab":
+        identities = last[camera].identities
+        assert identities is not None
+        assert identities.track_ids.tolist() == last[camera].tracks.ids.tolist()
+        colours = last[camera].tracks.boxes[:, 1] > 80  # the blue walker walks below
+        by_colour = dict(zip(colours.tolist(), identities.ids.tolist(), strict=True))
+        assert sorted(by_colour.values()) == [1, 2]
+        who.append(by_colour)
+    assert who[0] == who[1]
+    events = [event for result in results for event in result.events]
+    assert [event.kind for event in events][:2] == ["new", "new"]
+
+
+def test_one_camera_has_no_identities(walkers: tuple[Path, Path]) -> None:
+    with open_source(str(walkers[0])) as source:
+        results = list(matching_pipeline().run([source]))
+    assert {result.identities for result in results} == {None}

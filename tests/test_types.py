@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_tracker.errors import InputError, ReidTrackerError
-from reid_tracker.types import Detections, Frame, FrameResult, Tracks, VideoInfo
+from reid_tracker.types import Detections, Frame, FrameResult, Identities, Tracks, VideoInfo
 
 some = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -64,14 +64,31 @@ def tracks(count: int = 3, **columns: Any) -> Tracks:
     return Tracks(**{**values, **columns})
 
 
-MAKERS: list[Callable[..., Any]] = [detections, tracks]
+def identities(count: int = 3, **columns: Any) -> Identities:
+    """Return identities with telling values; `columns` replace some."""
+    values: dict[str, Any] = {
+        "track_ids": [row + 1 for row in range(count)],
+        "ids": [10 * row for row in range(count)],
+        "scores": [row / 4 for row in range(count)],
+    }
+    return Identities(**{**values, **columns})
+
+
+Rows = Detections | Tracks | Identities
+
+MAKERS: list[Callable[..., Any]] = [detections, tracks, identities]
 TYPES: dict[type, Columns] = {
     Detections: DETECTION_TYPES,
     Tracks: TRACK_TYPES,
+    Identities: {
+        "track_ids": (np.int64, ()),
+        "ids": (np.int64, ()),
+        "scores": (np.float32, ()),
+    },
 }
 
 
-def assert_contract(value: Detections | Tracks, count: int) -> None:
+def assert_contract(value: Rows, count: int) -> None:
     """Check the type, the length and every column's type and shape."""
     assert len(value) == count
     for name, (dtype, shape) in TYPES[type(value)].items():
@@ -81,7 +98,7 @@ def assert_contract(value: Detections | Tracks, count: int) -> None:
         assert column.shape == (count, *shape), name
 
 
-def assert_equal(got: Detections | Tracks, expected: Detections | Tracks) -> None:
+def assert_equal(got: Rows, expected: Rows) -> None:
     assert type(got) is type(expected)
     for name in TYPES[type(expected)]:
         np.testing.assert_array_equal(getattr(got, name), getattr(expected, name), err_msg=name)

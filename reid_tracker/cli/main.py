@@ -42,6 +42,18 @@ def _eval_reid(words: Sequence[str]) -> int:
     return eval_reid(words)
 
 
+def _eval_mtmc(words: Sequence[str]) -> int:
+    from reid_tracker.cli.eval_mtmc import eval_mtmc
+
+    return eval_mtmc(words)
+
+
+def _calibrate(words: Sequence[str]) -> int:
+    from reid_tracker.cli.calibrate import calibrate_command
+
+    return calibrate_command(words)
+
+
 def _explain(words: Sequence[str]) -> int:
     from reid_tracker.cli.explain import explain
 
@@ -54,14 +66,30 @@ def _weights(words: Sequence[str]) -> int:
     return weights(words)
 
 
+def _gallery(words: Sequence[str]) -> int:
+    from reid_tracker.cli.gallery import gallery
+
+    return gallery(words)
+
+
+def _search(words: Sequence[str]) -> int:
+    from reid_tracker.cli.search import search
+
+    return search(words)
+
+
 # `reid-track video.mp4` is short for `reid-track track video.mp4`.
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "track": _track,
     "train": _train,
     "train-detector": _train_detector,
     "eval-reid": _eval_reid,
+    "eval-mtmc": _eval_mtmc,
+    "calibrate": _calibrate,
     "explain": _explain,
     "weights": _weights,
+    "gallery": _gallery,
+    "search": _search,
 }
 
 _RUN_TIME_ERROR, _USAGE_ERROR = 1, 2

@@ -58,7 +58,8 @@ class Report:
         """Take one more result."""
         self._frames[result.camera] += 1
         self._detections[result.camera] += len(result.detections)
-        self._identities[result.camera].update(result.tracks.ids.tolist())
+        found = result.tracks if result.identities is None else result.identities
+        self._identities[result.camera].update(found.ids[found.ids > 0].tolist())
         if self._bar is not None:
             rate = sum(self._frames.values()) / (time.perf_counter() - self._start)
             self._bar.update(self._task, advance=1, rate=rate)

@@ -15,7 +15,7 @@ from reid_tracker.cli.report import Report
 from reid_tracker.config import Config
 from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.pipeline import Pipeline
-from reid_tracker.sink import Sink, open_sinks, open_window
+from reid_tracker.sink import Sink, open_identity_events, open_sinks, open_window
 from reid_tracker.video import Source, open_source
 
 
@@ -40,11 +40,19 @@ def track(words: Sequence[str]) -> int:
         sinks: dict[str, list[Sink]] = {}
         for source in sources:
             sinks[source.name] = _open_sinks(source, folder, config, arguments, stack)
+        events = None
+        if pipeline.matches(sources) and config.output.jsonl:
+            events = open_identity_events(folder, overwrite=arguments.overwrite)
+            stack.callback(events.close)
+            for opened in sinks.values():
+                opened.append(events)
         # A stack unwinds in reverse: the summary, then no more signals, then the sinks are closed.
         stack.callback(signals.ignore)
         # Also after Ctrl-C, the only end that a live source has.
         stack.callback(lambda: report.finish(pipeline.times.seconds, folder))
         _run(pipeline, sources, sinks, report, signals)
+        if events is not None:
+            events.write_events(pipeline.last_events)
     return 0
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import supervision as sv
 
-from reid_tracker.sink.palette import colour_index, identity_colours, text_colours
+from reid_tracker.sink.palette import UNSURE, colour_index, colours_with_unsure, text_colours
 from reid_tracker.sink.trail import Trail
 from reid_tracker.types import FrameResult, ImageBGR, Tracks
 
@@ -23,7 +23,8 @@ class Annotator:
     """Draws one camera's tracks. Frames must come in order, since it remembers the trails.
 
     A box that a detection confirms is drawn in full; of a box that is only predicted, the corners,
-    in thin lines. Colours depend on the id alone.
+    in thin lines. Colours depend on the id alone: that of the identity over all cameras where the
+    result has one, else that of the track. Who is not known yet is grey, with a question mark.
 
     Args:
         trail_s: seconds of the path behind each track; 0 draws none.
@@ -51,31 +52,35 @@ class Annotator:
         if len(tracks) == 0:
             return scene
         tools = _tools_for(width, height)
-        self._draw_trails(scene, tracks, tools)
+        ids = tracks.ids if result.identities is None else result.identities.ids
+        colours = np.where(ids > 0, colour_index(ids), UNSURE)
+        self._draw_trails(scene, tracks, colours, tools)
         # Boxes far outside the frame would overflow OpenCV's integers.
         limits = np.array([width, height, width, height])
         boxes = np.clip(tracks.boxes, -limits, 2 * limits)
-        colours = colour_index(tracks.ids)
         for annotator, rows in (
             (tools.predicted, ~tracks.observed),
             (tools.observed, tracks.observed),
         ):
             annotator.annotate(scene, sv.Detections(boxes[rows]), custom_color_lookup=colours[rows])
-        labels = self._labels(tracks)
+        labels = self._labels(tracks, ids)
         anchors = _inside(boxes, labels, tools, width)
         tools.label.annotate(
             scene, sv.Detections(anchors), labels=labels, custom_color_lookup=colours
         )
         return scene
 
-    def _draw_trails(self, scene: ImageBGR, tracks: Tracks, tools: _Tools) -> None:
-        for identity, points in self._trail.lines(tracks.ids):
-            colour = tools.bgr[identity % len(tools.bgr)]
+    def _draw_trails(
+        self, scene: ImageBGR, tracks: Tracks, colours: npt.NDArray[np.int64], tools: _Tools
+    ) -> None:
+        of_track = dict(zip(tracks.ids.tolist(), colours.tolist(), strict=True))
+        for track, points in self._trail.lines(tracks.ids):
+            colour = tools.bgr[of_track[track]]
             pixels = np.rint(np.clip(points, -30_000, 30_000)).astype(np.int32)
             cv2.polylines(scene, [pixels], False, colour, tools.thickness, cv2.LINE_AA)
 
-    def _labels(self, tracks: Tracks) -> list[str]:
-        labels = [str(identity) for identity in tracks.ids.tolist()]
+    def _labels(self, tracks: Tracks, ids: npt.NDArray[np.int64]) -> list[str]:
+        labels = [str(identity) if identity > 0 else "?" for identity in ids.tolist()]
         if self._class_names is not None:
             names = [self._class_names.get(kind, str(kind)) for kind in tracks.classes.tolist()]
             labels = [f"{label} {name}" for label, name in zip(labels, names, strict=True)]
@@ -99,7 +104,7 @@ class _Tools:
         self.text_scale = max(_SMALLEST_TEXT, sv.calculate_optimal_text_scale(size))
         self.text_thickness = max(1, round(self.text_scale * 1.7))
         self.padding = max(2, round(self.text_scale * 6))
-        colours = identity_colours()
+        colours = colours_with_unsure()
         self.bgr = [tuple(map(int, colour[::-1])) for colour in colours]
         palette = _to_palette(colours)
         self.observed = sv.BoxAnnotator(color=palette, thickness=self.thickness)

@@ -16,7 +16,8 @@ class JsonlSink(TextSink):
 
     Keys: `schema`, `camera`, `frame` (number in the source, from 0), `timestamp_s`, and `tracks`, a
     list of `id`, `box` (left, top, right, bottom in pixels), `score`, `class`, `age_s`, `observed`
-    and `detection_index` (-1 where predicted only).
+    and `detection_index` (-1 where predicted only). In a run over several cameras, a track also has
+    `identity`, its number over all cameras, null while not sure.
 
     Args:
         path: the file.
@@ -44,12 +45,16 @@ class JsonlSink(TextSink):
             strict=True,
         )
         keys = ("id", "box", "score", "class", "age_s", "observed", "detection_index")
+        shown = [dict(zip(keys, row, strict=True)) for row in rows]
+        if result.identities is not None:
+            for track, identity in zip(shown, result.identities.ids.tolist(), strict=True):
+                track["identity"] = identity or None
         line = {
             "schema": SCHEMA,
             "camera": result.camera,
             "frame": result.frame.index,
             "timestamp_s": round(result.frame.timestamp_s, 6),
-            "tracks": [dict(zip(keys, row, strict=True)) for row in rows],
+            "tracks": shown,
         }
         self.append(
             json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"

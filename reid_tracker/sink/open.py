@@ -11,6 +11,7 @@ from reid_tracker.config import OutputConfig
 from reid_tracker.errors import OutputError
 from reid_tracker.sink.base import Sink, SinkGroup
 from reid_tracker.sink.files import cannot_write, refuse_existing
+from reid_tracker.sink.identity_events import IdentityEventSink
 from reid_tracker.types import VideoInfo
 
 
@@ -46,6 +47,19 @@ def open_sinks(
         _undo(sinks, made)
         raise
     return sinks
+
+
+def open_identity_events(folder: Path, *, overwrite: bool = False) -> IdentityEventSink:
+    """Open `identities.jsonl`, for the events of all cameras of a run.
+
+    Args:
+        folder: where it goes; exists.
+        overwrite: whether an earlier one may be replaced.
+
+    Raises:
+        OutputError: it exists, or cannot be made.
+    """
+    return IdentityEventSink(folder / "identities.jsonl", overwrite=overwrite)
 
 
 def open_window(camera: str, config: OutputConfig) -> Sink:

@@ -11,6 +11,8 @@ _GOLDEN_RATIO = (5**0.5 - 1) / 2
 _SHADES = ((0.9, 1.0), (0.55, 1.0), (0.95, 0.7))  # saturation, value; told apart on any background
 
 PALETTE_SIZE = 360
+UNSURE = PALETTE_SIZE
+"""Index of the grey behind the palette, for who is not known yet."""
 
 
 def identity_colours() -> npt.NDArray[np.uint8]:
@@ -38,6 +40,11 @@ def text_colours(backgrounds: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """
     luma = backgrounds @ np.array([0.299, 0.587, 0.114])
     return np.where(luma[:, None] > 130, 0, 255).repeat(3, axis=1).astype(np.uint8)
+
+
+def colours_with_unsure() -> npt.NDArray[np.uint8]:
+    """Return (361, 3) uint8: the palette, and grey for those whose identity is not sure yet."""
+    return np.concatenate([identity_colours(), np.full((1, 3), 128, np.uint8)])
 
 
 def colour_index(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

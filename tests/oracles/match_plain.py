@@ -1,0 +1,89 @@
+"""Matching across cameras written plainly, pair by pair, to compare with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+Prototypes = list[tuple[np.ndarray, float]]
+"""Unit vectors and their weights."""
+
+
+def add_look(held: Prototypes, look: np.ndarray, quality: float, most: int, spread: float) -> None:
+    """Let the nearest prototype take a look, or make a new one of it."""
+    similarity = [float(vector @ look) for vector, _ in held]
+    if not held or (max(similarity) < 1 - spread and len(held) < most):
+        held.append((look, quality))
+        return
+    nearest = int(np.argmax(similarity))
+    vector, weight = held[nearest]
+    blend = weight * vector + quality * look
+    held[nearest] = (blend / np.linalg.norm(blend), weight + quality)
+
+
+def set_distance(one: Prototypes, other: Prototypes) -> float:
+    """Cosine distance of two prototype sets, look by look, both ways."""
+    if not one or not other:
+        return 1.0
+
+    def way(these: Prototypes, those: Prototypes) -> float:
+        total = sum(weight for _, weight in these)
+        best = [max(float(vector @ v) for v, _ in those) * weight for vector, weight in these]
+        return sum(best) / total
+
+    return 1 - (way(one, other) + way(other, one)) / 2
+
+
+def may_be_one(
+    a: tuple[int, float, float],
+    b: tuple[int, float, float],
+    min_s: np.ndarray,
+    overlap: np.ndarray,
+) -> bool:
+    """Whether two tracklets (camera, first, last) can be one person."""
+    (camera_a, first_a, last_a), (camera_b, first_b, last_b) = a, b
+    if first_a <= last_b and first_b <= last_a:
+        return bool(overlap[camera_a, camera_b])
+    gap = first_b - last_a if first_b > last_a else first_a - last_b
+    return bool(gap >= min_s[camera_a, camera_b] - 1e-6)
+
+
+def soft_mean(costs: Sequence[float], softness: float) -> float:
+    """Mean of costs in which each weighs exp(-cost / softness)."""
+    weights = [math.exp(-cost / softness) for cost in costs]
+    return sum(w * c for w, c in zip(weights, costs, strict=True)) / sum(weights)
+
+
+def cluster_plain(
+    costs: np.ndarray,
+    possible: np.ndarray,
+    near: np.ndarray,
+    bound: Sequence[int],
+    threshold: float,
+    softness: float,
+) -> list[set[int]]:
+    """Join the two cheapest groups while that costs no more than the threshold."""
+    groups: list[set[int]] = []
+    for row, number in enumerate(bound):
+        for group in groups:
+            if number > 0 and any(bound[member] == number for member in group):
+                group.add(row)
+                break
+        else:
+            groups.append({row})
+    while True:
+        best = (math.inf, -1, -1)
+        for i, one in enumerate(groups):
+            for j in range(i + 1, len(groups)):
+                pairs = [(a, b) for a in one for b in groups[j]]
+                if not all(possible[p] and math.isfinite(costs[p]) for p in pairs):
+                    continue
+                if any(near[p] for p in pairs):
+                    cost = soft_mean([float(costs[p]) for p in pairs], softness)
+                    best = min(best, (cost, i, j))
+        cost, i, j = best
+        if cost > threshold:
+            return groups
+        groups[i] |= groups.pop(j)
