@@ -14,6 +14,7 @@ from torch import nn
 from reid_tracker.errors import ConfigError, OutputError, ReidTrackerError
 from reid_tracker.train.batches import Batch, Batches, check_parts
 from reid_tracker.train.distributed import World
+from reid_tracker.train.finish import finish
 from reid_tracker.train.history import EpochRecord
 from reid_tracker.train.materials import open_materials
 from reid_tracker.train.metric_losses import metric_loss
@@ -100,7 +101,8 @@ class Trainer:
             self._train_epoch()
         if self._world.is_main:
             last = self._recipe.phases[-1]
-            write_result(self._state.kept, self._output, (last.height, last.width))
+            net = finish(self._state.kept, self._recipe, self._materials.lessons)
+            write_result(net, self._output, (last.height, last.width))
         return self._state
 
     def _train_epoch(self) -> None:

@@ -295,6 +295,9 @@ class Recipe(Checked):
         schedule: how the learning rate changes.
         phases: epochs and image sizes, one after the other.
         ema_decay: of the moving average of the weights, which is what is kept; 0 takes none.
+        start_share: part of the weights that the run started from in those that it leaves.
+        output_shift: when the run ends, what goes into the last ReLU is lowered by so many standard
+            deviations, so that different people are less alike; needs unlabelled crops.
         precision: "float32", "bfloat16", or "float16" (CUDA only).
         channels_last: memory layout; on CPUs about twice as fast.
         seed: of everything random.
@@ -313,6 +316,8 @@ class Recipe(Checked):
     schedule: ScheduleRecipe = ScheduleRecipe()
     phases: tuple[Phase, ...] = (Phase(),)
     ema_decay: float = number(0.0, 0.0, 0.99999)
+    start_share: float = number(0.0, 0.0, 1.0)
+    output_shift: float = number(0.0, 0.0, 3.0)
     precision: str = "float32"
     channels_last: bool = False
     seed: int = number(1, 0)
@@ -324,6 +329,10 @@ class Recipe(Checked):
         _one_of("precision", self.precision, PRECISIONS)
         if not self.phases:
             raise ConfigError("phases = []: expected at least one, such as {epochs: 60}")
+        if self.start_share and not self.model.weights:
+            raise ConfigError(
+                f"start_share = {self.start_share}: needs model.weights to start from"
+            )
         if self.loss.distils and not self.teacher.model:
             raise ConfigError(
                 "teacher.model is empty, but loss.distil_cosine or loss.distil_relation is not 0; "

@@ -77,7 +77,7 @@ def test_no_encoder_on_this_machine_is_one_warning(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("reid_tracker.zoo.best", lambda _: None)
+    monkeypatch.setattr("reid_tracker.zoo.best", lambda _, **__: None)
     assert run(walkers[0], "--detector", walkers[1], "-o", tmp_path / "out") == 0
     warnings = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
     assert len(warnings) == 1
@@ -316,7 +316,7 @@ class TestBadInput:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        monkeypatch.setattr("reid_tracker.zoo.best", lambda _: None)
+        monkeypatch.setattr("reid_tracker.zoo.best", lambda _, **__: None)
         assert run(walkers[0], "-o", tmp_path / "out") == 1
         message = error_line(capsys)
         assert "reid-track weights pull yolo11n" in message
