@@ -40,6 +40,7 @@ def run_and_kill(words: list[str], after_s: float) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", ["embedded", "postgres"])
 def test_twenty_kills(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
