@@ -6,28 +6,18 @@ A recipe and a data set determine a run: everything random follows from `seed`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from reid_tracker.checked import Checked, number
-from reid_tracker.config import load_config, read_yaml
 from reid_tracker.errors import ConfigError
-from reid_tracker.resources import shipped
+from reid_tracker.train.recipe_file import read_recipe
 
 OPTIMISERS = ("sgd", "amsgrad", "adamw")
 SCHEDULES = ("constant", "step", "cosine")
 SAMPLERS = ("random", "pk")
 PRECISIONS = ("float32", "bfloat16", "float16")
-
-_OWN_KEYS = {
-    "train": {"data", "model", "loss", "phases"},
-    "train-detector": {"architecture", "pictures"},
-}
-"""Keys that only the recipes of one command have."""
-
-
-RecipeT = TypeVar("RecipeT", bound=Checked)
 
 
 def _one_of(key: str, value: str, choices: Iterable[str]) -> None:
@@ -374,32 +364,3 @@ def load_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) 
         ConfigError: there is no such recipe, a key is unknown, or a value does not fit.
     """
     return read_recipe(source, overrides, Recipe)
-
-
-def read_recipe(
-    source: str | Path, overrides: Mapping[str, Any] | None, kind: type[RecipeT]
-) -> RecipeT:
-    """Read a recipe of a kind, from a file or by its name in configs/train/.
-
-    Raises:
-        ConfigError: there is no such recipe, it is of another kind, a key is unknown, or a value
-            does not fit.
-    """
-    own = _commands({item.name for item in fields(kind)})
-    path = Path(source)
-    if not path.is_file():
-        folder = shipped("configs", "train")
-        path = folder / f"{source}.yaml"
-        if not path.is_file():
-            found = sorted(folder.glob("*.yaml"))
-            names = ", ".join(item.stem for item in found if own & _commands(read_yaml(item)))
-            raise ConfigError(f"no recipe '{source}': expected a YAML file or one of {names}")
-    commands = _commands(read_yaml(path))
-    if commands and not commands & own:
-        raise ConfigError(f"{source} is a recipe for `reid-track {min(commands)}`")
-    return load_config(path, overrides, kind)
-
-
-def _commands(keys: Iterable[str]) -> set[str]:
-    """Return the commands of which there are keys."""
-    return {command for command, own in _OWN_KEYS.items() if not own.isdisjoint(keys)}

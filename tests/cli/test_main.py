@@ -317,7 +317,7 @@ class TestBadInput:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         monkeypatch.setattr("reid_tracker.zoo.best", lambda _, **__: None)
-        assert run(walkers[0], "-o", tmp_path / "out") == 1
+        assert run(walkers[0], "-o", tmp_path / "out", "--encoder", "none") == 1
         message = error_line(capsys)
         assert "reid-track weights pull yolo11n" in message
         assert "--detector" in message

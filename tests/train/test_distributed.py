@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from reid_tracker.checked import to_yaml
 from reid_tracker.osnet import load_checkpoint
-from reid_tracker.train import RESULT, Trainer, World, join_world, load_recipe
+from reid_tracker.train import CHECKPOINT, Trainer, World, join_world, load_recipe
 from reid_tracker.train.losses import batch_hard_triplet, distil_relation, smoothed_cross_entropy
 from reid_tracker.train.state import TrainingState
 from tests.conftest import ROOT
@@ -129,7 +129,7 @@ def test_training_in_two_processes_equals_one(
     in_two_processes(_TRAIN, tmp_path, *words, "--quiet")
 
     start = TrainingState(recipe, 6, torch.device("cpu")).net.state_dict()
-    one, two = (load_checkpoint(tmp_path / name / RESULT) for name in ("one", "two"))
+    one, two = (load_checkpoint(tmp_path / name / CHECKPOINT) for name in ("one", "two"))
     assert one.keys() == two.keys()
 
     def moved(end: dict[str, Tensor], begin: dict[str, Tensor], suffix: str) -> float:
