@@ -47,7 +47,6 @@ def refused(address: str, kind: type[ReidTrackerError]) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_a_server_that_goes_away_and_returns(own_server: Server) -> None:
     with PostgresStore(own_server.address) as store:
         store.write([sighting("before", 1)])
