@@ -18,7 +18,7 @@ from reid_tracker.train.patches import PatchPool
 from reid_tracker.train.recipe import Recipe
 from reid_tracker.train.samplers import pk_batches, random_batches
 
-_EPOCH_STREAM, _UNLABELLED_STREAM, _AUGMENT_STREAM, _PATCH_STREAM = 0, 1, 2, 3
+_EPOCH_STREAM, _UNLABELLED_STREAM, _AUGMENT_STREAM, _PATCH_STREAM, _BACKGROUND_STREAM = range(5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class Batches:
         materials, phase = self._materials, self._recipe.phase_at(epoch)
         size = (phase.height, phase.width)
         mine = self._own_part(rows)
-        crops = [materials.train.crops.take(mine, size)]
+        crops = [self._before_others(materials.train.crops.take(mine, size), mine, epoch, step)]
         targets = None
         if materials.lessons is not None:
             lessons = materials.lessons
@@ -94,6 +94,17 @@ class Batches:
             )
         images = self._augment(np.concatenate(crops), rows, epoch, step)
         return Batch(images, torch.from_numpy(materials.labels[mine]), targets)
+
+    def _before_others(
+        self, crops: Crops, rows: npt.NDArray[np.int64], epoch: int, step: int
+    ) -> Crops:
+        """Put some of the labelled people before other backgrounds."""
+        backgrounds = self._materials.backgrounds
+        if backgrounds is None:
+            return crops
+        seeds = [self._recipe.seed, _BACKGROUND_STREAM, epoch, step, self._world.rank]
+        probability = self._recipe.augment.background
+        return backgrounds.replace(crops, rows, probability, np.random.default_rng(seeds))
 
     def _augment(self, crops: Crops, rows: npt.NDArray[np.int64], epoch: int, step: int) -> Tensor:
         recipe, pool, world = self._recipe.augment, self.pool, self._world

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.train.backgrounds import Backgrounds, open_backgrounds
 from reid_tracker.train.datasets import PersonImages, ReidDataset, hold_out, open_dataset
 from reid_tracker.train.datasets.base import require_images
 from reid_tracker.train.distributed import World
@@ -40,6 +41,7 @@ class Materials:
         query: held-out images to search with, or None.
         gallery: held-out images to search in, or None.
         lessons: what the teacher said, or None.
+        backgrounds: others for the training images, or None.
         size: greatest (height, width) of any phase.
     """
 
@@ -48,6 +50,7 @@ class Materials:
     query: LabelledCrops | None
     gallery: LabelledCrops | None
     lessons: Lessons | None
+    backgrounds: Backgrounds | None
     size: tuple[int, int]
 
     @property
@@ -61,7 +64,7 @@ def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
 
     Args:
         recipe: of the run.
-        folder: where the teacher's answers are kept.
+        folder: where the teacher's answers and the outlines of people are kept.
         world: its first process asks the teacher.
 
     Raises:
@@ -85,8 +88,16 @@ def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
             prepare_lessons(recipe, crops, labels, folder)
         world.barrier()
         lessons = prepare_lessons(recipe, crops, labels, folder)
+    backgrounds = None
+    if recipe.augment.background > 0:
+        folders = recipe.augment.background_folders
+        if world.is_main:
+            open_backgrounds(crops, folders, size, folder)
+        world.barrier()
+        backgrounds = open_backgrounds(crops, folders, size, folder)
     query, gallery = _held_out(split, (last.height, last.width), data.cache_gib)
-    return Materials(LabelledCrops(split.train, crops), labels, query, gallery, lessons, size)
+    train_crops = LabelledCrops(split.train, crops)
+    return Materials(train_crops, labels, query, gallery, lessons, backgrounds, size)
 
 
 def _held_out(

@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.encode import build_encoder
+from reid_tracker.train.backgrounds import read_backgrounds
 from reid_tracker.train.checkpoint import write_atomically
 from reid_tracker.train.images import Crops, CropSource, MemoryCrops
 from reid_tracker.train.recipe import Recipe
-from reid_tracker.train.unlabelled import collect_people, read_backgrounds, recombine
+from reid_tracker.train.unlabelled import collect_people, recombine
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def _write_lessons(recipe: Recipe, images: CropSource, folder: Path) -> None:
     people = collect_people(teacher, SIZE)
     generator = np.random.default_rng([recipe.seed, len(images)])
     share = teacher.new_background
-    backgrounds = read_backgrounds(teacher.box_folders) if share > 0 else []
+    backgrounds = read_backgrounds(teacher.box_folders, "teacher.box_folders") if share > 0 else []
     made = recombine(
         images, teacher.recombined, SIZE, generator, backgrounds=backgrounds, new_background=share
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.detect import build_detector
-from reid_tracker.errors import InputError
+from reid_tracker.train.backgrounds import random_window
 from reid_tracker.train.detector.cutouts import cut_out_person
 from reid_tracker.train.detector.pictures import read_yolo_pictures
 from reid_tracker.train.images import Crops, CropSource, resize_crops
@@ -94,26 +94,6 @@ def recombine(
     return made
 
 
-def read_backgrounds(folders: Sequence[str]) -> list[ImageBGR]:
-    """Return the pictures without people of data sets in YOLO form.
-
-    Raises:
-        InputError: a folder cannot be used, or there is none.
-    """
-    found = [
-        picture.image
-        for folder in folders
-        for picture in read_yolo_pictures(Path(folder))
-        if not len(picture.boxes)
-    ]
-    if not found:
-        raise InputError(
-            "teacher.new_background needs pictures without people in teacher.box_folders; "
-            "add some, or set it to 0"
-        )
-    return found
-
-
 def _before(
     background: ImageBGR, person: ImageBGR, size: tuple[int, int], generator: np.random.Generator
 ) -> ImageBGR:
@@ -121,7 +101,7 @@ def _before(
     cutout = cut_out_person(person)
     height, width = size
     tall = round(height * generator.uniform(0.8, 1.0))
-    part = _window(background, height / width, generator)
+    part = random_window(background, height / width, generator)
     scene = resize_crops(part[None], size)[0].astype(np.float32)
     if cutout is None:
         return person
@@ -134,16 +114,6 @@ def _before(
     scene[place] += alpha * (image.astype(np.float32) - scene[place])
     joined: ImageBGR = np.rint(scene).astype(np.uint8)
     return joined
-
-
-def _window(image: ImageBGR, aspect: float, generator: np.random.Generator) -> ImageBGR:
-    """Cut a random upright window out of a picture."""
-    height, width = image.shape[:2]
-    tall = min(height, width * aspect) * generator.uniform(0.4, 1.0)
-    wide = tall / aspect
-    top = int(generator.uniform(0, height - tall))
-    left = int(generator.uniform(0, width - wide))
-    return image[top : top + max(1, int(tall)), left : left + max(1, int(wide))]
 
 
 def _recolour(image: ImageBGR, generator: np.random.Generator) -> ImageBGR:

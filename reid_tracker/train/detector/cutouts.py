@@ -86,16 +86,28 @@ def _from_masks(folder: Path) -> Iterator[Cutout]:
 
 
 def cut_out_person(crop: ImageBGR) -> Cutout | None:
-    """Separate the person of a crop from the background by GrabCut.
+    """Separate the person of a crop from the background.
+
+    Returns:
+        The person; None where the outline found is not a person's.
+    """
+    image = _at_crop_height(crop)
+    outline = outline_person(image)
+    return None if outline is None else _tight(image, outline)
+
+
+def outline_person(crop: ImageBGR) -> npt.NDArray[np.float32] | None:
+    """Find the outline of the person of a crop by GrabCut.
 
     A standing person covers the middle of the crop; its borders are background. Rother et al.,
     "GrabCut: interactive foreground extraction using iterated graph cuts", 2004.
 
     Returns:
-        The person; None where the outline found is not a person's.
+        (h, w) float32, 1 on the person and 0 beside it, at the height that GrabCut works on; None
+        where what was found is not a person's outline.
     """
-    width = max(16, round(crop.shape[1] * _CROP_HEIGHT / crop.shape[0]))
-    image = cv2.resize(crop, (width, _CROP_HEIGHT), interpolation=cv2.INTER_AREA)
+    image = _at_crop_height(crop)
+    width = image.shape[1]
     mask = np.full(image.shape[:2], cv2.GC_PR_BGD, np.uint8)
 
     def fill(left: float, right: float, top: float, bottom: float, value: int) -> None:
@@ -126,7 +138,15 @@ def cut_out_person(crop: ImageBGR) -> Cutout | None:
     tall = stats[largest, cv2.CC_STAT_HEIGHT] > 0.75 * _CROP_HEIGHT
     if not tall or not _LEAST_COVER < person.mean() < _MOST_COVER:
         return None
-    return _tight(np.asarray(image, np.uint8), person)
+    return person
+
+
+def _at_crop_height(crop: ImageBGR) -> ImageBGR:
+    width = max(16, round(crop.shape[1] * _CROP_HEIGHT / crop.shape[0]))
+    if crop.shape[:2] == (_CROP_HEIGHT, width):
+        return crop
+    resized = cv2.resize(crop, (width, _CROP_HEIGHT), interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, np.uint8)
 
 
 def _tight(image: ImageBGR, outline: npt.NDArray[np.float32]) -> Cutout:
