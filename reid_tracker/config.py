@@ -168,6 +168,8 @@ class GalleryConfig(Checked):
         site: name of the place that the cameras belong to; may be empty.
         retention_h: what was stored more hours ago is deleted; null keeps it until it is purged.
         store_crops: keep a picture of each sighting, with the same retention.
+        start_time: when the recording begins, such as "2026-11-24T18:30" (local time) or with a
+            zone; null takes what the file says, and the present for cameras and streams.
         max_waiting: most sightings and events kept in memory while the gallery is away.
     """
 
@@ -175,6 +177,7 @@ class GalleryConfig(Checked):
     site: str = ""
     retention_h: float | None = number(72.0, 0.0, exclusive=True)
     store_crops: bool = False
+    start_time: str | None = None
     max_waiting: int = number(20_000, 1)
 
 
@@ -207,6 +210,7 @@ class OutputConfig(Checked):
         crops: one folder of pictures per identity.
         trail_s: length of the drawn trail.
         video_crf: x264 quality, 0 best to 51 worst.
+        blur_heads: make heads unrecognisable in whatever pictures are shown, written or stored.
     """
 
     video: bool = True
@@ -216,6 +220,7 @@ class OutputConfig(Checked):
     crops: bool = False
     trail_s: float = number(2.0, 0.0)
     video_crf: int = number(23, 0, 51)
+    blur_heads: bool = False
 
 
 @dataclass(frozen=True)
@@ -226,6 +231,7 @@ class Config(Checked):
     encoder: EncoderConfig = EncoderConfig()
     tracker: DeepSortConfig = DeepSortConfig()
     match: MatchConfig = MatchConfig()
+    gallery: GalleryConfig = GalleryConfig()
     video: VideoConfig = VideoConfig()
     output: OutputConfig = OutputConfig()
 

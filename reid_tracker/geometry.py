@@ -75,3 +75,23 @@ def clip_boxes(boxes: npt.NDArray[_Float], width: int, height: int) -> npt.NDArr
     limits = np.array([width, height, width, height], dtype=boxes.dtype)
     clipped: npt.NDArray[_Float] = np.clip(boxes, 0, limits)
     return clipped
+
+
+def covered(boxes: npt.NDArray[_Float]) -> npt.NDArray[np.float64]:
+    """Return the (M,) part of each box that the one covering most of it covers.
+
+    Of two overlapping people the one whose feet are lower in the picture stands in front, where the
+    camera looks down on them, as most do.
+
+    Args:
+        boxes: (M, 4) xyxy.
+    """
+    if not len(boxes):
+        return np.empty(0)
+    top_left = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    bottom_right = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    common = np.maximum(bottom_right - top_left, 0).prod(axis=2)
+    common[boxes[None, :, 3] <= boxes[:, None, 3]] = 0
+    own = areas(boxes)
+    part: npt.NDArray[np.floating[Any]] = common.max(axis=1) / np.where(own > 0, own, 1)
+    return part.astype(np.float64)

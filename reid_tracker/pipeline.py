@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from reid_tracker import zoo
@@ -17,7 +18,7 @@ from reid_tracker.config import Config, EncoderConfig
 from reid_tracker.detect import Detector, build_detector
 from reid_tracker.encode import Encoder, build_encoder
 from reid_tracker.errors import ConfigError
-from reid_tracker.match import CrossCameraMatcher, looks_of, matching_from_config
+from reid_tracker.match import CrossCameraMatcher, Matcher, looks_of, matching_from_config
 from reid_tracker.track import Tracker, build_tracker
 from reid_tracker.types import Embeddings, Frame, FrameResult, IdentityEvent
 from reid_tracker.video import Source
@@ -58,7 +59,9 @@ class Pipeline:
         encoder: Encoder | None,
         new_tracker: Callable[[], Tracker] = build_tracker,
         frames_per_batch: int = 1,
-        new_matcher: Callable[[Sequence[str]], CrossCameraMatcher] | None = None,
+        new_matcher: Callable[[Sequence[str]], Matcher] | None = None,
+        *,
+        match_single: bool = False,
     ) -> None:
         """Join the stages.
 
@@ -69,6 +72,8 @@ class Pipeline:
             frames_per_batch: frames of each source that are detected and encoded together.
             new_matcher: makes what knows people again across the cameras named; called once for a
                 run of several sources. None leaves each camera its own ids.
+            match_single: match the tracks of a run of one source, too, since what `new_matcher`
+                makes knows people from elsewhere.
         """
         self.times = StageTimes()
         self._detector = detector
@@ -76,34 +81,54 @@ class Pipeline:
         self._new_tracker = new_tracker
         self._frames_per_batch = frames_per_batch
         self._new_matcher = new_matcher
-        self._matcher: CrossCameraMatcher | None = None
+        self._match_single = match_single
+        self._matcher: Matcher | None = None
         self.last_events: tuple[IdentityEvent, ...] = ()
 
     @classmethod
     def from_config(
-        cls, config: Config, new_tracker: Callable[[], Tracker] | None = None
+        cls,
+        config: Config,
+        new_tracker: Callable[[], Tracker] | None = None,
+        remember: Callable[[CrossCameraMatcher], Matcher] | None = None,
     ) -> Pipeline:
-        """Build every stage that a configuration names; `new_tracker` replaces its tracker.
+        """Build every stage that a configuration names.
 
         Where the encoder is "auto" and none is on this machine, the pipeline warns and tracks by
         motion alone.
 
+        Args:
+            config: the configuration. No gallery is opened here, see `remember`.
+            new_tracker: replaces its tracker.
+            remember: gives the matcher a memory beyond the run, which a run of one source then has,
+                too; `match.gallery_run.remembering` makes it of `config.gallery`.
+
         Raises:
+            ConfigError: people are to be remembered, and nothing tells their looks apart.
             ReidTrackerError: a model is missing, damaged or needs a package that is not installed.
         """
-        new_matcher = matching_from_config(config.match) if config.match.enabled else None
+        base = matching_from_config(config.match) if config.match.enabled else None
         encoder = _encoder_or_none(config.encoder)
+        if remember is not None and (base is None or encoder is None):
+            raise ConfigError(
+                f"a gallery needs looks and who is who: match.enabled = {config.match.enabled}, "
+                f"encoder.model = {config.encoder.model}; expected true and an encoder"
+            )
+        new_matcher: Callable[[Sequence[str]], Matcher] | None = base
+        if base is not None and remember is not None:
+            new_matcher = partial(_with_memory, base, remember)
         return cls(
             build_detector(config.detector),
             encoder,
             new_tracker or (lambda: build_tracker(config.tracker)),
             config.video.frames_per_batch,
             None if encoder is None else new_matcher,
+            match_single=remember is not None,
         )
 
     def matches(self, sources: Sequence[Source]) -> bool:
         """Whether a run of these sources gives people identities over all of them."""
-        return self._new_matcher is not None and len(sources) > 1
+        return self._new_matcher is not None and (self._match_single or len(sources) > 1)
 
     def run(self, sources: Sequence[Source]) -> Iterator[FrameResult]:
         """Track until every source has ended; frames of different sources come interleaved.
@@ -193,6 +218,14 @@ class Pipeline:
             time_s = result.frame.timestamp_s
             identities = self._matcher.update(result.camera, result.tracks, looks, time_s)
         return replace(result, identities=identities, events=tuple(self._matcher.events()))
+
+
+def _with_memory(
+    base: Callable[[Sequence[str]], CrossCameraMatcher],
+    remember: Callable[[CrossCameraMatcher], Matcher],
+    cameras: Sequence[str],
+) -> Matcher:
+    return remember(base(cameras))
 
 
 def _encoder_or_none(config: EncoderConfig) -> Encoder | None:

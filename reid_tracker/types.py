@@ -70,12 +70,14 @@ class VideoInfo:
         height: pixels.
         frame_rate: frames per second as an exact fraction (30000/1001 for "29.97").
         frame_count: number of frames that the container declares, or None if it does not say.
+        recorded_s: UTC seconds since 1970 at the first frame as the container declares it, or None.
     """
 
     width: int
     height: int
     frame_rate: Fraction
     frame_count: int | None = None
+    recorded_s: float | None = None
 
 
 class _StructOfArrays:

@@ -23,6 +23,7 @@ from reid_tracker.config import (
     DeepSortConfig,
     DetectorConfig,
     EncoderConfig,
+    GalleryConfig,
     MatchConfig,
     OutputConfig,
     VideoConfig,
@@ -41,6 +42,7 @@ SECTIONS: dict[str, Any] = {
     "encoder": EncoderConfig,
     "tracker": DeepSortConfig,
     "match": MatchConfig,
+    "gallery": GalleryConfig,
     "video": VideoConfig,
     "output": OutputConfig,
 }

@@ -15,6 +15,7 @@ examples:
   reid-track video.mp4 --detector yolo11s.pt --encoder osnet_x1_0_msmt17.pth
   reid-track cam1.mp4 cam2.mp4 --config fast -o results --no-save-video
   reid-track rtsp://user:password@192.0.2.7/stream --show
+  reid-track door.mp4 --gallery people.sqlite --start-time 2026-11-24T18:30
   reid-track frames/ --detector public_detections.txt --set tracker.max_age_s=2
 """
 
@@ -36,6 +37,12 @@ _KEYS = {
     "save_jsonl": ("output.jsonl",),
     "save_csv": ("output.csv",),
     "save_crops": ("output.crops",),
+    "blur_heads": ("output.blur_heads",),
+    "gallery": ("gallery.address",),
+    "site": ("gallery.site",),
+    "store_crops": ("gallery.store_crops",),
+    "retention_h": ("gallery.retention_h",),
+    "start_time": ("gallery.start_time",),
 }
 
 
@@ -66,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_models(parser)
     _add_outputs(parser)
+    _add_gallery(parser)
     general = parser.add_argument_group("general")
     general.add_argument(
         "--config", metavar="FILE", default=None, help="YAML file, or a name in configs/: fast, ..."
@@ -143,6 +151,38 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         ("crops", "pictures of each identity"),
     ):
         outputs.add_argument(f"--save-{name}", action=argparse.BooleanOptionalAction, help=text)
+    outputs.add_argument(
+        "--blur-heads",
+        action=argparse.BooleanOptionalAction,
+        help="make heads unrecognisable in every picture that is shown, written or stored",
+    )
+
+
+def _add_gallery(parser: argparse.ArgumentParser) -> None:
+    gallery = parser.add_argument_group(
+        "gallery", "remember who was seen where, and know people from earlier runs"
+    )
+    gallery.add_argument(
+        "--gallery",
+        metavar="PATH|URL",
+        help="file, or postgresql://USER@HOST/DATABASE, with the password in ~/.pgpass or "
+        "PGPASSWORD (default: remember nothing)",
+    )
+    gallery.add_argument("--site", metavar="NAME", help="place that the cameras belong to")
+    gallery.add_argument(
+        "--store-crops",
+        action=argparse.BooleanOptionalAction,
+        help="store the best picture of each sighting, too",
+    )
+    gallery.add_argument(
+        "--retention-h", type=float, metavar="HOURS", help="delete what was stored longer ago (72)"
+    )
+    gallery.add_argument(
+        "--start-time",
+        metavar="TIME",
+        help="when the recording begins, e.g. 2026-11-24T18:30 (default: what the file says; the "
+        "present for cameras and streams)",
+    )
 
 
 def to_config(arguments: argparse.Namespace) -> Config:

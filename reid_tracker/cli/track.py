@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from reid_tracker.cli.arguments import build_parser, to_config
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.outputs import output_folder
+from reid_tracker.cli.remember import open_memory
 from reid_tracker.cli.report import Report
 from reid_tracker.config import Config
 from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.pipeline import Pipeline
-from reid_tracker.sink import Sink, open_identity_events, open_sinks, open_window
+from reid_tracker.sink import (
+    Sink,
+    open_best_crops,
+    open_head_blur,
+    open_identity_events,
+    open_sinks,
+    open_window,
+)
+from reid_tracker.types import FrameResult
 from reid_tracker.video import Source, open_source
+
+if TYPE_CHECKING:
+    from reid_tracker.sink.heads import HeadBlur
+
+Write = Callable[[FrameResult], None]
 
 
 def track(words: Sequence[str]) -> int:
@@ -36,38 +51,57 @@ def track(words: Sequence[str]) -> int:
         name = "+".join(source.name for source in sources[:3])
         folder = output_folder(arguments.output, name)
         _refuse_own_inputs(arguments, sources, folder)
-        pipeline = Pipeline.from_config(config)
-        sinks: dict[str, list[Sink]] = {}
+        best = open_best_crops() if config.gallery.store_crops else None
+        remember = open_memory(config, sources, stack, best.take if best else None)
+        pipeline = Pipeline.from_config(config, remember=remember)
+        sinks: dict[str, list[Write]] = {}
         for source in sources:
-            sinks[source.name] = _open_sinks(source, folder, config, arguments, stack)
+            opened = _open_sinks(source, folder, config, arguments, stack)
+            sinks[source.name] = [sink.write for sink in opened]
+            if best is not None:
+                sinks[source.name].append(best.write)
         events = None
         if pipeline.matches(sources) and config.output.jsonl:
             events = open_identity_events(folder, overwrite=arguments.overwrite)
             stack.callback(events.close)
-            for opened in sinks.values():
-                opened.append(events)
+            for writes in sinks.values():
+                writes.append(events.write)
         # A stack unwinds in reverse: the summary, then no more signals, then the sinks are closed.
         stack.callback(signals.ignore)
         # Also after Ctrl-C, the only end that a live source has.
         stack.callback(lambda: report.finish(pipeline.times.seconds, folder))
-        _run(pipeline, sources, sinks, report, signals)
+        blurs = {name: open_head_blur() for name in sinks if config.output.blur_heads}
+        _run(pipeline, sources, _Outputs(sinks, blurs), report, signals)
         if events is not None:
             events.write_events(pipeline.last_events)
     return 0
 
 
+class _Outputs(NamedTuple):
+    """Where results of each camera go, and what hides heads in them before."""
+
+    writes: dict[str, list[Write]]
+    blurs: dict[str, HeadBlur]
+
+    def write(self, result: FrameResult) -> None:
+        if result.camera in self.blurs:
+            # Before any of them: none can show or keep what was to be hidden.
+            result = self.blurs[result.camera].hide(result)
+        for write in self.writes[result.camera]:
+            write(result)
+
+
 def _run(
     pipeline: Pipeline,
     sources: list[Source],
-    sinks: dict[str, list[Sink]],
+    outputs: _Outputs,
     report: Report,
     signals: StopSignals,
 ) -> None:
     with report.progress(sources):
         for result in pipeline.run(sources):
             with signals.held(), pipeline.times.measure("write"):
-                for sink in sinks[result.camera]:
-                    sink.write(result)
+                outputs.write(result)
             report.count(result)
 
 

@@ -1,5 +1,6 @@
 """Tracks of many cameras to identities: the live matcher, the cameras' topology, the floor plan."""
 
+from reid_tracker.match.base import Matcher
 from reid_tracker.match.build import build_matcher, matching_from_config
 from reid_tracker.match.ground import CameraGround, GroundPlane, load_ground
 from reid_tracker.match.matcher import CrossCameraMatcher, final_identities
@@ -11,6 +12,7 @@ __all__ = [
     "CameraGround",
     "CrossCameraMatcher",
     "GroundPlane",
+    "Matcher",
     "Passage",
     "Sighting",
     "Topology",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,19 @@ from reid_tracker.match.store import GalleryStore
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 
 
-def open_gallery(address: str | Path, *, create: bool = True) -> GalleryStore:
+_LIMIT_S = 10.0
+"""A call of a run that takes longer is given up, and made again later."""
+
+
+def open_gallery(
+    address: str | Path, *, create: bool = True, limit_s: float | None = None
+) -> GalleryStore:
     """Open a gallery.
 
     Args:
         address: a file, for the embedded gallery of one process, or postgresql://USER@HOST/DATABASE.
         create: make the file if it is not there. Tables in a database are always made.
+        limit_s: a database that takes longer for a call is away; None waits.
 
     Raises:
         ConfigError: the address means no gallery.
@@ -37,7 +45,7 @@ def open_gallery(address: str | Path, *, create: bool = True) -> GalleryStore:
     if scheme[1].lower() in {"postgresql", "postgres"}:
         from reid_tracker.match.store_postgres import PostgresStore
 
-        return PostgresStore(str(address))
+        return PostgresStore(str(address), limit_s=limit_s)
     raise ConfigError(
         f"no gallery can be at {scheme[1]}://; expected a file or postgresql://USER@HOST/DATABASE"
     )
@@ -46,6 +54,8 @@ def open_gallery(address: str | Path, *, create: bool = True) -> GalleryStore:
 @contextmanager
 def writing_to(config: GalleryConfig) -> Iterator[tuple[GalleryStore, GalleryWriter]]:
     """Open the gallery of a configuration for a run, and close it with what waits written.
+
+    What is older than the retention is deleted before, and about once a minute from then on.
 
     Yields:
         The store, to ask; and the queue in front of it, to write.
@@ -57,7 +67,9 @@ def writing_to(config: GalleryConfig) -> Iterator[tuple[GalleryStore, GalleryWri
     if config.address is None:
         raise ConfigError("gallery.address = null: expected a file or postgresql://...")
     retention_s = None if config.retention_h is None else 3600 * config.retention_h
-    with open_gallery(config.address) as store:
+    with open_gallery(config.address, limit_s=_LIMIT_S) as store:
+        if retention_s is not None:
+            store.purge(time.time() - retention_s)
         writer = GalleryWriter(store, capacity=config.max_waiting, retention_s=retention_s)
         with writer:
             yield store, writer

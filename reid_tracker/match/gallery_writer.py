@@ -129,6 +129,11 @@ class GalleryWriter:
         with self._changed:
             self._changed.notify_all()
         self._thread.join(timeout_s)
+        if self.dropped:
+            logger.warning(
+                "%d records were dropped while the gallery was away (gallery.max_waiting = %d)",
+                *(self.dropped, self._capacity),
+            )
         with self._changed:
             self._raise_failure()
         if lost := self.pending:

@@ -25,7 +25,7 @@ from reid_tracker.match.quality import qualities
 from reid_tracker.match.relations import relate
 from reid_tracker.match.revise import Revision, revise
 from reid_tracker.match.topology import Topology
-from reid_tracker.match.tracklets import TrackletTable
+from reid_tracker.match.tracklets import Tracklet, TrackletTable
 from reid_tracker.match.transit import Sighting
 from reid_tracker.types import Embeddings, EventKind, Identities, IdentityEvent, Member, Tracks
 
@@ -122,6 +122,36 @@ class CrossCameraMatcher:
         columns = (table.camera, table.identity, table.first_s, table.last_s)
         cells = zip(*(column[rows].tolist() for column in columns), strict=True)
         return [Sighting(self._cameras[camera], *rest) for camera, *rest in cells]
+
+    def cameras(self) -> list[str]:
+        """Return the names of the cameras seen so far, by their number."""
+        return list(self._cameras)
+
+    def identities(self) -> list[int]:
+        """Return the numbers of all identities that are remembered, rising."""
+        known = np.unique(self._table.identity[self._table.alive])
+        numbers: list[int] = known[known > 0].tolist()
+        return numbers
+
+    def members(self, identity: int) -> list[Member]:
+        """Return the tracklets of an identity, in the order in which they came."""
+        rows = np.flatnonzero(self._table.alive & (self._table.identity == identity))
+        return [(self._cameras[camera], track) for camera, track in self._table.members(rows)]
+
+    def tracklets(
+        self, *, identity: int | None = None, since_s: float = -math.inf
+    ) -> list[Tracklet]:
+        """Return what is known of tracklets that are good enough to be matched.
+
+        Args:
+            identity: only its tracklets.
+            since_s: only those seen at this time or later.
+        """
+        table = self._table
+        wanted = table.alive & (table.hits >= self.config.min_hits) & (table.last_s >= since_s)
+        if identity is not None:
+            wanted &= table.identity == identity
+        return table.tracklets(np.flatnonzero(wanted))
 
     def finish(self) -> None:
         """Revise once more, at the end: everybody who is good enough gets an identity."""

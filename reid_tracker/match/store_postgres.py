@@ -18,7 +18,12 @@ import numpy as np
 from reid_tracker.errors import InputError, StoreError, StoreUnavailableError
 from reid_tracker.match.store import check_model, check_query
 from reid_tracker.match.store_postgres_read import read_info, read_sightings
-from reid_tracker.match.store_postgres_sql import connect, place_of, postgres_errors
+from reid_tracker.match.store_postgres_sql import (
+    broken_after,
+    connect,
+    place_of,
+    postgres_errors,
+)
 from reid_tracker.match.store_postgres_write import write_all
 from reid_tracker.match.store_records import (
     ANYWHERE,
@@ -33,6 +38,9 @@ from reid_tracker.match.store_rows import about, conditions, last_of_each
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+_PATIENCE = 6.0
+"""Deletions of much that is old take longer than anything else."""
 
 _NEAREST = """
 SELECT sightings.number, min(vectors.embedding <#> %s) AS distance
@@ -61,6 +69,8 @@ class PostgresStore:
             PGPASSWORD.
         schema: in which the tables are, so that a database can hold several galleries.
         clock: tells the time of writing, UTC seconds since 1970; by default the server's.
+        limit_s: a call that takes longer is broken off as if the server were away, deletions only
+            after six times as long; None waits.
 
     Raises:
         StoreUnavailableError: the server does not answer.
@@ -75,11 +85,13 @@ class PostgresStore:
         *,
         schema: str = "reid_gallery",
         clock: Callable[[], float] | None = None,
+        limit_s: float | None = None,
     ) -> None:
         self._address = address
         self._place = place_of(address)
         self._schema = schema
         self._clock = clock
+        self._limit_s = limit_s
         self._lock = threading.RLock()
         self._connection: Connection[Any] | None = None
         self._closed = False
@@ -87,15 +99,24 @@ class PostgresStore:
             pass
 
     @contextmanager
-    def _use(self) -> Iterator[Connection[Any]]:
-        """Give the connection inside a transaction that ends with the block."""
+    def _use(self, patience: float = 1.0) -> Iterator[Connection[Any]]:
+        """Give the connection inside a transaction that ends with the block.
+
+        Args:
+            patience: times the limit that the block may take.
+        """
+        limit_s = None if self._limit_s is None else patience * self._limit_s
         with self._lock:
             if self._closed:
                 raise StoreError(f"{self._place} was closed; open it again")
             if self._connection is None or self._connection.closed:
-                self._connection = connect(self._address, self._place, self._schema)
+                self._connection = connect(self._address, self._place, self._schema, self._limit_s)
             try:
-                with postgres_errors(self._place), self._connection.transaction():
+                with (
+                    postgres_errors(self._place),
+                    broken_after(self._connection, limit_s),
+                    self._connection.transaction(),
+                ):
                     yield self._connection
             except StoreUnavailableError:
                 # Whatever state it is in, the next call starts with a new one.
@@ -226,7 +247,7 @@ class PostgresStore:
         """See `GalleryStore`."""
         if identity < 1:
             raise InputError(f"identity {identity}: expected a positive number")
-        with self._use() as connection:
+        with self._use(_PATIENCE) as connection:
             self._share(connection, "")
             ids = [event.id for event in self.events(identity)]
             connection.execute("DELETE FROM events WHERE id = ANY(%s)", (ids,))
@@ -235,7 +256,7 @@ class PostgresStore:
 
     def purge(self, stored_before_s: float = math.inf) -> int:
         """See `GalleryStore`."""
-        with self._use() as connection:
+        with self._use(_PATIENCE) as connection:
             self._share(connection, "")
             connection.execute("DELETE FROM events WHERE stored_s < %s", (stored_before_s,))
             done = connection.execute(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from reid_tracker.errors import (
@@ -127,13 +130,14 @@ def place_of(address: str) -> str:
     return f"postgresql://{host}{port}/{parts.get('dbname', '')}"
 
 
-def connect(address: str, place: str, schema: str) -> Connection[Any]:
+def connect(address: str, place: str, schema: str, limit_s: float | None = None) -> Connection[Any]:
     """Connect, make the tables if they are not there, and return the connection.
 
     Args:
         address: of the database.
         place: its name for messages.
         schema: in which the tables are.
+        limit_s: longest time that the server may take to look at the tables; None waits.
 
     Raises:
         StoreUnavailableError: the server does not answer.
@@ -144,11 +148,41 @@ def connect(address: str, place: str, schema: str) -> Connection[Any]:
         given = psycopg.conninfo.conninfo_to_dict(address)
         connection: Connection[Any] = psycopg.connect(**(_DEFAULTS | given), autocommit=True)
         try:
-            _prepare(connection, place, schema)
+            with broken_after(connection, limit_s):
+                _prepare(connection, place, schema)
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+@contextmanager
+def broken_after(connection: Connection[Any], limit_s: float | None) -> Iterator[None]:
+    """Break a connection that is still in use when the time is over; None never does.
+
+    A server that is frozen keeps its connections open, so that neither its own statement_timeout
+    nor TCP would end the wait.
+    """
+    if limit_s is None:
+        yield
+        return
+    timer = threading.Timer(limit_s, _break, (connection,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _break(connection: Connection[Any]) -> None:
+    psycopg = require_psycopg()
+    # A copy, so that closing it leaves libpq its own. Whoever waits on that reads an end of file.
+    with (
+        suppress(OSError, psycopg.Error),
+        socket.socket(fileno=os.dup(connection.fileno())) as line,
+    ):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

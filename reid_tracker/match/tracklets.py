@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,30 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 _FIRST_CAPACITY = 64
+
+
+class Tracklet(NamedTuple):
+    """What is known of one tracklet.
+
+    Attributes:
+        camera: number of the camera.
+        track: id that the camera's tracker gave.
+        identity: number of the identity, 0 while not sure.
+        span_s: times of the first and the last observation.
+        hits: observations that were good enough to be remembered.
+        quality: mean of their qualities, 0 to 1.
+        looks: (P, D) float32 unit rows, P >= 1 prototypes.
+        weights: (P,) float32 their weights.
+    """
+
+    camera: int
+    track: int
+    identity: int
+    span_s: tuple[float, float]
+    hits: int
+    quality: float
+    looks: Embeddings
+    weights: npt.NDArray[np.float32]
 
 
 class TrackletTable:
@@ -89,6 +115,26 @@ class TrackletTable:
         """Return camera number and track id of (K,) rows, in the order in which they came."""
         rows = rows[np.argsort(self.order[rows])]
         return list(zip(self.camera[rows].tolist(), self.track[rows].tolist(), strict=True))
+
+    def tracklets(self, rows: IntArray) -> list[Tracklet]:
+        """Return copies of (K,) rows that have a look, in the order in which they came."""
+        rows = rows[self.hits[rows] > 0]
+        found = []
+        for row in rows[np.argsort(self.order[rows])].tolist():
+            taken = self.looks.weights[row] > 0
+            found.append(
+                Tracklet(
+                    camera=int(self.camera[row]),
+                    track=int(self.track[row]),
+                    identity=int(self.identity[row]),
+                    span_s=(float(self.first_s[row]), float(self.last_s[row])),
+                    hits=int(self.hits[row]),
+                    quality=float(self.quality[row] / self.hits[row]),
+                    looks=self.looks.vectors[row, taken],
+                    weights=self.looks.weights[row, taken],
+                )
+            )
+        return found
 
     def forget(self, rows: IntArray) -> None:
         """Free the slots of (K,) rows."""

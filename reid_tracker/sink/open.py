@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reid_tracker.config import OutputConfig
 from reid_tracker.errors import OutputError
@@ -13,6 +14,10 @@ from reid_tracker.sink.base import Sink, SinkGroup
 from reid_tracker.sink.files import cannot_write, refuse_existing
 from reid_tracker.sink.identity_events import IdentityEventSink
 from reid_tracker.types import VideoInfo
+
+if TYPE_CHECKING:
+    from reid_tracker.sink.best_crop import BestCrops
+    from reid_tracker.sink.heads import HeadBlur
 
 
 def open_sinks(
@@ -60,6 +65,20 @@ def open_identity_events(folder: Path, *, overwrite: bool = False) -> IdentityEv
         OutputError: it exists, or cannot be made.
     """
     return IdentityEventSink(folder / "identities.jsonl", overwrite=overwrite)
+
+
+def open_best_crops() -> BestCrops:
+    """Return what keeps the best picture of each track, of all cameras of a run."""
+    from reid_tracker.sink.best_crop import BestCrops
+
+    return BestCrops()
+
+
+def open_head_blur() -> HeadBlur:
+    """Return what blurs the heads in the results of one camera."""
+    from reid_tracker.sink.heads import HeadBlur
+
+    return HeadBlur()
 
 
 def open_window(camera: str, config: OutputConfig) -> Sink:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_EARLIEST_S = 315_532_800.0  # 1980
 _OPEN_TIMEOUT_S, _READ_TIMEOUT_S = 5, 3
 _DEFAULT_RATE = Fraction(25)
 _BT709 = 1  # libav's AVCOL_SPC_BT709
@@ -77,7 +80,7 @@ class AvSource(BaseSource):
                     f"{label} has no frame that can be decoded: expected a video; "
                     "check that it plays elsewhere"
                 )
-            info = _describe(self._stream, self._first[1])
+            info = _describe(container, self._stream, self._first[1])
             self._container_rate = info.frame_rate
             self._own_timestamps = frame_rate is None
             if frame_rate is not None:
@@ -195,13 +198,27 @@ def _video_stream(container: InputContainer, label: str) -> VideoStream:
     raise SourceError(f"{label} has no video, only {kinds}: expected a file with moving pictures")
 
 
-def _describe(stream: VideoStream, first: VideoFrame) -> VideoInfo:
+def _describe(container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:
     """Return what is known of the stream; width and height are those of upright frames."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate or _DEFAULT_RATE
     width, height = first.width, first.height
     if round(first.rotation / 90) % 2:
         width, height = height, width
-    return VideoInfo(width, height, Fraction(rate), stream.frames or None)
+    recorded_s = _recorded_s(container.metadata.get("creation_time", ""))
+    return VideoInfo(width, height, Fraction(rate), stream.frames or None, recorded_s)
+
+
+def _recorded_s(text: str) -> float | None:
+    """Return UTC seconds since 1970 of a container's creation time, None if it tells none."""
+    try:
+        # Python 3.10 does not know the Z.
+        time = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
+        time = time if time.tzinfo else time.replace(tzinfo=timezone.utc)  # as containers mean it
+        seconds = time.timestamp()
+    except (ValueError, OverflowError):
+        return None
+    # Cameras whose clock was never set begin at 1970, or at 1904, the zero of MP4.
+    return seconds if seconds > _EARLIEST_S else None
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,92 @@
+"""Who of a gallery's people somebody is, by looks alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.config import MatchConfig
+from reid_tracker.match.prototypes import prototype_distance
+from reid_tracker.match.store import GalleryStore
+from reid_tracker.match.store_records import Hit
+from reid_tracker.match.tracklets import Tracklet
+from reid_tracker.types import Embeddings
+
+
+@dataclass(frozen=True)
+class Known:
+    """Somebody whom the gallery knows.
+
+    Attributes:
+        identity: their number.
+        cost: cosine distance of the looks, as between two tracklets of a run.
+    """
+
+    identity: int
+    cost: float
+
+
+def who_is(
+    store: GalleryStore,
+    tracklets: Sequence[Tracklet],
+    model: str,
+    config: MatchConfig,
+    excluded: Collection[int] = (),
+) -> Known | None:
+    """Find the person whom tracklets show among those in a gallery.
+
+    It is the one most alike, if they cost at most `config.loose` and beat everybody else by
+    `config.margin`: no clock and no camera says more here, and two who look alike are better left
+    two than called one.
+
+    Args:
+        store: the gallery.
+        tracklets: of one person, at least one.
+        model: hash of the weights that made the looks.
+        config: thresholds.
+        excluded: numbers of people that it cannot be, such as those in view now.
+
+    Returns:
+        The person, or None where nobody is alike enough or it is not clear who.
+    """
+    looks = np.concatenate([tracklet.looks for tracklet in tracklets])
+    weights = np.concatenate([tracklet.weights for tracklet in tracklets])
+    mean = weights @ looks
+    query = (mean / np.linalg.norm(mean)).astype(np.float32)
+    # Whoever is excluded takes up one place at most.
+    count = config.shortlist + len(excluded)
+    hits = [
+        hit
+        for hit in store.nearest(query, model=model, k=count, one_per_identity=True)
+        if hit.sighting.identity not in excluded
+    ]
+    if not hits:
+        return None
+    vectors, taken = _padded([hit.sighting.embeddings for hit in hits])
+    costs = prototype_distance(looks[None], weights[None], vectors, taken)[0].astype(np.float64)
+    return _clear_winner(hits, costs, config)
+
+
+def _clear_winner(
+    hits: Sequence[Hit], costs: npt.NDArray[np.float64], config: MatchConfig
+) -> Known | None:
+    order = np.argsort(costs, kind="stable")
+    best = float(costs[order[0]])
+    rival = float(costs[order[1]]) if len(order) > 1 else np.inf
+    if best > max(config.loose, config.tight) or rival - best < config.margin:
+        return None
+    return Known(hits[int(order[0])].sighting.identity, best)
+
+
+def _padded(looks: Sequence[Embeddings]) -> tuple[Embeddings, npt.NDArray[np.float32]]:
+    """Stack (P_i, D) looks as (B, P, D) vectors and (B, P) weights, 0 where there is none."""
+    most = max(len(rows) for rows in looks)
+    vectors = np.zeros((len(looks), most, looks[0].shape[1]), np.float32)
+    weights = np.zeros((len(looks), most), np.float32)
+    for row, one in enumerate(looks):
+        vectors[row, : len(one)] = one
+        weights[row, : len(one)] = 1
+    return vectors, weights
