@@ -72,6 +72,7 @@ class GalleryMatcher:
         # By the run's own number: the gallery's, 0 where it has none yet. Row 0 is "not sure".
         self._numbers = np.zeros(1, np.int64)
         self._highest = 0
+        self._given: set[int] = set()
         self._ended: set[int] = set()
         self._open: dict[int, _Open] = {}
         self._events: list[IdentityEvent] = []
@@ -193,11 +194,16 @@ class GalleryMatcher:
         self._publish(event, identity, self._before(event))
 
     def _publish_merge(self, event: IdentityEvent) -> None:
-        """Publish that two are one; the lower of their numbers is the older one, and stays."""
+        """Publish that two of the run are one.
+
+        Only numbers that this run gave out end by it: of two whom earlier runs knew one may have
+        been recognised wrongly, which is no reason to call them one for ever.
+        """
         local = event.identity
-        own = int(self._numbers[local])
-        candidates = self._before(event) | ({own} - {0})
-        identity = min(candidates, default=0)
+        own, before = int(self._numbers[local]), self._before(event)
+        candidates = before | ({own} - {0})
+        known = candidates - self._given
+        identity = own if own in known else min(known or candidates, default=0)
         if not all(one in self._open for one in (local, *event.previous_ids)):
             self._open.pop(local, None)  # one of them is known
         if identity != own:
@@ -205,10 +211,11 @@ class GalleryMatcher:
         self._numbers[[local, *event.previous_ids]] = identity
         for ended in event.previous_ids:
             self._open.pop(ended, None)
-        if len(candidates) > 1:
-            self._publish(event, identity, candidates)
-        else:  # one of them had no number yet
-            self._publish(replace(event, kind="match"), identity, set())
+        ends = candidates & self._given - {identity}
+        if ends:
+            self._publish(event, identity, ends)
+        else:  # they had no number yet, or one that others bear on
+            self._publish(replace(event, kind="split" if before else "match"), identity, before)
 
     def _look_again(self, *, last: bool = False) -> None:
         """Ask once more about people who were new, now that more was seen of them."""
@@ -271,10 +278,12 @@ class GalleryMatcher:
 
     def _take(self) -> int:
         try:
-            return self._stock.take(refill=self.failure is None)
+            number = self._stock.take(refill=self.failure is None)
         except StoreError as error:
             self._fail(error)
             return 0
+        self._given.add(number)
+        return number
 
     def _fail(self, error: StoreError) -> None:
         """Go on without a gallery that will not come back; whoever closes it raises the error."""

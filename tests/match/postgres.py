@@ -37,6 +37,18 @@ class Server:
         while any(map(_alive, [main, *parts])) and time.monotonic() < deadline:
             time.sleep(0.05)
 
+    def freeze(self) -> None:
+        """Stop all of it where it is: connections stay open, and nothing answers."""
+        main = _psutil().Process(self._server.get_pid())
+        for part in [main, *main.children(recursive=True)]:
+            part.suspend()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        main = _psutil().Process(self._server.get_pid())
+        for part in [main, *main.children(recursive=True)]:
+            part.resume()
+
     def start(self) -> None:
         """Start it again."""
         # Where nobody reaps the killed process, its number still counts as that of a server.

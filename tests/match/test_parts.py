@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reid_tracker.geometry import covered
 from reid_tracker.match.assignment import assign
 from reid_tracker.match.cluster import cluster
 from reid_tracker.match.floor import BUCKET_S, RING, FloorTrails
 from reid_tracker.match.linkage import Pairs, group_costs, nearest_groups
 from reid_tracker.match.prototypes import PrototypeMemory, prototype_distance
-from reid_tracker.geometry import covered
 from reid_tracker.match.quality import qualities
 from reid_tracker.match.relations import relate
 from reid_tracker.match.topology import TravelTimes
