@@ -167,3 +167,26 @@ def test_colour_matrix_of_the_file_is_applied(tmp_path: Path, matrix: str) -> No
         container.mux(stream.encode(None))
     (frame,) = open_source(path)
     assert frame.image.mean(axis=(0, 1)) == pytest.approx([20, 40, 210], abs=5)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-24T12:00:00.000000Z", 1_795_521_600.0),
+        ("2026-11-24T13:00:00+01:00", 1_795_521_600.0),
+        ("1904-01-01T00:00:00Z", None),  # a clock that was never set
+        ("1970-01-01T00:00:00Z", None),
+        (None, None),
+    ],
+)
+def test_when_a_file_was_recorded(tmp_path: Path, text: str | None, expected: float | None) -> None:
+    plain, dated = write_clip(tmp_path / "plain.mkv", 2), tmp_path / "dated.mkv"
+    with av.open(str(plain)) as source, av.open(str(dated), "w") as target:
+        if text is not None:
+            target.metadata["creation_time"] = text
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    assert open_source(dated).info.recorded_s == expected
