@@ -75,7 +75,9 @@ def _draw(
         if one.id in crops:
             likeness = "" if score is None else f"  {score:.3f}"
             who = f"identity {one.identity or '?'}"
-            lines = (f"#{rank}{likeness}", who, one.camera[:16], moment(one.start_s))
+            # Day and time below each other: on one line they would run into the next picture.
+            when = moment(one.start_s).split(" ", 1)
+            lines = (f"#{rank}{likeness}", who, one.camera[:14], *when)
             pictures.append(Found(crops[one.id], lines))
     title = redact(f"Search for {arguments.query}")
     caption = _CAPTION.format(count=len(pictures), all=len(found))

@@ -73,6 +73,7 @@ class GalleryMatcher:
         self._numbers = np.zeros(1, np.int64)
         self._highest = 0
         self._given: set[int] = set()
+        self._cost: dict[int, float] = {}
         self._ended: set[int] = set()
         self._open: dict[int, _Open] = {}
         self._events: list[IdentityEvent] = []
@@ -185,6 +186,7 @@ class GalleryMatcher:
         self._numbers[local] = identity
         if known:
             self._open.pop(local)
+            self._cost[identity] = known.cost
             event = replace(
                 event,
                 kind="match" if event.kind == "new" else event.kind,
@@ -197,13 +199,15 @@ class GalleryMatcher:
         """Publish that two of the run are one.
 
         Only numbers that this run gave out end by it: of two whom earlier runs knew one may have
-        been recognised wrongly, which is no reason to call them one for ever.
+        been recognised wrongly, which is no reason to call them one for ever. It is the one who was
+        less alike.
         """
         local = event.identity
         own, before = int(self._numbers[local]), self._before(event)
         candidates = before | ({own} - {0})
         known = candidates - self._given
-        identity = own if own in known else min(known or candidates, default=0)
+        surest = sorted(known or candidates, key=lambda one: (self._cost.get(one, np.inf), one))
+        identity = surest[0] if surest else 0
         if not all(one in self._open for one in (local, *event.previous_ids)):
             self._open.pop(local, None)  # one of them is known
         if identity != own:
@@ -241,6 +245,7 @@ class GalleryMatcher:
         self._numbers[local] = identity
         if known:
             del self._open[local]
+            self._cost[identity] = known.cost
         event = IdentityEvent(
             kind="merge" if own else "match" if known else "new",
             identity=identity,
