@@ -33,6 +33,10 @@ def words(clip: Clip, out: Path, *more: object) -> list[str]:
     return [str(word) for word in [*given, *more]]
 
 
+def decoded(data: bytes) -> np.ndarray:
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
+
+
 def shown(out: Path) -> set[int | None]:
     """The identities in the last frame."""
     line = (out / "walkers.jsonl").read_text().splitlines()[-1]
@@ -63,10 +67,7 @@ def test_one_source_is_stored_and_known_again(
     assert sorted(first.values()) == [1, 2]
     assert (one.camera, one.site) == ("walkers", "hall")
     assert NOON_S <= one.start_s < one.end_s <= NOON_S + 4
-    pictures = {
-        first[name]: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        for name, data in crops.items()
-    }
+    pictures = {first[name]: decoded(data) for name, data in crops.items()}
     # One walker is red, the other blue; each picture shows its own.
     colours = [picture.mean(axis=(0, 1)).round() for picture in pictures.values()]
     assert len(colours) == 2
@@ -180,7 +181,7 @@ def test_blurred_heads_are_blurred_everywhere(walkers: Clip, gallery: Path, tmp_
 
 def _edge_of_head(data: bytes) -> float:
     """How much the colours of a crop's upper rows differ from those of its middle."""
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).astype(float)
+    picture = decoded(data).astype(float)
     middle = picture[len(picture) // 2, picture.shape[1] // 2]
     return float(np.abs(picture[1:6, 4:-4] - middle).max())
 

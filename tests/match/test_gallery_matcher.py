@@ -18,6 +18,7 @@ from reid_tracker.match.gallery_run import remembering
 from reid_tracker.match.gallery_writer import GalleryWriter
 from reid_tracker.match.store import GalleryStore
 from reid_tracker.match.store_embedded import EmbeddedStore
+from reid_tracker.match.store_records import ANYWHERE, Embedding, Hit, Where
 from reid_tracker.types import IdentityEvent
 from tests.match.store_samples import MODEL, OTHER_MODEL, identities, person, sighting
 from tests.match.worlds import tracks
@@ -137,10 +138,20 @@ class Away(EmbeddedStore):
 
     gone = False
 
-    def nearest(self, *args: object, **named: object) -> list[object]:  # type: ignore[override]
+    def nearest(
+        self,
+        query: Embedding,
+        *,
+        model: str,
+        k: int = 10,
+        where: Where = ANYWHERE,
+        one_per_identity: bool = False,
+    ) -> list[Hit]:
         if self.gone:
             raise StoreUnavailableError("away")
-        return super().nearest(*args, **named)  # type: ignore[arg-type, return-value]
+        return super().nearest(
+            query, model=model, k=k, where=where, one_per_identity=one_per_identity
+        )
 
     def reserve_identities(self, count: int) -> range:
         if self.gone:
@@ -150,9 +161,10 @@ class Away(EmbeddedStore):
 
 @pytest.fixture
 def away(tmp_path: Path) -> Iterator[Away]:
-    with Away(tmp_path / "gallery.sqlite") as store:
-        store.write([sighting("old", 1)])
-        yield store
+    store = Away(tmp_path / "gallery.sqlite")
+    store.write([sighting("old", 1)])
+    yield store
+    store.close()
 
 
 def test_who_could_not_be_asked_for_is_asked_for_again(away: Away) -> None:
