@@ -4,8 +4,8 @@
     python -m tests.benchmarks.multi_camera --detector auto --encoder auto
 
 The first takes cached detections of YOLO11n and embeddings of the OSNet of MSMT17, the second runs
-the models named, with the thresholds that the weights manifest gives for them. DeepSORT with its defaults tracks each view on its own; the matcher sees only the tracks. How it is
-scored:
+the models named, with the thresholds that the weights manifest gives for them. DeepSORT tracks each
+view on its own; the matcher sees only the tracks. How it is scored:
 
 - The frames of both views are strung together to one sequence; IDF1, IDP, IDR and HOTA are counted
   on it by trackeval's classes at its own threshold, IoU 0.5. Only identities that both truths label
@@ -94,7 +94,7 @@ def tracked_frames(models: Config | None = None) -> list[TrackedFrame]:
     Args:
         models: names the detector and the encoder to run; None takes what is cached.
     """
-    frames = []
+    frames: list[TrackedFrame] = []
     for view in VIEWS:
         frames += _track(view, _cached(view) if models is None else _run(view, models), models)
     return sorted(frames, key=lambda frame: (frame.number, frame.view))
