@@ -115,6 +115,8 @@ def _matches(hint: Any, value: Any) -> bool:
     if hint is int:
         plain = isinstance(value, int) and not isinstance(value, bool)
         return plain and -(2**63) <= value < 2**63
+    if isinstance(hint, type) and issubclass(hint, Checked):
+        return isinstance(value, Mapping)
     return isinstance(value, hint)
 
 
@@ -130,6 +132,8 @@ _DESCRIPTIONS = {
 def _describe(hint: Any) -> str:
     if hint in _DESCRIPTIONS:
         return _DESCRIPTIONS[hint]
+    if isinstance(hint, type) and issubclass(hint, Checked):
+        return "a mapping"
     options = [item for item in typing.get_args(hint) if item is not Ellipsis]
     text = " or ".join(_describe(item) for item in options)
     return f"a list of {text}" if typing.get_origin(hint) is tuple else text

@@ -16,7 +16,7 @@ from itertools import islice
 from reid_tracker import zoo
 from reid_tracker.config import Config, EncoderConfig
 from reid_tracker.detect import Detector, build_detector
-from reid_tracker.encode import Encoder, build_encoder
+from reid_tracker.encode import Encoder, build_encoder, encoder_thresholds
 from reid_tracker.errors import ConfigError
 from reid_tracker.match import CrossCameraMatcher, Matcher, looks_of, matching_from_config
 from reid_tracker.track import Tracker, build_tracker
@@ -107,8 +107,10 @@ class Pipeline:
             ConfigError: people are to be remembered, and nothing tells their looks apart.
             ReidTrackerError: a model is missing, damaged or needs a package that is not installed.
         """
-        base = matching_from_config(config.match) if config.match.enabled else None
         encoder = _encoder_or_none(config.encoder)
+        if encoder is not None:
+            config = config.suited_to(encoder_thresholds(config.encoder))
+        base = matching_from_config(config.match) if config.match.enabled else None
         if remember is not None and (base is None or encoder is None):
             raise ConfigError(
                 f"a gallery needs looks and who is who: match.enabled = {config.match.enabled}, "

@@ -42,7 +42,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "torch": ("osnet/*", "encode/torch_backend.py", "train/*", "explain/*"),
     "typing_extensions": ("osnet/variants.py",),
     "ultralytics": ("detect/ultralytics_backend.py",),
-    "yaml": ("config.py", "checked.py", "train/detector/export.py", "train/resume.py"),
+    "yaml": ("config_file.py", "checked.py", "train/detector/export.py", "train/resume.py"),
 }
 """Files that may import a package, at the top or inside a function; numpy may be used anywhere."""
 
@@ -52,7 +52,7 @@ FOUNDATION: dict[str, set[str]] = {
     "resources.py": set(),
     "types.py": {"numpy"},
     "geometry.py": {"numpy"},
-    "config.py": {"yaml"},
+    "config_file.py": {"yaml"},
     "pipeline.py": set(),
 }
 """Files that import no other third-party package than these."""

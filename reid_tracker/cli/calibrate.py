@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reid_tracker.cli.reid_data import add_data_options, embed_sides, label_sides, open_sides
 from reid_tracker.config import Config, MatchConfig, load_config, parse_override
-from reid_tracker.encode import build_encoder
+from reid_tracker.encode import build_encoder, encoder_thresholds
 from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.match.calibrate import Calibration, PieceRecorder, calibrate
 from reid_tracker.pipeline import Pipeline
@@ -48,6 +48,7 @@ def calibrate_command(words: Sequence[str]) -> int:
     names = {"detector.model": arguments.detector, "encoder.model": arguments.encoder}
     overrides |= {key: value for key, value in names.items() if value is not None}
     config = load_config(arguments.config, overrides)
+    config = config.suited_to(encoder_thresholds(config.encoder))
     if arguments.labelled:
         same, different = _labelled(arguments, config)
     else:

@@ -92,7 +92,7 @@ class PieceRecorder:
     def __init__(self, config: MatchConfig) -> None:
         """Make an empty recorder; looks are kept and compared as `config` says."""
         self._config = config
-        looks = PrototypeMemory(config.prototypes, config.prototype_spread)
+        looks = PrototypeMemory(config.prototypes, config.thresholds().prototype_spread)
         self._table = TrackletTable(looks, FloorTrails())
 
     def add(self, tracks: Tracks, embeddings: Embeddings, time_s: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.config import MatchConfig
+from reid_tracker.config import MatchConfig, Thresholds
 from reid_tracker.match.prototypes import prototype_distance
 from reid_tracker.match.store import GalleryStore
 from reid_tracker.match.store_records import Hit
@@ -38,15 +38,14 @@ def who_is(
 ) -> Known | None:
     """Find the person whom tracklets show among those in a gallery.
 
-    It is the one most alike, if they cost at most `config.loose` and beat everybody else by
-    `config.margin`: no clock and no camera says more here, and two who look alike are better left
-    two than called one.
+    It is the one most alike, if they cost at most `loose` and beat everybody else by `margin`: no
+    clock and no camera says more here, and two who look alike are better left two than called one.
 
     Args:
         store: the gallery.
         tracklets: of one person, at least one.
         model: hash of the weights that made the looks.
-        config: thresholds.
+        config: thresholds, and how many people are compared.
         excluded: numbers of people that it cannot be, such as those in view now.
 
     Returns:
@@ -67,16 +66,16 @@ def who_is(
         return None
     vectors, taken = _padded([hit.sighting.embeddings for hit in hits])
     costs = prototype_distance(looks[None], weights[None], vectors, taken)[0].astype(np.float64)
-    return _clear_winner(hits, costs, config)
+    return _clear_winner(hits, costs, config.thresholds())
 
 
 def _clear_winner(
-    hits: Sequence[Hit], costs: npt.NDArray[np.float64], config: MatchConfig
+    hits: Sequence[Hit], costs: npt.NDArray[np.float64], limits: Thresholds
 ) -> Known | None:
     order = np.argsort(costs, kind="stable")
     best = float(costs[order[0]])
     rival = float(costs[order[1]]) if len(order) > 1 else np.inf
-    if best > max(config.loose, config.tight) or rival - best < config.margin:
+    if best > max(limits.loose, limits.tight) or rival - best < limits.margin:
         return None
     return Known(hits[int(order[0])].sighting.identity, best)
 

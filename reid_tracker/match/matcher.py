@@ -60,7 +60,8 @@ class CrossCameraMatcher:
         self.ground = ground or GroundPlane()
         self._cameras: list[str] = []
         self._times = self.topology.travel_times([])
-        looks = PrototypeMemory(self.config.prototypes, self.config.prototype_spread)
+        self._thresholds = self.config.thresholds()
+        looks = PrototypeMemory(self.config.prototypes, self._thresholds.prototype_spread)
         self._table = TrackletTable(looks, FloorTrails())
         self._next_identity = first_identity
         self._now_s = -math.inf
@@ -230,21 +231,21 @@ class CrossCameraMatcher:
 
     def _decide(self, rows: IntArray) -> None:
         """Assign tracklets of this frame that are good enough and have no identity yet."""
-        table, config = self._table, self.config
+        table, config, thresholds = self._table, self.config, self._thresholds
         waiting = rows[(table.identity[rows] == 0) & (table.hits[rows] >= config.min_hits)]
         if not len(waiting):
             return
         offers = self._offers(waiting)
         patient = self._now_s - table.joined_s[waiting] < config.patience_s
-        picked, columns = assign(offers.costs, max(config.loose, config.tight))
+        picked, columns = assign(offers.costs, max(thresholds.loose, thresholds.tight))
         costs = offers.costs[picked, columns]
         rivals = offers.costs[picked].copy()
         rivals[np.arange(len(picked)), columns] = np.inf
-        beaten = rivals.min(axis=1, initial=np.inf) - costs >= config.margin
-        sure = ((costs <= config.tight) & beaten) | ~patient[picked]
+        beaten = rivals.min(axis=1, initial=np.inf) - costs >= thresholds.margin
+        sure = ((costs <= thresholds.tight) & beaten) | ~patient[picked]
         for row, column in zip(picked[sure].tolist(), columns[sure].tolist(), strict=True):
             cost = offers.costs[row, column]
-            reason = f"looks and place cost {cost:.3f}, at most {config.loose:g} allowed"
+            reason = f"looks and place cost {cost:.3f}, at most {thresholds.loose:g} allowed"
             identity = int(offers.groups[column])
             self._set(waiting[[row]], identity, "match", reason, np.array([1 - cost]))
         alone = ~patient

@@ -77,7 +77,7 @@ def revise(
     clusters = cluster(
         Pairs(costs, relations.compatible, relations.reachable),
         np.where(table.last_s[rows] < since_s, identity, 0),
-        config.revise_threshold,
+        config.thresholds().revise_threshold,
         config.softness,
     )
     overdue = now_s - table.joined_s[rows] >= patience_s

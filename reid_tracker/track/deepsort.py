@@ -34,6 +34,7 @@ class DeepSort:
     def __init__(self, config: DeepSortConfig | None = None) -> None:
         """Make a tracker without tracks; `config` defaults to `DeepSortConfig()`."""
         self.config = config or DeepSortConfig()
+        self._max_cosine_distance = self.config.thresholds().max_cosine_distance
         self._filter = BoxKalmanFilter(
             self.config.std_weight_position, self.config.std_weight_velocity
         )
@@ -168,7 +169,7 @@ class DeepSort:
         appearance = self._appearance_distance(slots, features, allowed)
         weight = self.config.motion_weight
         cost = weight * motion + (1 - weight) * appearance
-        cost[~allowed | (appearance > self.config.max_cosine_distance)] = np.inf
+        cost[~allowed | (appearance > self._max_cosine_distance)] = np.inf
         return cost
 
     def _appearance_distance(
@@ -183,7 +184,7 @@ class DeepSort:
         lone = allowed & (allowed.sum(axis=1) == 1)[:, None] & (allowed.sum(axis=0) == 1)
         rows, columns = np.nonzero(lone)
         upper_bound = self._gallery.latest_distance(slots[rows], features[columns])
-        passes = upper_bound <= self.config.max_cosine_distance
+        passes = upper_bound <= self._max_cosine_distance
         rows, columns = rows[passes], columns[passes]
         open_pairs = allowed.copy()
         open_pairs[rows, columns] = False

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from reid_tracker.checked import Checked, number, shown
+from reid_tracker.config import Thresholds
 from reid_tracker.errors import ConfigError
 from reid_tracker.zoo.address import check_url
 
@@ -60,6 +61,7 @@ class Entry(Checked):
         cpu_form: a form of a model that only a CPU runs, and faster than the model itself: "auto"
             leaves it out where there is a GPU.
         architecture: name of the network, for OSNet checkpoints.
+        thresholds: cosine distances that suit an encoder; None where they were not measured.
     """
 
     name: str = ""
@@ -75,6 +77,7 @@ class Entry(Checked):
     rank: int | None = number(None, 1)
     cpu_form: bool = False
     architecture: str | None = None
+    thresholds: Thresholds | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

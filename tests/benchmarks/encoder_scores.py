@@ -6,7 +6,8 @@
 * PETS09-S2L1: people of view 001 are searched for in view 006, once a second. An unseen place,
   other cameras, people of 40 to 250 pixels.
 * TUD-Campus: people of the first third of the clip are searched for in its last third.
-* IDF1: DeepSORT on the cached detections of YOLO11n, with embeddings by the encoder.
+* IDF1: DeepSORT on the cached detections of YOLO11n, with embeddings by the encoder and with the
+  appearance gate that the weights manifest gives for it.
 
 Boxes are those of the cached detections that overlap a labelled person by an IoU of at least 0.6
 and another one by less than 0.2.
@@ -24,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker import build_encoder, build_tracker, open_source
-from reid_tracker.encode import Encoder
+from reid_tracker.config import DeepSortConfig, EncoderConfig
+from reid_tracker.encode import Encoder, encoder_thresholds
 from reid_tracker.evaluate import Labels, ReidScores, Samples, evaluate_reid
 from reid_tracker.geometry import iou_matrix, tlwh_to_xyxy
 from reid_tracker.train import open_dataset
@@ -129,8 +131,8 @@ def tud(encoder: Encoder) -> ReidScores:
     return evaluate_reid(first, people.samples(encoder, people.frames > 47, 1))
 
 
-def idf1(encoder: Encoder, number: int) -> float:
-    """Track cached detections with embeddings by the encoder."""
+def idf1(encoder: Encoder, number: int, max_cosine_distance: float | None = None) -> float:
+    """Track cached detections with embeddings by the encoder, and the gate that suits it."""
     scene = SEQUENCES[number]
     frames = read_frames(VIDEOS[scene.name])
     cached = scene.frames()
@@ -139,7 +141,8 @@ def idf1(encoder: Encoder, number: int) -> float:
         for frame, (index, detections, _) in zip(frames, cached, strict=False):
             yield index, detections, encoder.encode(frame.image, detections.boxes)
 
-    return score(read_mot(scene.truth), track(scene, build_tracker("deepsort"), encoded()))["IDF1"]
+    tracker = build_tracker(DeepSortConfig(max_cosine_distance=max_cosine_distance))
+    return score(read_mot(scene.truth), track(scene, tracker, encoded()))["IDF1"]
 
 
 def read_frames(video: Path, step: int = 1) -> Iterator[Frame]:
@@ -179,7 +182,8 @@ def main() -> None:
         for test in TESTS.values():
             scores = test(encoder)
             cells.append(f"{scores.rank(1):.3f} / {scores.mean_ap:.3f}")
-        cells += [f"{idf1(encoder, number):.1f}" for number in range(len(SEQUENCES))]
+        gate = encoder_thresholds(EncoderConfig(model=model)).max_cosine_distance
+        cells += [f"{idf1(encoder, number, gate):.1f}" for number in range(len(SEQUENCES))]
         cells.append(f"{milliseconds(encoder):.1f}")
         print(f"| {Path(model).name} | {' | '.join(cells)} |", flush=True)
 

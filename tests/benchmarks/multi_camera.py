@@ -1,9 +1,11 @@
 """Identities over two cameras from cached detections: PETS09-S2L1, views 001 and 006, scored.
 
     python -m tests.benchmarks.multi_camera [--rows NAME ...] [--set KEY=VALUE ...]
+    python -m tests.benchmarks.multi_camera --detector auto --encoder auto
 
-DeepSORT with its defaults tracks each view on its own; the matcher sees only the tracks. How it is
-scored:
+The first takes cached detections of YOLO11n and embeddings of the OSNet of MSMT17, the second runs
+the models named, with the thresholds that the weights manifest gives for them. DeepSORT tracks each
+view on its own; the matcher sees only the tracks. How it is scored:
 
 - The frames of both views are strung together to one sequence; IDF1, IDP, IDR and HOTA are counted
   on it by trackeval's classes at its own threshold, IoU 0.5. Only identities that both truths label
@@ -32,7 +34,17 @@ from typing import Any
 
 import numpy as np
 
-from reid_tracker.config import MatchConfig, load_config, parse_override, read_yaml
+from reid_tracker import build_detector, build_encoder, open_source
+from reid_tracker.config import (
+    Config,
+    DetectorConfig,
+    EncoderConfig,
+    MatchConfig,
+    load_config,
+    parse_override,
+    read_yaml,
+)
+from reid_tracker.encode import encoder_thresholds
 from reid_tracker.evaluate.multi_camera import (
     CameraResult,
     IdentityBoxes,
@@ -51,7 +63,7 @@ from reid_tracker.match import (
 )
 from reid_tracker.track import build_tracker
 from reid_tracker.types import Embeddings, Tracks
-from tests.benchmarks.mot_cached import SHARED, CachedSequence
+from tests.benchmarks.mot_cached import SHARED, CachedSequence, Frames
 from tests.benchmarks.mot_scores import read_mot
 
 FOLDER = SHARED / "multicam" / "PETS09-S2L1"
@@ -76,17 +88,34 @@ class TrackedFrame:
     embeddings: Embeddings
 
 
-def tracked_frames() -> list[TrackedFrame]:
-    """Track both views and return their frames by time, view 001 first."""
-    frames = [frame for view in VIEWS for frame in _track(view)]
+def tracked_frames(models: Config | None = None) -> list[TrackedFrame]:
+    """Track both views and return their frames by time, view 001 first.
+
+    Args:
+        models: names the detector and the encoder to run; None takes what is cached.
+    """
+    frames: list[TrackedFrame] = []
+    for view in VIEWS:
+        frames += _track(view, _cached(view) if models is None else _run(view, models), models)
     return sorted(frames, key=lambda frame: (frame.number, frame.view))
 
 
-def _track(view: str) -> Iterator[TrackedFrame]:
+def _cached(view: str) -> Frames:
     cache = SHARED / "cache" / f"PETS09-S2L1_{view}.npz"
-    sequence = CachedSequence(view, cache, FOLDER / f"gt_{view}.txt", FRAME_RATE)
-    tracker = build_tracker()
-    for number, detections, embeddings in sequence.frames():
+    return CachedSequence(view, cache, FOLDER / f"gt_{view}.txt", FRAME_RATE).frames()
+
+
+def _run(view: str, models: Config) -> Frames:
+    detector, encoder = build_detector(models.detector), build_encoder(models.encoder)
+    with open_source(FOLDER / f"{view}.mp4") as source:
+        for frame in source:
+            detections = detector.detect(frame.image)
+            yield frame.index + 1, detections, encoder.encode(frame.image, detections.boxes)
+
+
+def _track(view: str, frames: Frames, models: Config | None) -> Iterator[TrackedFrame]:
+    tracker = build_tracker((models or Config()).tracker)
+    for number, detections, embeddings in frames:
         tracks = tracker.update(detections, embeddings, (number - 1) / FRAME_RATE)
         looks = np.zeros((len(tracks), embeddings.shape[1]), np.float32)
         looks[tracks.observed] = embeddings[tracks.detection_index[tracks.observed]]
@@ -202,9 +231,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Score identities over two cameras.")
     parser.add_argument("--rows", nargs="*", help="only these")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--detector", metavar="MODEL", help="run it; needs --encoder")
+    parser.add_argument("--encoder", metavar="MODEL", help="run it; needs --detector")
     arguments = parser.parse_args()
+    if (arguments.detector is None) != (arguments.encoder is None):
+        parser.error("--detector and --encoder go together")
     config = load_config(None, dict(map(parse_override, arguments.set)), MatchConfig)
-    frames = tracked_frames()
+    models = None
+    if arguments.encoder is not None:
+        detector, encoder = DetectorConfig(arguments.detector), EncoderConfig(arguments.encoder)
+        models = Config(detector=detector, encoder=encoder, match=config)
+        models = models.suited_to(encoder_thresholds(encoder))
+        config = models.match
+    frames = tracked_frames(models)
     print(
         f"{'':30}{'visits: live IDF1':>18}{'IDF1':>8}{'IDP':>8}{'IDR':>8}{'HOTA':>8}"
         f"{'people: live IDF1':>20}{'IDF1':>8}"

@@ -47,7 +47,9 @@ def test_thresholds_of_footage_are_a_configuration(footage: list[str], tmp_path:
     output = tmp_path / "site.yaml"
     assert calibrate_command([*footage, "--save", str(output)]) == 0
     match = load_config(output).match
-    assert 0 < match.tight <= match.loose == match.revise_threshold < 1
+    found = match.thresholds()
+    assert 0 < found.tight <= found.loose == found.revise_threshold < 1
+    assert None not in (match.tight, match.loose, match.revise_threshold)
     assert match.min_hits == MatchConfig().min_hits
     with pytest.raises(OutputError, match="exists already"):
         calibrate_command([*footage, "--save", str(output)])

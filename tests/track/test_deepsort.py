@@ -57,7 +57,9 @@ def play(tracker: DeepSort, scene: list[Observation]) -> list[Tracks]:
 
 def assert_equals_the_plain_tracker(scene: list[Observation], config: DeepSortConfig) -> None:
     tracker = DeepSort(config)
-    oracle = PlainDeepSort(PlainOptions(**dataclasses.asdict(config)))
+    gate = config.thresholds().max_cosine_distance
+    options = dataclasses.replace(config, max_cosine_distance=gate)
+    oracle = PlainDeepSort(PlainOptions(**dataclasses.asdict(options)))
     for frame in scene:
         actual = tracker.update(frame.detections, frame.embeddings, frame.timestamp_s)
         expected = oracle.update(frame.detections, frame.embeddings, frame.timestamp_s)

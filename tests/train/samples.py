@@ -60,3 +60,15 @@ def write_cuhk03_crops(root: Path, part: str = "train", first: int = 0) -> Path:
             name = f"{identity:04d}_{number:02d}.png"
             write_image(root / part / name, person(identity, number))
     return root
+
+
+def yolo_folder(root: Path) -> Path:
+    """Make a data set in YOLO form: a picture with one person and one with none."""
+    image = np.zeros((50, 60, 3), np.uint8)
+    image[5:45, 21:39] = (10, 20, 30)
+    write_image(root / "images" / "part" / "a.png", image)
+    write_image(root / "images" / "part" / "empty.png", image)
+    (root / "labels" / "part").mkdir(parents=True)
+    (root / "labels" / "part" / "a.txt").write_text("0 0.5 0.5 0.3 0.8\n16 0.5 0.5 0.1 0.1\n")
+    (root / "labels" / "part" / "empty.txt").write_text("")
+    return root

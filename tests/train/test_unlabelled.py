@@ -4,25 +4,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 
-from reid_tracker.errors import InputError
 from reid_tracker.train.images import MemoryCrops
 from reid_tracker.train.recipe import TeacherRecipe
-from reid_tracker.train.unlabelled import collect_people, read_backgrounds, recombine
+from reid_tracker.train.unlabelled import collect_people, recombine
 from tests.conftest import FRAMES
-from tests.train.samples import write_image
-
-
-def yolo_folder(root: Path) -> Path:
-    image = np.zeros((50, 60, 3), np.uint8)
-    image[5:45, 21:39] = (10, 20, 30)
-    write_image(root / "images" / "part" / "a.png", image)
-    write_image(root / "images" / "part" / "empty.png", image)
-    (root / "labels" / "part").mkdir(parents=True)
-    (root / "labels" / "part" / "a.txt").write_text("0 0.5 0.5 0.3 0.8\n16 0.5 0.5 0.1 0.1\n")
-    (root / "labels" / "part" / "empty.txt").write_text("")
-    return root
+from tests.train.samples import yolo_folder
 
 
 def test_people_are_cut_out_and_small_ones_left(tmp_path: Path) -> None:
@@ -90,11 +77,3 @@ def test_people_before_another_background(tmp_path: Path) -> None:
     on_green = (corners[..., 1] - corners[..., [0, 2]].max(-1) > 60).any(1)
     assert on_green.mean() > 0.6
     assert (changed[:, 64, 32, 1] < 190).mean() > 0.6, "the person is still in the middle"
-
-
-def test_backgrounds_are_pictures_without_people(tmp_path: Path) -> None:
-    (found,) = read_backgrounds([str(yolo_folder(tmp_path))])
-    assert found.shape == (50, 60, 3)
-    (tmp_path / "labels" / "part" / "empty.txt").unlink()
-    with pytest.raises(InputError, match="pictures without people"):
-        read_backgrounds([str(tmp_path)])

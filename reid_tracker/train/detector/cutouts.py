@@ -134,7 +134,7 @@ def outline_person(crop: ImageBGR) -> npt.NDArray[np.float32] | None:
     if count < 2:
         return None
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    person = (labels == largest).astype(np.float32)
+    person: npt.NDArray[np.float32] = (labels == largest).astype(np.float32)
     tall = stats[largest, cv2.CC_STAT_HEIGHT] > 0.75 * _CROP_HEIGHT
     if not tall or not _LEAST_COVER < person.mean() < _MOST_COVER:
         return None

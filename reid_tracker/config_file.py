@@ -1,0 +1,99 @@
+"""Configuration as text: YAML files, ready-made ones by name, and dotted overrides."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from reid_tracker.checked import shown
+from reid_tracker.errors import ConfigError
+from reid_tracker.resources import shipped
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split "dotted.key=value" into its key and its value, which is YAML.
+
+    Raises:
+        ConfigError: there is no "=", or the value is not YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"'{shown(text, str)}': expected key=value, e.g. tracker.max_age_s=2")
+    try:
+        return key.strip(), _parse_yaml(value)
+    except ValueError:
+        raise ConfigError(f"'{shown(text, str)}': the value is not YAML") from None
+
+
+def find_config(name: str | Path, folder: str = "") -> Path:
+    """Return the YAML file that `name` means: a path, or a ready-made configuration's name.
+
+    Args:
+        name: path or bare name.
+        folder: subfolder of configs/ in which bare names are looked up.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    ready_made = shipped("configs", *filter(None, [folder]))
+    for path in (Path(name), ready_made / f"{name}.yaml"):
+        if os.path.isfile(path):  # Path.is_file raises where a name is too long
+            return path
+    names = sorted(item.stem for item in ready_made.glob("*.yaml"))
+    raise ConfigError(
+        f"no configuration '{shown(name, str)}': expected a YAML file or one of {', '.join(names)}"
+    )
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping; an empty file is an empty one.
+
+    Raises:
+        ConfigError: it cannot be read, is not YAML, or holds something else.
+    """
+    name = shown(path, str)
+    try:
+        data = _parse_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {name}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{name} is not YAML: {shown(error, str)}") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(
+            f"{name}: expected 'key: value' lines at the top, found {type(data).__name__}"
+        )
+    return data
+
+
+def _parse_yaml(text: str) -> Any:
+    """Parse YAML; whatever is wrong with it is a ValueError."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except Exception as error:  # tags such as !!bool fail with anything
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def with_dotted(data: dict[str, Any], path: list[str], value: Any, dotted: str) -> dict[str, Any]:
+    """Return a copy of `data` in which `path` holds `value`; sections are made as needed.
+
+    Args:
+        data: nested mappings.
+        path: the keys that lead to the value.
+        value: to set.
+        dotted: the key as the user wrote it, for the message.
+
+    Raises:
+        ConfigError: something on the path is a value.
+    """
+    name, *rest = path
+    if not rest:
+        return {**data, name: value}
+    section = data.get(name, {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"'{shown(dotted, str)}': '{shown(name, str)}' is not a section")
+    return {**data, name: with_dotted(section, rest, value, dotted)}
