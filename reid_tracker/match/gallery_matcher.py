@@ -22,7 +22,14 @@ from reid_tracker.match.gallery_link import RunLink
 from reid_tracker.match.gallery_numbers import NumberStock
 from reid_tracker.match.gallery_writer import GalleryWriter
 from reid_tracker.match.matcher import CrossCameraMatcher
-from reid_tracker.types import Embeddings, Identities, IdentityEvent, Member, Tracks
+from reid_tracker.types import (
+    Embeddings,
+    EventKind,
+    Identities,
+    IdentityEvent,
+    Member,
+    Tracks,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -219,7 +226,8 @@ class GalleryMatcher:
         if ends:
             self._publish(event, identity, ends)
         else:  # they had no number yet, or one that others bear on
-            self._publish(replace(event, kind="split" if before else "match"), identity, before)
+            kind: EventKind = "split" if candidates - {identity} else "match"
+            self._publish(replace(event, kind=kind), identity, candidates)
 
     def _look_again(self, *, last: bool = False) -> None:
         """Ask once more about people who were new, now that more was seen of them."""

@@ -101,6 +101,7 @@ def stored_as_published(gallery: str, out: Path) -> dict[str, int]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("outage", ["killed", "frozen"])
 def test_a_database_that_goes_away_and_returns(
     outage: str,
@@ -161,6 +162,7 @@ def test_a_database_still_away_at_the_end(
     assert "Traceback" not in said
 
 
+@pytest.mark.long
 def test_a_database_that_was_emptied_does_not_end_the_run(
     server: Server, database: str, tmp_path: Path, start: Start
 ) -> None:
