@@ -77,6 +77,7 @@ class Pipeline:
         self._frames_per_batch = frames_per_batch
         self._new_matcher = new_matcher
         self._matcher: CrossCameraMatcher | None = None
+        self._reading: set[str] = set()
         self.last_events: tuple[IdentityEvent, ...] = ()
 
     @classmethod
@@ -105,6 +106,10 @@ class Pipeline:
         """Whether a run of these sources gives people identities over all of them."""
         return self._new_matcher is not None and len(sources) > 1
 
+    def is_over(self, camera: str) -> bool:
+        """Whether the run that goes on will yield no more results of this camera."""
+        return camera not in self._reading
+
     def run(self, sources: Sequence[Source]) -> Iterator[FrameResult]:
         """Track until every source has ended; frames of different sources come interleaved.
 
@@ -130,6 +135,7 @@ class Pipeline:
         self.last_events = ()
         readers = {source.name: iter(source) for source in sources}
         reached_s = dict.fromkeys(readers, 0.0)
+        self._reading = set(readers)
         while readers:
             batch = self._read(readers, reached_s)
             if batch:
@@ -158,6 +164,7 @@ class Pipeline:
                     reached_s[camera] = frames[-1].timestamp_s
                 else:
                     del readers[camera]
+                    self._reading.discard(camera)
         return batch
 
     def _process(

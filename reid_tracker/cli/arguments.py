@@ -36,6 +36,11 @@ _KEYS = {
     "save_jsonl": ("output.jsonl",),
     "save_csv": ("output.csv",),
     "save_crops": ("output.crops",),
+    "mosaic": ("output.mosaic",),
+    "save_parquet": ("output.parquet",),
+    "save_pictures": ("output.pictures",),
+    "topology": ("match.topology",),
+    "ground": ("match.ground",),
 }
 
 
@@ -66,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_models(parser)
     _add_outputs(parser)
+    _add_several_cameras(parser)
     general = parser.add_argument_group("general")
     general.add_argument(
         "--config", metavar="FILE", default=None, help="YAML file, or a name in configs/: fast, ..."
@@ -143,6 +149,22 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         ("crops", "pictures of each identity"),
     ):
         outputs.add_argument(f"--save-{name}", action=argparse.BooleanOptionalAction, help=text)
+
+
+def _add_several_cameras(parser: argparse.ArgumentParser) -> None:
+    several = parser.add_argument_group("several cameras")
+    several.add_argument(
+        "--topology", metavar="FILE", help="YAML of overlaps and transit times (default: learned)"
+    )
+    several.add_argument(
+        "--ground", metavar="FILE", help="YAML of homographies, as `reid-track ground` makes it"
+    )
+    for names, text in (
+        (("--mosaic", "--save-mosaic"), "one video of all cameras (default: on)"),
+        (("--save-parquet",), "table of all boxes, with the extra parquet"),
+        (("--save-pictures",), "timeline, transitions, transit times, floor map (default: on)"),
+    ):
+        several.add_argument(*names, action=argparse.BooleanOptionalAction, help=text)
 
 
 def to_config(arguments: argparse.Namespace) -> Config:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,10 +13,11 @@ from reid_tracker.cli.arguments import build_parser, to_config
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.outputs import output_folder
 from reid_tracker.cli.report import Report
+from reid_tracker.cli.run_outputs import RunOutputs
 from reid_tracker.config import Config
 from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.pipeline import Pipeline
-from reid_tracker.sink import Sink, open_identity_events, open_sinks, open_window
+from reid_tracker.sink import Sink, open_sinks, open_window
 from reid_tracker.video import Source, open_source
 
 
@@ -38,21 +40,23 @@ def track(words: Sequence[str]) -> int:
         _refuse_own_inputs(arguments, sources, folder)
         pipeline = Pipeline.from_config(config)
         sinks: dict[str, list[Sink]] = {}
+        several = pipeline.matches(sources)
         for source in sources:
-            sinks[source.name] = _open_sinks(source, folder, config, arguments, stack)
-        events = None
-        if pipeline.matches(sources) and config.output.jsonl:
-            events = open_identity_events(folder, overwrite=arguments.overwrite)
-            stack.callback(events.close)
+            sinks[source.name] = _open_sinks(source, folder, config, arguments, stack, several)
+        shared = None
+        if several:
+            overwrite = arguments.overwrite
+            shared = RunOutputs(folder, config, sources, pipeline.is_over, overwrite=overwrite)
+            stack.callback(shared.close)
             for opened in sinks.values():
-                opened.append(events)
+                opened.append(shared)
         # A stack unwinds in reverse: the summary, then no more signals, then the sinks are closed.
         stack.callback(signals.ignore)
         # Also after Ctrl-C, the only end that a live source has.
         stack.callback(lambda: report.finish(pipeline.times.seconds, folder))
         _run(pipeline, sources, sinks, report, signals)
-        if events is not None:
-            events.write_events(pipeline.last_events)
+        if shared is not None:
+            shared.write_events(pipeline.last_events)
     return 0
 
 
@@ -116,15 +120,20 @@ def _refuse_own_inputs(arguments: Namespace, sources: list[Source], folder: Path
 
 
 def _open_sinks(
-    source: Source, folder: Path, config: Config, arguments: Namespace, stack: ExitStack
+    source: Source,
+    folder: Path,
+    config: Config,
+    arguments: Namespace,
+    stack: ExitStack,
+    several: bool,
 ) -> list[Sink]:
     """Open the window first: where there is no screen, no half-made files stay behind."""
+    # Crops of several cameras go by identity, into one folder.
+    output = replace(config.output, crops=config.output.crops and not several)
     sinks = [open_window(source.name, config.output)] if arguments.show else []
     for sink in sinks:
         stack.callback(sink.close)
-    files = open_sinks(
-        folder, config.output, source.info, source.name, overwrite=arguments.overwrite
-    )
+    files = open_sinks(folder, output, source.info, source.name, overwrite=arguments.overwrite)
     for sink in files:
         stack.callback(sink.close)
     return sinks + files

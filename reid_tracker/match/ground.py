@@ -26,6 +26,7 @@ from reid_tracker.types import Boxes
 FloatArray = npt.NDArray[np.float64]
 
 _HORIZON = 1e-9
+_COARSE_M = 1.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,37 @@ class GroundPlane(Checked):
         depth = np.where(np.abs(plan[:, 2:]) > _HORIZON, plan[:, 2:], np.nan)
         metres: FloatArray = plan[:, :2] / depth / self.units_per_metre
         return metres
+
+    def footprint(self, camera: str, width: int, height: int) -> FloatArray:
+        """Return the part of the floor that a camera sees well enough to place people on.
+
+        Towards the horizon a pixel covers ever more floor; the part ends where one hundredth of the
+        picture's height does by more than `_COARSE_M`.
+
+        Args:
+            camera: name of the camera.
+            width: of its pictures, pixels.
+            height: of its pictures, pixels.
+
+        Returns:
+            (K, 2) corners of a polygon in metres on the plan; K is 0 without homography.
+        """
+        matrix = self._matrices.get(camera)
+        if matrix is None:
+            return np.zeros((0, 2))
+        x = np.linspace(0, width, 17)
+        y = np.linspace(height, 0, 101)  # from the lower edge, where people are near
+        pixels = np.stack([*np.meshgrid(x, y), np.ones((101, 17))], axis=-1)
+        plan = pixels @ matrix.T
+        depth = plan[..., 2] * np.sign(plan[0, 8, 2])
+        metres = plan[..., :2] / np.where(depth > _HORIZON, plan[..., 2], np.nan)[..., None]
+        metres = metres / self.units_per_metre
+        steps = np.linalg.norm(np.diff(metres, axis=0), axis=2)
+        rows = (np.cumprod(steps <= _COARSE_M, axis=0)).sum(axis=0)  # NaN is not small either
+        columns = np.flatnonzero(rows > 0)
+        upper = metres[rows[columns], columns]
+        outline: FloatArray = np.concatenate([metres[0, columns], upper[::-1]])
+        return outline
 
 
 def load_ground(path: str | Path) -> GroundPlane:

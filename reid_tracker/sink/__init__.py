@@ -1,9 +1,19 @@
-"""Where results go: annotated video, MOTChallenge text, JSON lines, CSV, crops, a window.
+"""Where results go: annotated video, MOTChallenge text, JSON lines, CSV, crops, a window; and of
+several cameras together: identity events, a mosaic video, a Parquet table, crops by identity.
 
 Importing this package loads neither cv2, av nor supervision; opening the sinks that need them does.
 """
 
 from reid_tracker.sink.base import Sink, SinkGroup
 from reid_tracker.sink.open import open_identity_events, open_sinks, open_window
+from reid_tracker.sink.open_shared import SharedSinks, open_shared_sinks
 
-__all__ = ["Sink", "SinkGroup", "open_identity_events", "open_sinks", "open_window"]
+__all__ = [
+    "SharedSinks",
+    "Sink",
+    "SinkGroup",
+    "open_identity_events",
+    "open_shared_sinks",
+    "open_sinks",
+    "open_window",
+]
