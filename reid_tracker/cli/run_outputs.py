@@ -1,4 +1,4 @@
-"""What a run over several cameras leaves as a whole: shared files as it goes, pictures at its end."""
+"""What a run over several cameras leaves as a whole: shared files, and pictures at its end."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.outputs import output_folder
 from reid_tracker.cli.report import Report
 from reid_tracker.cli.run_outputs import RunOutputs
-from reid_tracker.config import Config
+from reid_tracker.config import Config, OutputConfig
 from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.pipeline import Pipeline
 from reid_tracker.sink import Sink, open_sinks, open_window
@@ -41,8 +41,10 @@ def track(words: Sequence[str]) -> int:
         pipeline = Pipeline.from_config(config)
         sinks: dict[str, list[Sink]] = {}
         several = pipeline.matches(sources)
+        # Crops of several cameras go by identity, into one folder of the run.
+        output = replace(config.output, crops=config.output.crops and not several)
         for source in sources:
-            sinks[source.name] = _open_sinks(source, folder, config, arguments, stack, several)
+            sinks[source.name] = _open_sinks(source, folder, output, arguments, stack)
         shared = None
         if several:
             overwrite = arguments.overwrite
@@ -120,17 +122,10 @@ def _refuse_own_inputs(arguments: Namespace, sources: list[Source], folder: Path
 
 
 def _open_sinks(
-    source: Source,
-    folder: Path,
-    config: Config,
-    arguments: Namespace,
-    stack: ExitStack,
-    several: bool,
+    source: Source, folder: Path, output: OutputConfig, arguments: Namespace, stack: ExitStack
 ) -> list[Sink]:
     """Open the window first: where there is no screen, no half-made files stay behind."""
-    # Crops of several cameras go by identity, into one folder.
-    output = replace(config.output, crops=config.output.crops and not several)
-    sinks = [open_window(source.name, config.output)] if arguments.show else []
+    sinks = [open_window(source.name, output)] if arguments.show else []
     for sink in sinks:
         stack.callback(sink.close)
     files = open_sinks(folder, output, source.info, source.name, overwrite=arguments.overwrite)

@@ -1,4 +1,4 @@
-"""How long people take between cameras: a histogram for each pair, with the limits of a topology."""
+"""How long people take between cameras: a histogram a pair, with the limits of a topology."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _MOST_PAIRS = 16
 _BINS = 24
 _CAPTION = (
     "For each pair of cameras, in both directions: how long people took from the one picture to the "
-    "other. Light bars left of 0: seen by both at once, for so long. The red lines are the limits "
-    "that the topology sets; red ground is what it forbids. {source}{left_out}"
+    "other. Light bars left of 0: seen by both at once, for so long. Red lines are the limits that "
+    "the topology sets; red ground is what it forbids. {source}{left_out}"
 )
 
 
@@ -51,8 +51,8 @@ def transit_sheet(
     pairs = sorted(links, key=lambda pair: (-len(pair.waits_s), pair.between))[:_MOST_PAIRS]
     left_out = len(links) - len(pairs)
     source = (
-        "They were learned in this run, wider than all that was seen; where too few people walked "
-        "or not for long enough, nothing is forbidden."
+        "They were learned in this run, wider than all that was seen; of pairs that too few people "
+        "walked, or not for long enough, nothing is forbidden."
         if learned
         else "They are those of the topology that was given."
     )
@@ -86,7 +86,7 @@ def _draw_pair(chart: Axes, pair: PairLinks, topology: Topology) -> None:
     step = _bin_width((right - left) / _BINS)
     edges = np.arange(math.floor(left / step), math.ceil(right / step) + 2) * step
     for part, colour in ((waits[waits < 0], SKY), (waits[waits >= 0], BLUE)):
-        chart.hist(part, edges, color=colour, edgecolor="white", linewidth=0.6)
+        chart.hist(part, edges.tolist(), color=colour, edgecolor="white", linewidth=0.6)
     span = (edges[0] - step / 2, max(edges[-1], right * 1.08))
     chart.set_xlim(*span)
     chart.locator_params(axis="y", integer=True, nbins=5)

@@ -14,10 +14,11 @@ _CELL = (170, 92)  # width, height
 _LEFT, _TOP = 130, 60
 _MOST_CAMERAS = 12
 _CAPTION = (
-    "Row: the camera that a person was seen by first; column: the camera that saw them next. Large: "
-    "how many different people did so; below: the median time from leaving the one picture to "
-    "entering the other, and how many times somebody stepped straight over, seen by both at once. "
-    "The diagonal, grey, counts who came back to the same camera, or was lost by it and found again."
+    "Row: the camera that a person was seen by first; column: the camera that saw them next. "
+    "Large: how many different people did so; below: the median time from leaving the one picture "
+    "to entering the other, and how many times somebody stepped straight over, seen by both at "
+    "once. The diagonal, grey, counts who came back to the same camera, or was lost and found "
+    "again by it."
 )
 _INK = "#1a1a1a"
 

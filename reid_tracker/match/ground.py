@@ -112,14 +112,15 @@ class GroundPlane(Checked):
         if matrix is None:
             return np.zeros((0, 2))
         x = np.linspace(0, width, 17)
-        y = np.linspace(height, 0, 101)  # from the lower edge, where people are near
-        pixels = np.stack([*np.meshgrid(x, y), np.ones((101, 17))], axis=-1)
+        y = np.linspace(height, 0, 601)  # from the lower edge, where people are near
+        pixels = np.stack([*np.meshgrid(x, y), np.ones((601, 17))], axis=-1)
         plan = pixels @ matrix.T
         depth = plan[..., 2] * np.sign(plan[0, 8, 2])
         metres = plan[..., :2] / np.where(depth > _HORIZON, plan[..., 2], np.nan)[..., None]
         metres = metres / self.units_per_metre
         steps = np.linalg.norm(np.diff(metres, axis=0), axis=2)
-        rows = (np.cumprod(steps <= _COARSE_M, axis=0)).sum(axis=0)  # NaN is not small either
+        # A sixth of a hundredth a row; NaN, beyond the horizon, is not small either.
+        rows = np.cumprod(6 * steps <= _COARSE_M, axis=0).sum(axis=0)
         columns = np.flatnonzero(rows > 0)
         upper = metres[rows[columns], columns]
         outline: FloatArray = np.concatenate([metres[0, columns], upper[::-1]])

@@ -1,5 +1,6 @@
-"""Where results go: annotated video, MOTChallenge text, JSON lines, CSV, crops, a window; and of
-several cameras together: identity events, a mosaic video, a Parquet table, crops by identity.
+"""Where results go: annotated video, MOTChallenge text, JSON lines, CSV, crops, a window.
+
+Of several cameras together: identity events, a mosaic video, a Parquet table, crops by identity.
 
 Importing this package loads neither cv2, av nor supervision; opening the sinks that need them does.
 """

@@ -1,4 +1,4 @@
-"""A live plan of the floor: where each identity stands and has walked, and what each camera sees."""
+"""A live plan of the floor: where each identity stands and walked, and what each camera sees."""
 
 from __future__ import annotations
 

@@ -51,10 +51,7 @@ class GlobalMotSink(BaseSink):
 
     def _finish(self) -> None:
         for camera, (source, path) in self._files.items():
-            try:
-                self._translate(camera, source, path)
-            except OSError as error:
-                raise cannot_write(path, error) from None
+            self._translate(camera, source, path)
 
     def _translate(self, camera: str, source: Path, path: Path) -> None:
         beside = path.with_name(f"{path.name}.part")
@@ -66,7 +63,7 @@ class GlobalMotSink(BaseSink):
                     if identity:
                         file.write(f"{frame},{identity},{rest}")
             os.replace(beside, path)
-        except OSError:
+        except OSError as error:
             with suppress(OSError):
                 beside.unlink()
-            raise
+            raise cannot_write(path, error) from None

@@ -105,7 +105,9 @@ class MosaicSink(BaseSink):
         """Draw at the size that is seen, so that lines and labels stay legible."""
         image = result.frame.image
         *_, width, height, scale = placed(image, screen.tile)
-        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        small = np.asarray(
+            cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+        )
         frame = Frame(small, result.frame.index, result.frame.timestamp_s)
         tracks = replace(result.tracks, boxes=result.tracks.boxes * np.float32(scale))
         scaled = replace(result, frame=frame, tracks=tracks, detections=Detections.empty())

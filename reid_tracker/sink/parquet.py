@@ -1,4 +1,4 @@
-"""A Parquet table of all boxes of all cameras, with final identities, for pandas, Polars, DuckDB."""
+"""A Parquet table of all boxes of all cameras with final identities: for pandas, Polars, DuckDB."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _ROWS_PER_GROUP = 8192  # a crowd's minute or a corridor's hour; small enough to
 class ParquetSink(BaseSink):
     """Writes one row a box: camera, frame, time, track, identity, box, score.
 
-    `frame` counts from 0, `time_s` is seconds from the first frame, the box is in pixels. `identity`
-    is who the tracklet is at the end of the run, also for its past; `live_identity` who it was said
-    to be at that frame. Both are null where it is not sure.
+    `frame` counts from 0, `time_s` is seconds from the first frame, the box is in pixels.
+    `identity` is who the tracklet is at the end of the run, also for its past; `live_identity` who
+    it was said to be at that frame. Both are null where it is not sure.
 
     Rows are written as they come to `NAME.parquet.part`, an Arrow stream that stays readable up to
     its last batch even after a kill (`pyarrow.ipc.open_stream`). Closing, also after Ctrl-C, turns
