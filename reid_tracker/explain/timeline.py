@@ -20,9 +20,10 @@ _LEFT = 60
 _MOST_ROWS = 60  # more would make a sheet that few programs can open
 _KEY_HEIGHT = 34
 _CAPTION = (
-    "A row for each person, a bar for each time that a camera saw them without a break; the colour "
-    "is the camera's. Bars of two colours above each other: both cameras saw the person at the same "
-    "time. Numbers are the identities of the videos, as they stand at the end of the run.{left_out}"
+    "A row for each person, a bar for each time that a camera saw them without a break, in the "
+    "colour of the camera. Bars of two colours above each other: both cameras saw the person at "
+    "the same time. Numbers are the identities of the videos, as they stand at the end of the run."
+    "{left_out}"
 )
 
 

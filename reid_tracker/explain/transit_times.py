@@ -24,9 +24,9 @@ _COLUMNS = 2
 _MOST_PAIRS = 16
 _BINS = 24
 _CAPTION = (
-    "For each pair of cameras, in both directions: how long people took from the one picture to the "
-    "other. Light bars left of 0: seen by both at once, for so long. Red lines are the limits that "
-    "the topology sets; red ground is what it forbids. {source}{left_out}"
+    "For each pair of cameras, in both directions: how long people took from the one picture to "
+    "the other. Light bars left of 0: seen by both at once, for so long. Red lines are the limits "
+    "that the topology sets; red ground is what it forbids. {source}{left_out}"
 )
 
 
@@ -95,7 +95,7 @@ def _draw_pair(chart: Axes, pair: PairLinks, topology: Topology) -> None:
         chart.axvline(0, color=GREY, linewidth=0.8)
     names = " \u2013 ".join(pair.between)
     after = waits[waits >= 0]
-    median = f", median {duration(float(np.median(after)))}" if len(after) else ""
+    median = f", median wait {duration(float(np.median(after)))}" if len(after) else ""
     # Names of files may hold dollar signs, which would be read as mathematics.
     title = chart.set_title(
         f"{names}\n", fontsize=NORMAL, fontweight="bold", loc="left", parse_math=False

@@ -1,7 +1,7 @@
 """Tracks of many cameras to identities: the live matcher, the cameras' topology, the floor plan."""
 
 from reid_tracker.match.build import build_matcher, matching_from_config
-from reid_tracker.match.ground import CameraGround, GroundPlane, load_ground
+from reid_tracker.match.ground import CameraGround, GroundPlane, load_ground, save_ground
 from reid_tracker.match.learn import PairLinks, confident_links, supported_topology
 from reid_tracker.match.matcher import CrossCameraMatcher, final_identities
 from reid_tracker.match.quality import looks_of
@@ -28,6 +28,7 @@ __all__ = [
     "load_topology",
     "looks_of",
     "matching_from_config",
+    "save_ground",
     "save_topology",
     "supported_topology",
     "transits",

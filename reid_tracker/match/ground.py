@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.checked import Checked, from_mapping, number, shown
+from reid_tracker.checked import Checked, from_mapping, number, shown, to_yaml
 from reid_tracker.config import read_yaml
-from reid_tracker.errors import ConfigError
+from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.types import Boxes
 
 FloatArray = npt.NDArray[np.float64]
@@ -138,3 +138,15 @@ def load_ground(path: str | Path) -> GroundPlane:
     except ConfigError as error:
         name = shown(path, str)
         raise ConfigError(str(error) if name in str(error) else f"{name}: {error}") from None
+
+
+def save_ground(ground: GroundPlane, path: str | Path) -> None:
+    """Write homographies as YAML that `load_ground` reads back to an equal object.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        Path(path).write_text(to_yaml(ground), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {shown(path, str)}: {error.strerror}") from None

@@ -22,7 +22,8 @@ _FRESH_S = 0.6  # where a person was seen longer ago is path, not place
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PAPER, _FINE, _COARSE = (250, 250, 250), (232, 232, 232), (205, 205, 205)
 _INK = (90, 90, 90)
-_VIEWS = ((178, 114, 0), (0, 159, 230), (115, 158, 0), (17, 51, 204), (167, 121, 204))  # BGR
+# As on the map at the end of a run, but blue, green, red.
+_VIEWS = ((178, 114, 0), (17, 51, 204), (115, 158, 0), (167, 121, 204), (0, 159, 230))
 _GRIDS_M = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
