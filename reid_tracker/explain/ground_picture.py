@@ -40,7 +40,7 @@ def draw_floor_grid(image: ImageBGR, matrix: FloatArray) -> tuple[ImageBGR, floa
     low, high = outline.min(axis=0), outline.max(axis=0)
     longest = float((high - low).max())
     step = next((s for s in _STEPS_M if longest / s <= _MOST_LINES), 100.0)
-    inverse = np.linalg.inv(matrix)
+    inverse: FloatArray = np.linalg.inv(matrix)
     sign = np.sign(matrix[2] @ [width / 2, height, 1])
     lines = [
         (axis, value, _floor_line(axis, value, low, high))
@@ -132,11 +132,12 @@ def _seen(
 
 
 def _write(image: Any, text: str, x: float, y: float, colour: Any) -> None:
-    """Write text with a dark edge, inside the picture."""
+    """Write text on a dark plate, inside the picture."""
     (width, height), _ = cv2.getTextSize(text, _FONT, 0.42, 1)
     left = int(np.clip(x, 2, max(2, image.shape[1] - width - 2)))
     lower = int(np.clip(y, height + 2, image.shape[0] - 3))
-    cv2.putText(image, text, (left, lower), _FONT, 0.42, (20, 20, 20), 3, cv2.LINE_AA)
+    corners = (left - 2, lower - height - 2), (left + width + 1, lower + 3)
+    cv2.rectangle(image, *corners, (30, 30, 30), -1)
     cv2.putText(image, text, (left, lower), _FONT, 0.42, colour, 1, cv2.LINE_AA)
 
 

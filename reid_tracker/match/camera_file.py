@@ -27,7 +27,9 @@ _NAMES = {
 }
 """How people call the parts of a calibration in OpenCV's files."""
 
-_OPENCV_MATRIX = re.compile(r"^\s*(\w+):\s*!!opencv-matrix.*?data:\s*\[(.*?)\]", re.M | re.S)
+_OPENCV_MATRIX = re.compile(
+    r"^\s*(\w+):\s*!!opencv-(?:nd-)?matrix.*?data:\s*\[(.*?)\]", re.M | re.S
+)
 _NOT_READ = "expected a Tsai XML file as of PETS, or an OpenCV YAML file"
 _MOST_BYTES = 1_000_000
 

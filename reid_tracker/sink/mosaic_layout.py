@@ -133,6 +133,9 @@ def say(picture: ImageBGR, text: str) -> None:
     thick = max(1, round(2 * scale))
     (width, height), _ = cv2.getTextSize(text, _FONT, scale, thick)
     x, y = (picture.shape[1] - width) // 2, (picture.shape[0] + height) // 2
+    edge = height // 2 + 4
+    corners = (x - edge, y - height - edge), (x + width + edge, y + edge)
+    cv2.rectangle(picture, *corners, _BACKGROUND, -1)
     cv2.putText(picture, text, (x, y), _FONT, scale, _TEXT, thick, cv2.LINE_AA)
 
 
