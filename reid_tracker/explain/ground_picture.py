@@ -40,7 +40,7 @@ def draw_floor_grid(image: ImageBGR, matrix: FloatArray) -> tuple[ImageBGR, floa
     low, high = outline.min(axis=0), outline.max(axis=0)
     longest = float((high - low).max())
     step = next((s for s in _STEPS_M if longest / s <= _MOST_LINES), 100.0)
-    inverse: FloatArray = np.linalg.inv(matrix)
+    inverse: npt.NDArray[Any] = np.linalg.inv(matrix)
     sign = np.sign(matrix[2] @ [width / 2, height, 1])
     lines = [
         (axis, value, _floor_line(axis, value, low, high))
@@ -118,7 +118,7 @@ def _floor_line(axis: int, value: float, low: FloatArray, high: FloatArray) -> F
 
 
 def _seen(
-    line: FloatArray, inverse: FloatArray, sign: float, size: tuple[int, int]
+    line: FloatArray, inverse: npt.NDArray[Any], sign: float, size: tuple[int, int]
 ) -> list[FloatArray]:
     """Return the parts of a line on the floor that are in the picture, (K, 2) pixels each."""
     mapped = np.column_stack([line, np.ones(len(line))]) @ inverse.T

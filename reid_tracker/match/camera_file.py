@@ -179,7 +179,7 @@ def _rodrigues(vector: FloatArray) -> FloatArray:
 def _undistorted(distorted: FloatArray, coefficients: FloatArray) -> FloatArray:
     """Invert OpenCV's lens model, which has no closed inverse, by fixed-point iteration."""
     k1, k2, p1, p2, k3 = coefficients.tolist()
-    plain = distorted.copy()
+    plain: FloatArray = distorted.copy()
     for _ in range(20):
         x, y = plain.T
         square = x * x + y * y
@@ -191,7 +191,7 @@ def _undistorted(distorted: FloatArray, coefficients: FloatArray) -> FloatArray:
             ],
             axis=1,
         )
-        plain = (distorted - shift) / radial[:, None]
+        plain = np.asarray((distorted - shift) / radial[:, None], np.float64)
     return plain
 
 

@@ -85,6 +85,25 @@ def open_shared_sinks(
         OutputError: an output exists, or cannot be made.
         MissingDependencyError: a table is asked for, but pyarrow is not installed.
     """
+    with ExitStack() as stack:
+        sinks = []
+        for opener in _openers(folder, config, cameras, is_over, floor=floor, overwrite=overwrite):
+            sinks.append(opener())
+            stack.callback(sinks[-1].close)
+        stack.pop_all()
+        return SharedSinks(folder, sinks)
+
+
+def _openers(
+    folder: Path,
+    config: OutputConfig,
+    cameras: Mapping[str, VideoInfo],
+    is_over: Callable[[str], bool],
+    *,
+    floor: Callable[[], FloorPanel] | None,
+    overwrite: bool,
+) -> list[Callable[[], _SharedSink]]:
+    """Return what opens each of the outputs that `config` asks for."""
     stems = {camera: file_stem(camera) for camera in cameras}
 
     def events() -> _SharedSink:
@@ -129,11 +148,4 @@ def open_shared_sinks(
         (config.parquet, parquet),
         (config.mosaic, mosaic),
     ]
-    with ExitStack() as stack:
-        sinks = []
-        for wanted, opener in choices:
-            if wanted:
-                sinks.append(opener())
-                stack.callback(sinks[-1].close)
-        stack.pop_all()
-        return SharedSinks(folder, sinks)
+    return [opener for wanted, opener in choices if wanted]
