@@ -158,7 +158,9 @@ class MatchConfig(Checked):
 
     Attributes:
         enabled: give identities over all cameras of a run that has several.
-        topology: YAML file of overlaps and transit times; null knows nothing and forbids nothing.
+        topology: YAML file of overlaps and transit times; null forbids nothing but what is learned.
+        learn_links: ways between two cameras that are seen before, without a topology, times are
+            learned of them; 0 never learns.
         ground: YAML file of homographies to a floor plan; null goes without positions.
         min_score: looks of weaker detections are not remembered.
         max_cover: looks of boxes covered more than this part by nearer ones are not remembered.
@@ -183,6 +185,7 @@ class MatchConfig(Checked):
 
     enabled: bool = True
     topology: str | None = None
+    learn_links: int = number(30, 0)
     ground: str | None = None
     min_score: float = number(0.5, 0.0, 1.0)
     max_cover: float = number(0.3, 0.0, 1.0)
@@ -250,14 +253,17 @@ class VideoConfig(Checked):
 
 @dataclass(frozen=True)
 class OutputConfig(Checked):
-    """Which results are written, for each camera.
+    """Which results are written, for each camera and for a run over several.
 
     Attributes:
         video: annotated H.264 video.
-        mot: MOTChallenge text.
-        jsonl: JSON lines, one frame a line.
+        mot: MOTChallenge text; with several cameras, also with ids over all of them.
+        jsonl: JSON lines, one frame a line; with several cameras, also the identities' events.
         csv: one row a box.
         crops: one folder of pictures per identity.
+        mosaic: one video of all cameras, where a run has several.
+        parquet: a table of all boxes of all cameras, where a run has several.
+        pictures: timeline, transitions, transit times and floor map, where a run has several.
         trail_s: length of the drawn trail.
         video_crf: x264 quality, 0 best to 51 worst.
         blur_heads: make heads unrecognisable in whatever pictures are shown, written or stored.
@@ -268,6 +274,9 @@ class OutputConfig(Checked):
     jsonl: bool = True
     csv: bool = False
     crops: bool = False
+    mosaic: bool = True
+    parquet: bool = False
+    pictures: bool = True
     trail_s: float = number(2.0, 0.0)
     video_crf: int = number(23, 0, 51)
     blur_heads: bool = False

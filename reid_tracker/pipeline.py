@@ -83,6 +83,7 @@ class Pipeline:
         self._new_matcher = new_matcher
         self._match_single = match_single
         self._matcher: Matcher | None = None
+        self._reading: set[str] = set()
         self.last_events: tuple[IdentityEvent, ...] = ()
 
     @classmethod
@@ -108,8 +109,7 @@ class Pipeline:
             ReidTrackerError: a model is missing, damaged or needs a package that is not installed.
         """
         encoder = _encoder_or_none(config.encoder)
-        if encoder is not None:
-            config = config.suited_to(encoder_thresholds(config.encoder))
+        config = suited_to_encoder(config)
         base = matching_from_config(config.match) if config.match.enabled else None
         if remember is not None and (base is None or encoder is None):
             raise ConfigError(
@@ -131,6 +131,10 @@ class Pipeline:
     def matches(self, sources: Sequence[Source]) -> bool:
         """Whether a run of these sources gives people identities over all of them."""
         return self._new_matcher is not None and (self._match_single or len(sources) > 1)
+
+    def is_over(self, camera: str) -> bool:
+        """Whether the run that goes on will yield no more results of this camera."""
+        return camera not in self._reading
 
     def run(self, sources: Sequence[Source]) -> Iterator[FrameResult]:
         """Track until every source has ended; frames of different sources come interleaved.
@@ -157,6 +161,7 @@ class Pipeline:
         self.last_events = ()
         readers = {source.name: iter(source) for source in sources}
         reached_s = dict.fromkeys(readers, 0.0)
+        self._reading = set(readers)
         while readers:
             batch = self._read(readers, reached_s)
             if batch:
@@ -185,6 +190,7 @@ class Pipeline:
                     reached_s[camera] = frames[-1].timestamp_s
                 else:
                     del readers[camera]
+                    self._reading.discard(camera)
         return batch
 
     def _process(
@@ -230,14 +236,31 @@ def _with_memory(
     return remember(base(cameras))
 
 
-def _encoder_or_none(config: EncoderConfig) -> Encoder | None:
-    """Build the encoder; None where motion alone is asked for, or all that this machine can do."""
+def suited_to_encoder(config: Config) -> Config:
+    """Return a configuration in which the encoder's own thresholds stand where none were set.
+
+    Raises:
+        WeightsError: the encoder named is not on this machine, or cannot be read.
+    """
+    if _has_no_encoder(config.encoder):
+        return config
+    return config.suited_to(encoder_thresholds(config.encoder))
+
+
+def _has_no_encoder(config: EncoderConfig) -> bool:
+    """Whether motion alone is asked for, or is all that this machine can do."""
     if config.model == MOTION_ONLY:
-        return None
-    if config.model == "auto" and zoo.best("encoder") is None:
+        return True
+    return config.model == "auto" and zoo.best("encoder") is None
+
+
+def _encoder_or_none(config: EncoderConfig) -> Encoder | None:
+    """Build the encoder; None where there is none."""
+    if not _has_no_encoder(config):
+        return build_encoder(config)
+    if config.model != MOTION_ONLY:
         logger.warning(
             "no encoder is on this machine: tracking by motion alone; get one with `reid-track "
             "weights pull osnet_x1_0_msmt17`, or choose with --encoder"
         )
-        return None
-    return build_encoder(config)
+    return None

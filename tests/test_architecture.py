@@ -26,6 +26,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "rich": ("cli/*",),
     "pgvector": ("match/store_postgres*.py",),
     "psycopg": ("match/store_postgres*.py",),
+    "pyarrow": ("sink/parquet.py",),
     "pytorch_metric_learning": ("train/metric_losses.py",),
     "scipy": (
         "track/*",

@@ -43,6 +43,11 @@ _KEYS = {
     "store_crops": ("gallery.store_crops",),
     "retention_h": ("gallery.retention_h",),
     "start_time": ("gallery.start_time",),
+    "mosaic": ("output.mosaic",),
+    "save_parquet": ("output.parquet",),
+    "save_pictures": ("output.pictures",),
+    "topology": ("match.topology",),
+    "ground": ("match.ground",),
 }
 
 
@@ -74,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_models(parser)
     _add_outputs(parser)
     _add_gallery(parser)
+    _add_several_cameras(parser)
     general = parser.add_argument_group("general")
     general.add_argument(
         "--config", metavar="FILE", default=None, help="YAML file, or a name in configs/: fast, ..."
@@ -183,6 +189,22 @@ def _add_gallery(parser: argparse.ArgumentParser) -> None:
         help="when the recording begins, e.g. 2026-11-24T18:30 (default: what the file says; the "
         "present for cameras and streams)",
     )
+
+
+def _add_several_cameras(parser: argparse.ArgumentParser) -> None:
+    several = parser.add_argument_group("several cameras")
+    several.add_argument(
+        "--topology", metavar="FILE", help="YAML of overlaps and transit times (default: learned)"
+    )
+    several.add_argument(
+        "--ground", metavar="FILE", help="YAML of homographies, as `reid-track ground` makes it"
+    )
+    for names, text in (
+        (("--mosaic", "--save-mosaic"), "one video of all cameras (default: on)"),
+        (("--save-parquet",), "table of all boxes, with the extra parquet"),
+        (("--save-pictures",), "timeline, transitions, transit times, floor map (default: on)"),
+    ):
+        several.add_argument(*names, action=argparse.BooleanOptionalAction, help=text)
 
 
 def to_config(arguments: argparse.Namespace) -> Config:

@@ -66,6 +66,12 @@ def _weights(words: Sequence[str]) -> int:
     return weights(words)
 
 
+def _ground(words: Sequence[str]) -> int:
+    from reid_tracker.cli.ground import ground_command
+
+    return ground_command(words)
+
+
 def _gallery(words: Sequence[str]) -> int:
     from reid_tracker.cli.gallery import gallery
 
@@ -86,6 +92,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "eval-reid": _eval_reid,
     "eval-mtmc": _eval_mtmc,
     "calibrate": _calibrate,
+    "ground": _ground,
     "explain": _explain,
     "weights": _weights,
     "gallery": _gallery,

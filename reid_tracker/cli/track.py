@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
@@ -14,9 +15,10 @@ from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.outputs import output_folder
 from reid_tracker.cli.remember import open_memory
 from reid_tracker.cli.report import Report
-from reid_tracker.config import Config
+from reid_tracker.cli.run_outputs import RunOutputs
+from reid_tracker.config import Config, OutputConfig
 from reid_tracker.errors import ConfigError, OutputError
-from reid_tracker.pipeline import Pipeline
+from reid_tracker.pipeline import Pipeline, suited_to_encoder
 from reid_tracker.sink import (
     Sink,
     open_best_crops,
@@ -30,6 +32,7 @@ from reid_tracker.video import Source, open_source
 
 if TYPE_CHECKING:
     from reid_tracker.sink.heads import HeadBlur
+    from reid_tracker.sink.identity_events import IdentityEventSink
 
 Write = Callable[[FrameResult], None]
 
@@ -53,27 +56,36 @@ def track(words: Sequence[str]) -> int:
         _refuse_own_inputs(arguments, sources, folder)
         best = open_best_crops() if config.gallery.store_crops else None
         remember = open_memory(config, sources, stack, best.take if best else None)
+        config = suited_to_encoder(config)
         pipeline = Pipeline.from_config(config, remember=remember)
         sinks: dict[str, list[Write]] = {}
+        several = pipeline.matches(sources) and len(sources) > 1
+        # Crops of several cameras go by identity, into one folder of the run.
+        output = replace(config.output, crops=config.output.crops and not several)
         for source in sources:
-            opened = _open_sinks(source, folder, config, arguments, stack)
+            opened = _open_sinks(source, folder, output, arguments, stack)
             sinks[source.name] = [sink.write for sink in opened]
             if best is not None:
                 sinks[source.name].append(best.write)
-        events = None
-        if pipeline.matches(sources) and config.output.jsonl:
-            events = open_identity_events(folder, overwrite=arguments.overwrite)
-            stack.callback(events.close)
+        shared: RunOutputs | IdentityEventSink | None = None
+        if several:
+            shared = RunOutputs(
+                folder, config, sources, pipeline.is_over, overwrite=arguments.overwrite
+            )
+        elif pipeline.matches(sources) and config.output.jsonl:
+            shared = open_identity_events(folder, overwrite=arguments.overwrite)
+        if shared is not None:
+            stack.callback(shared.close)
             for writes in sinks.values():
-                writes.append(events.write)
+                writes.append(shared.write)
         # A stack unwinds in reverse: the summary, then no more signals, then the sinks are closed.
         stack.callback(signals.ignore)
         # Also after Ctrl-C, the only end that a live source has.
         stack.callback(lambda: report.finish(pipeline.times.seconds, folder))
         blurs = {name: open_head_blur() for name in sinks if config.output.blur_heads}
         _run(pipeline, sources, _Outputs(sinks, blurs), report, signals)
-        if events is not None:
-            events.write_events(pipeline.last_events)
+        if shared is not None:
+            shared.write_events(pipeline.last_events)
     return 0
 
 
@@ -150,15 +162,13 @@ def _refuse_own_inputs(arguments: Namespace, sources: list[Source], folder: Path
 
 
 def _open_sinks(
-    source: Source, folder: Path, config: Config, arguments: Namespace, stack: ExitStack
+    source: Source, folder: Path, output: OutputConfig, arguments: Namespace, stack: ExitStack
 ) -> list[Sink]:
     """Open the window first: where there is no screen, no half-made files stay behind."""
-    sinks = [open_window(source.name, config.output)] if arguments.show else []
+    sinks = [open_window(source.name, output)] if arguments.show else []
     for sink in sinks:
         stack.callback(sink.close)
-    files = open_sinks(
-        folder, config.output, source.info, source.name, overwrite=arguments.overwrite
-    )
+    files = open_sinks(folder, output, source.info, source.name, overwrite=arguments.overwrite)
     for sink in files:
         stack.callback(sink.close)
     return sinks + files

@@ -18,14 +18,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.checked import Checked, from_mapping, number, shown
+from reid_tracker.checked import Checked, from_mapping, number, shown, to_yaml
 from reid_tracker.config import read_yaml
-from reid_tracker.errors import ConfigError
+from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.types import Boxes
 
 FloatArray = npt.NDArray[np.float64]
 
 _HORIZON = 1e-9
+_COARSE_M = 1.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,38 @@ class GroundPlane(Checked):
         metres: FloatArray = plan[:, :2] / depth / self.units_per_metre
         return metres
 
+    def footprint(self, camera: str, width: int, height: int) -> FloatArray:
+        """Return the part of the floor that a camera sees well enough to place people on.
+
+        Towards the horizon a pixel covers ever more floor; the part ends where one hundredth of the
+        picture's height does by more than `_COARSE_M`.
+
+        Args:
+            camera: name of the camera.
+            width: of its pictures, pixels.
+            height: of its pictures, pixels.
+
+        Returns:
+            (K, 2) corners of a polygon in metres on the plan; K is 0 without homography.
+        """
+        matrix = self._matrices.get(camera)
+        if matrix is None:
+            return np.zeros((0, 2))
+        x = np.linspace(0, width, 17)
+        y = np.linspace(height, 0, 601)  # from the lower edge, where people are near
+        pixels = np.stack([*np.meshgrid(x, y), np.ones((601, 17))], axis=-1)
+        plan = pixels @ matrix.T
+        depth = plan[..., 2] * np.sign(plan[0, 8, 2])
+        metres = plan[..., :2] / np.where(depth > _HORIZON, plan[..., 2], np.nan)[..., None]
+        metres = metres / self.units_per_metre
+        steps = np.linalg.norm(np.diff(metres, axis=0), axis=2)
+        # A sixth of a hundredth a row; NaN, beyond the horizon, is not small either.
+        rows = np.cumprod(6 * steps <= _COARSE_M, axis=0).sum(axis=0)
+        columns = np.flatnonzero(rows > 0)
+        upper = metres[rows[columns], columns]
+        outline: FloatArray = np.concatenate([metres[0, columns], upper[::-1]])
+        return outline
+
 
 def load_ground(path: str | Path) -> GroundPlane:
     """Read homographies from a YAML file.
@@ -105,3 +138,15 @@ def load_ground(path: str | Path) -> GroundPlane:
     except ConfigError as error:
         name = shown(path, str)
         raise ConfigError(str(error) if name in str(error) else f"{name}: {error}") from None
+
+
+def save_ground(ground: GroundPlane, path: str | Path) -> None:
+    """Write homographies as YAML that `load_ground` reads back to an equal object.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        Path(path).write_text(to_yaml(ground), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {shown(path, str)}: {error.strerror}") from None

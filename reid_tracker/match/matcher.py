@@ -19,6 +19,7 @@ from reid_tracker.match.assignment import assign
 from reid_tracker.match.evidence import pair_costs
 from reid_tracker.match.floor import FloorTrails
 from reid_tracker.match.ground import GroundPlane
+from reid_tracker.match.learn import confident_links, supported_topology
 from reid_tracker.match.linkage import GroupCosts, Pairs, group_costs, nearest_groups
 from reid_tracker.match.prototypes import PrototypeMemory
 from reid_tracker.match.quality import qualities
@@ -51,12 +52,14 @@ class CrossCameraMatcher:
 
         Args:
             config: thresholds; `config.topology` and `config.ground` are not read here.
-            topology: how cameras lie; None forbids nothing across cameras.
+            topology: how cameras lie; None forbids nothing across cameras until the times that
+                people take are learned, see `learn` and `config.learn_links`.
             ground: homographies; None goes without positions.
             first_identity: number of the first new identity: one more than a gallery holds.
         """
         self.config = config or MatchConfig()
         self.topology = topology or Topology()
+        self._learns = topology is None and self.config.learn_links > 0
         self.ground = ground or GroundPlane()
         self._cameras: list[str] = []
         self._times = self.topology.travel_times([])
@@ -120,7 +123,7 @@ class CrossCameraMatcher:
         table = self._table
         rows = np.flatnonzero(table.alive & (table.identity > 0))
         rows = rows[np.argsort(table.order[rows])]
-        columns = (table.camera, table.identity, table.first_s, table.last_s)
+        columns = (table.camera, table.identity, table.first_s, table.last_s, table.score)
         cells = zip(*(column[rows].tolist() for column in columns), strict=True)
         return [Sighting(self._cameras[camera], *rest) for camera, *rest in cells]
 
@@ -279,8 +282,16 @@ class CrossCameraMatcher:
 
     def _revise(self, patience_s: float) -> None:
         self._revised_s = self._now_s
+        self._learn()
         for change in revise(self._table, self._times, self._now_s, patience_s, self.config):
             self._apply(change)
+
+    def _learn(self) -> None:
+        """Take the times that people took from camera to camera as limits, loosely."""
+        if self._learns:
+            links = confident_links(self.sightings(), 1 - self._thresholds.tight)
+            self.topology = supported_topology(links, self._now_s, self.config.learn_links)
+            self._times = self.topology.travel_times(self._cameras)
 
     def _apply(self, change: Revision) -> None:
         scores = np.full(len(change.rows), change.score)

@@ -145,14 +145,19 @@ def load_topology(path: str | Path) -> Topology:
         raise ConfigError(str(error) if name in str(error) else f"{name}: {error}") from None
 
 
-def save_topology(topology: Topology, path: str | Path) -> None:
+def save_topology(topology: Topology, path: str | Path, head: str = "") -> None:
     """Write a topology as YAML that `load_topology` reads back to an equal object.
+
+    Args:
+        topology: to write.
+        path: the file; replaced if it exists.
+        head: lines of comment, each beginning with "#" and ending with a newline.
 
     Raises:
         OutputError: the file cannot be written.
     """
     try:
-        Path(path).write_text(to_yaml(topology), encoding="utf-8")
+        Path(path).write_text(head + to_yaml(topology), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {shown(path, str)}: {error.strerror}") from None
 

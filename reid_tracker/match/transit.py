@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,14 @@ class Sighting:
         identity: who.
         first_s: seconds.
         last_s: seconds.
+        score: similarity in [0, 1] on which the identity rests; does not count in comparisons.
     """
 
     camera: str
     identity: int
     first_s: float
     last_s: float
+    score: float = field(default=1.0, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +42,13 @@ class Transit:
         source: camera they left.
         target: camera they came to; both may be the same.
         waits_s: (N,) seconds between, rising; below 0 where both saw them at once, by how long.
+        people: how many different ones they were.
     """
 
     source: str
     target: str
     waits_s: FloatArray
+    people: int = 0
 
     def histogram(self, bin_s: float = 1.0) -> tuple[IntArray, FloatArray]:
         """Return (B,) counts and the (B + 1,) edges in seconds of bins of equal width."""
@@ -66,11 +70,13 @@ def transits(sightings: Iterable[Sighting]) -> list[Transit]:
     known = [item for item in sightings if item.identity > 0]
     known.sort(key=lambda item: (item.identity, item.first_s, item.last_s, item.camera))
     waits: dict[tuple[str, str], list[float]] = {}
+    people: dict[tuple[str, str], set[int]] = {}
     for before, after in itertools.pairwise(known):
         if before.identity == after.identity:
             pair = before.camera, after.camera
             waits.setdefault(pair, []).append(after.first_s - min(before.last_s, after.last_s))
-    return [Transit(*pair, np.sort(waits[pair])) for pair in sorted(waits)]
+            people.setdefault(pair, set()).add(before.identity)
+    return [Transit(*pair, np.sort(waits[pair]), len(people[pair])) for pair in sorted(waits)]
 
 
 def learn_topology(

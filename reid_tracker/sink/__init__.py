@@ -1,5 +1,7 @@
 """Where results go: annotated video, MOTChallenge text, JSON lines, CSV, crops, a window.
 
+Of several cameras together: identity events, a mosaic video, a Parquet table, crops by identity.
+
 Importing this package loads neither cv2, av nor supervision; opening the sinks that need them does.
 """
 
@@ -11,13 +13,16 @@ from reid_tracker.sink.open import (
     open_sinks,
     open_window,
 )
+from reid_tracker.sink.open_shared import SharedSinks, open_shared_sinks
 
 __all__ = [
+    "SharedSinks",
     "Sink",
     "SinkGroup",
     "open_best_crops",
     "open_head_blur",
     "open_identity_events",
+    "open_shared_sinks",
     "open_sinks",
     "open_window",
 ]

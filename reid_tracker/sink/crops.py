@@ -77,21 +77,32 @@ class CropSink(BaseSink):
             tracks.ids.tolist(), corners.tolist(), strict=True
         ):
             if identity not in self._last_s and left < right and top < bottom:
-                self._save(image[top:bottom, left:right], identity, result.frame.index)
+                name = f"{identity:06d}/frame{result.frame.index:06d}.jpg"
+                save_crop(image[top:bottom, left:right], self.path / name, self._quality)
                 self._last_s[identity] = now
-
-    def _save(self, crop: ImageBGR, identity: int, frame: int) -> None:
-        path = self.path / f"{identity:06d}" / f"frame{frame:06d}.jpg"
-        options = [cv2.IMWRITE_JPEG_QUALITY, self._quality]
-        data = cv2.imencode(".jpg", np.ascontiguousarray(crop), options)[1]
-        try:
-            path.parent.mkdir(exist_ok=True)
-            # Renamed when complete, so that an interrupted run leaves no half picture.
-            partial = path.with_suffix(".part")
-            partial.write_bytes(data.tobytes())
-            os.replace(partial, path)
-        except OSError as error:
-            raise cannot_write(path, error) from None
 
     def _finish(self) -> None:
         """Every picture was finished when it was written."""
+
+
+def save_crop(crop: ImageBGR, path: Path, quality: int) -> None:
+    """Write a picture, whole or not at all.
+
+    Args:
+        crop: (H, W, 3) uint8 BGR.
+        path: the .jpg file; its folder is made, but not that one's.
+        quality: 1 to 100.
+
+    Raises:
+        OutputError: the disk is full, or the picture cannot be written.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    data = cv2.imencode(".jpg", np.ascontiguousarray(crop), options)[1]
+    try:
+        path.parent.mkdir(exist_ok=True)
+        # Renamed when complete, so that an interrupted run leaves no half picture.
+        partial = path.with_suffix(".part")
+        partial.write_bytes(data.tobytes())
+        os.replace(partial, path)
+    except OSError as error:
+        raise cannot_write(path, error) from None

@@ -25,11 +25,15 @@ COLUMNS = (
     "age_s",
     "observed",
     "detection_index",
+    "identity",
 )
 
 
 class CsvSink(TextSink):
     """Writes one row a box in pixels, seconds and frame numbers from 0; `observed` is 0 or 1.
+
+    `identity` is who it is over all cameras as known at that frame; empty while not sure, and in a
+    run of one camera. Events tell what changes later.
 
     Args:
         path: the file.
@@ -58,9 +62,17 @@ class CsvSink(TextSink):
             rounded(tracks.ages_s, 3),
             tracks.observed.astype(int).tolist(),
             tracks.detection_index.tolist(),
+            _identities(result),
         )
         of_frame = (result.camera, result.frame.index, round(result.frame.timestamp_s, 6))
         text = io.StringIO()
         rows = zip(*map(repeat, of_frame), *columns, strict=False)  # the frame's values repeat
         csv.writer(text, lineterminator="\n").writerows(rows)
         self.append(text.getvalue())
+
+
+def _identities(result: FrameResult) -> list[int | None]:
+    """Return the identity of each track; None, an empty field, where there is none."""
+    if result.identities is None:
+        return [None] * len(result.tracks)
+    return [identity or None for identity in result.identities.ids.tolist()]

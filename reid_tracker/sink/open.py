@@ -39,8 +39,7 @@ def open_sinks(
     Raises:
         OutputError: an output exists, or cannot be made; then nothing new is left behind.
     """
-    stem = re.sub(r"[^\w.-]+", "_", camera)
-    openers = _openers(folder / stem, config, info, overwrite)
+    openers = _openers(folder / file_stem(camera), config, info, overwrite)
     for path in openers:
         refuse_existing(path, overwrite)
     made = _make_folder(folder)
@@ -52,6 +51,11 @@ def open_sinks(
         _undo(sinks, made)
         raise
     return sinks
+
+
+def file_stem(camera: str) -> str:
+    """Return a camera's name as it stands in file names."""
+    return re.sub(r"[^\w.-]+", "_", camera)
 
 
 def open_identity_events(folder: Path, *, overwrite: bool = False) -> IdentityEventSink:

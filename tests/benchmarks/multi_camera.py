@@ -20,6 +20,9 @@ view on its own; the matcher sees only the tracks. How it is scored:
   a matcher that may recognise who comes back, that is: one without a topology.
 - "live" is what the matcher said at the frame, "revised" what it says of the frame at the end.
 
+Without a topology, the matcher learns times as it does by default; on so few people it never does,
+hence the row that learns from four ways on.
+
 The topology says that the views overlap, and that whom neither has seen for 2 s starts a new visit:
 for as long DeepSORT itself bridges a gap. "ceiling" gives each track the identity of most of its
 boxes: what a matcher that is never wrong could reach with these tracks.
@@ -219,6 +222,11 @@ def variants(config: MatchConfig) -> dict[str, dict[str, Any]]:
         "all": plain,
         "one mean": {**plain, **one_mean},
         "no topology": {**plain, "topology": None},
+        "no topology, learned early": {
+            **plain,
+            "topology": None,
+            "config": replace(config, learn_links=4),
+        },
         "no re-clustering": {**plain, **never},
         "one mean, no topology": {**plain, **one_mean, "topology": None},
     }

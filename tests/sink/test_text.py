@@ -103,6 +103,7 @@ def test_csv_rows(tmp_path: Path) -> None:
         "age_s": "1.0",
         "observed": "0",
         "detection_index": "-1",
+        "identity": "",
     }
 
 

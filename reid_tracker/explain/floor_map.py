@@ -1,0 +1,140 @@
+"""A map of the floor, seen from above: where people walked and what each camera sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.explain.sheet import BLACK, SMALL, Sheet
+from reid_tracker.explain.timeline import camera_colour
+from reid_tracker.match import FloorPath
+
+if TYPE_CHECKING:
+    from reid_tracker.explain.sheet import Axes
+
+FloatArray = npt.NDArray[np.float64]
+
+_WIDTH = 900
+_HEIGHTS = (360, 900)  # lowest, highest
+_STEPS_M = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+_MARGIN_M = 0.5
+_STEP_S, _BRIDGE_S = 0.5, 5.0
+_CAPTION = (
+    "The floor from above, in metres. Each line is a person's way, in the colour that they have in "
+    "the videos; a dot with their number is where it ended. Where several cameras saw a person, "
+    "the line runs in the middle of what they say. Tinted areas are what each camera sees well "
+    "enough to place people on the floor."
+)
+
+
+def floor_sheet(
+    paths: Sequence[FloorPath],
+    footprints: Mapping[str, FloatArray],
+    colours: Mapping[int, str],
+    *,
+    title: str = "Where people walked",
+) -> Sheet:
+    """Draw the map.
+
+    Args:
+        paths: where each camera saw people walk.
+        footprints: (K, 2) outline of what each camera sees, metres, by name; K may be 0.
+        colours: "#RRGGBB" of each identity.
+        title: of the sheet.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    low, high = _extent(paths, footprints)
+    size = np.maximum(high - low, 1.0)
+    height = int(np.clip(_WIDTH * size[1] / size[0], *_HEIGHTS))
+    width = min(_WIDTH, int(height * size[0] / size[1]))
+    sheet = Sheet(max(60 + width, 640), height + 50, title, _CAPTION)
+    chart = sheet.chart(56, 4, width, height)
+    chart.set_xlim(low[0], high[0])
+    chart.set_ylim(low[1], high[1])
+    chart.set_aspect("equal", adjustable="box")
+    step = next((s for s in _STEPS_M if max(size) / s <= 24), _STEPS_M[-1])
+    for axis, (start, stop) in zip("xy", zip(low, high, strict=True), strict=True):
+        ticks = np.arange(np.ceil(start / step) * step, stop + 1e-9, step)
+        getattr(chart, f"set_{axis}ticks")(ticks)
+    chart.grid(color="#dddddd", linewidth=0.7)
+    chart.set_xlabel(f"metres (a square is {step:g} m)", fontsize=SMALL)
+    chart.set_ylabel("metres", fontsize=SMALL)
+    _draw_views(chart, footprints)
+    for identity in sorted({path.identity for path in paths}):
+        mine = [path for path in paths if path.identity == identity]
+        _draw_way(chart, identity, merged_way(mine), colours[identity])
+    return sheet
+
+
+def merged_way(paths: Sequence[FloorPath]) -> FloatArray:
+    """Return one person's way over all cameras: (K, 3) seconds, x, y; the mean of each half second.
+
+    Args:
+        paths: of one identity; at least one.
+    """
+    places = np.concatenate([path.places for path in paths])
+    bucket = np.floor(places[:, 0] / _STEP_S + 1e-6).astype(np.int64)
+    _, group, count = np.unique(bucket, return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(group, column) for column in places.T], axis=1)
+    means: FloatArray = sums / count[:, None]
+    return means
+
+
+def _draw_way(chart: Axes, identity: int, way: FloatArray, colour: str) -> None:
+    """Draw a line, broken where the person was out of sight for long, and its end."""
+    breaks = np.flatnonzero(np.diff(way[:, 0]) > _BRIDGE_S) + 1
+    for piece in np.split(way, breaks):
+        chart.plot(
+            _smoothed(piece[:, 1]), _smoothed(piece[:, 2]), color=colour, linewidth=1.8, alpha=0.9,
+            solid_capstyle="round",
+        )  # fmt: skip
+    x, y = way[-1, 1:].tolist()
+    chart.plot([x], [y], "o", color=colour, markersize=13, markeredgecolor="white", clip_on=True)
+    red, green, blue = bytes.fromhex(colour[1:])
+    ink = BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 130 else "white"
+    chart.text(
+        x, y, str(identity), fontsize=SMALL - 1.5, color=ink, ha="center", va="center",
+        clip_on=True,
+    )  # fmt: skip
+
+
+def _smoothed(values: FloatArray) -> FloatArray:
+    """Take the mean of each value and its two neighbours: a box's lower edge trembles."""
+    if len(values) < 3:
+        return values
+    padded = np.concatenate([values[:1], values, values[-1:]])
+    mean: FloatArray = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
+    return mean
+
+
+def _draw_views(chart: Axes, footprints: Mapping[str, FloatArray]) -> None:
+    for number, (name, line) in enumerate(footprints.items()):
+        if not len(line):
+            continue
+        colour = camera_colour(number)
+        chart.fill(*line.T, color=colour, alpha=0.07, linewidth=0)
+        chart.plot(*np.concatenate([line, line[:1]]).T, color=colour, linewidth=1.1)
+        near = line[: len(line) // 2].mean(axis=0)
+        chart.annotate(
+            name, near, fontsize=SMALL, color=colour, ha="center", va="center",
+            bbox={"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": colour},
+            annotation_clip=True, parse_math=False, zorder=5,
+        )  # fmt: skip
+
+
+def _extent(
+    paths: Sequence[FloorPath], footprints: Mapping[str, FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the lower and upper corner of what is shown, with a margin."""
+    points = [line for line in footprints.values() if len(line)]
+    # A foot hidden behind a parapet can land far away; such points do not make the map small.
+    walked = [path.places[:, 1:] for path in paths]
+    if walked:
+        points.append(np.quantile(np.concatenate(walked), [0.01, 0.99], axis=0))
+    every = np.concatenate(points) if points else np.array([[-5.0, -5], [5, 5]])
+    return np.floor(every.min(axis=0) - _MARGIN_M), np.ceil(every.max(axis=0) + _MARGIN_M)

@@ -1,0 +1,174 @@
+"""Points clicked in a window: a click, its metres typed, and the floor grid once there are four."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.errors import InputError, OutputError
+from reid_tracker.explain.ground_picture import draw_caption, draw_floor_grid, draw_points
+from reid_tracker.match.homography import LEAST_POINTS, fit_homography
+from reid_tracker.types import ImageBGR
+
+FloatArray = npt.NDArray[np.float64]
+
+_ENTER, _ESCAPE, _BACKSPACE = (10, 13), 27, (8, 127)
+_TYPED = "0123456789.,- "
+_CAPTION_HEIGHT = 34  # of `draw_caption`
+
+
+class PointPicker:
+    """The state of picking points; knows of keys and clicks, not of windows.
+
+    Attributes:
+        pixels: the points clicked so far.
+        metres: their places on the floor; the last click may still wait for its own.
+        typed: what was typed of it.
+        done: whether the user has finished.
+        cancelled: whether the user has given up.
+    """
+
+    def __init__(self, image: ImageBGR) -> None:
+        self._image = image
+        self.pixels: list[tuple[float, float]] = []
+        self.metres: list[tuple[float, float]] = []
+        self.typed = ""
+        self.done = self.cancelled = False
+        self._hint = ""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a click waits for its metres."""
+        return len(self.pixels) > len(self.metres)
+
+    def on_mouse(self, event: int, x: int, y: int, flags: int = 0, data: object = None) -> None:
+        """Take a mouse event of OpenCV; a left click sets a point, or moves one that waits."""
+        height, width = self._image.shape[:2]
+        y -= _CAPTION_HEIGHT
+        if event != cv2.EVENT_LBUTTONDOWN or not (0 <= x < width and 0 <= y < height):
+            return
+        if self.waiting:
+            self.pixels[-1] = (float(x), float(y))
+        else:
+            self.pixels.append((float(x), float(y)))
+        self._hint = ""
+
+    def on_key(self, key: int) -> None:
+        """Take a key: figures, Enter, Backspace, f to finish, Escape to give up."""
+        if key == _ESCAPE:
+            self.cancelled = True
+        elif key == ord("f"):
+            self._finish()
+        elif key in _BACKSPACE:
+            self._back()
+        elif key in _ENTER:
+            self._take_typed()
+        elif self.waiting and 0 <= key < 128 and chr(key) in _TYPED:
+            self.typed += chr(key)
+
+    def matrix(self) -> FloatArray | None:
+        """Return the homography of the points so far; None where there is none yet."""
+        count = len(self.metres)
+        try:
+            return fit_homography(np.array(self.pixels[:count]), np.array(self.metres))
+        except InputError:
+            return None
+
+    def picture(self) -> ImageBGR:
+        """Return what the window shows: (H + 34, W, 3) uint8 BGR."""
+        matrix = self.matrix() if len(self.metres) >= LEAST_POINTS else None
+        image = self._image.copy()
+        if matrix is not None:
+            image, _ = draw_floor_grid(image, matrix)
+        pixels = np.array(self.pixels).reshape(-1, 2)
+        draw_points(image, pixels, np.array(self.metres).reshape(-1, 2), matrix)
+        return draw_caption(image, self._hint or self._prompt())
+
+    def _prompt(self) -> str:
+        if self.waiting:
+            return f"metres of point {len(self.pixels)} as X,Y then Enter: {self.typed}_"
+        more = LEAST_POINTS - len(self.metres)
+        if more > 0:
+            return f"click a point of the floor ({more} more at least); Backspace: undo, Esc: quit"
+        return "click more points, or f: finish; the grid must lie on the floor"
+
+    def _take_typed(self) -> None:
+        try:
+            x, y = (float(part) for part in self.typed.replace(" ", ",").split(",") if part)
+        except ValueError:
+            self._hint = f"'{self.typed}' is not X,Y in metres, such as 2.5,-4"
+            self.typed = ""
+            return
+        if self.waiting:
+            self.metres.append((x, y))
+        self.typed, self._hint = "", ""
+
+    def _back(self) -> None:
+        self._hint = ""
+        if self.typed:
+            self.typed = self.typed[:-1]
+        elif self.waiting:
+            self.pixels.pop()
+        elif self.pixels:
+            self.pixels.pop()
+            self.metres.pop()
+
+    def _finish(self) -> None:
+        if self.waiting:
+            self.pixels.pop()
+        try:
+            fit_homography(
+                np.array(self.pixels).reshape(-1, 2), np.array(self.metres).reshape(-1, 2)
+            )
+        except InputError as error:
+            self._hint = str(error)
+            return
+        self.done = True
+
+
+def pick_points(image: ImageBGR, title: str) -> tuple[FloatArray, FloatArray]:
+    """Let the user click points in a window.
+
+    Args:
+        image: (H, W, 3) uint8 BGR, the frame.
+        title: of the window.
+
+    Returns:
+        (N, 2) pixels and (N, 2) metres.
+
+    Raises:
+        OutputError: there is no screen, or OpenCV was built without windows.
+        KeyboardInterrupt: the user gave up.
+    """
+    # OpenCV's window toolkit ends the process where there is no screen; hence the look ahead.
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        raise OutputError(
+            "cannot open a window: there is no screen (DISPLAY is not set); give the points with "
+            '--points "x,y=X,Y ...", or a calibration with --calibration'
+        )
+    picker = PointPicker(image)
+    try:
+        cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE)
+        cv2.setMouseCallback(title, picker.on_mouse)
+        while not (picker.done or picker.cancelled):
+            cv2.imshow(title, picker.picture())
+            key = cv2.waitKey(30)
+            if key >= 0:
+                picker.on_key(key & 0xFF)
+            if cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1:
+                picker.cancelled = True
+        cv2.destroyAllWindows()
+    except cv2.error:
+        raise OutputError(
+            "cannot open a window: this OpenCV has no window support; install opencv-python in "
+            "place of opencv-python-headless, or give the points with --points"
+        ) from None
+    if picker.cancelled:
+        raise KeyboardInterrupt
+    return np.array(picker.pixels), np.array(picker.metres)

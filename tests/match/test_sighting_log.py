@@ -1,0 +1,79 @@
+"""The log of a run: final identities, whole stays, and paths on the floor."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from reid_tracker.match import CameraGround, GroundPlane, Sighting, SightingLog, transits
+from reid_tracker.types import Detections, Frame, FrameResult, IdentityEvent
+from tests.match.worlds import tracks
+
+GROUND = GroundPlane((CameraGround("a", (0.01, 0, 0, 0, 0.01, 0, 0, 0, 1)),))
+
+
+def result(camera: str, time_s: float, ids: list[int], *events: IdentityEvent) -> FrameResult:
+    frame = Frame(np.zeros((100, 300, 3), np.uint8), 0, time_s)
+    return FrameResult(camera, frame, Detections.empty(), tracks(ids), None, events)
+
+
+def event(identity: int, *members: tuple[str, int], score: float = 0.8) -> IdentityEvent:
+    return IdentityEvent("match", identity, (), members, "", score, 0.0)
+
+
+def test_sightings_have_the_last_identity_and_score() -> None:
+    log = SightingLog()
+    log.add(result("a", 1.0, [1, 2]))
+    log.add(result("a", 2.0, [1], event(5, ("a", 1), ("a", 2))))
+    log.add(result("b", 6.0, [1], event(6, ("b", 1))))
+    log.add(result("b", 7.5, [1, 3]))
+    log.take([event(5, ("b", 1), score=0.7), event(0, ("a", 2))])
+    assert log.sightings() == [Sighting("a", 5, 1.0, 2.0), Sighting("b", 5, 6.0, 7.5)]
+    assert [item.score for item in log.sightings()] == [0.8, 0.7]
+    assert log.end_s == 7.5
+    assert log.paths() == []
+    (way,) = transits(log.sightings())
+    assert (way.people, way.waits_s.tolist()) == (1, [4.0])
+
+
+def test_paths_are_in_metres_and_leave_out_predicted_boxes() -> None:
+    log = SightingLog(GROUND)
+    for step in range(8):
+        log.add(result("a", step * 0.25, [1]))
+    unseen = result("a", 2.0, [1])
+    hidden = dataclasses.replace(unseen.tracks, observed=np.zeros(1, np.bool_))
+    log.add(dataclasses.replace(unseen, tracks=hidden))
+    log.add(result("b", 2.0, [1]))  # no homography
+    log.take([event(4, ("a", 1), ("b", 1))])
+    (path,) = log.paths()
+    assert (path.camera, path.identity) == ("a", 4)
+    assert path.places[:, 0].tolist() == [0, 0.5, 1.0, 1.5]  # every half second
+    np.testing.assert_allclose(path.places[:, 1:], [[0.2, 0.9]] * 4)  # the box is 0 0 40 90
+
+
+def test_a_footprint_ends_where_the_floor_gets_coarse() -> None:
+    # A camera 5 m above the floor that looks 45 degrees down: x sideways, y away from it.
+    focal, height = 500.0, 5.0
+    turned = np.sqrt(0.5)
+    # Pixel (u, v) about the centre looks along (u, f cos - v sin, -f sin - v cos).
+    rows = np.array(
+        [
+            [height, 0, 0],
+            [0, -height * turned, height * focal * turned],
+            [0, turned, focal * turned],
+        ]
+    )
+    centred = np.array([[1.0, 0, -320], [0, 1, -240], [0, 0, 1]])
+    matrix = rows @ centred
+    ground = GroundPlane((CameraGround("a", tuple(matrix.ravel().tolist())),))
+    outline = ground.footprint("a", 640, 480)
+    # The lower edge of the picture, 45 degrees and atan(240 / 500) down, is this far away.
+    np.testing.assert_allclose(outline[8], [0, height * (500 - 240) / (500 + 240)], atol=1e-9)
+    far = outline[17:, 1].max()
+    v = np.linspace(240, -240, 100001)
+    y = height * (500 - v) / (500 + v)
+    step = np.gradient(y, v[0] - v[1]) * 4.8  # a hundredth of the picture's height
+    expected = y[step <= 1.0].max()
+    assert abs(far - expected) < 0.3
+    assert len(ground.footprint("b", 640, 480)) == 0
