@@ -132,6 +132,8 @@ class MatchConfig(Checked):
         revise_window_s: how long ago the recent past begins.
         revise_threshold: highest cost of joining two groups.
         keep_bonus: cost taken off pairs that are one identity already, so that ids stay.
+        max_members: most tracklets remembered of an identity where whole tracklets come in; the
+            latest ones stay.
         memory_s: a tracklet not seen for longer is forgotten by the live matcher.
     """
 
@@ -156,6 +158,7 @@ class MatchConfig(Checked):
     revise_window_s: float = number(60.0, 0.0)
     revise_threshold: float = number(0.32, 0.0, 2.0)
     keep_bonus: float = number(0.03, 0.0, 2.0)
+    max_members: int = number(16, 1)
     memory_s: float = number(600.0, 0.0)
 
 

@@ -5,6 +5,7 @@ from reid_tracker.match.ground import CameraGround, GroundPlane, load_ground
 from reid_tracker.match.matcher import CrossCameraMatcher, final_identities
 from reid_tracker.match.quality import looks_of
 from reid_tracker.match.topology import Passage, Topology, load_topology, save_topology
+from reid_tracker.match.tracklet_batch import TrackletBatch
 from reid_tracker.match.transit import Sighting, Transit, learn_topology, transits
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Passage",
     "Sighting",
     "Topology",
+    "TrackletBatch",
     "Transit",
     "build_matcher",
     "final_identities",
