@@ -2,7 +2,8 @@
 
 from reid_tracker.match.build import build_matcher, matching_from_config
 from reid_tracker.match.ground import CameraGround, GroundPlane, load_ground
-from reid_tracker.match.matcher import CrossCameraMatcher, final_identities
+from reid_tracker.match.identity_events import final_identities
+from reid_tracker.match.matcher import CrossCameraMatcher
 from reid_tracker.match.quality import looks_of
 from reid_tracker.match.topology import Passage, Topology, load_topology, save_topology
 from reid_tracker.match.tracklet_batch import TrackletBatch

@@ -20,12 +20,14 @@ from reid_tracker.match.identity_index import IdentityIndex, OpenRows
 from reid_tracker.match.linkage import soft_weights
 from reid_tracker.match.prototypes import paired_prototype_distance
 from reid_tracker.match.relations import SLACK_S
-from reid_tracker.match.topology import TravelTimes
+from reid_tracker.match.topology import Reach, TravelTimes
 from reid_tracker.match.tracklets import TrackletTable
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+
+_LEAST_GAP_S = float(np.nextafter(0, 1))  # a gap of 0 is a common moment
 
 _CHUNK = 1024
 """Pairs compared closely at a time: their looks stay within some megabytes."""
@@ -101,22 +103,23 @@ def _shortlist(
     cameras = table.camera[waiting]
     longest_s = times.max_s[np.unique(cameras)].max(initial=0)
     opened = index.open_rows(len(times.max_s), table.first_s[waiting].min() - longest_s - SLACK_S)
+    first_s, last_s = table.first_s[waiting], table.last_s[waiting]
     found: list[tuple[IntArray, IntArray, FloatArray]] = []
     order = np.argsort(cameras, kind="stable")
     names, starts = np.unique(cameras[order], return_index=True)
     for camera, here in zip(names.tolist(), np.split(order, starts[1:]), strict=True):
-        rows, fits = _within_reach(table, times, opened, waiting[here], camera)
-        if not len(rows):
+        slots, fits = _within_reach(opened, times.reach(camera), first_s[here], last_s[here])
+        if not len(slots):
             continue
-        slots = index.slot[rows]
         similarity = table.looks.means(waiting[here]) @ index.means(slots).T
         similarity[~fits] = -np.inf
-        if len(rows) > most:
-            columns = np.argpartition(-similarity, most - 1, axis=1)[:, :most]
+        line = np.arange(len(here))[:, None]
+        if len(slots) > most:
+            columns = np.argpartition(similarity, len(slots) - most, axis=1)[:, -most:]
         else:
-            columns = np.broadcast_to(np.arange(len(rows)), similarity.shape)
-        cost = 1 - np.take_along_axis(similarity, columns, axis=1)
-        row, place = np.nonzero(np.isfinite(cost))
+            columns = np.broadcast_to(np.arange(len(slots)), similarity.shape)
+        cost = 1 - similarity[line, columns]
+        row, place = np.nonzero(cost < np.inf)
         found.append((here[row], slots[columns[row, place]], cost[row, place].astype(np.float64)))
     if not found:
         return Offers(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
@@ -127,32 +130,36 @@ def _shortlist(
 
 
 def _within_reach(
-    table: TrackletTable, times: TravelTimes, opened: OpenRows, waiting: IntArray, camera: int
+    opened: OpenRows, reach: Reach, first_s: FloatArray, last_s: FloatArray
 ) -> tuple[IntArray, BoolArray]:
-    """Return (B,) open rows, and (W, B) whether each waiting row of a camera may follow them.
+    """Find who may be seen next by one camera.
 
-    Rows that none may follow are left out.
+    Args:
+        opened: who may be seen next, of all cameras.
+        reach: from where people come to this camera.
+        first_s: (W,) when each of its waiting tracklets was first seen.
+        last_s: (W,) when it was last seen.
+
+    Returns:
+        (B,) slots of identities that one of them may be, and (W, B) bool, which.
     """
-    sources = np.flatnonzero(times.max_s[camera] >= 0)
-    starts, ends = opened.starts[sources], opened.starts[sources + 1]
-    parts = [opened.rows[start:end] for start, end in zip(starts, ends, strict=True)]
-    rows = np.concatenate(parts) if parts else np.empty(0, np.int64)
-    source = np.repeat(sources, ends - starts)
-    first_a, last_a = table.first_s[waiting, None], table.last_s[waiting, None]
-    first_b, last_b = table.first_s[rows], table.last_s[rows]
-    longest_s = times.max_s[camera, source] + SLACK_S
-    recent = last_b >= first_a.min() - longest_s
-    rows, source, first_b, last_b, longest_s = (
-        column[recent] for column in (rows, source, first_b, last_b, longest_s)
-    )
-    gap_s = np.maximum(first_b - last_a, first_a - last_b)
-    fits = gap_s >= times.min_s[camera, source] - SLACK_S
-    fits &= gap_s <= longest_s
-    overlap = times.overlap[camera, source]
-    fits &= gap_s > 0
-    fits |= (gap_s <= 0) & overlap
-    used = fits.any(axis=0)
-    return rows[used], fits[:, used]
+    starts, ends = opened.starts[reach.sources], opened.starts[reach.sources + 1]
+    spans = [slice(*span) for span in zip(starts.tolist(), ends.tolist(), strict=True)]
+    if not spans:
+        return np.empty(0, np.int64), np.zeros((len(first_s), 0), np.bool_)
+    seen_s = np.concatenate([opened.last_s[span] for span in spans])
+    source = np.repeat(np.arange(len(spans)), ends - starts)
+    recent = np.flatnonzero(seen_s >= (first_s.min() - reach.max_s - SLACK_S)[source])
+    seen_s, source = seen_s[recent], source[recent]
+    slots = np.concatenate([opened.slots[span] for span in spans])[recent]
+    since_s = np.concatenate([opened.first_s[span] for span in spans])[recent]
+    gap_s = np.maximum(since_s - last_s[:, None], first_s[:, None] - seen_s)
+    # Where cameras overlap people may be seen by both at once, and the least time is 0.
+    least_s = np.where(reach.overlap, -np.inf, np.maximum(reach.min_s - SLACK_S, _LEAST_GAP_S))
+    fits = gap_s >= least_s[source]
+    fits &= gap_s <= (reach.max_s + SLACK_S)[source]
+    used = np.flatnonzero(fits.any(axis=0))
+    return slots[used], fits[:, used]
 
 
 def _group_costs(
@@ -196,7 +203,8 @@ def pick(found: Offers, waiting: int, gate: float) -> Picks:
     """
     slots = np.full(waiting, -1, np.int64)
     costs, rivals = np.full((2, waiting), np.inf)
-    rows, columns, paid = (column[found.costs <= gate] for column in found)
+    cheap = found.costs <= gate
+    rows, columns, paid = found.waiting[cheap], found.slots[cheap], found.costs[cheap]
     if len(rows):
         mine = _least_total(rows, columns, paid, gate)
         slots[rows[mine]], costs[rows[mine]] = columns[mine], paid[mine]

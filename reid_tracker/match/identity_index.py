@@ -24,11 +24,16 @@ class OpenRows(NamedTuple):
     """Tracklets after which a person may be seen next, by camera.
 
     Attributes:
-        rows: (B,) rows of the table, sorted by camera, then by the order in which they came.
-        starts: (C + 1,) where each camera's rows begin.
+        slots: (B,) int64 slots of their identities, sorted by camera, then by the order in which
+            the tracklets came.
+        first_s: (B,) when each was first seen.
+        last_s: (B,) when each was last seen.
+        starts: (C + 1,) where each camera's begin.
     """
 
-    rows: IntArray
+    slots: IntArray
+    first_s: FloatArray
+    last_s: FloatArray
     starts: IntArray
 
 
@@ -64,7 +69,8 @@ class IdentityIndex:
 
     def means(self, slots: IntArray) -> Vectors:
         """Return the (A, D) means over their members' looks, of unit length."""
-        return self._means[slots]
+        means: Vectors = self._means[slots]
+        return means
 
     def add(self, rows: IntArray) -> None:
         """Note (K,) rows that have just got an identity, each a different one."""
@@ -128,7 +134,8 @@ class IdentityIndex:
         rows = rows[table.last_s[rows] >= self._latest_s[self.slot[rows]]]
         rows = rows[np.lexsort((table.order[rows], table.camera[rows]))]
         starts = np.searchsorted(table.camera[rows], np.arange(cameras + 1))
-        return OpenRows(rows, starts.astype(np.int64))
+        columns = (self.slot[rows], table.first_s[rows], table.last_s[rows])
+        return OpenRows(*columns, starts.astype(np.int64))
 
     def _subtract(self, rows: IntArray, slots: IntArray) -> None:
         """Take rows, sorted by slot, out of their slots' members and sums."""

@@ -24,6 +24,7 @@ from reid_tracker.match.evidence import pair_costs
 from reid_tracker.match.floor import FloorTrails
 from reid_tracker.match.ground import GroundPlane
 from reid_tracker.match.handover import offers, pick
+from reid_tracker.match.identity_events import arrivals
 from reid_tracker.match.identity_index import IdentityIndex
 from reid_tracker.match.linkage import GroupCosts, Pairs, group_costs, nearest_groups
 from reid_tracker.match.prototypes import PrototypeMemory
@@ -34,7 +35,7 @@ from reid_tracker.match.topology import Topology
 from reid_tracker.match.tracklet_batch import TrackletBatch
 from reid_tracker.match.tracklets import TrackletTable
 from reid_tracker.match.transit import Sighting
-from reid_tracker.types import Embeddings, EventKind, Identities, IdentityEvent, Member, Tracks
+from reid_tracker.types import Embeddings, EventKind, Identities, IdentityEvent, Tracks
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -150,7 +151,7 @@ class CrossCameraMatcher:
             self._index.add(row[None])
         for start in range(0, len(again), _TAKEN_BACK_AT_ONCE):
             self._take_back(again[start : start + _TAKEN_BACK_AT_ONCE])
-        self._decide_all(self._index)
+        self._decide_all(self._index, rows)
         self._revise_when_due()
         self._forget()
         return table.identity[rows]
@@ -256,13 +257,28 @@ class CrossCameraMatcher:
         for row in np.flatnonzero(alone).tolist():
             self._set_new(waiting[[row]], "nobody known is alike enough")
 
-    def _decide_all(self, index: IdentityIndex) -> None:
-        """Assign all tracklets that are good enough and have no identity yet, of all cameras."""
+    def _decide_all(self, index: IdentityIndex, rows: IntArray) -> None:
+        """Assign tracklets of all cameras that are good enough and have no identity yet.
+
+        They are compared when they come or change, and once more when the time to be sure is over.
+
+        Args:
+            index: all identities.
+            rows: (M,) tracklets that came or changed.
+        """
         table, config = self._table, self.config
         open_ = table.alive & (table.identity == 0) & (table.hits >= config.min_hits)
-        waiting = np.flatnonzero(open_)
-        if not len(waiting):
-            return
+        due = self._now_s - table.joined_s >= config.patience_s
+        came = np.zeros(len(due), np.bool_)
+        came[rows] = True
+        # Those that waited come first: who came since may follow them, and must not take their
+        # identity before them.
+        for waiting in (np.flatnonzero(open_ & due), np.flatnonzero(open_ & came & ~due)):
+            if len(waiting):
+                self._decide_some(index, waiting)
+
+    def _decide_some(self, index: IdentityIndex, waiting: IntArray) -> None:
+        table, config = self._table, self.config
         waiting = waiting[np.argsort(table.order[waiting])]
         found = offers(table, index, self._times, waiting, config)
         picks = pick(found, len(waiting), max(config.loose, config.tight))
@@ -359,23 +375,16 @@ class CrossCameraMatcher:
         table.joined_s[rows] = self._now_s
         table.score[rows] = 1 if costs is None else np.clip(1 - costs, 0, 1)
         index.add(rows)
-        kind: EventKind = "new" if costs is None else "match"
-        columns = (table.camera, table.track, table.score)
+        columns = (table.camera, table.track)
         cells = zip(*(column[rows].tolist() for column in columns), strict=True)
-        self._events += [
-            IdentityEvent(
-                kind,
-                identity,
-                (),
-                ((self._names[camera], track),),
-                "nobody known is alike enough"
-                if costs is None
-                else f"looks cost {1 - score:.3f}, at most {self.config.loose:g} allowed",
-                score,
-                self._now_s,
-            )
-            for identity, (camera, track, score) in zip(identities.tolist(), cells, strict=True)
-        ]
+        self._events += arrivals(
+            [(self._names[camera], track) for camera, track in cells],
+            identities.tolist(),
+            table.score[rows].tolist(),
+            known=costs is not None,
+            loose=max(self.config.loose, self.config.tight),
+            time_s=self._now_s,
+        )
 
     def _forget(self) -> None:
         table, index = self._table, self._index
@@ -385,8 +394,3 @@ class CrossCameraMatcher:
             old = np.union1d(old, index.evicted())
         if len(old):
             table.forget(old)
-
-
-def final_identities(events: Sequence[IdentityEvent]) -> dict[Member, int]:
-    """Return who each tracklet is after all events, by camera and track id."""
-    return {member: event.identity for event in events for member in event.members}

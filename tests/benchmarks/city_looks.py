@@ -102,8 +102,8 @@ class Looks:
         noise = random.standard_normal((len(people), prototypes, SIZE), np.float32) * self._look
         noise *= (scale / np.sqrt(looks)[:, None].astype(np.float32))[:, :, None]
         rows = base[:, None] + noise
-        rows /= np.sqrt(np.einsum("nkd,nkd->nk", rows, rows))[:, :, None]
-        return rows
+        unit: Vectors = rows / np.sqrt(np.einsum("nkd,nkd->nk", rows, rows))[:, :, None]
+        return unit
 
     def _visit_scale(self, people: IntArray, cameras: IntArray) -> Vectors:
         number = _hash(people * 1_000_003 + cameras, self._seed, 5)
@@ -117,7 +117,8 @@ class Looks:
         """Return (N, D) normal numbers that depend on the number only: a sum of two of a book."""
         number = _hash(numbers, self._seed, kind)
         first, second = self._book[number % _BOOK], self._book[number // _BOOK % _BOOK]
-        return (first + second) * np.float32(np.sqrt(0.5))
+        both: Vectors = (first + second) * np.float32(np.sqrt(0.5))
+        return both
 
 
 def _hash(numbers: IntArray, seed: int, kind: int) -> IntArray:
@@ -125,14 +126,16 @@ def _hash(numbers: IntArray, seed: int, kind: int) -> IntArray:
     mixed = numbers.astype(np.uint64) + np.uint64((kind + 16 * seed) * 0x9E3779B97F4A7C15 % 2**64)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(2)).astype(np.int64)
+    numbers = ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(2)).astype(np.int64)
+    return numbers
 
 
 def _scales(dimensions: float) -> Vectors:
     """Return the (D,) standard deviations of variances that fall off, with a sum of 1."""
     # Those of exp(-i / t) have an effective number of 2t. The shared mean has the first one.
     variance = np.exp(-2 * np.arange(SIZE - 1) / dimensions)
-    return np.sqrt(np.r_[0, variance / variance.sum()]).astype(np.float32)
+    scales: Vectors = np.sqrt(np.r_[0, variance / variance.sum()]).astype(np.float32)
+    return scales
 
 
 def measure(embeddings: Embeddings, people: IntArray, cameras: IntArray) -> LookModel:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib
 import tempfile
 import time
 from collections.abc import Iterator
@@ -152,7 +153,7 @@ def run(name: str, store: GalleryStore, data: Data, arguments: argparse.Namespac
 
 def memory_bytes(server: Any) -> int:
     """Return the memory of this process, or of a database server."""
-    import psutil
+    psutil = importlib.import_module("psutil")  # has no types
 
     if server is None:
         return int(psutil.Process().memory_info().rss)
