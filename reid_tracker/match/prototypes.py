@@ -36,11 +36,15 @@ class PrototypeMemory:
 
     def grow(self, rows: int) -> None:
         """Add empty rows until there are `rows`."""
-        more = rows - len(self.vectors)
-        shape = self.vectors.shape[1:]
-        self.vectors = np.concatenate([self.vectors, np.zeros((more, *shape), np.float32)])
-        self.weights = np.concatenate([self.weights, np.zeros((more, shape[0]), np.float32)])
-        self._means = np.concatenate([self._means, np.zeros((more, shape[1]), np.float32)])
+        have, size, width = self.vectors.shape
+        vectors, weights = (
+            np.zeros((rows, size, width), np.float32),
+            np.zeros((rows, size), np.float32),
+        )
+        means = np.zeros((rows, width), np.float32)
+        # Zeros are only touched, and so only take memory, where something is written.
+        vectors[:have], weights[:have], means[:have] = self.vectors, self.weights, self._means
+        self.vectors, self.weights, self._means = vectors, weights, means
 
     def clear(self, rows: IntArray) -> None:
         """Make (K,) rows empty."""
