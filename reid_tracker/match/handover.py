@@ -112,7 +112,7 @@ def _shortlist(
         if not len(slots):
             continue
         similarity = table.looks.means(waiting[here]) @ index.means(slots).T
-        similarity[~fits] = -np.inf
+        np.copyto(similarity, -np.inf, where=~fits)
         line = np.arange(len(here))[:, None]
         if len(slots) > most:
             columns = np.argpartition(similarity, len(slots) - most, axis=1)[:, -most:]

@@ -28,7 +28,7 @@ TURNS_BACK = 0.05
 MISSED = 0.02
 BROKEN = 0.15
 BREAK_S = (0.3, 1.5)
-TAIL = 3.5  # standard deviations within which the topology's times lie
+TAIL = 2.75  # standard deviations within which the topology's times lie: 99% of the ways
 
 
 class Streets(NamedTuple):
