@@ -217,6 +217,22 @@ def test_a_tracklet_that_goes_on_is_replaced_and_may_lose_its_identity() -> None
     assert matcher.identity("b", 2) == 2
 
 
+def test_too_many_tracklets_are_not_clustered_anew(caplog: pytest.LogCaptureFixture) -> None:
+    for most, expected in ((2, 0), (3, 1)):
+        config = dataclasses.replace(
+            CONFIG, revise_every_s=3.0, revise_max_tracklets=most, patience_s=0.0
+        )
+        matcher = CrossCameraMatcher(config, Topology())
+        first, second, third = ("a", 1, 0, 2, 0), ("b", 2, 0, 2, 1), ("c", 3, 0, 2, 2)
+        matcher.update_tracklets(batch(first, second, third), 2.0)
+        caplog.clear()
+        # Looks of another person, as if the first ones had been wrong.
+        matcher.update_tracklets(batch(first, (*second[:4], 0), third), 6.0)
+        merged = matcher.identity("a", 1) == matcher.identity("b", 2)
+        assert merged == bool(expected)
+        assert ("not clustered anew" in caplog.text) != merged
+
+
 def test_frames_and_batches_share_identities() -> None:
     matcher = CrossCameraMatcher(CONFIG, TOPOLOGY)
     for step in range(6):
