@@ -179,7 +179,10 @@ class MatchConfig(Checked):
         revise_every_s: time between re-clusterings of the recent past; 0 never does.
         revise_window_s: how long ago the recent past begins.
         revise_threshold: highest cost of joining two groups.
+        revise_max_tracklets: a recent past that holds more is left as it is, with a warning.
         keep_bonus: cost taken off pairs that are one identity already, so that ids stay.
+        max_members: most tracklets remembered of an identity where whole tracklets come in; the
+            latest ones stay.
         memory_s: a tracklet not seen for longer is forgotten by the live matcher.
     """
 
@@ -204,7 +207,9 @@ class MatchConfig(Checked):
     revise_every_s: float = number(5.0, 0.0)
     revise_window_s: float = number(60.0, 0.0)
     revise_threshold: float | None = number(None, 0.0, 2.0)
+    revise_max_tracklets: int = number(3000, 1)
     keep_bonus: float = number(0.03, 0.0, 2.0)
+    max_members: int = number(16, 1)
     memory_s: float = number(600.0, 0.0)
 
     def thresholds(self) -> Thresholds:

@@ -47,6 +47,7 @@ class FloorTrails:
         self.first_s, self.last_s = np.zeros((2, 0))
         self._places = np.zeros((0, RING, 2), np.float32)
         self._buckets = np.full((0, RING), _NEVER, np.int64)
+        self._used = False
 
     def grow(self, rows: int) -> None:
         """Add empty rows until there are `rows`."""
@@ -56,18 +57,25 @@ class FloorTrails:
         self.last = np.concatenate([self.last, nowhere])
         self.first_s = np.concatenate([self.first_s, np.zeros(more)])
         self.last_s = np.concatenate([self.last_s, np.zeros(more)])
-        self._places = np.concatenate([self._places, np.zeros((more, RING, 2), np.float32)])
-        self._buckets = np.concatenate([self._buckets, np.full((more, RING), _NEVER)])
+        if self._used:
+            self._grow_rings()
 
     def clear(self, rows: IntArray) -> None:
         """Make (K,) rows empty."""
         self.first[rows] = self.last[rows] = np.nan
-        self._buckets[rows] = _NEVER
+        if self._used:
+            self._buckets[rows] = _NEVER
 
     def add(self, rows: IntArray, metres: FloatArray, time_s: float) -> None:
         """Note the (M, 2) positions of (M,) distinct rows; NaN is not noted."""
         known = np.isfinite(metres).all(axis=1)
         rows, metres = rows[known], metres[known]
+        if len(rows) and not self._used:
+            # The rings are the most of a tracklet's memory; many sites have no floor plan.
+            self._used = True
+            self._grow_rings()
+        if not len(rows):
+            return
         bucket = int(time_s // BUCKET_S)
         self._places[rows, bucket % RING] = metres
         self._buckets[rows, bucket % RING] = bucket
@@ -75,8 +83,16 @@ class FloorTrails:
         self.last[rows], self.last_s[rows] = metres, time_s
         self.first[fresh], self.first_s[fresh] = self.last[fresh], time_s
 
+    def _grow_rings(self) -> None:
+        more = len(self.first) - len(self._places)
+        self._places = np.concatenate([self._places, np.zeros((more, RING, 2), np.float32)])
+        self._buckets = np.concatenate([self._buckets, np.full((more, RING), _NEVER)])
+
     def together(self, rows_a: IntArray, rows_b: IntArray) -> Together:
         """Compare the paths of every pair of (A,) and (B,) rows over their common buckets."""
+        if not self._used:
+            shape = (len(rows_a), len(rows_b))
+            return Together(np.full(shape, np.nan), np.zeros(shape, np.int64))
         places_a, places_b = self._places[rows_a], self._places[rows_b]
         common = self._buckets[rows_a, None] == self._buckets[rows_b][None]
         common &= self._buckets[rows_b][None] != _NEVER

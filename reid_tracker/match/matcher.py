@@ -3,10 +3,14 @@
 Every update adds a frame's looks to its tracklets, takes identities back that a hard constraint now
 rules out, and assigns those tracklets that are good enough and wait for an identity. Every few
 seconds the recent past is clustered anew, see `revise`. Whatever changes is published as an event.
+
+Where cameras are tracked elsewhere, whole tracklets come in batches instead of frames, and are
+compared with whom their cameras may see next, see `handover`.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -16,22 +20,27 @@ import numpy.typing as npt
 from reid_tracker.config import MatchConfig
 from reid_tracker.errors import InputError
 from reid_tracker.match.assignment import assign
-from reid_tracker.match.evidence import pair_costs
+from reid_tracker.match.clash import clashing
 from reid_tracker.match.floor import FloorTrails
+from reid_tracker.match.frame_offers import frame_offers
 from reid_tracker.match.ground import GroundPlane
+from reid_tracker.match.handover import offers, pick
+from reid_tracker.match.identity_events import arrivals
+from reid_tracker.match.identity_index import IdentityIndex
 from reid_tracker.match.learn import confident_links, supported_topology
-from reid_tracker.match.linkage import GroupCosts, Pairs, group_costs, nearest_groups
 from reid_tracker.match.prototypes import PrototypeMemory
-from reid_tracker.match.quality import qualities
-from reid_tracker.match.relations import relate
+from reid_tracker.match.quality import checked_looks, qualities
 from reid_tracker.match.revise import Revision, revise
 from reid_tracker.match.topology import Topology
+from reid_tracker.match.tracklet_batch import TrackletBatch
 from reid_tracker.match.tracklets import Tracklet, TrackletTable
 from reid_tracker.match.transit import Sighting
 from reid_tracker.types import Embeddings, EventKind, Identities, IdentityEvent, Member, Tracks
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
+
+_TAKEN_BACK_AT_ONCE = 256
 
 
 class CrossCameraMatcher:
@@ -61,7 +70,8 @@ class CrossCameraMatcher:
         self.topology = topology or Topology()
         self._learns = topology is None and self.config.learn_links > 0
         self.ground = ground or GroundPlane()
-        self._cameras: list[str] = []
+        self._cameras: dict[str, int] = {}
+        self._names: list[str] = []
         self._times = self.topology.travel_times([])
         self._thresholds = self.config.thresholds()
         looks = PrototypeMemory(self.config.prototypes, self._thresholds.prototype_spread)
@@ -70,6 +80,7 @@ class CrossCameraMatcher:
         self._now_s = -math.inf
         self._revised_s: float | None = None
         self._events: list[IdentityEvent] = []
+        self._index: IdentityIndex | None = None  # of no use to frames: made for the first batch
 
     def update(
         self, camera: str, tracks: Tracks, embeddings: Embeddings | None, time: float
@@ -89,10 +100,11 @@ class CrossCameraMatcher:
         Raises:
             InputError: the arrays do not fit together or hold NaN, or the time is not finite.
         """
-        embeddings = self._check(tracks, embeddings, time)
+        embeddings = checked_looks(tracks, embeddings, time, self._table.looks.vectors.shape[2])
         self._now_s = max(self._now_s, time)
         order = np.argsort(tracks.ids)
-        rows = self._observe(self._number(camera), tracks[order], embeddings[order], time)
+        (number,) = self._numbers([camera]).tolist()
+        rows = self._observe(number, tracks[order], embeddings[order], time)
         self._take_back(rows)
         self._decide(rows)
         self._revise_when_due()
@@ -103,6 +115,50 @@ class CrossCameraMatcher:
         identity = table.identity[ranked]
         return Identities(tracks.ids, identity, np.where(identity > 0, table.score[ranked], 0))
 
+    def update_tracklets(self, batch: TrackletBatch, now_s: float) -> IntArray:
+        """Take whole tracklets of any cameras, ended or going on; one sent again is replaced.
+
+        Costs are those of looks alone. What was sent is decided by the same thresholds as frames
+        are, and as long as `patience_s` after its arrival; of an identity the latest
+        `max_members` tracklets are compared and remembered. The order within a batch does not
+        matter. A batch a second costs less than a call for each tracklet.
+
+        Args:
+            batch: (N) tracklets.
+            now_s: present time on the clock of their times, seconds.
+
+        Returns:
+            (N,) int64 numbers of their identities, 0 while not sure.
+
+        Raises:
+            InputError: the looks are of another size than those before, or the time not finite.
+        """
+        table = self._table
+        width, given = table.looks.vectors.shape[2], batch.prototypes.shape[2]
+        if not math.isfinite(now_s):
+            raise InputError(f"now_s = {now_s}: expected seconds, a finite number")
+        if width and len(batch) and given != width:
+            raise InputError(f"prototypes have {given} numbers, this matcher has seen {width}")
+        self._now_s = max(self._now_s, now_s)
+        numbers = self._numbers(batch.cameras)
+        order = np.lexsort((batch.tracks, numbers, batch.last_s))
+        rows = np.empty(len(batch), np.int64)
+        waits_s = np.full(len(batch), self._now_s)
+        rows[order] = table.rows_of_keys(numbers[order], batch.tracks[order], waits_s)
+        if self._index is None:
+            self._index = IdentityIndex(table, self.config.max_members)
+        again = np.sort(rows[table.identity[rows] > 0])
+        self._index.remove(again)
+        table.replace(rows, batch)
+        for row in again:
+            self._index.add(row[None])
+        for start in range(0, len(again), _TAKEN_BACK_AT_ONCE):
+            self._take_back(again[start : start + _TAKEN_BACK_AT_ONCE])
+        self._decide_all(self._index, rows)
+        self._revise_when_due()
+        self._forget()
+        return table.identity[rows]
+
     def events(self) -> list[IdentityEvent]:
         """Return what has changed since the last call, in order."""
         events, self._events = self._events, []
@@ -112,7 +168,7 @@ class CrossCameraMatcher:
         """Return who a tracklet is by now; 0 where not sure, or forgotten."""
         if camera not in self._cameras:
             return 0
-        row = self._table.row(self._cameras.index(camera), track)
+        row = self._table.row(self._cameras[camera], track)
         return 0 if row is None else int(self._table.identity[row])
 
     def sightings(self) -> list[Sighting]:
@@ -125,22 +181,21 @@ class CrossCameraMatcher:
         rows = rows[np.argsort(table.order[rows])]
         columns = (table.camera, table.identity, table.first_s, table.last_s, table.score)
         cells = zip(*(column[rows].tolist() for column in columns), strict=True)
-        return [Sighting(self._cameras[camera], *rest) for camera, *rest in cells]
+        return [Sighting(self._names[camera], *rest) for camera, *rest in cells]
 
     def cameras(self) -> list[str]:
         """Return the names of the cameras seen so far, by their number."""
-        return list(self._cameras)
+        return list(self._names)
 
     def identities(self) -> list[int]:
         """Return the numbers of all identities that are remembered, rising."""
         known = np.unique(self._table.identity[self._table.alive])
-        numbers: list[int] = known[known > 0].tolist()
-        return numbers
+        return [number for number in known.tolist() if number > 0]
 
     def members(self, identity: int) -> list[Member]:
         """Return the tracklets of an identity, in the order in which they came."""
         rows = np.flatnonzero(self._table.alive & (self._table.identity == identity))
-        return [(self._cameras[camera], track) for camera, track in self._table.members(rows)]
+        return [(self._names[camera], track) for camera, track in self._table.members(rows)]
 
     def tracklets(
         self, *, identity: int | None = None, since_s: float = -math.inf
@@ -162,36 +217,14 @@ class CrossCameraMatcher:
         if self.config.revise_every_s > 0:
             self._revise(patience_s=-math.inf)
 
-    def _check(self, tracks: Tracks, embeddings: Embeddings | None, time: float) -> Embeddings:
-        if not math.isfinite(time):
-            raise InputError(f"time = {time}: expected seconds, a finite number")
-        if len(np.unique(tracks.ids)) < len(tracks):
-            raise InputError(f"tracks.ids = {tracks.ids.tolist()}: expected each id once a frame")
-        width = self._table.looks.vectors.shape[2]
-        if embeddings is None:
-            return np.zeros((len(tracks), width), np.float32)
-        rows = np.asarray(embeddings, np.float32)
-        if not len(tracks) and rows.size == 0:
-            return np.zeros((0, width), np.float32)
-        if rows.ndim != 2 or len(rows) != len(tracks):
-            raise InputError(
-                f"embeddings have shape {rows.shape}, expected ({len(tracks)}, D): a row a track"
-            )
-        if width and rows.shape[1] != width:
-            raise InputError(
-                f"embeddings have {rows.shape[1]} columns, this matcher has seen {width}; those of "
-                "two encoders cannot be compared: make a new matcher"
-            )
-        if not np.isfinite(rows).all():
-            raise InputError("embeddings hold NaN or infinite values")
-        length = np.linalg.norm(rows, axis=1, keepdims=True)
-        return (rows / np.where(length > 0, length, 1)).astype(np.float32)
-
-    def _number(self, camera: str) -> int:
-        if camera not in self._cameras:
-            self._cameras.append(camera)
-            self._times = self.topology.travel_times(self._cameras)
-        return self._cameras.index(camera)
+    def _numbers(self, cameras: Sequence[str]) -> IntArray:
+        """Return the (N,) numbers of cameras; new names get the next ones, in their order."""
+        new = sorted({camera for camera in cameras if camera not in self._cameras})
+        if new:
+            self._cameras.update(zip(new, itertools.count(len(self._names)), strict=False))
+            self._names += new
+            self._times = self.topology.travel_times(self._names)
+        return np.array([self._cameras[camera] for camera in cameras], np.int64)
 
     def _observe(
         self, camera: int, tracks: Tracks, embeddings: Embeddings, time: float
@@ -203,30 +236,14 @@ class CrossCameraMatcher:
         table.observe(rows, time, embeddings, quality)
         # The feet of a box that is partly hidden are not where its lower edge is.
         clear = quality > 0
-        positions = self.ground.positions(self._cameras[camera], tracks.boxes[clear])
+        positions = self.ground.positions(self._names[camera], tracks.boxes[clear])
         table.trails.add(rows[clear], positions, time)
         return rows
 
     def _take_back(self, rows: IntArray) -> None:
-        """Take the identity from tracklets that turn out to break a hard constraint.
-
-        A tracklet's time grows while it is seen, and may come to overlap with another member of its
-        identity. Of the two, the one that joined later loses the identity.
-        """
+        """Take the identity from tracklets that turn out to break a hard constraint."""
         table = self._table
-        rows = rows[table.identity[rows] > 0]
-        others = np.flatnonzero(table.alive & np.isin(table.identity, table.identity[rows]))
-        clash = ~relate(table, rows, others, self._times).compatible
-        clash &= table.identity[rows, None] == table.identity[None, others]
-        first, second = (
-            side[index] for side, index in zip((rows, others), np.nonzero(clash), strict=True)
-        )
-        if not len(first):
-            return
-        later = (table.joined_s[first], table.order[first])
-        earlier = (table.joined_s[second], table.order[second])
-        first_loses = (later[0] > earlier[0]) | ((later[0] == earlier[0]) & (later[1] > earlier[1]))
-        losers = np.unique(np.where(first_loses, first, second))
+        losers = clashing(table, rows, self._times)
         for identity in np.unique(table.identity[losers]).tolist():
             group = losers[table.identity[losers] == identity]
             reason = "seen where and when this identity cannot be"
@@ -238,46 +255,62 @@ class CrossCameraMatcher:
         waiting = rows[(table.identity[rows] == 0) & (table.hits[rows] >= config.min_hits)]
         if not len(waiting):
             return
-        offers = self._offers(waiting)
+        offered = frame_offers(table, self._times, waiting, config)
         patient = self._now_s - table.joined_s[waiting] < config.patience_s
-        picked, columns = assign(offers.costs, max(thresholds.loose, thresholds.tight))
-        costs = offers.costs[picked, columns]
-        rivals = offers.costs[picked].copy()
+        picked, columns = assign(offered.costs, max(thresholds.loose, thresholds.tight))
+        costs = offered.costs[picked, columns]
+        rivals = offered.costs[picked].copy()
         rivals[np.arange(len(picked)), columns] = np.inf
         beaten = rivals.min(axis=1, initial=np.inf) - costs >= thresholds.margin
         sure = ((costs <= thresholds.tight) & beaten) | ~patient[picked]
         for row, column in zip(picked[sure].tolist(), columns[sure].tolist(), strict=True):
-            cost = offers.costs[row, column]
+            cost = offered.costs[row, column]
             reason = f"looks and place cost {cost:.3f}, at most {thresholds.loose:g} allowed"
-            identity = int(offers.groups[column])
+            identity = int(offered.groups[column])
             self._set(waiting[[row]], identity, "match", reason, np.array([1 - cost]))
         alone = ~patient
         alone[picked] = False
         for row in np.flatnonzero(alone).tolist():
             self._set_new(waiting[[row]], "nobody known is alike enough")
 
-    def _offers(self, waiting: IntArray) -> GroupCosts:
-        """Cost of every identity within reach for (A,) waiting tracklets."""
-        table = self._table
-        known = np.flatnonzero(table.alive & (table.identity > 0))
-        since_s = table.first_s[waiting].min() - table.last_s[known]
-        longest_s = self._times.max_s[table.camera[waiting[0]], table.camera[known]]
-        near = known[since_s <= np.maximum(longest_s, 0)]
-        members = known[np.isin(table.identity[known], table.identity[near])]
-        # Prototypes are compared with those identities only whose means are nearest.
-        similarity = table.looks.means(waiting) @ table.looks.means(members).T
-        kept = nearest_groups(similarity, table.identity[members], self.config.shortlist)
-        members = members[kept]
-        relations = relate(table, waiting, members, self._times)
-        costs = pair_costs(table, waiting, members, self.config)
-        pairs = Pairs(costs, relations.compatible, relations.reachable)
-        return group_costs(pairs, table.identity[members], self.config.softness)
+    def _decide_all(self, index: IdentityIndex, rows: IntArray) -> None:
+        """Assign tracklets of all cameras that are good enough and have no identity yet.
+
+        They are compared when they come or change, and once more when the time to be sure is over.
+
+        Args:
+            index: all identities.
+            rows: (M,) tracklets that came or changed.
+        """
+        table, config = self._table, self.config
+        open_ = table.alive & (table.identity == 0) & (table.hits >= config.min_hits)
+        due = self._now_s - table.joined_s >= config.patience_s
+        came = np.zeros(len(due), np.bool_)
+        came[rows] = True
+        # Those that waited come first: who came since may follow them, and must not take their
+        # identity before them.
+        for waiting in (np.flatnonzero(open_ & due), np.flatnonzero(open_ & came & ~due)):
+            if len(waiting):
+                self._decide_some(index, waiting)
+
+    def _decide_some(self, index: IdentityIndex, waiting: IntArray) -> None:
+        table, thresholds = self._table, self._thresholds
+        waiting = waiting[np.argsort(table.order[waiting])]
+        found = offers(table, index, self._times, waiting, self.config)
+        picks = pick(found, len(waiting), max(thresholds.loose, thresholds.tight))
+        patient = self._now_s - table.joined_s[waiting] < self.config.patience_s
+        beaten = picks.rivals >= picks.costs + thresholds.margin
+        sure = (picks.slots >= 0) & (((picks.costs <= thresholds.tight) & beaten) | ~patient)
+        known = index.identity[picks.slots[sure]]
+        self._set_each(waiting[sure], known, picks.costs[sure])
+        alone = waiting[(picks.slots < 0) & ~patient]
+        first, self._next_identity = self._next_identity, self._next_identity + len(alone)
+        self._set_each(alone, np.arange(first, self._next_identity), None)
 
     def _revise_when_due(self) -> None:
-        every_s = self.config.revise_every_s
         if self._revised_s is None:
             self._revised_s = self._now_s
-        if every_s > 0 and self._now_s - self._revised_s >= every_s:
+        if 0 < self.config.revise_every_s <= self._now_s - self._revised_s:
             self._revise(self.config.patience_s)
 
     def _revise(self, patience_s: float) -> None:
@@ -291,7 +324,7 @@ class CrossCameraMatcher:
         if self._learns:
             links = confident_links(self.sightings(), 1 - self._thresholds.tight)
             self.topology = supported_topology(links, self._now_s, self.config.learn_links)
-            self._times = self.topology.travel_times(self._cameras)
+            self._times = self.topology.travel_times(self._names)
 
     def _apply(self, change: Revision) -> None:
         scores = np.full(len(change.rows), change.score)
@@ -312,30 +345,56 @@ class CrossCameraMatcher:
         """Give (K,) rows an identity, 0 for none, and publish it."""
         table = self._table
         previous = np.unique(table.identity[rows])
+        if self._index is not None:
+            self._index.remove(rows)
         table.identity[rows] = identity
+        if self._index is not None and identity:
+            for row in rows:
+                self._index.add(row[None])
         table.joined_s[rows] = self._now_s
         table.score[rows] = np.clip(scores, 0, 1)
+        members = [(self._names[camera], track) for camera, track in table.members(rows)]
         self._events.append(
             IdentityEvent(
-                kind=kind,
-                identity=identity,
-                previous_ids=tuple(previous[(previous > 0) & (previous != identity)].tolist()),
-                members=tuple(
-                    (self._cameras[camera], track) for camera, track in table.members(rows)
-                ),
-                reason=reason,
-                score=float(table.score[rows].mean()),
-                time_s=self._now_s,
+                kind,
+                identity,
+                tuple(previous[(previous > 0) & (previous != identity)].tolist()),
+                tuple(members),
+                reason,
+                float(table.score[rows].mean()),
+                self._now_s,
             )
+        )
+
+    def _set_each(self, rows: IntArray, identities: IntArray, costs: FloatArray | None) -> None:
+        """Give (K,) rows without identity one each, all different, and publish that.
+
+        Args:
+            rows: (K,) rows.
+            identities: (K,) numbers.
+            costs: (K,) for which they joined; None where the identities are new.
+        """
+        table, index = self._table, self._index
+        assert index is not None  # noqa: S101 - batches make it
+        table.identity[rows] = identities
+        table.joined_s[rows] = self._now_s
+        table.score[rows] = 1 if costs is None else np.clip(1 - costs, 0, 1)
+        index.add(rows)
+        cells = zip(table.camera[rows].tolist(), table.track[rows].tolist(), strict=True)
+        self._events += arrivals(
+            [(self._names[camera], track) for camera, track in cells],
+            identities.tolist(),
+            table.score[rows].tolist(),
+            known=costs is not None,
+            loose=max(self._thresholds.loose, self._thresholds.tight),
+            time_s=self._now_s,
         )
 
     def _forget(self) -> None:
         table = self._table
         old = np.flatnonzero(table.alive & (table.last_s < self._now_s - self.config.memory_s))
+        if self._index is not None:
+            self._index.remove(old)
+            old = np.union1d(old, self._index.evicted())
         if len(old):
             table.forget(old)
-
-
-def final_identities(events: Sequence[IdentityEvent]) -> dict[Member, int]:
-    """Return who each tracklet is after all events, by camera and track id."""
-    return {member: event.identity for event in events for member in event.members}

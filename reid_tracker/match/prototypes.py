@@ -36,11 +36,15 @@ class PrototypeMemory:
 
     def grow(self, rows: int) -> None:
         """Add empty rows until there are `rows`."""
-        more = rows - len(self.vectors)
-        shape = self.vectors.shape[1:]
-        self.vectors = np.concatenate([self.vectors, np.zeros((more, *shape), np.float32)])
-        self.weights = np.concatenate([self.weights, np.zeros((more, shape[0]), np.float32)])
-        self._means = np.concatenate([self._means, np.zeros((more, shape[1]), np.float32)])
+        have, size, width = self.vectors.shape
+        vectors, weights = (
+            np.zeros((rows, size, width), np.float32),
+            np.zeros((rows, size), np.float32),
+        )
+        means = np.zeros((rows, width), np.float32)
+        # Zeros are only touched, and so only take memory, where something is written.
+        vectors[:have], weights[:have], means[:have] = self.vectors, self.weights, self._means
+        self.vectors, self.weights, self._means = vectors, weights, means
 
     def clear(self, rows: IntArray) -> None:
         """Make (K,) rows empty."""
@@ -76,6 +80,33 @@ class PrototypeMemory:
         length = np.linalg.norm(mean, axis=1, keepdims=True)
         self._means[rows] = mean / np.where(length > 0, length, 1)
 
+    def put(self, rows: IntArray, vectors: FloatArray, weights: FloatArray) -> None:
+        """Replace what (M,) distinct rows hold.
+
+        Args:
+            rows: (M,) rows.
+            vectors: (M, L, D) unit vectors; of more than K the heaviest are kept, or their mean
+                where K is 1.
+            weights: (M, L), 0 where not taken.
+        """
+        if not self.vectors.shape[2] and vectors.shape[2]:
+            self.vectors = np.zeros((*self.vectors.shape[:2], vectors.shape[2]), np.float32)
+            self._means = np.zeros((len(self.vectors), vectors.shape[2]), np.float32)
+        means = np.einsum("ml,mld->md", weights, vectors)
+        length = np.sqrt(np.einsum("md,md->m", means, means))[:, None]
+        means /= np.where(length > 0, length, 1)
+        most = self.vectors.shape[1]
+        if most == 1 < vectors.shape[1]:
+            vectors, weights = means[:, None], weights.sum(axis=1, keepdims=True)
+        elif vectors.shape[1] > most:
+            heaviest = np.argsort(-weights, axis=1, kind="stable")[:, :most]
+            vectors = np.take_along_axis(vectors, heaviest[:, :, None], axis=1)
+            weights = np.take_along_axis(weights, heaviest, axis=1)
+        given = vectors.shape[1]
+        self.vectors[rows, :given], self.vectors[rows, given:] = vectors, 0
+        self.weights[rows, :given], self.weights[rows, given:] = weights, 0
+        self._means[rows] = means
+
     def means(self, rows: IntArray) -> FloatArray:
         """Return the (A, D) weighted means of rows, of unit length; zeros where nothing is held."""
         return self._means[rows]
@@ -107,6 +138,32 @@ def prototype_distance(
     similarity = np.where((weights_b > 0)[None, None], similarity, -np.inf)
     from_a = _weighted(similarity.max(axis=3).transpose(0, 2, 1), weights_a[:, None])
     from_b = _weighted(similarity.max(axis=1), weights_b[None])
+    return (1 - (from_a + from_b) / 2).astype(np.float32)
+
+
+def paired_prototype_distance(
+    vectors_a: FloatArray, weights_a: FloatArray, vectors_b: FloatArray, weights_b: FloatArray
+) -> FloatArray:
+    """`prototype_distance` of each set with some sets of its own, instead of with all.
+
+    Args:
+        vectors_a: (P, K, D) unit vectors, zeros where not taken.
+        weights_a: (P, K), 0 where not taken.
+        vectors_b: (P, M, L, D).
+        weights_b: (P, M, L).
+
+    Returns:
+        (P, M) distances in [0, 2]; 1 where a set is empty.
+    """
+    count, sets, size_b, width = vectors_b.shape
+    size_a = vectors_a.shape[1]
+    flat = vectors_b.reshape(count, sets * size_b, width)
+    similarity = np.matmul(vectors_a, flat.transpose(0, 2, 1))
+    similarity = similarity.reshape(count, size_a, sets, size_b)
+    similarity[weights_a == 0] = -np.inf
+    similarity = np.where((weights_b > 0)[:, None], similarity, -np.inf)
+    from_a = _weighted(similarity.max(axis=3).transpose(0, 2, 1), weights_a[:, None])
+    from_b = _weighted(similarity.max(axis=1), weights_b)
     return (1 - (from_a + from_b) / 2).astype(np.float32)
 
 

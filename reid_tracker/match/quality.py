@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.errors import InputError
 from reid_tracker.geometry import covered
 from reid_tracker.types import Embeddings, Tracks
 
@@ -33,3 +36,41 @@ def qualities(tracks: Tracks, min_score: float, max_cover: float) -> FloatArray:
     cover = covered(tracks.boxes)
     good = tracks.observed & (tracks.scores >= min_score) & (cover <= max_cover)
     return np.where(good, tracks.scores * (1 - cover), 0.0)
+
+
+def checked_looks(
+    tracks: Tracks, embeddings: Embeddings | None, time: float, width: int
+) -> Embeddings:
+    """Return the looks of a frame's tracks as (M, D) float32 unit rows, zeros for "no look".
+
+    Args:
+        tracks: (M) tracks.
+        embeddings: (M, D), one row a track; None: no track has a look.
+        time: of the frame, in seconds.
+        width: D of the looks seen before, 0 if none were.
+
+    Raises:
+        InputError: the arrays do not fit together or hold NaN, or the time is not finite.
+    """
+    if not math.isfinite(time):
+        raise InputError(f"time = {time}: expected seconds, a finite number")
+    if len(np.unique(tracks.ids)) < len(tracks):
+        raise InputError(f"tracks.ids = {tracks.ids.tolist()}: expected each id once a frame")
+    if embeddings is None:
+        return np.zeros((len(tracks), width), np.float32)
+    rows = np.asarray(embeddings, np.float32)
+    if not len(tracks) and rows.size == 0:
+        return np.zeros((0, width), np.float32)
+    if rows.ndim != 2 or len(rows) != len(tracks):
+        raise InputError(
+            f"embeddings have shape {rows.shape}, expected ({len(tracks)}, D): a row a track"
+        )
+    if width and rows.shape[1] != width:
+        raise InputError(
+            f"embeddings have {rows.shape[1]} columns, this matcher has seen {width}; those of "
+            "two encoders cannot be compared: make a new matcher"
+        )
+    if not np.isfinite(rows).all():
+        raise InputError("embeddings hold NaN or infinite values")
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.where(length > 0, length, 1)).astype(np.float32)

@@ -13,7 +13,7 @@ from reid_tracker.match.tracklets import TrackletTable
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-_SLACK_S = 1e-6  # times are sums of fractions that floats do not hold exactly
+SLACK_S = 1e-6  # times are sums of fractions that floats do not hold exactly
 
 
 class Relations(NamedTuple):
@@ -48,7 +48,7 @@ def relate(
     first_b, last_b = table.first_s[None, rows_b], table.last_s[None, rows_b]
     gap_s = np.maximum(first_b - last_a, first_a - last_b)
     pair = np.ix_(table.camera[rows_a], table.camera[rows_b])
-    compatible = np.where(gap_s <= 0, times.overlap[pair], gap_s >= times.min_s[pair] - _SLACK_S)
+    compatible = np.where(gap_s <= 0, times.overlap[pair], gap_s >= times.min_s[pair] - SLACK_S)
     compatible |= rows_a[:, None] == rows_b[None]
-    reachable = np.maximum(gap_s, 0) <= times.max_s[pair] + _SLACK_S
+    reachable = np.maximum(gap_s, 0) <= times.max_s[pair] + SLACK_S
     return Relations(compatible, reachable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from reid_tracker.match.relations import relate
 from reid_tracker.match.topology import TravelTimes
 from reid_tracker.match.tracklets import TrackletTable
 from reid_tracker.types import EventKind
+
+_log = logging.getLogger(__name__)
 
 IntArray = npt.NDArray[np.int64]
 
@@ -58,7 +61,8 @@ def revise(
         config: window and thresholds.
 
     Returns:
-        The changes; none of them breaks a hard constraint.
+        The changes; none of them breaks a hard constraint. None where more tracklets are recent
+        than `revise_max_tracklets`, since time and memory grow with their square.
     """
     since_s = now_s - config.revise_window_s
     good = table.alive & (table.hits >= config.min_hits)
@@ -66,6 +70,14 @@ def revise(
     known = np.isin(table.identity, table.identity[recent]) & (table.identity > 0) & table.alive
     rows = np.flatnonzero(recent | known)
     if not len(rows):
+        return []
+    if len(rows) > config.revise_max_tracklets:
+        _log.warning(
+            "%d tracklets within match.revise_window_s are more than match.revise_max_tracklets, "
+            "%d: they are not clustered anew",
+            len(rows),
+            config.revise_max_tracklets,
+        )
         return []
     rows = rows[np.argsort(table.order[rows])]
     identity = table.identity[rows]

@@ -34,6 +34,22 @@ FloatArray = npt.NDArray[np.float64]
 UNLISTED = ("open", "closed")
 
 
+class Reach(NamedTuple):
+    """From where people come to a camera directly, and how long that takes.
+
+    Attributes:
+        sources: (S,) int64 numbers of the cameras, rising; the camera itself may be one.
+        min_s: (S,) seconds that at least pass.
+        max_s: (S,) seconds that at most pass.
+        overlap: (S,) bool; whether both may see a person at the same time.
+    """
+
+    sources: npt.NDArray[np.int64]
+    min_s: FloatArray
+    max_s: FloatArray
+    overlap: npt.NDArray[np.bool_]
+
+
 class TravelTimes(NamedTuple):
     """Topology as tables over C cameras, symmetric.
 
@@ -46,6 +62,12 @@ class TravelTimes(NamedTuple):
     min_s: FloatArray
     max_s: FloatArray
     overlap: npt.NDArray[np.bool_]
+
+    def reach(self, camera: int) -> Reach:
+        """Return from where people come to a camera, by its number."""
+        sources = np.flatnonzero(self.max_s[camera] >= 0)
+        rows = (self.min_s[camera], self.max_s[camera], self.overlap[camera])
+        return Reach(sources, *(row[sources] for row in rows))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from reid_tracker.match.floor import FloorTrails
 from reid_tracker.match.prototypes import PrototypeMemory
+from reid_tracker.match.tracklet_batch import TrackletBatch
 from reid_tracker.types import Embeddings
 
 IntArray = npt.NDArray[np.int64]
@@ -76,15 +77,26 @@ class TrackletTable:
             tracks: (M,) distinct ids, rising: the order in which new tracklets come.
             time_s: first and last time of new ones.
         """
-        keys = [(camera, track) for track in tracks.tolist()]
+        cameras = np.full(len(tracks), camera, np.int64)
+        return self.rows_of_keys(cameras, tracks, np.full(len(tracks), time_s))
+
+    def rows_of_keys(self, cameras: IntArray, tracks: IntArray, times_s: FloatArray) -> IntArray:
+        """Return the (M,) rows of tracks of several cameras; unknown ones get a free slot.
+
+        Args:
+            cameras: (M,) numbers of the cameras.
+            tracks: (M,) their ids; each pair of both once, in the order in which new ones come.
+            times_s: (M,) first and last time of new ones.
+        """
+        keys = list(zip(cameras.tolist(), tracks.tolist(), strict=True))
         rows = np.array([self._row_of.get(key, -1) for key in keys], np.int64)
         new = np.flatnonzero(rows < 0)
         if len(new):
             slots = self._free_slots(len(new))
             rows[new] = slots
             self.alive[slots] = True
-            self.camera[slots], self.track[slots] = camera, tracks[new]
-            self.first_s[slots] = self.last_s[slots] = self.joined_s[slots] = time_s
+            self.camera[slots], self.track[slots] = cameras[new], tracks[new]
+            self.first_s[slots] = self.last_s[slots] = self.joined_s[slots] = times_s[new]
             self.hits[slots] = self.identity[slots] = 0
             self.quality[slots] = self.score[slots] = 0
             self.order[slots] = np.arange(self._came, self._came + len(new))
@@ -110,6 +122,12 @@ class TrackletTable:
         self.looks.add(rows, embeddings[good], qualities.astype(np.float32))
         self.hits[rows] += 1
         self.quality[rows] += qualities
+
+    def replace(self, rows: IntArray, batch: TrackletBatch) -> None:
+        """Put what a batch tells of its tracklets into their (M,) distinct rows."""
+        self.first_s[rows], self.last_s[rows] = batch.first_s, batch.last_s
+        self.hits[rows], self.quality[rows] = batch.hits, batch.quality
+        self.looks.put(rows, batch.prototypes, batch.weights)
 
     def members(self, rows: IntArray) -> list[tuple[int, int]]:
         """Return camera number and track id of (K,) rows, in the order in which they came."""

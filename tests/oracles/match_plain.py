@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -87,3 +88,41 @@ def cluster_plain(
         if cost > threshold:
             return groups
         groups[i] |= groups.pop(j)
+
+
+@dataclass
+class Message:
+    """A whole tracklet, with one look; `identity` 0 while it waits."""
+
+    camera: int
+    first_s: float
+    last_s: float
+    look: np.ndarray
+    identity: int = 0
+
+
+def handover_costs(
+    waiting: Message,
+    known: Sequence[Message],
+    min_s: np.ndarray,
+    max_s: np.ndarray,
+    overlap: np.ndarray,
+    softness: float,
+) -> dict[int, float]:
+    """Cost of every identity that a tracklet may be: last seen within reach, nothing forbids it."""
+    costs = {}
+    here = (waiting.camera, waiting.first_s, waiting.last_s)
+    for identity in sorted({one.identity for one in known}):
+        members = [one for one in known if one.identity == identity]
+        spans = [(one.camera, one.first_s, one.last_s) for one in members]
+        latest_s = max(one.first_s for one in members)
+        last = [span for span in spans if span[2] >= latest_s]
+        near = any(
+            may_be_one(here, span, min_s, overlap)
+            and max(span[1] - here[2], here[1] - span[2], 0) <= max_s[here[0], span[0]] + 1e-6
+            for span in last
+        )
+        if near and all(may_be_one(here, span, min_s, overlap) for span in spans):
+            apart = [1 - float(waiting.look @ one.look) for one in members]
+            costs[identity] = soft_mean(apart, softness)
+    return costs
