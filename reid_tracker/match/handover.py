@@ -29,8 +29,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 _LEAST_GAP_S = float(np.nextafter(0, 1))  # a gap of 0 is a common moment
 
-_CHUNK = 1024
-"""Pairs compared closely at a time: their looks stay within some megabytes."""
+_CHUNK = 256
+"""Pairs compared closely at a time: few enough that their looks stay in the cache."""
 
 
 class Offers(NamedTuple):
