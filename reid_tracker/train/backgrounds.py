@@ -36,10 +36,13 @@ class Backgrounds:
     Args:
         outlines: of the training images.
         pictures: (h, w, 3) uint8 BGR, of any sizes.
+
+    Attributes:
+        outlines: as given.
     """
 
     def __init__(self, outlines: Outlines, pictures: Sequence[ImageBGR]) -> None:
-        self._outlines = outlines
+        self.outlines = outlines
         self._pictures = pictures
 
     def replace(
@@ -63,7 +66,7 @@ class Backgrounds:
         for place in chosen.tolist():
             picture = self._pictures[int(generator.integers(len(self._pictures)))]
             part = random_window(picture, size[0] / size[1], generator)
-            outline = self._outlines[rows[place]]
+            outline = self.outlines[rows[place]]
             if not outline.any():
                 continue
             scene = resize_crops(part[None], size)[0].astype(np.float32)

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.errors import InputError
 from reid_tracker.train.backgrounds import Backgrounds, open_backgrounds
 from reid_tracker.train.datasets import PersonImages, ReidDataset, hold_out, open_dataset
 from reid_tracker.train.datasets.base import require_images
 from reid_tracker.train.distributed import World
 from reid_tracker.train.images import CropSource, open_crops
+from reid_tracker.train.joined import JoinedPeople
 from reid_tracker.train.recipe import Recipe
 from reid_tracker.train.samplers import check_identities
 from reid_tracker.train.teacher import Lessons, prepare_lessons
@@ -42,6 +44,7 @@ class Materials:
         gallery: held-out images to search in, or None.
         lessons: what the teacher said, or None.
         backgrounds: others for the training images, or None.
+        joined: made-up people, or None.
         size: greatest (height, width) of any phase.
     """
 
@@ -51,6 +54,7 @@ class Materials:
     gallery: LabelledCrops | None
     lessons: Lessons | None
     backgrounds: Backgrounds | None
+    joined: JoinedPeople | None
     size: tuple[int, int]
 
     @property
@@ -89,15 +93,23 @@ def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
         world.barrier()
         lessons = prepare_lessons(recipe, crops, labels, folder)
     backgrounds = None
-    if recipe.augment.background > 0:
+    if recipe.augment.background > 0 or recipe.sampler.joined:
         folders = recipe.augment.background_folders
         if world.is_main:
             open_backgrounds(crops, folders, size, folder)
         world.barrier()
         backgrounds = open_backgrounds(crops, folders, size, folder)
+    joined = None
+    if backgrounds is not None and recipe.sampler.joined:
+        joined = JoinedPeople(crops, labels, split.train.cameras, backgrounds.outlines)
+        if not joined.possible:
+            raise InputError(
+                f"sampler.joined = {recipe.sampler.joined}: {data.root} shows fewer than two "
+                "people in two cameras; set it to 0"
+            )
     query, gallery = _held_out(split, (last.height, last.width), data.cache_gib)
     train_crops = LabelledCrops(split.train, crops)
-    return Materials(train_crops, labels, query, gallery, lessons, backgrounds, size)
+    return Materials(train_crops, labels, query, gallery, lessons, backgrounds, joined, size)
 
 
 def _held_out(

@@ -43,13 +43,16 @@ class Objective:
         Args:
             logits: (B, K) of the labelled images, at least.
             embeddings: (B + U, D), the labelled images first.
-            labels: (B,) class numbers.
+            labels: (B,) class numbers; negative ones have no class, and no target.
             targets: (B + U, E) of the teacher, or None.
         """
         recipe, count = self._recipe, len(labels)
         terms = {}
         if recipe.cross_entropy > 0:
-            loss = smoothed_cross_entropy(logits[:count].float(), labels, recipe.label_smoothing)
+            known = labels >= 0
+            loss = smoothed_cross_entropy(
+                logits[:count][known].float(), labels[known], recipe.label_smoothing
+            )
             terms["cross_entropy"] = recipe.cross_entropy * loss
         if recipe.triplet > 0 or self._metric is not None:
             rows = self._world.gather(embeddings[:count].float())
@@ -59,6 +62,9 @@ class Objective:
                 terms["triplet"] = recipe.triplet * loss
             if self._metric is not None:
                 terms["metric"] = recipe.metric_weight * self._metric(rows, everyone)
+        if targets is not None and bool((labels < 0).any()):
+            taught = targets.any(1)
+            embeddings, targets = embeddings[taught], targets[taught]
         if targets is not None and recipe.distil_cosine > 0:
             loss = distil_cosine(embeddings, targets)
             terms["distil_cosine"] = recipe.distil_cosine * loss

@@ -74,15 +74,20 @@ class SamplerRecipe(Checked):
             identities_per_batch images each.
         batch_size: labelled images in a step, over all processes.
         identities_per_batch: P of the PK sampler.
+        joined: people in a step who are made up of two labelled ones each, with as many images as
+            those, see `reid_tracker.train.joined`; they have no class and no teacher.
     """
 
     name: str = "random"
     batch_size: int = number(64, 2)
     identities_per_batch: int = number(16, 2)
+    joined: int = number(0, 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _one_of("name", self.name, SAMPLERS)
+        if self.joined and self.name != "pk":
+            raise ConfigError(f"joined = {self.joined}: needs name = pk")
         if self.name == "pk" and (
             self.batch_size % self.identities_per_batch
             or self.batch_size < 2 * self.identities_per_batch

@@ -30,7 +30,7 @@ def red_people(count: int) -> Crops:
 def test_the_wall_is_replaced_and_the_person_stays(tmp_path: Path) -> None:
     people = red_people(6)
     found = open_backgrounds(MemoryCrops(people), [str(yolo_folder(tmp_path))], SIZE, tmp_path)
-    replaced = Backgrounds(found._outlines, [GREEN]).replace(
+    replaced = Backgrounds(found.outlines, [GREEN]).replace(
         people, np.arange(6), 1.0, np.random.default_rng(0)
     )
     corners = replaced[:, [2, 2, -3, -3], [2, -3, 2, -3]]
@@ -72,7 +72,7 @@ def test_outlines_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     first = open_backgrounds(crops, folder, SIZE, tmp_path / "run")
     monkeypatch.setattr(backgrounds, "outline_person", lambda crop: pytest.fail("found again"))
     again = open_backgrounds(crops, folder, SIZE, tmp_path / "run")
-    assert np.array_equal(first._outlines, again._outlines)
+    assert np.array_equal(first.outlines, again.outlines)
 
 
 def test_a_batch_has_other_backgrounds_where_the_recipe_asks(
@@ -95,7 +95,7 @@ def test_a_batch_has_other_backgrounds_where_the_recipe_asks(
             shape = (len(materials.labels), *materials.size)
             half = np.zeros(shape, np.uint8)
             half[:, :, : shape[2] // 2] = 255
-            materials.backgrounds._outlines = half
+            materials.backgrounds.outlines = half
         source = Batches(recipe, materials, World())
         return source.make(source.epoch(0)[0], 0, step).images.numpy()
 
