@@ -1,0 +1,1 @@
+"""Tracklets from camera hosts to the centre: messages, brokers, and a disk buffer before them."""
