@@ -1,7 +1,8 @@
 """MQTT 3.1.1 with QoS 1 and persistent sessions, as Mosquitto and NATS servers speak it.
 
 What MQTT lacks: a broker drops no copies, which the receiver does; it hands out again what was not
-acknowledged only after a new connection; and it acknowledges what an access list then throws away.
+acknowledged only after a new connection; it acknowledges what an access list then throws away; and
+Mosquitto acknowledges before it writes, so that its sudden end may cost the messages just taken.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from reid_tracker.checked import shown
 from reid_tracker.config_transport import TransportConfig
 from reid_tracker.errors import (
     MissingDependencyError,
@@ -219,6 +220,9 @@ class NatsBroker:
                 raise answer
 
     def _refuse_if_away(self) -> None:
+        if self._client.is_closed:
+            reason = f": {shown(self._last_error, str)}" if self._last_error else ""
+            raise TransportError(f"the connection to {self.place} has ended{reason}")
         # The library would keep what is sent now, and send it later in the caller's stead.
         if not self._client.is_connected:
             raise TransportUnavailableError(f"{self.place} is away; connecting again")

@@ -19,7 +19,7 @@ from reid_tracker.errors import (
 )
 from reid_tracker.transport.broker import Broker, Outgoing
 from reid_tracker.transport.codec import MAX_MESSAGE_BYTES
-from reid_tracker.transport.messages import TrackletMessage
+from reid_tracker.transport.messages import Message, TrackletMessage
 from reid_tracker.transport.receiver import Receiver
 from reid_tracker.transport.subjects import Subject, pattern_of
 from tests.transport.conftest import SITE, World, outgoing
@@ -31,8 +31,8 @@ WAIT_S = 30.0
 never make one."""
 
 
-def receiver_of(broker: Broker, durable: str = "centre", **words: bool) -> Receiver:
-    return Receiver(broker.subscribe(pattern_of("tracklet"), durable), **words)
+def receiver_of(broker: Broker, durable: str = "centre", *, gaps: bool = False) -> Receiver:
+    return Receiver(broker.subscribe(pattern_of("tracklet"), durable), gaps=gaps)
 
 
 def take(receiver: Receiver, count: int, *, ack: bool = True) -> list[TrackletMessage]:
@@ -119,7 +119,7 @@ def test_only_what_was_asked_for(world: World) -> None:
     states = Receiver(broker.subscribe(pattern_of("status"), "states"))
     identities = Receiver(broker.subscribe(pattern_of("identity", SITE), "edge-1"))
     others = Receiver(broker.subscribe(pattern_of("identity", "elsewhere"), "edge-2"))
-    sent = [tracklet(0), tracklet(1, camera="the yard"), status(2), identity(0)]
+    sent: list[Message] = [tracklet(0), tracklet(1, camera="the yard"), status(2), identity(0)]
     broker.publish([outgoing(message) for message in sent])
     assert numbers(take(tracklets, 2)) == [0, 1]
     assert numbers(take(yard, 1)) == [1]

@@ -226,6 +226,7 @@ def with_looks(**changes: Any) -> bytes:
     return json.dumps(values).encode()
 
 
+SOME: st.SearchStrategy[Message] = st.sampled_from([tracklet(), status(), identity()])
 ROW = base64.b64encode(np.full(32, 7, "<f2").tobytes()).decode()
 
 
@@ -334,7 +335,7 @@ JSON = st.recursive(
 @given(st.data())
 def test_one_value_replaced(data: st.DataObject) -> None:
     """Only what the schema allows is read, and what is read can be sent on unchanged."""
-    values = as_json(data.draw(st.sampled_from([tracklet(), status(), identity()])))
+    values = as_json(data.draw(SOME))
     place: Any = values
     while isinstance(place, dict | list) and place:
         keys = list(place) if isinstance(place, dict) else range(len(place))
@@ -355,7 +356,7 @@ def test_one_value_replaced(data: st.DataObject) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_bytes_flipped(data: st.DataObject) -> None:
-    written = bytearray(encode_message(data.draw(st.sampled_from([tracklet(), identity()]))))
+    written = bytearray(encode_message(data.draw(SOME)))
     for _ in range(data.draw(st.integers(1, 3))):
         written[data.draw(st.integers(0, len(written) - 1))] = data.draw(st.integers(0, 255))
     try:
