@@ -23,8 +23,9 @@ from reid_tracker.errors import (
 from reid_tracker.transport.address import parse_address, read_credentials, tls_context
 from reid_tracker.transport.broker import Outgoing, check_durable, check_outgoing
 from reid_tracker.transport.codec import MAX_MESSAGE_BYTES
+from reid_tracker.transport.connection_errors import not_welcome
 from reid_tracker.transport.event_loop import LoopThread
-from reid_tracker.transport.nats_errors import PlainConnectionError, translated
+from reid_tracker.transport.nats_errors import PlainConnectionError, is_refusal, translated
 from reid_tracker.transport.subjects import pattern_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class NatsBroker:
         self._config = config
         self._address = parse_address(config)
         self._last_error: Exception | None = None
+        self._publishing: set[asyncio.Future[Exception]] = set()
         try:
             self._options = _options(config)
         except ImportError:
@@ -118,15 +120,24 @@ class NatsBroker:
 
         async def on_error(error: Exception) -> None:
             self._last_error = error
+            for waiting in self._publishing:
+                if not waiting.done():
+                    waiting.set_result(error)
             if not failed.done():
                 failed.set_result(error)
+
+        async def on_return() -> None:
+            self._last_error = None
 
         client = _client(self._address.tls)
         scheme = "tls" if self._address.tls else "nats"
         host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
         connecting = asyncio.ensure_future(
             client.connect(
-                f"{scheme}://{host}:{self._address.port}", error_cb=on_error, **self._options
+                f"{scheme}://{host}:{self._address.port}",
+                error_cb=on_error,
+                reconnected_cb=on_return,
+                **self._options,
             )
         )
         waited: set[asyncio.Future[Any]] = {connecting, failed}
@@ -214,12 +225,27 @@ class NatsBroker:
             )
             for message in messages
         ]
-        answers = asyncio.gather(*sent, return_exceptions=True)
-        for answer in await asyncio.wait_for(answers, self._config.timeout_s):
-            if isinstance(answer, BaseException):
-                raise answer
+        answers = asyncio.gather(*sent)
+        # Where the server refuses a message the library does not answer, it only reports an error.
+        failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+        self._publishing.add(failed)
+        waited: set[asyncio.Future[Any]] = {answers, failed}
+        try:
+            await asyncio.wait(
+                waited, timeout=self._config.timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            self._publishing.discard(failed)
+            answers.cancel()  # gives the library its places for unanswered messages back
+        if failed.done() and not _all_answered(answers):
+            raise failed.result()
+        if not answers.done() or answers.cancelled():
+            raise TimeoutError
+        answers.result()
 
     def _refuse_if_away(self) -> None:
+        if self._last_error is not None and is_refusal(self._last_error):
+            raise not_welcome(self.place)  # the password changed; the library tries the old one
         if self._client.is_closed:
             reason = f": {shown(self._last_error, str)}" if self._last_error else ""
             raise TransportError(f"the connection to {self.place} has ended{reason}")
@@ -300,6 +326,10 @@ class NatsDelivery:
     def nak(self) -> None:
         """See `Delivery`."""
         self._broker._loop.start(self._message.nak(delay=_AGAIN_AFTER_S))
+
+
+def _all_answered(answers: asyncio.Future[Any]) -> bool:
+    return answers.done() and not answers.cancelled() and answers.exception() is None
 
 
 def _options(config: TransportConfig) -> dict[str, Any]:

@@ -29,24 +29,23 @@ def translated(error: Exception, place: str, last: Exception | None) -> ReidTrac
         last: what the library told last besides; the reason why no answer came, perhaps.
     """
     from nats.errors import ConnectionClosedError, Error, NoRespondersError
-    from nats.js.errors import APIError, NoStreamResponseError
+    from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
 
-    text = str(error).lower()
     forbidden = last is not None and "permissions violation" in str(last).lower()
     if isinstance(error, ReidTrackerError):
         return error
     if isinstance(error, PlainConnectionError):
         found: TransportError = not_encrypted(place)
-    elif "authorization" in text or "authentication" in text:
+    elif is_refusal(error):
         found = not_welcome(place)
     elif forbidden:
         found = TransportError(f"{place} forbids that to this user: {shown(last, str)}")
-    elif isinstance(error, APIError):
-        found = _api_error(error, place)
-    elif isinstance(error, NoRespondersError | NoStreamResponseError):
+    elif isinstance(error, NoRespondersError | NoStreamResponseError | ServiceUnavailableError):
         found = TransportUnavailableError(
             f"{place} has no JetStream now; is it switched on, and its stream there?"
         )
+    elif isinstance(error, APIError):
+        found = _api_error(error, place)
     elif isinstance(error, ConnectionClosedError):
         found = TransportUnavailableError(f"the connection to {place} was closed")
     elif isinstance(error, OSError | TimeoutError) or not isinstance(error, Error):
@@ -54,6 +53,12 @@ def translated(error: Exception, place: str, last: Exception | None) -> ReidTrac
     else:
         found = TransportUnavailableError(f"{place}: {shown(error, str)}")
     return found
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether the server refuses the credentials."""
+    text = str(error).lower()
+    return "authorization" in text or "authentication" in text
 
 
 def _api_error(error: Any, place: str) -> TransportError:

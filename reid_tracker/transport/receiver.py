@@ -44,6 +44,8 @@ class ReceiverCounts:
 class Received:
     """A message that was handed out; to be acknowledged when what follows from it is stored.
 
+    Each one must be settled, with `ack` or `nak`: until then copies of it are held back.
+
     Attributes:
         message: what was sent.
         subject: where it was published; its site stands only there.

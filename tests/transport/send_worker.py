@@ -6,6 +6,7 @@ Usage: python -m tests.transport.send_worker ADDRESS CREDENTIALS SPOOL TURN
 from __future__ import annotations
 
 import sys
+import time
 from itertools import count
 
 from reid_tracker.config import TransportConfig
@@ -30,6 +31,7 @@ def main(address: str, credentials: str, spool: str, turn: str) -> None:
             sender.wait_stored(60)
             # Only now, and at once: what is read on the other side was acknowledged.
             say(str(number))
+            time.sleep(0.01)  # Mosquitto writes all that waits anew with each message
 
 
 if __name__ == "__main__":

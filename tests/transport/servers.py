@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-USER, PASSWORD = "edge one", "corr:ect h0rse"
+USER, PASSWORD = "edge one", "a:b c#d"
 
 
 def free_port() -> int:

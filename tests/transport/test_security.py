@@ -130,7 +130,17 @@ class Authority:
         new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
         _run(*new, "-x509", "-subj", "/CN=test", "-keyout", ca_key, "-out", self.ca, "-days", "2")
         _run(*new, "-subj", "/CN=server", "-keyout", self.key, "-out", request)
-        sign = ["openssl", "x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", ca_key]
+        sign: list[str | Path] = [
+            "openssl",
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-CA",
+            self.ca,
+            "-CAkey",
+            ca_key,
+        ]
         _run(*sign, "-CAcreateserial", "-days", "2", "-extfile", names, "-out", self.certificate)
 
     def settings(self, kind: str) -> str:
