@@ -226,6 +226,7 @@ class NatsBroker:
             for message in messages
         ]
         answers = asyncio.gather(*sent)
+        answers.add_done_callback(_look_at)
         # Where the server refuses a message the library does not answer, it only reports an error.
         failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self._publishing.add(failed)
@@ -326,6 +327,12 @@ class NatsDelivery:
     def nak(self) -> None:
         """See `Delivery`."""
         self._broker._loop.start(self._message.nak(delay=_AGAIN_AFTER_S))
+
+
+def _look_at(done: asyncio.Future[Any]) -> None:
+    """Take note of an error that nobody waits for any more, lest asyncio prints it."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _all_answered(answers: asyncio.Future[Any]) -> bool:

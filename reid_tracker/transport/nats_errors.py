@@ -40,12 +40,12 @@ def translated(error: Exception, place: str, last: Exception | None) -> ReidTrac
         found = not_welcome(place)
     elif forbidden:
         found = TransportError(f"{place} forbids that to this user: {shown(last, str)}")
+    elif isinstance(error, APIError) and error.err_code is not None:
+        found = _api_error(error, place)
     elif isinstance(error, NoRespondersError | NoStreamResponseError | ServiceUnavailableError):
         found = TransportUnavailableError(
             f"{place} has no JetStream now; is it switched on, and its stream there?"
         )
-    elif isinstance(error, APIError):
-        found = _api_error(error, place)
     elif isinstance(error, ConnectionClosedError):
         found = TransportUnavailableError(f"the connection to {place} was closed")
     elif isinstance(error, OSError | TimeoutError) or not isinstance(error, Error):
