@@ -26,10 +26,11 @@ from reid_tracker.transport.broker import Outgoing, check_durable, check_outgoin
 from reid_tracker.transport.connection_errors import connection_error, not_welcome
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
+    from paho.mqtt.client import Client, MQTTMessage
 
 _AGAIN_AFTER_S = 0.5
 _MOST_OUTSTANDING = 4096
+_QUEUE_FULL = 15
 _REFUSED = {"Not authorized", "Bad user name or password"}
 
 
@@ -50,9 +51,14 @@ class MqttBroker:
         self._config = config
         self._session = _Session(config, f"reid-{uuid.uuid4().hex}", lasting=False)
         self._publishing = threading.Lock()
-        # On their way; the library sends them again after a new connection, so that they are
-        # waited for and not published twice.
-        self._outstanding: dict[str, MQTTMessageInfo] = {}
+        # On their way, by the number of their packet; the library sends them again after a new
+        # connection, so that they are waited for and not published twice.
+        self._outstanding: dict[str, int] = {}
+        # The library's own objects for that say nothing any more where it was not connected at
+        # first, though it sends the message later.
+        self._acknowledged: set[int] = set()
+        self._changed = threading.Condition()
+        self._session.client.on_publish = self._on_publish
         self._subscriptions: list[MqttSubscription] = []
 
     @property
@@ -79,22 +85,32 @@ class MqttBroker:
                 f"{self.place} did not acknowledge {_MOST_OUTSTANDING} messages"
             )
         topic = message.subject.replace(".", "/")
+        # Without the lock: the library calls back with one of its own held. An acknowledgement that
+        # comes before its number is known here waits in the set.
         info = self._session.client.publish(topic, message.data, qos=1)
-        self._outstanding[message.message_id] = info
+        if info.rc == _QUEUE_FULL:
+            raise TransportUnavailableError(f"{self.place} takes no more messages now")
+        self._outstanding[message.message_id] = info.mid
 
     def _wait(self, message: Outgoing, deadline: float) -> None:
-        info = self._outstanding.get(message.message_id)
-        if info is None:
+        number = self._outstanding.get(message.message_id)
+        if number is None:
             return  # the same message twice in one call
-        # The library raises where it was not connected at first; it is sent once it is again.
-        with contextlib.suppress(ValueError, RuntimeError):
-            info.wait_for_publish(max(deadline - time.monotonic(), 0.001))
-        with contextlib.suppress(ValueError, RuntimeError):
-            if info.is_published():
+        with self._changed:
+            left_s = max(deadline - time.monotonic(), 0.0)
+            if self._changed.wait_for(lambda: number in self._acknowledged, left_s):
+                self._acknowledged.discard(number)
                 del self._outstanding[message.message_id]
                 return
         self._session.refuse_if_away()
         raise TransportUnavailableError(f"{self.place} does not acknowledge in time")
+
+    def _on_publish(
+        self, _client: Client, _data: Any, number: int, _reason: Any, _more: Any
+    ) -> None:
+        with self._changed:
+            self._acknowledged.add(number)
+            self._changed.notify_all()
 
     def subscribe(self, pattern: str, durable: str) -> MqttSubscription:
         """See `Broker`; two receivers of one name end each other's connection again and again."""
