@@ -14,6 +14,7 @@ from typing import Any
 
 from reid_tracker.checked import Checked, CheckedT, from_mapping, number
 from reid_tracker.config_file import find_config, parse_override, read_yaml, with_dotted
+from reid_tracker.config_transport import TransportConfig
 
 __all__ = [
     "Config",
@@ -24,6 +25,7 @@ __all__ = [
     "MatchConfig",
     "OutputConfig",
     "Thresholds",
+    "TransportConfig",
     "VideoConfig",
     "find_config",
     "load_config",

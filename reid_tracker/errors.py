@@ -46,3 +46,19 @@ class StoreUnavailableError(StoreError):
 
 class ModelMismatchError(StoreError):
     """An embedding comes from another model than those in the gallery; they cannot be compared."""
+
+
+class MessageError(ReidTrackerError, ValueError):
+    """A message between machines cannot be read, or does not fit what messages may hold."""
+
+
+class TransportError(ReidTrackerError):
+    """A message broker or the disk buffer before it refuses what was asked."""
+
+
+class TransportUnavailableError(TransportError):
+    """A message broker does not answer for now; the same call may succeed later."""
+
+
+class SpoolError(TransportError):
+    """The disk buffer of messages cannot be opened, read or written."""

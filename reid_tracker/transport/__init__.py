@@ -1,0 +1,54 @@
+"""Tracklets from camera hosts to the centre: messages, brokers, and a disk buffer before them."""
+
+from reid_tracker.transport.broker import Broker, Delivery, Outgoing, Subscription
+from reid_tracker.transport.codec import MAX_MESSAGE_BYTES, decode_message, encode_message
+from reid_tracker.transport.looks import Prototypes
+from reid_tracker.transport.memory_broker import MemoryBroker
+from reid_tracker.transport.messages import (
+    SCHEMA_VERSION,
+    CameraStatus,
+    IdentityMessage,
+    Member,
+    Message,
+    Observation,
+    TrackletMessage,
+    check_encoder,
+    new_boot_id,
+)
+from reid_tracker.transport.open import open_broker
+from reid_tracker.transport.receiver import Received, Receiver, ReceiverCounts
+from reid_tracker.transport.sender import Sender, SenderCounts
+from reid_tracker.transport.spool import Spool
+from reid_tracker.transport.subjects import Subject, parse_subject, pattern_of, subject_of
+
+__all__ = [
+    "MAX_MESSAGE_BYTES",
+    "SCHEMA_VERSION",
+    "Broker",
+    "CameraStatus",
+    "Delivery",
+    "IdentityMessage",
+    "Member",
+    "MemoryBroker",
+    "Message",
+    "Observation",
+    "Outgoing",
+    "Prototypes",
+    "Received",
+    "Receiver",
+    "ReceiverCounts",
+    "Sender",
+    "SenderCounts",
+    "Spool",
+    "Subject",
+    "Subscription",
+    "TrackletMessage",
+    "check_encoder",
+    "decode_message",
+    "encode_message",
+    "new_boot_id",
+    "open_broker",
+    "parse_subject",
+    "pattern_of",
+    "subject_of",
+]

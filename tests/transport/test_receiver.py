@@ -1,0 +1,147 @@
+"""Receiving: copies, nonsense, lies about the sender, other encoders, and what is missing."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from reid_tracker.transport.broker import Delivery, Outgoing
+from reid_tracker.transport.dedup import GapCounter, IdWindow
+from reid_tracker.transport.memory_broker import MemoryBroker
+from reid_tracker.transport.messages import TrackletMessage
+from reid_tracker.transport.receiver import Receiver
+from reid_tracker.transport.subjects import pattern_of
+from tests.transport.conftest import outgoing
+from tests.transport.samples import ENCODER, tracklet
+
+
+class Copies:
+    """A subscription that hands out what a test gives it, and notes what was said of each."""
+
+    def __init__(self, *messages: Outgoing) -> None:
+        self.given = list(messages)
+        self.said: list[str] = []
+
+    def receive(self, timeout_s: float) -> Delivery | None:
+        return Said(self, self.given.pop(0)) if self.given else None
+
+    def pending(self) -> int:
+        return len(self.given)
+
+    def close(self) -> None:
+        pass
+
+
+class Said:
+    redelivered = False
+
+    def __init__(self, owner: Copies, message: Outgoing) -> None:
+        self.subject, self.data = message.subject, message.data
+        self._owner, self._name = owner, message.message_id.rpartition("/")[2]
+
+    def ack(self) -> None:
+        self._owner.said.append(f"ack {self._name}")
+
+    def nak(self) -> None:
+        self._owner.said.append(f"nak {self._name}")
+
+
+def number(receiver: Receiver) -> int | None:
+    got = receiver.receive(0)
+    if got is None:
+        return None
+    assert isinstance(got.message, TrackletMessage)
+    got.ack()
+    return got.message.edge_seq
+
+
+def test_a_copy_after_it_was_stored() -> None:
+    one = outgoing(tracklet(1))
+    source = Copies(one, one, outgoing(tracklet(2)))
+    receiver = Receiver(source)
+    # With no time left a copy ends the wait, since it may be one of many.
+    assert [number(receiver) for _ in range(3)] == [1, None, 2]
+    assert source.said == ["ack 1", "ack 1", "ack 2"]
+    assert receiver.counts.duplicates == 1
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_copy_while_it_is_being_stored(stored: bool) -> None:
+    """It is neither handed out nor acknowledged before the first one is settled."""
+    one = outgoing(tracklet(1))
+    source = Copies(one, one, one)
+    receiver = Receiver(source)
+    got = receiver.receive(0)
+    assert got is not None
+    assert receiver.receive(0) is None
+    assert receiver.receive(0) is None
+    assert source.said == []
+    if stored:
+        got.ack()
+        assert source.said == ["ack 1"] * 3
+        source.given.append(one)
+        assert receiver.receive(0) is None
+    else:
+        got.nak()
+        assert source.said == ["nak 1"] * 3
+        source.given.append(one)
+        assert number(receiver) == 1
+    got.ack()  # once more changes nothing
+    assert receiver.counts.received == (1 if stored else 2)
+
+
+def test_the_window_is_bounded() -> None:
+    window = IdWindow(3)
+    for name in "abcd":
+        window.add(name)
+    window.add("b")
+    window.add("e")
+    assert [name in window for name in "abcde"] == [False, True, False, True, True]
+    assert len(window) == 3
+
+
+def test_what_is_refused_is_acknowledged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    good, now_s = outgoing(tracklet(1)), [0.0]
+    bad = [
+        good._replace(data=b"noise"),
+        good._replace(data=os.urandom(2**20)),
+        good._replace(data=outgoing(tracklet(1, edge="e2")).data),
+        good._replace(data=outgoing(tracklet(1, camera="yard")).data),
+        good._replace(subject="reid.v1.hall.e1.door.status"),
+        good._replace(subject="reid.v2.hall.e1.door.tracklet"),
+        outgoing(tracklet(1, prototypes=tracklet().prototypes.of("cd" * 32, np.eye(32)[:1], [1]))),
+        outgoing(tracklet(1, prototypes=tracklet().prototypes.of(ENCODER, np.eye(16)[:1], [1]))),
+    ]
+    source = Copies(*bad, good)
+    receiver = Receiver(source, encoder=(ENCODER, 32), clock=lambda: now_s[0])
+    assert [number(receiver) for _ in range(9)] == [None] * 8 + [1]
+    assert source.said == ["ack 1"] * 9
+    assert (receiver.counts.refused, receiver.counts.received) == (8, 1)
+    assert len(caplog.records) == 1  # a line now and then, however much comes
+    now_s[0] += 60
+    source.given.append(bad[-2])
+    assert number(receiver) is None
+    assert "9 so far" in caplog.text
+    assert "run the same weights" in caplog.text
+
+
+def test_missing_messages(caplog: pytest.LogCaptureFixture) -> None:
+    broker = MemoryBroker()
+    receiver = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"), gaps=True)
+    sent = [5, 6, 9, 7, 10]
+    broker.publish([outgoing(tracklet(n)) for n in sent])
+    broker.publish([outgoing(tracklet(n, boot="b2")) for n in (0, 1)])
+    assert [number(receiver) for _ in range(7)] == [*sent, 0, 1]
+    assert receiver.counts.missing == 1
+    assert "2 messages of e1 are missing before number 9" in caplog.text
+
+
+def test_gaps_in_bounded_memory() -> None:
+    gaps = GapCounter(capacity=2)
+    for source in "abc":
+        gaps.add(source, "b", 1)
+    assert gaps.add("b", "b", 4) == 2
+    assert gaps.add("a", "b", 9) == 0  # forgotten
+    assert gaps.missing == 2

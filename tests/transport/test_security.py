@@ -1,0 +1,259 @@
+"""Passwords, keys and certificates: what is refused, and that no secret shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reid_tracker.config import TransportConfig
+from reid_tracker.errors import ConfigError, TransportError, TransportUnavailableError
+from reid_tracker.transport.address import parse_address, read_credentials
+from reid_tracker.transport.open import open_broker
+from reid_tracker.transport.receiver import Receiver
+from reid_tracker.transport.sender import Sender
+from reid_tracker.transport.subjects import pattern_of
+from tests.transport.conftest import SITE, config_for, outgoing
+from tests.transport.samples import tracklet
+from tests.transport.servers import PASSWORD, USER, Server
+
+KINDS = pytest.mark.parametrize("kind", ["nats", "mqtt"])
+
+
+def check_works(config: TransportConfig) -> None:
+    broker = open_broker(config)
+    receiver = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"))
+    broker.publish([outgoing(tracklet(1))])
+    got = receiver.receive(20)
+    assert got is not None
+    got.ack()
+    broker.close()
+
+
+@KINDS
+@pytest.mark.parametrize("secret", [None, f"{USER}:wrong secret", "somebody:wrong secret"])
+def test_wrong_credentials(
+    kind: str,
+    secret: str | None,
+    start: Callable[..., Server],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = config_for(kind, start(kind), tmp_path)
+    if secret is None:
+        config = dataclasses.replace(config, credentials=None)
+    else:
+        (tmp_path / "secret").write_text(secret)
+    begun = time.monotonic()
+    with pytest.raises(TransportError) as caught:
+        open_broker(config)
+    assert time.monotonic() - begun < 6
+    assert not isinstance(caught.value, TransportUnavailableError)
+    text = str(caught.value)
+    assert "refuses the credentials; check REID_TRANSPORT_USER" in text
+    assert "\n" not in text
+    for shown in (text, repr(caught.value), caplog.text):
+        assert "wrong secret" not in shown
+        assert USER not in shown
+
+
+@KINDS
+def test_credentials_of_the_environment(
+    kind: str, start: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(config_for(kind, start(kind), tmp_path), credentials=None)
+    monkeypatch.setenv("REID_TRANSPORT_USER", USER)
+    monkeypatch.setenv("REID_TRANSPORT_PASSWORD", PASSWORD)
+    check_works(config)
+
+
+@KINDS
+def test_a_password_that_changes_while_running(
+    kind: str, start: Callable[..., Server], tmp_path: Path
+) -> None:
+    """A sender says so and goes on as soon as it is right again."""
+    server = start(kind)
+    config = config_for(kind, server, tmp_path)
+    with Sender(SITE, lambda: open_broker(config), first_wait_s=0.1) as sender:
+        sender.send(tracklet(0))
+        assert sender.wait_sent(20)
+        server.kill()
+        (tmp_path / "secret").write_text(f"{USER}:old secret\n")
+        conf = server.folder / "nats.conf"
+        if kind == "nats":
+            conf.write_text(conf.read_text().replace(PASSWORD, "a new one"))
+        else:
+            words = ["-b", str(server.folder / "passwords"), USER, "a new one"]
+            subprocess.run(["mosquitto_passwd", *words], check=True, capture_output=True)
+        server.start()
+        sender.send(tracklet(1))
+        deadline = time.monotonic() + 30
+        while "credentials" not in sender.away and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert "refuses the credentials" in sender.away or "has ended" in sender.away
+        assert "secret" not in sender.away
+        (tmp_path / "secret").write_text(f"{USER}:a new one\n")
+        assert sender.wait_sent(30)
+
+
+def test_an_nkey(start: Callable[..., Server], tmp_path: Path) -> None:
+    nkeys = pytest.importorskip("nkeys")
+    seed = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)
+    public = nkeys.from_seed(bytearray(seed)).public_key.decode()
+    server = start(
+        "nats", open_to_all=True, more=f"authorization {{ users: [ {{ nkey: {public} }} ] }}"
+    )
+    (tmp_path / "seed").write_bytes(seed + b"\n")
+    address = f"nats://127.0.0.1:{server.port}"
+    check_works(TransportConfig(address, credentials=str(tmp_path / "seed")))
+    with pytest.raises(TransportError, match="refuses the credentials"):
+        open_broker(TransportConfig(address))
+
+
+class Authority:
+    """A certificate authority of the test's own, and a server's certificate that it signed."""
+
+    def __init__(self, folder: Path, host: str = "IP:127.0.0.1") -> None:
+        folder.mkdir()
+        self.ca, ca_key = folder / "ca.pem", folder / "ca.key"
+        self.certificate, self.key = folder / "server.pem", folder / "server.key"
+        request = folder / "server.csr"
+        names = folder / "names"
+        names.write_text(f"subjectAltName={host}\n")
+        new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        _run(*new, "-x509", "-subj", "/CN=test", "-keyout", ca_key, "-out", self.ca, "-days", "2")
+        _run(*new, "-subj", "/CN=server", "-keyout", self.key, "-out", request)
+        sign: list[str | Path] = [
+            "openssl",
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-CA",
+            self.ca,
+            "-CAkey",
+            ca_key,
+        ]
+        _run(*sign, "-CAcreateserial", "-days", "2", "-extfile", names, "-out", self.certificate)
+
+    def settings(self, kind: str) -> str:
+        if kind == "nats":
+            return f'tls {{ cert_file: "{self.certificate}", key_file: "{self.key}" }}'
+        return f"certfile {self.certificate}\nkeyfile {self.key}"
+
+
+def _run(*words: str | Path) -> None:
+    subprocess.run([str(word) for word in words], check=True, capture_output=True)
+
+
+@KINDS
+def test_tls(kind: str, start: Callable[..., Server], tmp_path: Path) -> None:
+    ours, other = Authority(tmp_path / "ours"), Authority(tmp_path / "other")
+    config = config_for(kind, start(kind, more=ours.settings(kind)), tmp_path)
+    check_works(dataclasses.replace(config, tls_ca=str(ours.ca)))
+    with pytest.raises(TransportError, match="certificate is not trusted") as caught:
+        open_broker(dataclasses.replace(config, tls_ca=str(other.ca)))
+    assert "\n" not in str(caught.value)
+    assert not isinstance(caught.value, TransportUnavailableError)
+    with pytest.raises(TransportError):
+        open_broker(config)  # without TLS, or by the authorities of the system
+
+
+@KINDS
+def test_the_certificate_of_another_host(
+    kind: str, start: Callable[..., Server], tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "ours", "DNS:elsewhere.example")
+    config = config_for(kind, start(kind, more=authority.settings(kind)), tmp_path)
+    with pytest.raises(TransportError, match="certificate is not trusted"):
+        open_broker(dataclasses.replace(config, tls_ca=str(authority.ca)))
+
+
+def test_nothing_is_sent_where_tls_is_wanted_and_not_offered(tmp_path: Path) -> None:
+    """Who stands between could take TLS out of what a NATS server says first."""
+    authority = Authority(tmp_path / "ours")
+    (tmp_path / "secret").write_text("user:very secret")
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(3)
+                connection.sendall(
+                    b'INFO {"server_id":"x","version":"2.15.1","max_payload":1048576,'
+                    b'"headers":true,"auth_required":true,"jetstream":true}\r\n'
+                )
+                try:
+                    heard.append(connection.recv(4096))
+                except OSError:
+                    heard.append(b"")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        config = TransportConfig(
+            f"tls://127.0.0.1:{listener.getsockname()[1]}",
+            credentials=str(tmp_path / "secret"),
+            tls_ca=str(authority.ca),
+            timeout_s=2,
+        )
+        with pytest.raises(TransportError, match="offers no TLS; nothing was sent"):
+            open_broker(config)
+        thread.join(5)
+    assert heard == [b""]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "nats", "http://a", "nats://", "nats://a:x", "nats://a:99999", "nats://a/b", "nats://[a"],
+)
+def test_addresses_that_are_none(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"transport\.address = .*expected memory, nats://"):
+        open_broker(TransportConfig(address))
+
+
+@pytest.mark.parametrize("address", ["nats://me:secret@host", "mqtt://secret@host:1"])
+def test_a_password_in_an_address(address: str) -> None:
+    with pytest.raises(ConfigError, match="REID_TRANSPORT_PASSWORD") as caught:
+        open_broker(TransportConfig(address))
+    assert "secret" not in str(caught.value)
+
+
+def test_addresses() -> None:
+    assert str(parse_address(TransportConfig())) == "memory"
+    assert str(parse_address(TransportConfig("nats://hub"))) == "nats://hub:4222"
+    assert str(parse_address(TransportConfig("mqtts://[::1]"))) == "mqtts://[::1]:8883"
+    assert str(parse_address(TransportConfig("nats://hub", tls_ca="ca.pem"))) == "tls://hub:4222"
+
+
+def test_files_of_credentials(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    config = TransportConfig(credentials=str(file))
+    with pytest.raises(ConfigError, match="No such file"):
+        read_credentials(config)
+    for content in (b"", b"hush", b":hush", b"a:hush\nb:hush", b"\xff\xfe:hush"):
+        file.write_bytes(content)
+        with pytest.raises(ConfigError, match="expected one line USER:PASSWORD") as caught:
+            read_credentials(config)
+        assert "hush" not in str(caught.value)
+    file.write_text("me:a:b c\n")
+    who = read_credentials(config)
+    assert (who.user, who.password) == ("me", "a:b c")
+    assert repr(who) == "Credentials()"
+    with pytest.raises(ConfigError, match="or neither"):
+        read_credentials(TransportConfig(), {"REID_TRANSPORT_USER": "me"})
+
+
+def test_an_authority_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing")
+    for name in ("ca.pem", "missing.pem"):
+        config = TransportConfig("mqtt://127.0.0.1:1", tls_ca=str(tmp_path / name))
+        with pytest.raises(ConfigError, match=rf"transport\.tls_ca .*{name}"):
+            open_broker(config)
