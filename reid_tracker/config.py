@@ -23,6 +23,7 @@ __all__ = [
     "GalleryConfig",
     "MatchConfig",
     "OutputConfig",
+    "StreamConfig",
     "Thresholds",
     "VideoConfig",
     "find_config",
@@ -246,6 +247,33 @@ class VideoConfig(Checked):
 
 
 @dataclass(frozen=True)
+class StreamConfig(Checked):
+    """How network cameras are read.
+
+    Attributes:
+        transport: "tcp", or "udp", which smears pictures where packets are lost; RTSP only.
+        open_timeout_s: longest wait for an answer while connecting.
+        read_timeout_s: a connection that brings nothing for so long is given up and made anew.
+        stall_after_s: a connected camera without a picture for so long is reported as stalled.
+        reconnect_after_s: wait before the first new attempt; doubles with each that fails.
+        reconnect_most_s: longest such wait.
+        refused_after_s: the same where the camera refuses user and password, since many lock an
+            account after a few wrong ones; doubles up to ten times this.
+        hardware: "auto" decodes on a device where there is one, "none" never; or "cuda", "vaapi",
+            "videotoolbox", ...
+    """
+
+    transport: str = "tcp"
+    open_timeout_s: float = number(5.0, 0.1, 3600.0)
+    read_timeout_s: float = number(4.0, 0.1, 3600.0)
+    stall_after_s: float = number(3.0, 0.1, 3600.0)
+    reconnect_after_s: float = number(0.5, 0.01, 3600.0)
+    reconnect_most_s: float = number(2.0, 0.01, 3600.0)
+    refused_after_s: float = number(30.0, 0.01, 3600.0)
+    hardware: str = "auto"
+
+
+@dataclass(frozen=True)
 class OutputConfig(Checked):
     """Which results are written, for each camera.
 
@@ -277,6 +305,7 @@ class Config(Checked):
     tracker: DeepSortConfig = DeepSortConfig()
     match: MatchConfig = MatchConfig()
     video: VideoConfig = VideoConfig()
+    stream: StreamConfig = StreamConfig()
     output: OutputConfig = OutputConfig()
 
     def suited_to(self, encoder: Thresholds) -> Config:

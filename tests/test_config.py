@@ -25,6 +25,7 @@ from reid_tracker.config import (
     EncoderConfig,
     MatchConfig,
     OutputConfig,
+    StreamConfig,
     VideoConfig,
     find_config,
     load_config,
@@ -42,6 +43,7 @@ SECTIONS: dict[str, Any] = {
     "tracker": DeepSortConfig,
     "match": MatchConfig,
     "video": VideoConfig,
+    "stream": StreamConfig,
     "output": OutputConfig,
 }
 KINDS: list[Any] = [Config, *SECTIONS.values()]

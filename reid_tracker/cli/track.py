@@ -16,7 +16,7 @@ from reid_tracker.config import Config
 from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.pipeline import Pipeline
 from reid_tracker.sink import Sink, open_identity_events, open_sinks, open_window
-from reid_tracker.video import Source, open_source
+from reid_tracker.video import Source, open_sources
 
 
 def track(words: Sequence[str]) -> int:
@@ -73,11 +73,12 @@ def _run(
 
 def _open_sources(names: list[str], config: Config, stack: ExitStack) -> list[Source]:
     """Open every source before any model is loaded, so that a typing error costs no time."""
-    sources = []
-    for name in names:
-        source = open_source(name, stride=config.video.stride, frame_rate=config.video.frame_rate)
+    video = config.video
+    sources = open_sources(
+        names, stride=video.stride, frame_rate=video.frame_rate, stream=config.stream
+    )
+    for source in sources:
         stack.callback(source.close)
-        sources.append(source)
     return _with_distinct_names(sources)
 
 
