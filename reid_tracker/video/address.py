@@ -40,8 +40,9 @@ def stream_address(
     """Take an address as people write it.
 
     Args:
-        url: an address, in which `${NAME}` stands for an environment variable. Special characters
-            of a password need not be escaped, except "@", "/", "?" and "#" behind a number.
+        url: an address, in which `${NAME}` stands for an environment variable. A password in it
+            need not be percent-encoded, unless it holds "@" and one of "/?#", or begins with
+            digits up to one of these.
         username: replaces the user in the address; taken as it is.
         password: replaces the password in the address; taken as it is.
 

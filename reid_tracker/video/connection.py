@@ -111,10 +111,20 @@ class Connection:
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         import av.error
 
+        limit_s = self._config.read_timeout_s
+        silent = f"nothing came for {limit_s:g} s"
+        asked = time.monotonic()
         try:
-            yield from self._container.demux(self._stream)
+            for packet in self._container.demux(self._stream):
+                if time.monotonic() - asked > limit_s:
+                    # The last whole picture, which libav held until it gave up to wait for more.
+                    raise ConnectionBroken(silent)
+                yield packet
+                asked = time.monotonic()
         except (av.error.FFmpegError, OSError) as error:
-            raise _broken(error, f"nothing came for {self._config.read_timeout_s:g} s") from None
+            timed_out = time.monotonic() - asked > limit_s
+            broken = ConnectionBroken(silent) if timed_out else _broken(error)
+            raise broken from None
 
     def _decode(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
         """Yield the pictures of a packet that show no damage, such as grey or green areas."""
@@ -151,10 +161,14 @@ def _open(address: StreamAddress, config: StreamConfig) -> InputContainer:
     words: dict[str, Any] = {"options": _options(address, config), "timeout": timeouts}
     if (decoder := hardware_decoder(config.hardware)) is not None:
         words["hwaccel"] = decoder
+    began = time.monotonic()
     try:
         container: InputContainer = av.open(address.url, mode="r", **words)
     except (av.error.FFmpegError, OSError) as error:
-        raise _broken(error, f"no answer within {config.open_timeout_s:g} s") from None
+        # libav's error for a time-out is that of whatever it was doing.
+        if time.monotonic() - began > config.open_timeout_s:
+            raise ConnectionBroken(f"no answer within {config.open_timeout_s:g} s") from None
+        raise _broken(error) from None
     return container
 
 
@@ -183,12 +197,10 @@ def _options(address: StreamAddress, config: StreamConfig) -> dict[str, str]:
     }
 
 
-def _broken(error: Exception, timed_out: str) -> ConnectionBroken:
+def _broken(error: Exception) -> ConnectionBroken:
     """Say what libav means, without its text, which may hold the address."""
     import av.error
 
-    if isinstance(error, av.error.ExitError | TimeoutError):
-        return ConnectionBroken(timed_out)
     if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
         return ConnectionBroken("user or password refused", refused=True)
     if isinstance(error, av.error.HTTPNotFoundError):

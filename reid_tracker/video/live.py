@@ -79,6 +79,7 @@ class NetworkCamera(BaseSource):
         self._failure: BaseException | None = None
         self._lost: ConnectionBroken | None = None
         self._announced = False
+        self._told: set[str] = set()  # reasons that were logged since it was lost
         self._lost_since_s = self._started_s = time.monotonic()
         self._live_since_s = self._arrived_s = 0.0
         self._received = self._dropped = self._damaged = self._reconnects = 0
@@ -236,6 +237,7 @@ class NetworkCamera(BaseSource):
         if index % self._stride == 0:
             self._bell.set()
         if back_after_s is not None and self._announced:
+            self._told.clear()
             _log.warning("camera %s is live after %.1f s", self.name, back_after_s)
         if self._clock.jumps > jumps == 0:
             _log.warning(
@@ -247,15 +249,17 @@ class NetworkCamera(BaseSource):
     def _note_loss(self, broken: ConnectionBroken) -> None:
         """Remember why the camera is gone, and say so where that is news."""
         with self._lock:
-            news = self._lost is None or self._lost.reason != broken.reason
             if self._lost is None:
                 self._lost_since_s = time.monotonic()
             self._lost = broken
-            news = news and self._announced
-        if news:
+            announced = self._announced
+        if announced:
             self._log_loss(broken)
 
     def _log_loss(self, lost: ConnectionBroken) -> None:
+        if lost.reason in self._told:
+            return
+        self._told.add(lost.reason)
         _log.warning(
             "camera %s (%s) is gone: %s; trying again", self.name, self._address, lost.reason
         )

@@ -95,6 +95,10 @@ class LiveSource(Source, Protocol):
         """Log from now on when the camera is lost and comes back."""
         ...
 
+    def __enter__(self) -> LiveSource:
+        """Return the source itself."""
+        ...
+
 
 class BaseSource(ABC):
     """Closing, iteration and the with-statement; a subclass reads frames in `_read`.
