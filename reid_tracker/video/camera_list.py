@@ -11,15 +11,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.checked import Checked, from_mapping, shown
+from reid_tracker.checked import Checked, from_mapping
 from reid_tracker.config_file import read_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.video.address import expand_variables
-from reid_tracker.video.naming import is_url, redact
+from reid_tracker.video.naming import is_url
 
 _NAME = re.compile(r"\w[\w.-]*")
 _SUFFIXES = (".yaml", ".yml", ".streams")
 _TURNS = (0, 90, 180, 270)
+_TEXT = ((str, type(None)), "text; put it in quotes")
+_KINDS: dict[str, tuple[Any, str]] = {
+    "name": (str, "text; put it in quotes"),
+    "url": (str, "text; put it in quotes"),
+    "username": _TEXT,
+    "password": _TEXT,
+    "password_file": _TEXT,
+    "transport": _TEXT,
+    "rotate": (int, "0, 90, 180 or 270"),
+    "enabled": (bool, "true or false"),
+}
 
 
 @dataclass(frozen=True)
@@ -96,40 +107,43 @@ def _read_entries(path: Path) -> tuple[CameraEntry, ...]:
     cameras = data.get("cameras")
     if not isinstance(cameras, list):
         raise ConfigError(f"{path}: expected 'cameras:' with a list of name and url")
+    _check_keys(data, str(path))
     for number, camera in enumerate(cameras, 1):
-        _check_texts(camera, f"{path}: camera {number}")
+        _check_kinds(camera, f"{path}: camera {number}")
     try:
         return from_mapping(_CameraList, data).cameras
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _check_texts(camera: Any, where: str) -> None:
+def _check_kinds(camera: Any, where: str) -> None:
     """Refuse what `from_mapping` would refuse together with its value."""
     if not isinstance(camera, Mapping):
         raise ConfigError(f"{where}: expected 'name: ...' and 'url: ...'")
-    for key in ("url", "username", "password", "password_file"):
+    _check_keys(camera, where)
+    for key, (kinds, expected) in _KINDS.items():
         value = camera.get(key)
-        if not isinstance(value, str | None):
-            raise ConfigError(
-                f"{where}: {key} is a {type(value).__name__}, expected text; put it in quotes"
-            )
-    for key in camera:
+        if key in camera and (not isinstance(value, kinds) or (kinds is int and value is True)):
+            raise ConfigError(f"{where}: {key} is a {type(value).__name__}, expected {expected}")
+
+
+def _check_keys(mapping: Mapping[Any, Any], where: str) -> None:
+    for key in mapping:
         if not isinstance(key, str) or not re.fullmatch(r"[\w-]{1,40}", key):
             raise ConfigError(f"{where}: a key is no plain word; is there a space behind each ':'?")
 
 
 def _resolve(entry: CameraEntry, path: Path) -> CameraEntry:
     """Check an entry, and fetch its credentials."""
-    where = f"{path}: camera '{shown(redact(entry.name), str)}'"
     if not _NAME.fullmatch(entry.name):
-        raise ConfigError(f"{where}: expected a name of letters, digits, dots, dashes and _")
+        raise ConfigError(f"{path}: a camera needs a name of letters, digits, dots, dashes and _")
+    where = f"{path}: camera '{entry.name}'"
     if not entry.url:
         raise ConfigError(f"{where}: expected url: rtsp://... or another source")
     if entry.rotate not in _TURNS:
         raise ConfigError(f"{where}: rotate = {entry.rotate}: expected 0, 90, 180 or 270")
     if entry.transport not in (None, "tcp", "udp"):
-        raise ConfigError(f"{where}: transport = {shown(entry.transport)}: expected tcp or udp")
+        raise ConfigError(f"{where}: transport: expected tcp or udp")
     if entry.password is not None and entry.password_file is not None:
         raise ConfigError(f"{where}: expected password or password_file, not both")
     only_streams = (entry.username, entry.password, entry.password_file, entry.transport)

@@ -49,7 +49,7 @@ def need_server() -> None:
 
 
 def walker_left(index: int) -> int:
-    """Left edge of the walker, who goes to and fro without a jump where the clip begins again."""
+    """Left edge of the walker, who goes there and back: no jump where the clip begins again."""
     half = FRAMES // 2
     return 40 + 8 * (half - abs(index % FRAMES - half))
 

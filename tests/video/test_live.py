@@ -248,10 +248,8 @@ def test_wrong_password_is_refused_once_and_told_once(
         assert "***" in str(caught.value)
 
         before = camera.clients()
-        good, bad = (
-            camera.url(credentials="admin:p@ss/w:rd#1@"),
-            camera.url(credentials="admin:hunter2@"),
-        )
+        good = camera.url(credentials="admin:p%40ss%2Fw:rd%231@")
+        bad = camera.url(credentials="admin:hunter2@")
         sources = open_sources([good, bad], stream=replace(QUICK, refused_after_s=60))
         time.sleep(4)
         states = [source.status() for source in sources if isinstance(source, LiveSource)]
