@@ -25,7 +25,7 @@ from reid_tracker.video.source import BaseSource
 _log = logging.getLogger(__name__)
 
 _NOMINAL_RATE = Fraction(25)  # until, or where, a camera does not tell
-_JOIN_S = 0.3
+_JOIN_S = 0.1  # each; a run of many frozen cameras must end within 2 s, too
 _SOUND_S = 5.0  # a connection that lasted this long was no failed attempt
 _MOST_REFUSED = 10  # times `refused_after_s`
 
