@@ -18,6 +18,7 @@ from tests.video.rtsp import Camera, need_server, write_scene
 QUICK = StreamConfig(reconnect_after_s=0.1, reconnect_most_s=0.3, hardware="none")
 
 
+@pytest.mark.slow
 def test_ids_and_identities_go_on_after_a_reconnect(tmp_path: Path) -> None:
     need_server()
     clip = write_scene(tmp_path / "clip.mp4")

@@ -71,6 +71,7 @@ class Run:
         return took_s, printed, errors
 
 
+@pytest.mark.slow
 def test_lost_camera_with_another_size_and_ctrl_c(camera: Camera, tmp_path: Path) -> None:
     cameras = tmp_path / "cameras.yaml"
     cameras.write_text(
@@ -105,6 +106,7 @@ def test_lost_camera_with_another_size_and_ctrl_c(camera: Camera, tmp_path: Path
     assert SECRET not in printed + errors
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_the_camera_is_frozen(camera: Camera, tmp_path: Path) -> None:
     run = Run(camera.url(credentials=f"me:{SECRET}@"), tmp_path, "--no-save-video")
     run.wait_for_lines(5)

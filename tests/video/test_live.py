@@ -20,6 +20,8 @@ from reid_tracker.types import CameraState, Frame, ImageBGR
 from reid_tracker.video import LiveSource, SourceGroup, open_source, open_sources
 from tests.video.rtsp import Camera, decoded, need_server, number_of, wait_for, write_scene
 
+pytestmark = pytest.mark.slow
+
 QUICK = StreamConfig(
     open_timeout_s=2, read_timeout_s=1.5, stall_after_s=1, reconnect_after_s=0.1, hardware="none"
 )
