@@ -15,6 +15,7 @@ from typing import Any
 from reid_tracker.checked import Checked, CheckedT, from_mapping, number
 from reid_tracker.config_file import find_config, parse_override, read_yaml, with_dotted
 from reid_tracker.config_transport import TransportConfig
+from reid_tracker.config_video import StreamConfig, VideoConfig
 
 __all__ = [
     "Config",
@@ -24,6 +25,7 @@ __all__ = [
     "GalleryConfig",
     "MatchConfig",
     "OutputConfig",
+    "StreamConfig",
     "Thresholds",
     "TransportConfig",
     "VideoConfig",
@@ -242,23 +244,6 @@ class GalleryConfig(Checked):
 
 
 @dataclass(frozen=True)
-class VideoConfig(Checked):
-    """How sources are read.
-
-    Attributes:
-        stride: take every n-th frame.
-        frame_rate: frames per second of a file whose header tells it wrong, or of images; null
-            takes what the file says.
-        frames_per_batch: frames of each source that are detected in one batch; more than 1 helps a
-            GPU on files and delays the output by as many frames.
-    """
-
-    stride: int = number(1, 1)
-    frame_rate: float | None = number(None, 0.001)
-    frames_per_batch: int = number(1, 1)
-
-
-@dataclass(frozen=True)
 class OutputConfig(Checked):
     """Which results are written, for each camera and for a run over several.
 
@@ -299,6 +284,7 @@ class Config(Checked):
     match: MatchConfig = MatchConfig()
     gallery: GalleryConfig = GalleryConfig()
     video: VideoConfig = VideoConfig()
+    stream: StreamConfig = StreamConfig()
     output: OutputConfig = OutputConfig()
 
     def suited_to(self, encoder: Thresholds) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,12 @@ def find_config(name: str | Path, folder: str = "") -> Path:
     )
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, *, secret: bool = False) -> dict[str, Any]:
     """Read a YAML file that holds a mapping; an empty file is an empty one.
+
+    Args:
+        path: the file.
+        secret: keep what stands in it out of messages.
 
     Raises:
         ConfigError: it cannot be read, is not YAML, or holds something else.
@@ -58,7 +63,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {error.strerror}") from None
     except ValueError as error:
-        raise ConfigError(f"{name} is not YAML: {shown(error, str)}") from None
+        # YAML's own messages quote the line.
+        found = re.search(r"line \d+", str(error)) if secret else None
+        reason = f"see {found[0]}" if found else "check it" if secret else shown(error, str)
+        raise ConfigError(f"{name} is not YAML: {reason}") from None
     if data is None:
         return {}
     if not isinstance(data, dict):

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 
 from reid_tracker import zoo
 from reid_tracker.config import Config, EncoderConfig
@@ -21,7 +20,7 @@ from reid_tracker.errors import ConfigError
 from reid_tracker.match import CrossCameraMatcher, Matcher, looks_of, matching_from_config
 from reid_tracker.track import Tracker, build_tracker
 from reid_tracker.types import Embeddings, Frame, FrameResult, IdentityEvent
-from reid_tracker.video import Source
+from reid_tracker.video import Source, SourceGroup
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +48,8 @@ class Pipeline:
     """Tracks people in the frames of one or more sources.
 
     Attributes:
-        times: time spent per stage: "read", "detect", "encode", "track", "match".
+        times: time spent per stage: "read", "detect", "encode", "track", "match", and
+            "wait", where live sources had no frame.
         last_events: what changed about identities in the last look back, after the last frame.
     """
 
@@ -83,7 +83,7 @@ class Pipeline:
         self._new_matcher = new_matcher
         self._match_single = match_single
         self._matcher: Matcher | None = None
-        self._reading: set[str] = set()
+        self._group: SourceGroup | None = None
         self.last_events: tuple[IdentityEvent, ...] = ()
 
     @classmethod
@@ -133,14 +133,15 @@ class Pipeline:
         return self._new_matcher is not None and (self._match_single or len(sources) > 1)
 
     def is_over(self, camera: str) -> bool:
-        """Whether the run that goes on will yield no more results of this camera."""
-        return camera not in self._reading
+        """Whether the run that goes on has no more results of this camera, for now at least."""
+        return self._group is None or not self._group.expects(camera)
 
     def run(self, sources: Sequence[Source]) -> Iterator[FrameResult]:
         """Track until every source has ended; frames of different sources come interleaved.
 
-        The sources are not closed here. A source that ends early does not stop the others. People
-        are known again across cameras by the sources' own times: files are taken to begin together.
+        The sources are not closed here. A source that ends early does not stop the others, and a
+        live one that has no frame is not waited for. People are known again across cameras by the
+        sources' own times: files are taken to begin together.
 
         Args:
             sources: open sources; their names must differ.
@@ -152,46 +153,25 @@ class Pipeline:
             ConfigError: two sources share a name.
             SourceError: a source breaks.
         """
+        matches = self.matches(sources)
+        group = SourceGroup(sources, self._frames_per_batch, in_step=matches)
         trackers = {source.name: self._new_tracker() for source in sources}
-        if len(trackers) < len(sources):
-            raise ConfigError(f"sources share a name: {[source.name for source in sources]}")
         self._matcher = None
-        if self._new_matcher is not None and self.matches(sources):
+        if self._new_matcher is not None and matches:
             self._matcher = self._new_matcher(list(trackers))
         self.last_events = ()
-        readers = {source.name: iter(source) for source in sources}
-        reached_s = dict.fromkeys(readers, 0.0)
-        self._reading = set(readers)
-        while readers:
-            batch = self._read(readers, reached_s)
+        self._group = group
+        while not group.ended():
+            with self.times.measure("read"):
+                batch = group.take()
             if batch:
                 yield from self._process(batch, trackers)
+            elif not group.ended():
+                with self.times.measure("wait"):
+                    group.wait()
         if self._matcher is not None:
             self._matcher.finish()
             self.last_events = tuple(self._matcher.events())
-
-    def _read(
-        self, readers: dict[str, Iterator[Frame]], reached_s: dict[str, float]
-    ) -> list[tuple[str, Frame]]:
-        """Take the next frames of every source; sources that have ended leave `readers`.
-
-        Where people are matched, sources with more frames per second than others must not fall
-        behind: only those are read that are not ahead of another.
-        """
-        batch: list[tuple[str, Frame]] = []
-        first_s = min(reached_s[camera] for camera in readers)
-        with self.times.measure("read"):
-            for camera, reader in list(readers.items()):
-                if self._matcher is not None and reached_s[camera] > first_s:
-                    continue
-                frames = list(islice(reader, self._frames_per_batch))
-                batch.extend((camera, frame) for frame in frames)
-                if frames:
-                    reached_s[camera] = frames[-1].timestamp_s
-                else:
-                    del readers[camera]
-                    self._reading.discard(camera)
-        return batch
 
     def _process(
         self, batch: list[tuple[str, Frame]], trackers: dict[str, Tracker]

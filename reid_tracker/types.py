@@ -7,6 +7,7 @@ rows, never None.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from enum import Enum
 from fractions import Fraction
 from typing import Any, Literal, TypeVar
 
@@ -53,12 +54,15 @@ class Frame:
     Attributes:
         image: (H, W, 3) uint8 BGR.
         index: number of the frame in its source, from 0; a skipped frame leaves a gap.
-        timestamp_s: presentation time in seconds from the first frame of the source.
+        timestamp_s: presentation time in seconds from the first frame of the source; of several
+            live sources that run together, from the first frame of any of them.
+        captured_s: UTC seconds since 1970 when a live source took the picture, or None.
     """
 
     image: ImageBGR
     index: int
     timestamp_s: float
+    captured_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,53 @@ class VideoInfo:
     frame_rate: Fraction
     frame_count: int | None = None
     recorded_s: float | None = None
+
+
+class CameraState(str, Enum):
+    """How a live camera is doing."""
+
+    CONNECTING = "connecting"  # has not delivered a picture yet
+    LIVE = "live"
+    STALLED = "stalled"  # connected, but no picture comes
+    GONE = "gone"  # cannot be reached or refuses; is tried again
+
+
+ClockSource = Literal["rtcp", "arrival", "file"]
+"""Whose time a frame has: the camera's own, that of its arrival here, or that of a file."""
+
+
+@dataclass(frozen=True)
+class CameraStatus:
+    """How a live camera is doing, at one moment; holds no credentials.
+
+    Attributes:
+        camera: name of the source.
+        state: see `CameraState`.
+        since_s: seconds that it has been in this state.
+        reason: why it is gone, in words; empty otherwise.
+        frames: pictures received since the start.
+        dropped: pictures that newer ones replaced before anybody took them.
+        damaged: pictures that could not be decoded, or only with visible damage.
+        reconnects: times that it came back.
+        frame_age_s: seconds since the last picture arrived, or None before the first.
+        clock: whose time the last frame had.
+        clock_offset_s: how far the camera's clock, where it tells one, is behind the arrival of its
+            pictures here: their delay, plus what the clocks differ by. None if it tells none.
+        clock_jumps: times that the camera's clock jumped; frames' times never do.
+    """
+
+    camera: str
+    state: CameraState
+    since_s: float
+    reason: str = ""
+    frames: int = 0
+    dropped: int = 0
+    damaged: int = 0
+    reconnects: int = 0
+    frame_age_s: float | None = None
+    clock: ClockSource = "arrival"
+    clock_offset_s: float | None = None
+    clock_jumps: int = 0
 
 
 class _StructOfArrays:

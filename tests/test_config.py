@@ -26,6 +26,7 @@ from reid_tracker.config import (
     GalleryConfig,
     MatchConfig,
     OutputConfig,
+    StreamConfig,
     VideoConfig,
     find_config,
     load_config,
@@ -44,6 +45,7 @@ SECTIONS: dict[str, Any] = {
     "match": MatchConfig,
     "gallery": GalleryConfig,
     "video": VideoConfig,
+    "stream": StreamConfig,
     "output": OutputConfig,
 }
 KINDS: list[Any] = [Config, *SECTIONS.values()]

@@ -10,11 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
+from reid_tracker.cli.cameras import describe_cameras
 from reid_tracker.types import FrameResult
-from reid_tracker.video import Source
+from reid_tracker.video import LiveSource, Source
 
 
 class Report:
@@ -29,6 +39,7 @@ class Report:
         self._detections: dict[str, int] = {}
         self._identities: dict[str, set[int]] = {}
         self._bar: Progress | None = None
+        self._live: list[LiveSource] = []
 
     @contextmanager
     def progress(self, sources: Sequence[Source]) -> Iterator[None]:
@@ -36,6 +47,7 @@ class Report:
         for source in sources:
             self._frames[source.name] = self._detections[source.name] = 0
             self._identities[source.name] = set()
+        self._live = [source for source in sources if isinstance(source, LiveSource)]
         self._start = time.perf_counter()
         counts = [source.info.frame_count for source in sources]
         known = [-(-count // self._stride) for count in counts if count is not None]
@@ -44,7 +56,7 @@ class Report:
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]:.1f} frames/s"),
-            TimeRemainingColumn(),
+            _CameraColumn(self._live) if self._live else TimeRemainingColumn(),
             console=Console(stderr=True),
             disable=self._quiet,
         )
@@ -83,6 +95,8 @@ class Report:
             identities = len(self._identities[camera])
             table.add_row(camera, str(frames), str(self._detections[camera]), str(identities))
         console.print(table)
+        if self._live:
+            console.print(_table_of_cameras(self._live))
         stages = ", ".join(
             f"{stage} {1000 * spent / max(total, 1):.1f}" for stage, spent in seconds.items()
         )
@@ -91,6 +105,28 @@ class Report:
         )
         console.print(f"ms a frame: {stages}")
         console.print(f"results: {folder}", soft_wrap=True, markup=False, highlight=False)
+
+
+class _CameraColumn(ProgressColumn):
+    """How the cameras are doing; also kept up to date while none of them has a frame."""
+
+    def __init__(self, cameras: Sequence[LiveSource]) -> None:
+        super().__init__()
+        self._cameras = cameras
+
+    def render(self, task: Task) -> Text:
+        """Return the text for the progress bar."""
+        return Text(describe_cameras([camera.status() for camera in self._cameras]))
+
+
+def _table_of_cameras(cameras: Sequence[LiveSource]) -> Table:
+    table = Table("camera", "state", "received", "dropped", "damaged", "reconnects", "clock")
+    table.box = None
+    for camera in cameras:
+        status = camera.status()
+        counts = (status.frames, status.dropped, status.damaged, status.reconnects)
+        table.add_row(status.camera, status.state.value, *map(str, counts), status.clock)
+    return table
 
 
 class _Console(Console):

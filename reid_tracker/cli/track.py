@@ -28,7 +28,7 @@ from reid_tracker.sink import (
     open_window,
 )
 from reid_tracker.types import FrameResult
-from reid_tracker.video import Source, open_source
+from reid_tracker.video import Source, open_sources
 
 if TYPE_CHECKING:
     from reid_tracker.sink.heads import HeadBlur
@@ -119,11 +119,12 @@ def _run(
 
 def _open_sources(names: list[str], config: Config, stack: ExitStack) -> list[Source]:
     """Open every source before any model is loaded, so that a typing error costs no time."""
-    sources = []
-    for name in names:
-        source = open_source(name, stride=config.video.stride, frame_rate=config.video.frame_rate)
+    video = config.video
+    sources = open_sources(
+        names, stride=video.stride, frame_rate=video.frame_rate, stream=config.stream
+    )
+    for source in sources:
         stack.callback(source.close)
-        sources.append(source)
     return _with_distinct_names(sources)
 
 

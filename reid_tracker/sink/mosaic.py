@@ -54,7 +54,7 @@ class MosaicSink(BaseSink):
     Args:
         path: the file, ending in .mp4.
         cameras: what is known of each source, by name, in the order in which they are shown.
-        is_over: tells whether a camera will send no more results.
+        is_over: tells whether a camera sends no more results, for now at least.
         floor: also draws where people stand, in a tile of its own; None leaves it out.
         trail_s: seconds of the path behind each track.
         crf: x264 quality, 0 best to 51 worst.
@@ -133,6 +133,7 @@ class MosaicSink(BaseSink):
             while screen.waiting and screen.waiting[0].time_s <= time_s + _EPS_S:
                 screen.now = screen.waiting.popleft()
                 fresh.append(screen.now.result)
+                screen.ended_s = None  # a camera that was away is back
             over = screen.reached_s < time_s - _EPS_S and self._is_over(camera)
             if over and screen.ended_s is None:
                 screen.ended_s, changed = screen.reached_s, True

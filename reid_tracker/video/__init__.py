@@ -7,7 +7,8 @@ Importing this package loads neither cv2 nor av; opening a source does.
 """
 
 from reid_tracker.video.naming import redact
-from reid_tracker.video.open import open_source
-from reid_tracker.video.source import Source
+from reid_tracker.video.open import open_source, open_sources
+from reid_tracker.video.source import LiveSource, Source
+from reid_tracker.video.together import SourceGroup
 
-__all__ = ["Source", "open_source", "redact"]
+__all__ = ["LiveSource", "Source", "SourceGroup", "open_source", "open_sources", "redact"]

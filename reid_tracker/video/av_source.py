@@ -13,14 +13,17 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from reid_tracker.config import StreamConfig
 from reid_tracker.errors import SourceError
-from reid_tracker.types import Frame, ImageBGR, VideoInfo
+from reid_tracker.types import Frame, VideoInfo
+from reid_tracker.video.address import StreamAddress
 from reid_tracker.video.clock import PresentationClock
 from reid_tracker.video.damage import describe_damage
 from reid_tracker.video.decode import DecodeReport, decode_frames
-from reid_tracker.video.naming import redact, safe_name, url_name
+from reid_tracker.video.naming import safe_name
+from reid_tracker.video.picture import to_upright_bgr
 from reid_tracker.video.source import BaseSource
 
 if TYPE_CHECKING:
@@ -31,14 +34,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _EARLIEST_S = 315_532_800.0  # 1980
-_OPEN_TIMEOUT_S, _READ_TIMEOUT_S = 5, 3
 _DEFAULT_RATE = Fraction(25)
-_BT709 = 1  # libav's AVCOL_SPC_BT709
 _TEXT_ART_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}  # libav "plays" plain text with these
 
 
 class AvSource(BaseSource):
-    """A container that PyAV has opened; use `open_video_file` or `open_stream`.
+    """A container that PyAV has opened; use `open_video_file` or `open_web_video`.
 
     Frames have the pixels as stored, also where the container asks for a non-square pixel shape,
     turned upright where it says that the camera was held sideways. A video that changes its size
@@ -139,49 +140,35 @@ def open_video_file(path: Path, stride: int, frame_rate: Fraction | None = None)
     return AvSource(container, str(path), safe_name(path.stem), stride, frame_rate=frame_rate)
 
 
-def open_stream(url: str, stride: int) -> AvSource:
-    """Open an RTSP, HTTP or other network address.
+def open_web_video(
+    address: StreamAddress, name: str, stride: int, config: StreamConfig
+) -> AvSource:
+    """Open a video on a web server, or whatever else libav reads from a network.
 
     Args:
-        url: the address; credentials in it are never shown.
+        address: where it is.
+        name: stem for output files.
         stride: every n-th frame is yielded.
+        config: its time-outs are used.
+
+    Returns:
+        The source, which is `live` where the video has no end; `NetworkCamera` reads such better.
 
     Raises:
-        SourceError: nothing answers within 5 seconds, access is refused, or it is no video.
+        SourceError: nothing answers in time, access is refused, or it is no video.
     """
     import av
 
-    # RTSP over UDP loses packets on a busy network, and each loss smears the picture.
-    options = {"rtsp_transport": "tcp"} if url.lower().startswith("rtsp") else {}
+    timeout = (config.open_timeout_s, config.read_timeout_s)
     try:
-        container = av.open(
-            url, mode="r", options=options, timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S)
-        )
+        container = av.open(address.url, mode="r", timeout=timeout)
     except av.error.FFmpegError as error:
         raise SourceError(
-            f"cannot open {redact(url)} ({_reason(error)}): expected a video stream that answers "
-            f"within {_OPEN_TIMEOUT_S} s; check address, user, password and that it is running"
+            f"cannot open {address} ({_reason(error)}): expected a video stream that answers "
+            f"within {config.open_timeout_s:g} s; check address, user, password and that it is "
+            "running"
         ) from None
-    return AvSource(container, redact(url), url_name(url), stride, endless=True)
-
-
-def to_upright_bgr(picture: VideoFrame) -> ImageBGR:
-    """Convert a decoded picture to contiguous (H, W, 3) uint8 BGR, turned upright."""
-    import cv2
-    import numpy as np
-
-    # PyAV before 17 takes every video for BT.601, which shifts the colours of HD video, unless it
-    # is told otherwise, and listens only where the two colour spaces differ.
-    spaces: dict[str, Any] = {}
-    if picture.colorspace == _BT709:
-        spaces = {"src_colorspace": "ITU709", "dst_colorspace": "DEFAULT"}
-    pixels = picture.to_ndarray(format="bgr24", **spaces)
-    image: ImageBGR = np.ascontiguousarray(pixels, dtype=np.uint8)
-    quarter_turns = round(picture.rotation / 90) % 4
-    if quarter_turns == 0:
-        return image
-    turns = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
-    return np.asarray(cv2.rotate(image, turns[quarter_turns - 1]), dtype=np.uint8)
+    return AvSource(container, address.label, name, stride, endless=True)
 
 
 def _video_stream(container: InputContainer, label: str) -> VideoStream:

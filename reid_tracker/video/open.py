@@ -1,20 +1,31 @@
-"""`open_source`: tells the kinds of sources apart and opens the right one."""
+"""`open_source` and `open_sources`: tell the kinds of sources apart and open the right one."""
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 import math
 import os
 import re
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from reid_tracker.config import StreamConfig
 from reid_tracker.errors import ConfigError, SourceError
-from reid_tracker.video.naming import is_url, redact
-from reid_tracker.video.source import Source
+from reid_tracker.video.address import stream_address
+from reid_tracker.video.camera_list import CameraEntry, is_camera_list, read_camera_list
+from reid_tracker.video.naming import is_url, redact, url_name
+from reid_tracker.video.source import LiveSource, Source
+
+_log = logging.getLogger(__name__)
 
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]{1,3})")
 _SLOWEST_RATE = 0.001
+_LIVE_SCHEMES = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srtp", "udp", "srt", "mmsh", "mmst"}
 
 
 def open_source(
@@ -22,53 +33,172 @@ def open_source(
     *,
     stride: int = 1,
     frame_rate: float | Fraction | None = None,
+    stream: StreamConfig | None = None,
 ) -> Source:
     """Open anything that gives frames.
 
     Args:
         source: a video file, a folder or glob pattern of images, an image, an RTSP or HTTP address,
-            or the number of a camera (0, "0" or "/dev/video0").
+            or the number of a camera (0, "0" or "/dev/video0"). In an address, `${NAME}` stands for
+            an environment variable.
         stride: take every n-th frame.
         frame_rate: frames per second of a file whose header tells it wrong, or of images; None
             takes the file's own timestamps, for images the frameRate of a MOTChallenge seqinfo.ini
             beside or above them, or else 25. Cameras and streams have their own clock.
+        stream: how network cameras are read.
 
     Returns:
         The source, ready to be iterated once; it closes itself at its end.
 
     Raises:
         SourceError: there is no such source, or it cannot be read.
-        ConfigError: `stride` or `frame_rate` is out of range, or a camera is given a rate.
+        ConfigError: an option is out of range, a camera is given a rate, or a variable is not set.
     """
-    if stride < 1:
-        raise ConfigError(f"stride = {stride}: expected a whole number, at least 1")
-    if frame_rate is not None and not _SLOWEST_RATE <= frame_rate < math.inf:
-        raise ConfigError(
-            f"frame_rate = {frame_rate}: expected at least {_SLOWEST_RATE} per second"
-        )
     text = os.fspath(source) if isinstance(source, str | os.PathLike) else str(source)
-    if text.lower().startswith("file://"):
-        text = unquote(urlsplit(text).path)
-    if camera := _CAMERA.fullmatch(text):
-        from reid_tracker.video.camera import CameraSource
-
-        _refuse_rate(frame_rate, text)
-        return CameraSource(int(camera[1]), stride)
-    if is_url(text):
-        from reid_tracker.video.av_source import open_stream
-
-        _refuse_rate(frame_rate, redact(text))
-        return open_stream(text, stride)
-    rate = None if frame_rate is None else Fraction(frame_rate).limit_denominator(100_000)
-    return _open_path(Path(text), stride, rate)
+    opener = _Opener(stride, frame_rate, stream or StreamConfig())
+    (opened,) = opener.open([CameraEntry(url=text)])
+    return opened
 
 
-def _refuse_rate(frame_rate: float | Fraction | None, label: str) -> None:
-    if frame_rate is not None:
-        raise ConfigError(
-            f"frame_rate = {frame_rate} for {label}: cameras and streams have their own clock; "
-            "leave it out"
+def open_sources(
+    sources: Sequence[str],
+    *,
+    stride: int = 1,
+    frame_rate: float | Fraction | None = None,
+    stream: StreamConfig | None = None,
+) -> list[Source]:
+    """Open several sources, and lists of sources: cameras.yaml, or a `.streams` text file.
+
+    Network cameras are reached for side by side. As soon as one of them, or another source, has a
+    picture, those that have none are no hindrance: they are tried again as long as the run lasts.
+
+    Args:
+        sources: as for `open_source`, or paths of lists.
+        stride: take every n-th frame of each.
+        frame_rate: see `open_source`.
+        stream: how network cameras are read.
+
+    Raises:
+        SourceError: a file cannot be read, or not one network camera can.
+        ConfigError: a list, or an option, is wrong.
+    """
+    opener = _Opener(stride, frame_rate, stream or StreamConfig())
+    entries: list[CameraEntry] = []
+    for word in sources:
+        entries += read_camera_list(Path(word)) if is_camera_list(word) else [CameraEntry(url=word)]
+    return opener.open(entries)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Opener:
+    """Opens sources, all or none."""
+
+    stride: int
+    frame_rate: float | Fraction | None
+    stream: StreamConfig
+
+    def __post_init__(self) -> None:
+        if self.stride < 1:
+            raise ConfigError(f"stride = {self.stride}: expected a whole number, at least 1")
+        if self.frame_rate is not None and not _SLOWEST_RATE <= self.frame_rate < math.inf:
+            raise ConfigError(
+                f"frame_rate = {self.frame_rate}: expected at least {_SLOWEST_RATE} per second"
+            )
+
+    def open(self, entries: Sequence[CameraEntry]) -> list[Source]:
+        with ExitStack() as undo:
+            sources = []
+            for entry in entries:
+                source = self._begin(entry, alone=len(entries) == 1)
+                undo.callback(source.close)
+                if entry.name:
+                    source.name = entry.name
+                sources.append(source)
+            _wait_for_cameras(sources, self.stream)
+            undo.pop_all()
+        return sources
+
+    def _begin(self, entry: CameraEntry, *, alone: bool) -> Source:
+        """Open a source; of a network camera, only begin to."""
+        text = entry.url
+        if text.lower().startswith("file://"):
+            text = unquote(urlsplit(text).path)
+        if camera := _CAMERA.fullmatch(text):
+            from reid_tracker.video.camera import CameraSource
+
+            self._refuse_rate(text)
+            return CameraSource(int(camera[1]), self.stride)
+        if is_url(text):
+            self._refuse_rate(redact(text))
+            return self._begin_stream(entry, alone=alone)
+        rate = self.frame_rate
+        return _open_path(
+            Path(text),
+            self.stride,
+            None if rate is None else Fraction(rate).limit_denominator(100_000),
         )
+
+    def _begin_stream(self, entry: CameraEntry, *, alone: bool) -> Source:
+        from reid_tracker.video.av_source import open_web_video
+        from reid_tracker.video.connection import check_stream_config
+        from reid_tracker.video.live import NetworkCamera
+
+        config = self.stream
+        if entry.transport is not None:
+            config = dataclasses.replace(config, transport=entry.transport)
+        check_stream_config(config)
+        address = stream_address(entry.url, entry.username, entry.password)
+        name = entry.name or url_name(entry.url)
+        if entry.url.partition("://")[0].lower() not in _LIVE_SCHEMES:
+            try:
+                video = open_web_video(address, name, self.stride, config)
+            except SourceError:
+                if alone:
+                    raise
+            else:
+                if not video.live:
+                    return video
+                video.close()
+        return NetworkCamera(address, name, config, self.stride, entry.rotate)
+
+    def _refuse_rate(self, label: str) -> None:
+        if self.frame_rate is not None:
+            raise ConfigError(
+                f"frame_rate = {self.frame_rate} for {label}: cameras and streams have their own "
+                "clock; leave it out"
+            )
+
+
+def _wait_for_cameras(sources: Sequence[Source], config: StreamConfig) -> None:
+    """Return once a source has a picture; network cameras then tell by themselves how they are.
+
+    Raises:
+        SourceError: there are network cameras only, and none has one.
+    """
+    cameras = [source for source in sources if isinstance(source, LiveSource)]
+    if not cameras:
+        return
+    limit = time.monotonic() + 2 * config.open_timeout_s + config.read_timeout_s
+    others = len(cameras) < len(sources)
+    while not others:
+        states = [camera.status() for camera in cameras]
+        if any(status.frames for status in states):
+            break
+        failed = [status for status in states if status.reason]
+        if len(failed) == len(states) or time.monotonic() > limit:
+            raise _unreachable(cameras, [status.reason for status in states])
+        time.sleep(0.01)
+    for camera in cameras:
+        camera.announce()
+
+
+def _unreachable(cameras: Sequence[LiveSource], reasons: Sequence[str]) -> SourceError:
+    which = cameras[0].label
+    more = f", nor {len(cameras) - 1} others" if len(cameras) > 1 else ""
+    return SourceError(
+        f"cannot open {which} ({reasons[0] or 'no picture came'}){more}: expected a video stream; "
+        "check address, user, password and that it is running"
+    )
 
 
 def _open_path(path: Path, stride: int, frame_rate: Fraction | None) -> Source:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol, TypeVar, runtime_checkable
 
 from reid_tracker.errors import SourceError
-from reid_tracker.types import Frame, VideoInfo
+from reid_tracker.types import CameraStatus, Frame, VideoInfo
 
 _SourceT = TypeVar("_SourceT", bound="BaseSource")
 
@@ -52,6 +53,53 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class LiveSource(Source, Protocol):
+    """A camera that nobody needs to wait for: it has a new frame, or not yet.
+
+    Attributes:
+        label: its address without credentials.
+        began_s: UTC seconds since 1970 that count as 0 in its timestamps; None takes the first
+            frame's. Set it alike to give several cameras one time.
+    """
+
+    label: str
+    began_s: float | None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the source was closed."""
+        ...
+
+    def poll(self) -> Frame | None:
+        """Return the newest frame if it was not given out yet, None if there is none. Never waits.
+
+        Raises:
+            SourceError: the camera cannot be read any more, not even later.
+        """
+        ...
+
+    def ring(self, bell: threading.Event) -> None:
+        """Have `bell` set whenever there is a new frame; several cameras may share one."""
+        ...
+
+    def waiting_since(self) -> float | None:
+        """Return when the frame that `poll` would give was captured, UTC seconds since 1970."""
+        ...
+
+    def status(self) -> CameraStatus:
+        """Return how the camera is doing now, from any thread."""
+        ...
+
+    def announce(self) -> None:
+        """Log from now on when the camera is lost and comes back."""
+        ...
+
+    def __enter__(self) -> LiveSource:
+        """Return the source itself."""
+        ...
+
+
 class BaseSource(ABC):
     """Closing, iteration and the with-statement; a subclass reads frames in `_read`.
 
@@ -77,6 +125,11 @@ class BaseSource(ABC):
     @abstractmethod
     def _release(self) -> None:
         """Release the file or device; called once."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the source was closed or read to its end."""
+        return self._closed
 
     def __iter__(self) -> Iterator[Frame]:
         if self._closed:

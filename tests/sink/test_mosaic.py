@@ -107,6 +107,27 @@ def test_a_camera_that_lags_is_waited_for(tmp_path: Path) -> None:
             assert number_of(picture(image, tile)) == tick
 
 
+def test_a_live_camera_that_was_away_is_back(tmp_path: Path) -> None:
+    info = {name: VideoInfo(160, 120, Fraction(10)) for name in "ab"}
+    away: set[str] = set()
+    sink = MosaicSink(tmp_path / "m.mp4", info, away.__contains__)
+    with sink:
+        for a, b in zip(*(frames_of(name, Fraction(10), 9) for name in "ab"), strict=True):
+            if 3 <= b.frame.index < 6:
+                away.add("b")
+                sink.write(a)
+            else:
+                away.clear()
+                sink.write(a)
+                sink.write(b)
+    images, _, _ = read_video(tmp_path / "m.mp4")
+    left, right = arrange([(160, 120)] * 2).tiles
+    assert [number_of(picture(image, left)) for image in images] == list(range(9))
+    assert number_of(picture(images[2], right)) == 2
+    assert np.median(picture(images[4], right)) == pytest.approx((20 + 11 * 2) / 3, abs=4)
+    assert [number_of(picture(image, right)) for image in images[6:]] == [6, 7, 8]
+
+
 def test_a_long_pause_does_not_write_the_same_picture_again(tmp_path: Path) -> None:
     info = {name: VideoInfo(160, 120, Fraction(10)) for name in "ab"}
     with MosaicSink(tmp_path / "m.mp4", info, lambda camera: False) as sink:

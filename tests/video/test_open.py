@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reid_tracker.config import StreamConfig
 from reid_tracker.errors import SourceError
 from reid_tracker.video import open_source
 from tests.video.clips import write_clip
@@ -59,14 +60,17 @@ def test_unreachable_address_is_refused_at_once(scheme: str) -> None:
     assert "\n" not in message
 
 
-def test_silent_address_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reid_tracker.video.av_source._OPEN_TIMEOUT_S", 0.5)
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_silent_address_is_given_up(scheme: str) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         start = time.monotonic()
         with pytest.raises(SourceError, match="expected a video stream"):
-            open_source(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live")
+            open_source(
+                f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/live",
+                stream=StreamConfig(open_timeout_s=0.5),
+            )
     assert time.monotonic() - start < 3
 
 

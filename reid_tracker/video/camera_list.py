@@ -1,0 +1,176 @@
+"""Lists of sources: cameras.yaml, and `.streams` files with one address a line.
+
+Nothing of a list but names and keys gets into a message: any other text in it may be a password.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reid_tracker.checked import Checked, from_mapping
+from reid_tracker.config_file import read_yaml
+from reid_tracker.errors import ConfigError
+from reid_tracker.video.address import expand_variables
+from reid_tracker.video.naming import is_url
+
+_NAME = re.compile(r"\w[\w.-]*")
+_SUFFIXES = (".yaml", ".yml", ".streams")
+_TURNS = (0, 90, 180, 270)
+_TEXT = ((str, type(None)), "text; put it in quotes")
+_KINDS: dict[str, tuple[Any, str]] = {
+    "name": (str, "text; put it in quotes"),
+    "url": (str, "text; put it in quotes"),
+    "username": _TEXT,
+    "password": _TEXT,
+    "password_file": _TEXT,
+    "transport": _TEXT,
+    "rotate": (int, "0, 90, 180 or 270"),
+    "enabled": (bool, "true or false"),
+}
+
+
+@dataclass(frozen=True)
+class CameraEntry(Checked):
+    """One entry of cameras.yaml.
+
+    Attributes:
+        name: of the camera in results, files, topology and floor plan; empty takes the source's.
+        url: address, or any other source; `${NAME}` stands for an environment variable.
+        username: may hold `${NAME}`; null takes what the address says, as it does below.
+        password: may hold `${NAME}`.
+        password_file: file that holds the password, beside the list if the path is relative.
+        transport: "tcp" or "udp"; null takes that of the configuration.
+        rotate: degrees by which pictures are turned clockwise.
+        enabled: false leaves the camera out.
+    """
+
+    name: str = ""
+    url: str = field(default="", repr=False)
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    password_file: str | None = None
+    transport: str | None = None
+    rotate: int = 0
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class _CameraList(Checked):
+    cameras: tuple[CameraEntry, ...] = ()
+
+
+def is_camera_list(word: str) -> bool:
+    """Return whether a word on the command line names a list of sources that exists."""
+    return Path(word).suffix.lower() in _SUFFIXES and Path(word).is_file()
+
+
+def read_camera_list(path: Path) -> list[CameraEntry]:
+    """Read cameras.yaml or a `.streams` file.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        The cameras that are enabled, in order; variables and password files are read.
+
+    Raises:
+        ConfigError: the file cannot be read or holds something else; no camera is left; names are
+            odd or not unique; a variable is not set; a password file cannot be read.
+    """
+    if path.suffix.lower() == ".streams":
+        entries = _read_lines(path)
+    else:
+        entries = [_resolve(entry, path) for entry in _read_entries(path) if entry.enabled]
+    if not entries:
+        raise ConfigError(f"{path} lists no camera that is enabled; see the README for an example")
+    names = [entry.name for entry in entries if entry.name]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ConfigError(f"{path}: two cameras are called '{min(twice)}'; names must differ")
+    return entries
+
+
+def _read_lines(path: Path) -> list[CameraEntry]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"cannot read {path}: {_reason(error)}") from None
+    urls = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return [CameraEntry(url=url) for url in urls]
+
+
+def _read_entries(path: Path) -> tuple[CameraEntry, ...]:
+    data = read_yaml(path, secret=True)
+    cameras = data.get("cameras")
+    if not isinstance(cameras, list):
+        raise ConfigError(f"{path}: expected 'cameras:' with a list of name and url")
+    _check_keys(data, str(path))
+    for number, camera in enumerate(cameras, 1):
+        _check_kinds(camera, f"{path}: camera {number}")
+    try:
+        return from_mapping(_CameraList, data).cameras
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _check_kinds(camera: Any, where: str) -> None:
+    """Refuse what `from_mapping` would refuse together with its value."""
+    if not isinstance(camera, Mapping):
+        raise ConfigError(f"{where}: expected 'name: ...' and 'url: ...'")
+    _check_keys(camera, where)
+    for key, (kinds, expected) in _KINDS.items():
+        value = camera.get(key)
+        if key in camera and (not isinstance(value, kinds) or (kinds is int and value is True)):
+            raise ConfigError(f"{where}: {key} is a {type(value).__name__}, expected {expected}")
+
+
+def _check_keys(mapping: Mapping[Any, Any], where: str) -> None:
+    for key in mapping:
+        if not isinstance(key, str) or not re.fullmatch(r"[\w-]{1,40}", key):
+            raise ConfigError(f"{where}: a key is no plain word; is there a space behind each ':'?")
+
+
+def _resolve(entry: CameraEntry, path: Path) -> CameraEntry:
+    """Check an entry, and fetch its credentials."""
+    if not _NAME.fullmatch(entry.name):
+        raise ConfigError(f"{path}: a camera needs a name of letters, digits, dots, dashes and _")
+    where = f"{path}: camera '{entry.name}'"
+    if not entry.url:
+        raise ConfigError(f"{where}: expected url: rtsp://... or another source")
+    if entry.rotate not in _TURNS:
+        raise ConfigError(f"{where}: rotate = {entry.rotate}: expected 0, 90, 180 or 270")
+    if entry.transport not in (None, "tcp", "udp"):
+        raise ConfigError(f"{where}: transport: expected tcp or udp")
+    if entry.password is not None and entry.password_file is not None:
+        raise ConfigError(f"{where}: expected password or password_file, not both")
+    only_streams = (entry.username, entry.password, entry.password_file, entry.transport)
+    if not is_url(entry.url) and (entry.rotate or any(item is not None for item in only_streams)):
+        raise ConfigError(
+            f"{where}: credentials, transport and rotate are for addresses such as rtsp://"
+        )
+    username, password = entry.username, entry.password
+    if entry.password_file is not None:
+        password = _read_password(path.parent / entry.password_file, where)
+    elif password is not None:
+        password = expand_variables(password, where)
+    if username is not None:
+        username = expand_variables(username, where)
+    return CameraEntry(
+        entry.name, entry.url, username, password, None, entry.transport, entry.rotate
+    )
+
+
+def _read_password(path: Path, where: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(
+            f"{where}: cannot read the password file {path}: {_reason(error)}"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or "it is not UTF-8 text"

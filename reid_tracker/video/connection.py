@@ -1,0 +1,215 @@
+"""One connection to a network camera: opened with time-outs, read until it breaks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reid_tracker.checked import shown
+from reid_tracker.config import StreamConfig
+from reid_tracker.errors import ConfigError
+from reid_tracker.video.address import StreamAddress
+from reid_tracker.video.hardware import hardware_decoder
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_NO_PICTURE_S = 30.0  # data without a picture; "smart" codecs go 20 s between key frames
+_KEY_FRAME_S = 10.0  # a stream without key frames refreshes bit by bit; by then it has
+_MICROSECONDS = 1_000_000
+_TRANSPORTS = ("tcp", "udp")
+
+
+class ConnectionBroken(Exception):  # noqa: N818 - it breaks sooner or later; that is no error
+    """A connection could not be made or has ended.
+
+    Attributes:
+        reason: why, in words without an address.
+        refused: whether the camera refused user and password.
+    """
+
+    def __init__(self, reason: str, *, refused: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.refused = refused
+
+
+class Picture(NamedTuple):
+    """A decoded picture, not yet converted.
+
+    Attributes:
+        frame: PyAV's.
+        pts_s: the stream's timestamp in seconds, or None.
+        start_s: UTC seconds since 1970 at which timestamps were 0 by the camera's clock, None as
+            long as the camera has not told (by RTCP).
+    """
+
+    frame: VideoFrame
+    pts_s: float | None
+    start_s: float | None
+
+
+class Connection:
+    """A connection to a camera, to be used by one thread.
+
+    A read that blocks cannot be interrupted from outside, so that every wait has a limit.
+
+    Args:
+        address: of the camera.
+        config: time-outs, transport and hardware, checked by `check_stream_config`.
+
+    Attributes:
+        frame_rate: nominal frames per second, or None where the camera does not tell.
+        damaged: pictures that could not be decoded, or only with visible damage.
+
+    Raises:
+        ConnectionBroken: nothing answers in time, access is refused, or there is no video.
+    """
+
+    def __init__(self, address: StreamAddress, config: StreamConfig) -> None:
+        self._config = config
+        self.damaged = 0
+        self._container = _open(address, config)
+        try:
+            if not self._container.streams.video:
+                raise ConnectionBroken("it has no video")
+            self._stream = self._container.streams.video[0]
+            # Threads by frame would hold back as many pictures as the machine has cores.
+            self._stream.thread_type = "SLICE"
+            self.frame_rate = _plausible(self._stream)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def pictures(self) -> Iterator[Picture]:
+        """Yield sound pictures from the first key frame on, as they arrive.
+
+        Raises:
+            ConnectionBroken: always, at last.
+        """
+        began = last = time.monotonic()
+        in_sync = False
+        for packet in self._packets():
+            now = time.monotonic()
+            in_sync = in_sync or packet.is_keyframe or now - began > _KEY_FRAME_S
+            for frame in self._decode(packet) if in_sync else ():
+                last = now
+                yield self._picture(frame)
+            if now - last > max(_NO_PICTURE_S, self._config.read_timeout_s):
+                raise ConnectionBroken("it sends data, but no picture")
+        raise ConnectionBroken("the stream ended")
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._container.close()
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        import av.error
+
+        limit_s = self._config.read_timeout_s
+        silent = f"nothing came for {limit_s:g} s"
+        asked = time.monotonic()
+        try:
+            for packet in self._container.demux(self._stream):
+                if time.monotonic() - asked > limit_s:
+                    # The last whole picture, which libav held until it gave up to wait for more.
+                    raise ConnectionBroken(silent)
+                yield packet
+                asked = time.monotonic()
+        except (av.error.FFmpegError, OSError) as error:
+            timed_out = time.monotonic() - asked > limit_s
+            broken = ConnectionBroken(silent) if timed_out else _broken(error)
+            raise broken from None
+
+    def _decode(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
+        """Yield the pictures of a packet that show no damage, such as grey or green areas."""
+        import av.error
+
+        if packet.is_corrupt:
+            self.damaged += 1
+            return
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            self.damaged += 1
+            return
+        for frame in frames:
+            if frame.is_corrupt:
+                self.damaged += 1
+            else:
+                yield frame
+
+    def _picture(self, frame: VideoFrame) -> Picture:
+        pts_s = None
+        if frame.pts is not None and frame.time_base is not None:
+            pts_s = float(frame.pts * frame.time_base)
+        # PyAV before 17 does not know it.
+        start = getattr(self._container, "start_time_realtime", None)
+        return Picture(frame, pts_s, None if start is None else start / _MICROSECONDS)
+
+
+def _open(address: StreamAddress, config: StreamConfig) -> InputContainer:
+    import av
+    import av.error
+
+    timeouts = (config.open_timeout_s, config.read_timeout_s)
+    words: dict[str, Any] = {"options": _options(address, config), "timeout": timeouts}
+    if (decoder := hardware_decoder(config.hardware)) is not None:
+        words["hwaccel"] = decoder
+    began = time.monotonic()
+    try:
+        container: InputContainer = av.open(address.url, mode="r", **words)
+    except (av.error.FFmpegError, OSError) as error:
+        # libav's error for a time-out is that of whatever it was doing.
+        if time.monotonic() - began > config.open_timeout_s:
+            raise ConnectionBroken(f"no answer within {config.open_timeout_s:g} s") from None
+        raise _broken(error) from None
+    return container
+
+
+def check_stream_config(config: StreamConfig) -> None:
+    """Check what a range does not tell.
+
+    Raises:
+        ConfigError: `config` asks for what this machine or libav does not have.
+    """
+    if config.transport not in _TRANSPORTS:
+        raise ConfigError(f"stream.transport = {shown(config.transport)}: expected tcp or udp")
+    hardware_decoder(config.hardware)
+
+
+def _options(address: StreamAddress, config: StreamConfig) -> dict[str, str]:
+    """Return libav's options."""
+    if not address.url.lower().startswith("rtsp"):
+        return {"analyzeduration": str(_MICROSECONDS)}
+    return {
+        "rtsp_transport": config.transport,
+        "allowed_media_types": "video",
+        # RTSP describes its streams; waiting to see how they go on costs 3 s. (0 means "default".)
+        "analyzeduration": "1",
+        "probesize": "32",
+        "fpsprobesize": "0",
+    }
+
+
+def _broken(error: Exception) -> ConnectionBroken:
+    """Say what libav means, without its text, which may hold the address."""
+    import av.error
+
+    if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+        return ConnectionBroken("user or password refused", refused=True)
+    if isinstance(error, av.error.HTTPNotFoundError):
+        return ConnectionBroken("it has no such stream (404 not found)")
+    strerror = getattr(error, "strerror", None)
+    return ConnectionBroken((strerror or type(error).__name__).lower())
+
+
+def _plausible(stream: VideoStream) -> Fraction | None:
+    """Return the nominal rate, unless it is a tick rate such as 90000 that libav guesses."""
+    rate = stream.average_rate or stream.guessed_rate
+    return Fraction(rate) if rate and 1 <= rate <= 240 else None

@@ -1,0 +1,74 @@
+"""Decoding on a device, where this machine has one that works."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import os
+from typing import TYPE_CHECKING
+
+from reid_tracker.errors import ConfigError
+
+if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
+
+# Kind of device -> a file that shows that one is here; drivers are slow to say that there is none.
+_SIGNS = {
+    "cuda": "/dev/nvidia[0-9]*",
+    "vaapi": "/dev/dri/renderD*",
+    "videotoolbox": "/System/Library/Frameworks/VideoToolbox.framework",
+    "d3d11va": os.path.join(os.environ.get("SYSTEMROOT", "/nowhere"), "System32", "d3d11.dll"),
+}
+
+
+def hardware_decoder(choice: str) -> HWAccel | None:
+    """Return what PyAV needs to decode on a device, or None for decoding on the CPU.
+
+    A video that the device cannot decode is decoded on the CPU all the same.
+
+    Args:
+        choice: "auto" takes the first device that works, "none" the CPU; or the kind of device.
+
+    Raises:
+        ConfigError: there is no such kind of device, or none that works.
+    """
+    if choice == "none":
+        return None
+    if choice == "auto":
+        kind = _first_that_works()
+        return None if kind is None else _open(kind)
+    if reason := _why_not(choice):
+        raise ConfigError(
+            f"stream.hardware = {choice}: {reason}; expected auto, none, or a device of this "
+            "machine such as cuda or vaapi"
+        )
+    return _open(choice)
+
+
+@functools.cache
+def _first_that_works() -> str | None:
+    there = (kind for kind, sign in _SIGNS.items() if glob.glob(sign))
+    return next((kind for kind in there if not _why_not(kind)), None)
+
+
+@functools.cache
+def _why_not(kind: str) -> str:
+    """Return why a kind of device cannot be used, or nothing."""
+    import av
+    from av.codec.hwaccel import hwdevices_available
+
+    known = hwdevices_available()
+    if kind not in known:
+        return f"this FFmpeg knows {', '.join(known) or 'no devices'}"
+    try:
+        _open(kind).create(av.Codec("h264", "r"))
+    # What drivers and PyAV raise is not documented; whatever it is, this device is not to be used.
+    except Exception as error:
+        return f"it does not work here ({getattr(error, 'strerror', None) or error})"
+    return ""
+
+
+def _open(kind: str) -> HWAccel:
+    from av.codec.hwaccel import HWAccel
+
+    return HWAccel(kind, allow_software_fallback=True)

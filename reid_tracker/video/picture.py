@@ -1,0 +1,36 @@
+"""Decoded pictures as images: colours, rotation and memory as the rest of the project has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reid_tracker.types import ImageBGR
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+_BT709 = 1  # libav's AVCOL_SPC_BT709
+
+
+def to_upright_bgr(picture: VideoFrame, turned: int = 0) -> ImageBGR:
+    """Convert a decoded picture to contiguous (H, W, 3) uint8 BGR, turned upright.
+
+    Args:
+        picture: decoded.
+        turned: degrees, a multiple of 90, by which it is turned clockwise beyond what it asks for.
+    """
+    import cv2
+    import numpy as np
+
+    # PyAV before 17 takes every video for BT.601, which shifts the colours of HD video, unless it
+    # is told otherwise, and listens only where the two colour spaces differ.
+    spaces: dict[str, Any] = {}
+    if picture.colorspace == _BT709:
+        spaces = {"src_colorspace": "ITU709", "dst_colorspace": "DEFAULT"}
+    pixels = picture.to_ndarray(format="bgr24", **spaces)
+    image: ImageBGR = np.ascontiguousarray(pixels, dtype=np.uint8)
+    quarter_turns = round((picture.rotation - turned) / 90) % 4
+    if quarter_turns == 0:
+        return image
+    turns = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
+    return np.asarray(cv2.rotate(image, turns[quarter_turns - 1]), dtype=np.uint8)

@@ -1,0 +1,106 @@
+"""Reads several sources side by side: files to their ends in step, live ones as they come."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from reid_tracker.errors import ConfigError
+from reid_tracker.types import CameraState, Frame
+from reid_tracker.video.source import LiveSource, Source
+
+_LOOK_AGAIN_S = 0.5
+
+
+class SourceGroup:
+    """Takes frames of several sources in batches of those who have one.
+
+    Live sources among them get one time, which starts with the first frame of any of them.
+
+    Args:
+        sources: open sources; not closed here.
+        frames_per_batch: frames of each source that is not live in a batch.
+        in_step: keep sources that are not live, and have more frames per second than others, from
+            running ahead of them.
+
+    Raises:
+        ConfigError: two sources share a name.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], frames_per_batch: int = 1, *, in_step: bool = False
+    ) -> None:
+        names = [source.name for source in sources]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"sources share a name: {names}")
+        self._frames_per_batch = frames_per_batch
+        self._in_step = in_step
+        self._live = [source for source in sources if isinstance(source, LiveSource)]
+        self._readers: dict[str, Iterator[Frame]] = {
+            source.name: iter(source) for source in sources if not isinstance(source, LiveSource)
+        }
+        self._reached_s = dict.fromkeys(self._readers, 0.0)
+        self._began_s: float | None = None
+        self._bell = threading.Event()
+        for camera in self._live:
+            camera.ring(self._bell)
+
+    def ended(self) -> bool:
+        """Return whether no frame will come any more; a live source ends only by being closed."""
+        return not self._readers and all(camera.closed for camera in self._live)
+
+    def expects(self, name: str) -> bool:
+        """Return whether a source has not ended and, if it is live, delivers frames at present."""
+        live = next((camera for camera in self._live if camera.name == name), None)
+        if live is None:
+            return name in self._readers
+        return not live.closed and live.status().state is CameraState.LIVE
+
+    def take(self) -> list[tuple[str, Frame]]:
+        """Return the next frames with the names of their sources; none if live sources have none.
+
+        Raises:
+            SourceError: a source breaks.
+        """
+        self._bell.clear()
+        batch = self._take_live()
+        first_s = min((self._reached_s[name] for name in self._readers), default=0.0)
+        for name, reader in list(self._readers.items()):
+            if self._in_step and self._reached_s[name] > first_s:
+                continue
+            frames = list(islice(reader, self._frames_per_batch))
+            batch.extend((name, frame) for frame in frames)
+            if frames:
+                self._reached_s[name] = frames[-1].timestamp_s
+            else:
+                del self._readers[name]
+        return batch
+
+    def wait(self) -> None:
+        """Wait until `take` may have something to give; returns at once unless all are live."""
+        if not self._readers:
+            self._bell.wait(_LOOK_AGAIN_S)
+
+    def _take_live(self) -> list[tuple[str, Frame]]:
+        """Return the newest frame of every live source that has one, in order of time."""
+        if self._began_s is None and not self._begin():
+            return []
+        frames = [(camera.name, camera.poll()) for camera in self._live]
+        batch = [(name, frame) for name, frame in frames if frame is not None]
+        return sorted(batch, key=lambda item: item[1].timestamp_s)
+
+    def _begin(self) -> bool:
+        """Give the live sources one time, as soon as one of them has a frame."""
+        waiting = [camera.waiting_since() for camera in self._live]
+        known = [camera.began_s for camera in self._live]
+        began = [moment for moment in known + waiting if moment is not None]
+        if not began:
+            for camera in self._live:
+                camera.poll()  # tells of one that cannot be read any more
+            return False
+        self._began_s = min(began)
+        for camera in self._live:
+            if camera.began_s is None:
+                camera.began_s = self._began_s
+        return True

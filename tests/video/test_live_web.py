@@ -1,0 +1,80 @@
+"""Cameras that speak HTTP: endless pictures are a live source, a video file is not."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from reid_tracker.config import StreamConfig
+from reid_tracker.types import CameraState
+from reid_tracker.video import LiveSource, open_source
+from reid_tracker.video.hardware import hardware_decoder
+from tests.video.rtsp import number_of, scene, wait_for
+
+QUICK = StreamConfig(
+    open_timeout_s=3, read_timeout_s=1.5, stall_after_s=1, reconnect_after_s=0.1, hardware="none"
+)
+
+
+class MotionJpeg(http.server.BaseHTTPRequestHandler):
+    """Sends pictures for ever, until `silent` is set."""
+
+    silent = threading.Event()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace;boundary=next")
+        self.end_headers()
+        number = 0
+        try:
+            while not self.silent.is_set():
+                data = cv2.imencode(".jpg", scene(number % 64))[1].tobytes()
+                head = f"--next\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                self.wfile.write(head.encode() + data + b"\r\n")
+                number += 1
+                time.sleep(0.05)
+            time.sleep(10)
+        except OSError:
+            pass  # the reader has left
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    MotionJpeg.silent.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), MotionJpeg) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/video?user=me&pwd=hunter2"
+        server.shutdown()
+
+
+def test_motion_jpeg_is_live(address: str) -> None:
+    with open_source(address, stream=QUICK) as source:
+        assert isinstance(source, LiveSource)
+        assert source.live
+        frames = [frame for frame, _ in zip(source, range(20), strict=False)]
+        for frame in frames:
+            expected = scene(number_of(frame.image))
+            assert np.abs(frame.image.astype(int) - expected).mean() < 5
+        assert len({number_of(frame.image) for frame in frames}) == 20
+        MotionJpeg.silent.set()
+        assert wait_for(lambda: source.status().state is CameraState.STALLED) < 4
+        wait_for(lambda: source.status().state is CameraState.GONE)
+        MotionJpeg.silent.clear()
+        wait_for(lambda: source.status().state is CameraState.LIVE)
+        assert "hunter2" not in f"{source.name} {source.label} {source.status()}"
+
+
+def test_decoding_without_a_device() -> None:
+    assert hardware_decoder("none") is None
+    hardware_decoder("auto")  # a device if there is one, and no error if not
