@@ -25,6 +25,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "onnxruntime": ("encode/onnx_backend.py",),
     "rich": ("cli/*",),
     "pgvector": ("match/store_postgres*.py",),
+    "prometheus_client": ("monitor/metrics.py",),
     "psycopg": ("match/store_postgres*.py",),
     "pytorch_metric_learning": ("train/metric_losses.py",),
     "scipy": (
