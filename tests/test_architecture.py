@@ -27,6 +27,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "rich": ("cli/*",),
     "paho": ("transport/mqtt_broker.py",),
     "pgvector": ("match/store_postgres*.py",),
+    "prometheus_client": ("monitor/metrics.py",),
     "psycopg": ("match/store_postgres*.py",),
     "pyarrow": ("sink/parquet.py",),
     "pytorch_metric_learning": ("train/metric_losses.py",),

@@ -1,0 +1,162 @@
+"""A small HTTP server: /health for whoever restarts this host, /metrics for Prometheus."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+from reid_tracker.errors import ConfigError, ReidTrackerError
+from reid_tracker.monitor.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_REQUEST_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether a host does its work.
+
+    Attributes:
+        healthy: false asks whoever supervises the host to look after it.
+        details: what is well and what is not, as JSON has it.
+    """
+
+    healthy: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class StatusServer:
+    """Serves until it is closed; a context manager.
+
+    Args:
+        address: HOST:PORT; port 0 takes a free one.
+        health: asked at every request; it must not wait for anything.
+        metrics: served as /metrics; None serves none.
+        token: requests must carry it as "Authorization: Bearer TOKEN"; needed where the address is
+            not of this machine alone.
+
+    Raises:
+        ConfigError: the address is none, or is open to others without a token.
+        ReidTrackerError: the port cannot be used.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        health: Callable[[], Health],
+        metrics: Metrics | None = None,
+        token: str | None = None,
+    ) -> None:
+        host, port = parse_address(address)
+        if not token and not _is_loopback(host):
+            raise ConfigError(
+                f"the status address {address} is open to other machines: set a token for it, or "
+                f"take 127.0.0.1:{port}"
+            )
+        handler = _handler(health, metrics, token)
+        try:
+            self._server = _Server((host, port), handler)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ReidTrackerError(f"cannot serve the status at {address}: {reason}") from None
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="status server", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port that it listens at."""
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Stop; requests that are being answered are finished."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> StatusServer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False  # a client that stalls must not hold up the end of a run
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        logger.debug("a status request failed", exc_info=True)
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """Split HOST:PORT.
+
+    Raises:
+        ConfigError: it is not of that form.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"'{address}': expected HOST:PORT, such as 127.0.0.1:9100")
+    return host.strip("[]"), int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _handler(
+    health: Callable[[], Health], metrics: Metrics | None, token: str | None
+) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = _REQUEST_TIMEOUT_S
+        server_version = "reid-track"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            if token and not hmac.compare_digest(
+                self.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()
+            ):
+                self._answer(HTTPStatus.UNAUTHORIZED, "text/plain", b"a token is needed\n")
+            elif self.path == "/health":
+                state = health()
+                status = HTTPStatus.OK if state.healthy else HTTPStatus.SERVICE_UNAVAILABLE
+                content = {"healthy": state.healthy, **state.details}
+                self._answer(status, "application/json", json.dumps(content).encode() + b"\n")
+            elif self.path == "/metrics" and metrics is not None:
+                self._answer(HTTPStatus.OK, "text/plain; version=0.0.4", metrics.text())
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"there is /health and /metrics\n")
+
+        def _answer(self, status: HTTPStatus, kind: str, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            logger.debug(format, *args)
+
+    return Handler
