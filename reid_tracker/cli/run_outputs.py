@@ -63,7 +63,7 @@ class RunOutputs:
         self.path = folder
         self._config = config
         self._overwrite = overwrite
-        self._cameras = {source.name: source.info for source in sources}
+        self._sources = tuple(sources)
         ground = config.match.ground
         self._ground = None if ground is None else load_ground(ground)
         self._pictures = config.output.pictures and _can_draw()
@@ -72,7 +72,7 @@ class RunOutputs:
         self._sinks: SharedSinks = open_shared_sinks(
             folder,
             config.output,
-            self._cameras,
+            {source.name: source.info for source in sources},
             is_over,
             floor=None if self._ground is None else self._floor_panel,
             overwrite=overwrite,
@@ -134,7 +134,7 @@ class RunOutputs:
         from reid_tracker.explain.transit_times import transit_sheet
         from reid_tracker.explain.transitions import transition_sheet
 
-        names = list(self._cameras)
+        names = [source.name for source in self._sources]
         sheets = (
             timeline_sheet(sightings, names, max(self._log.end_s, 0.0)),
             transition_sheet(sightings, names),
@@ -162,9 +162,11 @@ class RunOutputs:
         return FloorPanel(self._ground.positions, self._footprints(self._ground))
 
     def _footprints(self, ground: GroundPlane) -> dict[str, npt.NDArray[np.float64]]:
+        """Return what each camera sees; a network camera without a picture yet is left out."""
         return {
-            camera: ground.footprint(camera, info.width, info.height)
-            for camera, info in self._cameras.items()
+            source.name: ground.footprint(source.name, source.info.width, source.info.height)
+            for source in self._sources
+            if source.info.width
         }
 
     def _refuse_existing(self) -> None:

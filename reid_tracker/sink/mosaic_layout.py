@@ -14,6 +14,7 @@ MOST_WIDTH, MOST_HEIGHT = 1920, 1080
 STRIP = 30
 """Height of the strip above a picture, pixels."""
 
+_UNKNOWN = (1280, 720)
 _GAP = 4
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _BACKGROUND = (24, 24, 24)
@@ -59,9 +60,11 @@ def arrange(sizes: Sequence[tuple[int, int]], extra: bool = False) -> Layout:
     """Choose the grid that shows the pictures largest on a screen of 1920 x 1080.
 
     Args:
-        sizes: width and height of each camera's picture, pixels; at least one.
+        sizes: width and height of each camera's picture, pixels; at least one. A network camera
+            that has not delivered a picture yet has 0 x 0.
         extra: add a last tile, which takes what is left of the last row.
     """
+    sizes = [size if all(size) else _UNKNOWN for size in sizes]
     aspect = float(np.median([width / height for width, height in sizes]))
     largest = max(width for width, _ in sizes)
     count = len(sizes) + extra

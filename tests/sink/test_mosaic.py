@@ -36,6 +36,11 @@ def test_tiles_are_apart_and_on_the_canvas(count: int, extra: bool) -> None:
     assert taken.max() == 1
 
 
+def test_cameras_without_a_picture_yet_have_a_tile() -> None:
+    assert arrange([(0, 0)]) == arrange([(1280, 720)])
+    assert len(arrange([(0, 0), (768, 576)]).tiles) == 2
+
+
 def test_the_last_tile_takes_what_is_left_of_its_row() -> None:
     tiles = arrange([(768, 576)] * 2, extra=True).tiles
     assert tiles[2].width == tiles[0].width + tiles[1].left + tiles[1].width - tiles[0].width - 4
