@@ -33,9 +33,18 @@ def camera(tmp_path: Path) -> Iterator[Camera]:
 class Run:
     """A run in a process of its own."""
 
-    def __init__(self, source: str, folder: Path, *words: str, **environment: str) -> None:
-        detections = write_detections(folder / "det.txt", frames=1000)
-        options = ["--detector", str(detections), "--encoder", "none", "-o", str(folder / "out")]
+    def __init__(
+        self,
+        source: str,
+        folder: Path,
+        *words: str,
+        models: tuple[str, ...] | None = None,
+        **environment: str,
+    ) -> None:
+        if models is None:
+            detections = write_detections(folder / "det.txt", frames=1000)
+            models = ("--detector", str(detections), "--encoder", "none")
+        options = [*models, "-o", str(folder / "out")]
         options += ["--set", "stream.hardware=none", *words]
         self.folder = folder / "out"
         self.process = subprocess.Popen(
@@ -104,6 +113,35 @@ def test_lost_camera_with_another_size_and_ctrl_c(camera: Camera, tmp_path: Path
         assert SECRET not in path.name
         assert SECRET.encode() not in path.read_bytes()
     assert SECRET not in printed + errors
+
+
+@pytest.mark.slow
+def test_two_cameras_of_which_one_goes_away(tmp_path: Path) -> None:
+    """With the shipped models and everything that a run over several cameras leaves."""
+    need_server()
+    demo = ROOT / "demo" / "pedestrians.mp4"
+    with Camera({"a": demo}) as first, Camera({"b": demo}) as second:
+        cameras = tmp_path / "cameras.yaml"
+        cameras.write_text(
+            f"cameras:\n- name: a\n  url: {first.url('a')}\n- name: b\n  url: {second.url('b')}\n"
+        )
+        run = Run(str(cameras), tmp_path, models=())
+        run.wait_for_lines(30)
+        second.kill()
+        run.wait_for_lines(len(run.lines()) + 30)
+        _, printed, errors = run.interrupt()
+    assert run.process.returncode == 130
+    assert "Traceback" not in errors
+    assert "camera b" in errors
+    states = {
+        words[0]: words[1] for words in map(str.split, printed.splitlines()) if len(words) == 7
+    }
+    assert (states["a"], states["b"]) == ("live", "gone")
+    for name in ("a.mp4", "b.mp4", "mosaic.mp4"):
+        with av.open(str(run.folder / name)) as container:
+            assert len(list(container.decode(video=0))) > 10, name
+    made = {path.name for path in run.folder.iterdir()}
+    assert {"identities.jsonl", "a_global.txt", "timeline.png", "topology.yaml"} <= made
 
 
 @pytest.mark.slow
