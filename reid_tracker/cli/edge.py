@@ -149,7 +149,7 @@ def edge(words: Sequence[str]) -> int:
         notify_systemd("READY=1")
         with _finishing(run, sender, signals, config.edge.drain_s):
             run.run()
-    if not arguments.quiet:
+    if not (arguments.quiet or arguments.json_logs):
         _tell(run, sender, numbers.edge)
     return 0
 
