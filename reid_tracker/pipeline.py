@@ -84,6 +84,7 @@ class Pipeline:
         self._match_single = match_single
         self._matcher: Matcher | None = None
         self._group: SourceGroup | None = None
+        self._trackers: dict[str, Tracker] = {}
         self.last_events: tuple[IdentityEvent, ...] = ()
 
     @classmethod
@@ -141,6 +142,25 @@ class Pipeline:
         """Whether the run that goes on has no more results of this camera, for now at least."""
         return self._group is None or not self._group.expects(camera)
 
+    def add(self, source: Source) -> None:
+        """Have the run that goes on read another open source, too; only in `between` of `run`.
+
+        Its tracks are numbered from 1, also where there was a source of its name before.
+
+        Raises:
+            ConfigError: there is a source of its name, or no run.
+        """
+        if self._group is None:
+            raise ConfigError(f"source '{source.name}' cannot be added: nothing runs")
+        self._group.add(source)
+        self._trackers[source.name] = self._new_tracker()
+
+    def remove(self, name: str) -> None:
+        """Have the run that goes on read a source no more; only in `between` of `run`."""
+        if self._group is not None:
+            self._group.remove(name)
+        self._trackers.pop(name, None)
+
     def run(
         self, sources: Sequence[Source], between: Callable[[], None] | None = None
     ) -> Iterator[FrameResult]:
@@ -165,6 +185,7 @@ class Pipeline:
         matches = self.matches(sources)
         group = SourceGroup(sources, self._frames_per_batch, in_step=matches)
         trackers = {source.name: self._new_tracker() for source in sources}
+        self._trackers = trackers
         self._matcher = None
         if self._new_matcher is not None and matches:
             self._matcher = self._new_matcher(list(trackers))

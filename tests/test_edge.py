@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reid_tracker.config import EdgeConfig, MatchConfig
-from reid_tracker.edge import MessageNumbers, Reported, TrackletReporter
+from reid_tracker import Pipeline, open_source
+from reid_tracker.config import EdgeConfig, MatchConfig, TransportConfig
+from reid_tracker.edge import Changes, EdgeRun, MessageNumbers, Reported, TrackletReporter
 from reid_tracker.edge.camera import EdgeCamera
 from reid_tracker.edge.journal import Journal
 from reid_tracker.match import CameraGround, GroundPlane
-from reid_tracker.transport import TrackletMessage, decode_message, encode_message
+from reid_tracker.transport import (
+    MemoryBroker,
+    Receiver,
+    Sender,
+    TrackletMessage,
+    decode_message,
+    encode_message,
+    pattern_of,
+)
 from reid_tracker.types import CameraState, CameraStatus, Detections, Frame, FrameResult, Tracks
+from tests.conftest import write_video
+from tests.test_pipeline import ColourEncoder, WalkerDetector
 
 START_S = 1_764_000_000.0
 STEP_S = 0.1
@@ -98,7 +111,7 @@ def test_looks_and_places() -> None:
     assert (message.prototypes.encoder, message.prototypes.dim) == (ENCODER, 8)
     assert message.prototypes.vectors.dtype == np.float16
     np.testing.assert_array_equal(message.prototypes.vectors, LOOKS[[2]])
-    assert message.prototypes.weights == (pytest.approx(2.7, abs=1e-3),)
+    assert sum(message.prototypes.weights) == pytest.approx(2.7, abs=1e-3)
     newest = message.observations[-1]
     assert newest.time_s == message.end_s
     assert newest.box == (0.2, 0.1, 0.25, 0.6)
@@ -270,3 +283,44 @@ def test_times_are_the_cameras_own_or_count_from_the_start() -> None:
     now_s = camera.silent_now()
     assert now_s is not None
     assert 0 <= now_s - (START_S + 55) < 5
+
+
+def test_cameras_come_and_go_and_the_others_keep_their_tracks(tmp_path: Path) -> None:
+    paths = [write_video(tmp_path / f"{name}.mp4") for name in "abc"]
+    a, b, c = (open_source(str(path)) for path in paths)
+    rounds = itertools.count()
+
+    def changes() -> Changes | None:
+        return Changes([c], ["b"]) if next(rounds) == 20 else None
+
+    broker = MemoryBroker(TransportConfig())
+    receiver = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"))
+    shared = Reported(ENCODER, 3, 1.0, EdgeConfig(), MatchConfig(min_hits=3))
+    pipeline = Pipeline(WalkerDetector(), ColourEncoder())  # type: ignore[arg-type]
+    with Sender("", lambda: broker) as sender, a, b, c:
+        run = EdgeRun(
+            *(pipeline, [a, b], sender, MessageNumbers("e1"), shared),
+            start_s=START_S,
+            changes=changes,
+        )
+        run.run()
+        assert run.health().healthy
+        run.finish("ended")
+        readings = {(one.name, one.labels): one.value for one in run.readings()}
+        assert readings["frames_total", ("c",)] == 40
+        assert ("frames_total", ("b",)) not in readings
+        assert sender.wait_sent(30)
+        messages = []
+        while (got := receiver.receive(0)) is not None:
+            messages.append(got.message)
+            got.ack()
+    ended = {
+        (one.camera, one.track): one.frames
+        for one in messages
+        if isinstance(one, TrackletMessage) and one.state == "end"
+    }
+    assert {camera for camera, _ in ended} == {"a", "b", "c"}
+    for track in (1, 2):
+        # The tracker reports from the third frame on.
+        assert ended["a", track] == ended["c", track] > 30
+        assert ended["b", track] == 18

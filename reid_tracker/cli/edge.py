@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from reid_tracker.cli.arguments import Parser, add_general, add_models, to_config
+from reid_tracker.cli.camera_set import CameraSet
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.remember import start_of
-from reid_tracker.cli.run_sources import check_replay, open_run_sources
 from reid_tracker.cli.status import (
     Heartbeat,
     add_status_options,
@@ -49,6 +49,7 @@ examples:
       --credentials /etc/reid/edge.credentials --status 127.0.0.1:9100 --json-logs
   reid-track edge door.mp4 --broker mqtt://192.0.2.9 --start-time 2026-11-24T18:30
 
+SIGHUP reads cameras.yaml again: cameras that did not change keep their tracks.
 What the broker does not have yet waits in a file (--spool), also over restarts.
 """
 
@@ -126,8 +127,8 @@ def edge(words: Sequence[str]) -> int:
     ground = load_ground(config.match.ground) if config.match.ground else GroundPlane()
     with ExitStack() as stack:
         signals = stack.enter_context(StopSignals())
-        sources = open_run_sources(arguments.sources, config, stack)
-        check_replay(config, sources)
+        cameras = stack.enter_context(CameraSet(arguments.sources, config))
+        sources = cameras.sources
         _check_names([source.name for source in sources])
         start_s = start_of(config.gallery.start_time, sources)
         config = suited_to_encoder(replace(config, match=replace(config.match, enabled=False)))
@@ -142,6 +143,7 @@ def edge(words: Sequence[str]) -> int:
             spool=spool,
             held=signals.held,
             alive=beat,
+            changes=cameras.changes,
         )
         if arguments.status is not None:
             server, beat.metrics = serve_status(arguments.status, token, run.health, run.readings)

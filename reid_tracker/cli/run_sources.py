@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 
 from reid_tracker.config import Config
@@ -27,12 +27,17 @@ def open_run_sources(names: list[str], config: Config, stack: ExitStack) -> list
     )
     for source in sources:
         stack.callback(source.close)
-    return _with_distinct_names(sources)
+    return with_distinct_names(sources)
 
 
-def _with_distinct_names(sources: list[Source]) -> list[Source]:
-    """Number sources that share a name: two folders may both hold a camera.mp4."""
-    taken: set[str] = set()
+def with_distinct_names(sources: list[Source], used: Iterable[str] = ()) -> list[Source]:
+    """Number sources that share a name: two folders may both hold a camera.mp4.
+
+    Args:
+        sources: get other names where need be.
+        used: names that are taken already.
+    """
+    taken = set(used)
     for source in sources:
         name, number = source.name, 1
         while source.name in taken:
@@ -42,14 +47,14 @@ def _with_distinct_names(sources: list[Source]) -> list[Source]:
     return sources
 
 
-def check_replay(config: Config, sources: Sequence[Source]) -> None:
+def check_replay(config: Config, sources: int) -> None:
     """Refuse recorded detections where there are several sources: they belong to one.
 
     Raises:
         ConfigError: so it is.
     """
-    if config.detector.model.lower().endswith(".txt") and len(sources) > 1:
+    if config.detector.model.lower().endswith(".txt") and sources > 1:
         raise ConfigError(
-            f"{config.detector.model} holds the detections of one video, but {len(sources)} "
+            f"{config.detector.model} holds the detections of one video, but {sources} "
             "sources are given; run them one by one"
         )

@@ -51,7 +51,7 @@ def track(words: Sequence[str]) -> int:
     with ExitStack() as stack:
         signals = stack.enter_context(StopSignals())
         sources = open_run_sources(arguments.sources, config, stack)
-        check_replay(config, sources)
+        check_replay(config, len(sources))
         name = "+".join(source.name for source in sources[:3])
         folder = output_folder(arguments.output, name)
         _refuse_own_inputs(arguments, sources, folder)

@@ -81,9 +81,16 @@ class TrackletReporter:
         camera: name.
         numbers: of the messages, together with those of other cameras.
         settings: what all cameras share.
+        first: added to the tracker's numbers, where an earlier tracker of this camera gave as many.
+
+    Attributes:
+        highest: largest number of a track so far.
     """
 
-    def __init__(self, camera: str, numbers: MessageNumbers, settings: Reported) -> None:
+    def __init__(
+        self, camera: str, numbers: MessageNumbers, settings: Reported, first: int = 0
+    ) -> None:
+        self._first = self.highest = first
         self._camera, self._numbers, self._settings = camera, numbers, settings
         spread = settings.match.thresholds().prototype_spread
         most = max(1, min(settings.match.prototypes, MOST_PROTOTYPES, MOST_VALUES // settings.dim))
@@ -137,7 +144,9 @@ class TrackletReporter:
         looks = checked_looks(tracks, result.looks, time_s, config.dim)
         worth = qualities(tracks, match.min_score, match.max_cover)
         seen = np.flatnonzero(tracks.observed)
-        rows = self._table.rows_of(0, tracks.ids[seen], time_s)
+        ids = tracks.ids[seen] + self._first
+        self.highest = max(self.highest, int(ids.max(initial=0)))
+        rows = self._table.rows_of(0, ids, time_s)
         self._journal.grow(len(self._table.alive))
         self._table.observe(rows, time_s, looks[seen], worth[seen])
         height, width = result.frame.image.shape[:2]

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
 
 from reid_tracker.edge.camera import EdgeCamera
 from reid_tracker.edge.reporter import MessageNumbers, Reported, TrackletReporter
@@ -20,6 +21,18 @@ logger = logging.getLogger(__name__)
 
 _STUCK_S = 30.0
 """A round of the flow, that is a batch of frames, takes far less."""
+
+
+class Changes(NamedTuple):
+    """What is to change about the cameras of a run.
+
+    Attributes:
+        added: open sources.
+        removed: names.
+    """
+
+    added: Sequence[Source]
+    removed: Sequence[str]
 
 
 class EdgeRun:
@@ -38,6 +51,8 @@ class EdgeRun:
         spool: of the sender, to tell how full it is.
         held: a context in which no signal interrupts.
         alive: called in every round of the flow, about twice a second or more often.
+        changes: asked in every round for sources to add, and names of those to remove before; these
+            may be closed already.
     """
 
     def __init__(
@@ -52,10 +67,13 @@ class EdgeRun:
         spool: Spool | None = None,
         held: Callable[[], AbstractContextManager[None]] = nullcontext,
         alive: Callable[[], object] = lambda: None,
+        changes: Callable[[], Changes | None] = lambda: None,
     ) -> None:
-        self._pipeline, self._sources, self._sender = pipeline, sources, sender
+        self._pipeline, self._sender, self._start_s = pipeline, sender, start_s
+        self._sources = {source.name: source for source in sources}
         self._numbers, self._settings, self._spool = numbers, settings, spool
-        self._held, self._alive = held, alive
+        self._held, self._alive, self._changes = held, alive, changes
+        self._highest: dict[str, int] = {}
         self._cameras = {source.name: EdgeCamera(source, start_s) for source in sources}
         self._reporters = {
             name: TrackletReporter(name, numbers, settings) for name in self._cameras
@@ -75,7 +93,7 @@ class EdgeRun:
         Raises:
             ReidTrackerError: a source or a stage breaks.
         """
-        for result in self._pipeline.run(self._sources, self._between):
+        for result in self._pipeline.run(list(self._sources.values()), self._between):
             with self._held():
                 self._take(result)
 
@@ -139,6 +157,11 @@ class EdgeRun:
         self._round_s = time.monotonic()
         self._alive()
         with self._held():
+            if (changes := self._changes()) is not None:
+                for name in changes.removed:
+                    self._remove(name)
+                for source in changes.added:
+                    self._add(source)
             for name, camera in self._cameras.items():
                 if not self._sources_go_on(name):
                     self._send(self._reporters[name].finish())
@@ -148,10 +171,32 @@ class EdgeRun:
                 self._tracks[name] = self._reporters[name].tracks
             self._tell_states()
 
+    # Other threads may be reading the cameras: they are replaced, not changed.
+
+    def _remove(self, name: str) -> None:
+        reporter = self._reporters.pop(name)
+        self._send(reporter.finish())
+        self._highest[name] = reporter.highest
+        self._cameras[name].end("removed")
+        self._tell_states()
+        self._pipeline.remove(name)
+        self._cameras = {one: kept for one, kept in self._cameras.items() if one != name}
+        del self._sources[name]
+
+    def _add(self, source: Source) -> None:
+        name = source.name
+        self._pipeline.add(source)
+        self._sources[name] = source
+        # Its tracks are numbered from 1, but a number means one person since the start.
+        first = self._highest.get(name, 0)
+        self._reporters[name] = TrackletReporter(name, self._numbers, self._settings, first)
+        self._tracks = {**self._tracks, name: 0}
+        start_s = time.time() if source.live else self._start_s
+        self._cameras = {**self._cameras, name: EdgeCamera(source, start_s)}
+
     def _sources_go_on(self, name: str) -> bool:
         """Tell whether a file has frames left; cameras always may."""
-        source = next(source for source in self._sources if source.name == name)
-        return source.live or not self._pipeline.is_over(name)
+        return self._sources[name].live or not self._pipeline.is_over(name)
 
     def _tell_states(self) -> None:
         every_s = self._settings.edge.status_every_s

@@ -77,7 +77,8 @@ class Centre:
     def check_numbers(self) -> None:
         """Of each start, every number came once, and none is missing."""
         for boot in {one.boot for one in self.tracklets}:
-            got = [one.edge_seq for one in [*self.tracklets, *self.states] if one.boot == boot]
+            messages: list[TrackletMessage | CameraStatus] = [*self.tracklets, *self.states]
+            got = [one.edge_seq for one in messages if one.boot == boot]
             assert sorted(got) == list(range(len(got)))
 
     def close(self) -> None:
@@ -248,8 +249,47 @@ def test_a_killed_host_begins_anew_and_nothing_is_doubled(
     assert {key[1] for key in centre.open()} <= {boots[0]}  # the killed one could not tell
 
 
+def test_sighup_reads_the_list_again(
+    centre: Centre, start: Callable[..., Run], tmp_path: Path
+) -> None:
+    centre.listen()
+    video, *options = long_walk(tmp_path, loops=1000)
+    cameras = tmp_path / "cameras.yaml"
+
+    def name(camera: str) -> None:
+        cameras.write_text(f"cameras:\n- {{name: {camera}, url: {video}}}\n")
+
+    def seen(camera: str) -> list[int]:
+        return [one.track for one in centre.tracklets if one.camera == camera]
+
+    name("door")
+    run = start(str(cameras), *options)
+    centre.until(lambda: len(seen("door")) >= 2)
+    cameras.write_text("cameras: [{nam: door}]\n")
+    run.send(signal.SIGHUP)
+    run.until_said("they stay as they were")
+    name("yard")
+    run.send(signal.SIGHUP)
+    run.until_said("0 stay, added: yard, removed: door")
+    centre.until(lambda: seen("yard"))
+    assert not [key for key in centre.open() if key[2] == "door"]
+    assert [one.reason for one in centre.states if one.state == "offline"] == ["removed"]
+    highest = max(seen("door"))
+    before = len(seen("door"))
+    name("door")
+    run.send(signal.SIGHUP)
+    centre.until(lambda: len(seen("door")) > before)
+    assert min(seen("door")[before:]) > highest
+    assert run.end(signal.SIGTERM) == 143
+    centre.until(lambda: centre.states[-1].reason == "stopped")
+    centre.take()
+    assert centre.open() == set()
+    assert len({one.key for one in centre.ended()}) == len(centre.ended())
+    centre.check_numbers()
+
+
 def get(port: int, path: str, token: str = "") -> str:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")  # noqa: S310
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
     request.add_header("Authorization", f"Bearer {token}")
     with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
         return str(answer.read().decode())
