@@ -24,8 +24,10 @@ from reid_tracker.transport import (
     pattern_of,
 )
 from tests.cli.runs import Run, long_walk
+from tests.conftest import write_detections
 from tests.transport.conftest import config_for
 from tests.transport.servers import PASSWORD, free_port, nats_server
+from tests.video.rtsp import Camera, need_server, write_scene
 
 SITE = "hall"
 WAIT_S = 90.0
@@ -228,6 +230,62 @@ def test_a_signal_while_the_broker_is_away_stores_the_ends(
     centre.take()
     assert centre.open() == set()
     centre.check_numbers()
+
+
+def test_a_signal_while_the_broker_is_frozen(
+    centre: Centre, start: Callable[..., Run], tmp_path: Path
+) -> None:
+    centre.listen()
+    run = start(*long_walk(tmp_path, loops=500))
+    centre.until(lambda: len(centre.tracklets) >= 3)
+    centre.server.freeze()
+    try:
+        time.sleep(0.5)
+        began_s = time.monotonic()
+        assert run.end(signal.SIGTERM) == 143
+        assert time.monotonic() - began_s < 12  # edge.drain_s and the closing, on a busy machine
+    finally:
+        centre.server.thaw()
+    (tmp_path / "again").mkdir()
+    assert start(*long_walk(tmp_path / "again", loops=1)).end(None) == 0
+    centre.until(lambda: len({one.boot for one in centre.states}) == 2)
+    centre.until(lambda: not centre.open())
+    centre.take()
+    assert len({one.key for one in centre.ended()}) == len(centre.ended())
+    centre.check_numbers()
+
+
+@pytest.mark.slow
+def test_a_camera_that_is_lost_and_comes_back(
+    centre: Centre, start: Callable[..., Run], tmp_path: Path
+) -> None:
+    need_server()
+    centre.listen()
+    detections = write_detections(tmp_path / "det.txt", frames=5000)
+    cameras = tmp_path / "cameras.yaml"
+    with Camera({"door": write_scene(tmp_path / "small.mp4")}) as camera:
+        cameras.write_text(
+            f"cameras:\n- {{name: door, url: '{camera.url()}', username: me, password: hunter2}}\n"
+        )
+        run = start(
+            *(str(cameras), "--detector", str(detections), "--device", "cpu"),
+            *("--set", "stream.hardware=none", "--set", "edge.status_every_s=60"),
+        )
+        centre.until(lambda: len(centre.tracklets) >= 4)
+        camera.kill()
+        # Those who were in sight are told to be gone although no frame comes.
+        centre.until(lambda: centre.states[-1].state == "offline" and not centre.open())
+        assert centre.states[-1].reason
+        camera.start({"door": tmp_path / "small.mp4"})
+        centre.until(lambda: centre.states[-1].state == "online" and centre.open())
+        assert run.end(signal.SIGTERM) == 143
+        centre.until(lambda: centre.states[-1].reason == "stopped")
+    centre.take()
+    assert centre.open() == set()
+    assert {one.clock for one in centre.tracklets} <= {"rtcp", "arrival"}
+    assert all(abs(one.end_s - time.time()) < 600 for one in centre.tracklets)
+    centre.check_numbers()
+    assert "hunter2" not in " ".join(run.lines)
 
 
 def test_a_killed_host_begins_anew_and_nothing_is_doubled(
