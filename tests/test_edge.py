@@ -138,9 +138,12 @@ def test_predicted_boxes_are_no_sight() -> None:
 def test_frames_that_stop_coming_end_tracklets() -> None:
     made = reporter()
     told(made, range(5), [1, 2])
-    assert made.advance(START_S + 1.4) == []
-    assert [one.track for one in made.advance(START_S + 1.5)] == [1, 2]
-    assert made.finish() == []
+    assert made.no_frame_until(START_S + 1.4) == []
+    assert [one.track for one in made.no_frame_until(START_S + 1.5)] == [1, 2]
+    assert made.no_frame_until(START_S + 9) == []
+    # The tracker may know them again; what has ended does not begin again by the same number.
+    assert [one.track for one in told(made, range(100, 103), [1, 2])] == [3, 4]
+    assert made.highest == 4
 
 
 def test_the_end_of_the_run_ends_whoever_is_there() -> None:
@@ -274,15 +277,15 @@ def test_a_camera_tells_changes_at_once_and_else_now_and_then() -> None:
 
 
 def test_times_are_the_cameras_own_or_count_from_the_start() -> None:
-    camera = EdgeCamera(StubCamera(), START_S)  # type: ignore[arg-type]
+    stub = StubCamera()
+    camera = EdgeCamera(stub, START_S)  # type: ignore[arg-type]
     image = np.zeros((2, 2, 3), np.uint8)
     assert camera.take(Frame(image, 0, 3.0)) == START_S + 3
     assert camera.take(Frame(image, 1, 3.0, captured_s=START_S + 50)) == START_S + 50
+    assert camera.take(Frame(image, 2, 1.0)) == pytest.approx(START_S + 50.001, abs=1e-6)
     assert camera.silent_now() is None
-    camera._came_s -= 5
-    now_s = camera.silent_now()
-    assert now_s is not None
-    assert 0 <= now_s - (START_S + 55) < 5
+    stub.now = CameraStatus("door", CameraState.STALLED, 2.0, frames=2, frame_age_s=5.0)
+    assert camera.silent_now() == pytest.approx(START_S + 55.001, abs=1e-6)
 
 
 def test_cameras_come_and_go_and_the_others_keep_their_tracks(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from reid_tracker.types import Frame
 from reid_tracker.video import LiveSource, Source
 
 _LONGEST_REASON = 500
+_SILENT_S = 1.0
+_LEAST_STEP_S = 1e-3
 
 
 class Counts(NamedTuple):
@@ -89,22 +91,29 @@ class EdgeCamera:
         )
 
     def take(self, frame: Frame) -> float:
-        """Count a frame, and return when it was taken, UTC seconds since 1970."""
+        """Count a frame, and return when it was taken, UTC seconds since 1970; times rise.
+
+        Where those of a file go back, the clock waits until they have caught up.
+        """
         self.processed += 1
         self._came_s = time.monotonic()
         captured_s = frame.captured_s
-        self._now_s = self._start_s + frame.timestamp_s if captured_s is None else captured_s
-        return self._now_s
+        time_s = self._start_s + frame.timestamp_s if captured_s is None else captured_s
+        if self._now_s is not None:
+            time_s = max(time_s, self._now_s + _LEAST_STEP_S)
+        self._now_s = time_s
+        return time_s
 
     def silent_now(self) -> float | None:
         """Return what time it is by the clock of a live camera whose last frame is long ago.
 
-        None where frames come, never came, or have all the time they want, as those of files.
+        None where frames come, never came, or have all the time they want, as those of files. A
+        frame that waits for this program has come.
         """
-        if self._now_s is None or not self._source.live:
+        if self._now_s is None or not isinstance(self._source, LiveSource):
             return None
-        elapsed_s = time.monotonic() - self._came_s
-        return self._now_s + elapsed_s if elapsed_s > 1.0 else None
+        age_s = self._source.status().frame_age_s
+        return None if age_s is None or age_s <= _SILENT_S else self._now_s + age_s
 
     def end(self, reason: str) -> None:
         """Note that no more frames come."""

@@ -81,7 +81,8 @@ class TrackletReporter:
         camera: name.
         numbers: of the messages, together with those of other cameras.
         settings: what all cameras share.
-        first: added to the tracker's numbers, where an earlier tracker of this camera gave as many.
+        first: added to the tracker's numbers, where an earlier tracker of this camera gave as many;
+            after a long loss of the camera, too, all so far are added.
 
     Attributes:
         highest: largest number of a track so far.
@@ -97,6 +98,7 @@ class TrackletReporter:
         self._table = TrackletTable(PrototypeMemory(most, spread), FloorTrails())
         self._journal = Journal(settings.edge.observe_every_s)
         self._clock: ClockSource = "arrival"
+        self._now_s = -np.inf
 
     @property
     def tracks(self) -> int:
@@ -116,7 +118,7 @@ class TrackletReporter:
         Raises:
             InputError: the looks do not fit.
         """
-        self._clock = clock
+        self._clock, self._now_s = clock, time_s
         self._observe(result, time_s)
         table, journal, config = self._table, self._journal, self._settings
         told = journal.told_s > -np.inf
@@ -125,12 +127,20 @@ class TrackletReporter:
         due = np.flatnonzero(good & (~told | waited) & (journal.fresh > 0))
         states: list[TrackletState] = ["update" if one else "new" for one in told[due]]
         messages = [self._message(*one, time_s) for one in zip(due.tolist(), states, strict=True)]
-        return messages + self.advance(time_s)
+        gone = table.alive & (table.last_s < time_s - config.gone_s - _SLACK_S)
+        return messages + self._end(np.flatnonzero(gone), time_s)
 
-    def advance(self, time_s: float) -> list[TrackletMessage]:
-        """End tracklets that were not seen for too long, also while no frames come."""
-        gone = self._table.last_s < time_s - self._settings.gone_s - _SLACK_S
-        return self._end(np.flatnonzero(self._table.alive & gone), time_s)
+    def no_frame_until(self, time_s: float) -> list[TrackletMessage]:
+        """Note that no frame came until now; if that is too long, everybody is gone.
+
+        Args:
+            time_s: UTC seconds since 1970, by the clock of the frames.
+        """
+        if time_s - self._now_s <= self._settings.gone_s + _SLACK_S:
+            return []
+        # A tracker that gets no frames does not age: it may go on with a number that has ended.
+        self._first = self.highest
+        return self.finish()
 
     def finish(self) -> list[TrackletMessage]:
         """End all tracklets: no more frames come."""

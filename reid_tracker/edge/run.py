@@ -167,7 +167,7 @@ class EdgeRun:
                     self._send(self._reporters[name].finish())
                     camera.end("ended")
                 elif (now_s := camera.silent_now()) is not None:
-                    self._send(self._reporters[name].advance(now_s))
+                    self._send(self._reporters[name].no_frame_until(now_s))
                 self._tracks[name] = self._reporters[name].tracks
             self._tell_states()
 
