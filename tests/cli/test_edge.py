@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import socket
 import time
@@ -14,7 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from reid_tracker.cli.arguments import to_config
+from reid_tracker.cli.edge import build_edge_parser
 from reid_tracker.cli.main import main
+from reid_tracker.config import EdgeConfig
+from reid_tracker.resources import shipped
 from reid_tracker.transport import (
     Broker,
     CameraStatus,
@@ -344,6 +349,54 @@ def test_sighup_reads_the_list_again(
     assert centre.open() == set()
     assert len({one.key for one in centre.ended()}) == len(centre.ended())
     centre.check_numbers()
+
+
+@pytest.mark.slow
+def test_sighup_replaces_a_network_camera(
+    centre: Centre, start: Callable[..., Run], tmp_path: Path
+) -> None:
+    need_server()
+    centre.listen()
+    detections = write_detections(tmp_path / "det.txt", frames=5000)
+    cameras, clip = tmp_path / "cameras.yaml", write_scene(tmp_path / "small.mp4")
+    with Camera({"door": clip, "yard": clip}) as server:
+
+        def name(camera: str) -> None:
+            url = server.url(camera)
+            cameras.write_text(f"cameras:\n- {{name: {camera}, url: '{url}'}}\n")
+
+        name("door")
+        options = [
+            "--detector",
+            str(detections),
+            "--device",
+            "cpu",
+            "--set",
+            "stream.hardware=none",
+        ]
+        run = start(str(cameras), *options)
+        centre.until(lambda: len(centre.tracklets) >= 4)
+        name("yard")
+        run.send(signal.SIGHUP)
+        centre.until(lambda: [one for one in centre.tracklets if one.camera == "yard"])
+        assert {key[2] for key in centre.open()} == {"yard"}
+        assert run.end(signal.SIGTERM) == 143
+        centre.until(lambda: centre.states[-1].reason == "stopped")
+    centre.take()
+    assert centre.open() == set()
+    reasons = [(one.camera, one.reason) for one in centre.states if one.state == "offline"]
+    assert [one for one in reasons if one[0] == "door"] == [("door", "removed")]
+    centre.check_numbers()
+
+
+def test_the_unit_of_systemd_starts_what_there_is() -> None:
+    text = shipped("configs", "deploy", "reid-track-edge.service").read_text()
+    command = text.replace("\\\n", " ").partition("ExecStart=")[2].partition("\n")[0]
+    program, edge, *words = shlex.split(command)
+    assert (Path(program).name, edge) == ("reid-track", "edge")
+    given = build_edge_parser().parse_args(words)
+    assert given.sources == ["/etc/reid/cameras.yaml"]
+    assert to_config(given).edge == EdgeConfig(name="${EDGE}", site="${SITE}")
 
 
 def get(port: int, path: str, token: str = "") -> str:
