@@ -328,7 +328,7 @@ def test_sighup_reads_the_list_again(
     name("door")
     run = start(str(cameras), *options)
     centre.until(lambda: len(seen("door")) >= 2)
-    cameras.write_text("cameras: [{nam: door}]\n")
+    cameras.write_text("cameras: [{urll: door}]\n")
     run.send(signal.SIGHUP)
     run.until_said("they stay as they were")
     name("yard")
