@@ -84,6 +84,7 @@ class Pipeline:
         self._match_single = match_single
         self._matcher: Matcher | None = None
         self._group: SourceGroup | None = None
+        self._trackers: dict[str, Tracker] = {}
         self.last_events: tuple[IdentityEvent, ...] = ()
 
     @classmethod
@@ -128,6 +129,11 @@ class Pipeline:
             match_single=remember is not None,
         )
 
+    @property
+    def embedding_size(self) -> int | None:
+        """Numbers in the looks of results; None without an encoder."""
+        return None if self._encoder is None else self._encoder.embedding_size
+
     def matches(self, sources: Sequence[Source]) -> bool:
         """Whether a run of these sources gives people identities over all of them."""
         return self._new_matcher is not None and (self._match_single or len(sources) > 1)
@@ -136,7 +142,28 @@ class Pipeline:
         """Whether the run that goes on has no more results of this camera, for now at least."""
         return self._group is None or not self._group.expects(camera)
 
-    def run(self, sources: Sequence[Source]) -> Iterator[FrameResult]:
+    def add(self, source: Source) -> None:
+        """Have the run that goes on read another open source, too; only in `between` of `run`.
+
+        Its tracks are numbered from 1, also where there was a source of its name before.
+
+        Raises:
+            ConfigError: there is a source of its name, or no run.
+        """
+        if self._group is None:
+            raise ConfigError(f"source '{source.name}' cannot be added: nothing runs")
+        self._group.add(source)
+        self._trackers[source.name] = self._new_tracker()
+
+    def remove(self, name: str) -> None:
+        """Have the run that goes on read a source no more; only in `between` of `run`."""
+        if self._group is not None:
+            self._group.remove(name)
+        self._trackers.pop(name, None)
+
+    def run(
+        self, sources: Sequence[Source], between: Callable[[], None] | None = None
+    ) -> Iterator[FrameResult]:
         """Track until every source has ended; frames of different sources come interleaved.
 
         The sources are not closed here. A source that ends early does not stop the others, and a
@@ -145,6 +172,8 @@ class Pipeline:
 
         Args:
             sources: open sources; their names must differ.
+            between: called between batches, and about twice a second while no source has a frame:
+                for what has to be done whether or not there are results.
 
         Yields:
             One result a frame, in the order of each source.
@@ -156,12 +185,15 @@ class Pipeline:
         matches = self.matches(sources)
         group = SourceGroup(sources, self._frames_per_batch, in_step=matches)
         trackers = {source.name: self._new_tracker() for source in sources}
+        self._trackers = trackers
         self._matcher = None
         if self._new_matcher is not None and matches:
             self._matcher = self._new_matcher(list(trackers))
         self.last_events = ()
         self._group = group
         while not group.ended():
+            if between is not None:
+                between()
             with self.times.measure("read"):
                 batch = group.take()
             if batch:
@@ -194,15 +226,15 @@ class Pipeline:
                     timestamp_s=frame.timestamp_s,
                     frame=frame.image,
                 )
-            result = FrameResult(camera, frame, detections[row], tracks)
-            yield result if embeddings is None else self._matched(result, embeddings[row])
+            looks = None if embeddings is None else looks_of(tracks, embeddings[row])
+            result = FrameResult(camera, frame, detections[row], tracks, looks=looks)
+            yield result if looks is None else self._matched(result, looks)
 
-    def _matched(self, result: FrameResult, embeddings: Embeddings) -> FrameResult:
+    def _matched(self, result: FrameResult, looks: Embeddings) -> FrameResult:
         """Add who the tracks are over all cameras, where that is asked for."""
         if self._matcher is None:
             return result
         with self.times.measure("match"):
-            looks = looks_of(result.tracks, embeddings)
             time_s = result.frame.timestamp_s
             identities = self._matcher.update(result.camera, result.tracks, looks, time_s)
         return replace(result, identities=identities, events=tuple(self._matcher.events()))

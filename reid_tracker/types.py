@@ -326,6 +326,8 @@ class FrameResult:
         tracks: (M) tracks in it.
         identities: (M) who they are over all cameras; None where nobody asked.
         events: what has changed about identities, of any camera, by this frame.
+        looks: (M, D) unit rows, what the tracks look like; zeros where a track took no detection.
+            None without an encoder.
     """
 
     camera: str
@@ -334,3 +336,4 @@ class FrameResult:
     tracks: Tracks
     identities: Identities | None = None
     events: tuple[IdentityEvent, ...] = ()
+    looks: Embeddings | None = None

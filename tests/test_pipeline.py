@@ -234,3 +234,38 @@ def test_one_camera_has_no_identities(walkers: tuple[Path, Path]) -> None:
     with open_source(str(walkers[0])) as source:
         results = list(matching_pipeline().run([source]))
     assert {result.identities for result in results} == {None}
+
+
+def test_results_have_the_looks_of_their_tracks(tmp_path: Path) -> None:
+    pipeline = Pipeline(WalkerDetector(), ColourEncoder())  # type: ignore[arg-type]
+    assert pipeline.embedding_size == 3
+    with open_source(str(write_video(tmp_path / "a.mp4"))) as source:
+        for result in pipeline.run([source]):
+            assert result.looks is not None
+            assert result.looks.shape == (len(result.tracks), 3)
+            seen = result.tracks.observed
+            np.testing.assert_allclose(np.linalg.norm(result.looks[seen], axis=1), 1, atol=1e-5)
+
+
+def test_sources_come_and_go_between_batches(walkers: tuple[Path, Path], config: Config) -> None:
+    pipeline = Pipeline.from_config(config)
+    assert pipeline.embedding_size is None
+    first, second = (open_source(str(walkers[0])) for _ in range(2))
+    with pytest.raises(ConfigError, match="nothing runs"):
+        pipeline.add(second)
+    rounds = itertools.count()
+
+    def between() -> None:
+        match next(rounds):
+            case 5:
+                with pytest.raises(ConfigError, match="'walkers' already"):
+                    pipeline.add(second)
+            case 10:
+                pipeline.remove("walkers")
+                pipeline.add(second)
+
+    with first, second:
+        results = list(pipeline.run([first], between))
+    assert [result.frame.index for result in results] == [*range(10), *range(FRAMES)]
+    assert all(result.looks is None for result in results)
+    assert set(np.concatenate([result.tracks.ids for result in results])) == {1, 2}

@@ -48,10 +48,16 @@ _KEYS = {
     "save_pictures": ("output.pictures",),
     "topology": ("match.topology",),
     "ground": ("match.ground",),
+    "broker": ("transport.address",),
+    "credentials": ("transport.credentials",),
+    "tls_ca": ("transport.tls_ca",),
+    "spool": ("transport.spool",),
+    "edge": ("edge.name",),
+    "edge_site": ("edge.site",),
 }
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """A parser whose complaints hold no credentials, should an address be in the wrong place."""
 
     def error(self, message: str) -> NoReturn:
@@ -61,7 +67,7 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser. Options that are not given are absent, so that a file can set them."""
-    parser = _Parser(
+    parser = Parser(
         prog="reid-track",
         description="Follow people through video: detect, describe, track, and write the result.",
         epilog=_EXAMPLES,
@@ -76,10 +82,16 @@ def build_parser() -> argparse.ArgumentParser:
         help="video file, folder or glob of images, camera number, RTSP or HTTP address; "
         "several are several cameras",
     )
-    _add_models(parser)
+    add_models(parser)
     _add_outputs(parser)
     _add_gallery(parser)
     _add_several_cameras(parser)
+    add_general(parser)
+    return parser
+
+
+def add_general(parser: argparse.ArgumentParser) -> None:
+    """Add what commands with a configuration have in common."""
     general = parser.add_argument_group("general")
     general.add_argument(
         "--config", metavar="FILE", default=None, help="YAML file, or a name in configs/: fast, ..."
@@ -98,10 +110,10 @@ def build_parser() -> argparse.ArgumentParser:
     general.add_argument(
         "--version", action="version", version=f"%(prog)s {reid_tracker.__version__}"
     )
-    return parser
 
 
-def _add_models(parser: argparse.ArgumentParser) -> None:
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """Add what says which models find and describe people, and how sources are read."""
     models = parser.add_argument_group("models")
     models.add_argument(
         "--detector",

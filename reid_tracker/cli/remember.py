@@ -75,7 +75,7 @@ def start_of(start_time: str | None, sources: Sequence[Source]) -> float:
     known = [one.info.recorded_s for one in sources if one.info.recorded_s is not None]
     if not known:
         _log.warning(
-            "%s: not known when it was recorded; times in the gallery are seconds from its start, "
+            "%s: not known when it was recorded; its times are stored as seconds from its start, "
             "unless you say --start-time",
             ", ".join(source.name for source in sources),
         )

@@ -16,8 +16,9 @@ from reid_tracker.cli.outputs import output_folder
 from reid_tracker.cli.remember import open_memory
 from reid_tracker.cli.report import Report
 from reid_tracker.cli.run_outputs import RunOutputs
-from reid_tracker.config import Config, OutputConfig
-from reid_tracker.errors import ConfigError, OutputError
+from reid_tracker.cli.run_sources import check_replay, open_run_sources
+from reid_tracker.config import OutputConfig
+from reid_tracker.errors import OutputError
 from reid_tracker.pipeline import Pipeline, suited_to_encoder
 from reid_tracker.sink import (
     Sink,
@@ -28,7 +29,7 @@ from reid_tracker.sink import (
     open_window,
 )
 from reid_tracker.types import FrameResult
-from reid_tracker.video import Source, open_sources
+from reid_tracker.video import Source
 
 if TYPE_CHECKING:
     from reid_tracker.sink.heads import HeadBlur
@@ -49,8 +50,8 @@ def track(words: Sequence[str]) -> int:
     report = Report(quiet=arguments.quiet, stride=config.video.stride)
     with ExitStack() as stack:
         signals = stack.enter_context(StopSignals())
-        sources = _open_sources(arguments.sources, config, stack)
-        _check_replay(config, sources)
+        sources = open_run_sources(arguments.sources, config, stack)
+        check_replay(config, len(sources))
         name = "+".join(source.name for source in sources[:3])
         folder = output_folder(arguments.output, name)
         _refuse_own_inputs(arguments, sources, folder)
@@ -115,37 +116,6 @@ def _run(
             with signals.held(), pipeline.times.measure("write"):
                 outputs.write(result)
             report.count(result)
-
-
-def _open_sources(names: list[str], config: Config, stack: ExitStack) -> list[Source]:
-    """Open every source before any model is loaded, so that a typing error costs no time."""
-    video = config.video
-    sources = open_sources(
-        names, stride=video.stride, frame_rate=video.frame_rate, stream=config.stream
-    )
-    for source in sources:
-        stack.callback(source.close)
-    return _with_distinct_names(sources)
-
-
-def _with_distinct_names(sources: list[Source]) -> list[Source]:
-    """Number sources that share a name: two folders may both hold a camera.mp4."""
-    taken: set[str] = set()
-    for source in sources:
-        name, number = source.name, 1
-        while source.name in taken:
-            number += 1
-            source.name = f"{name}-{number}"
-        taken.add(source.name)
-    return sources
-
-
-def _check_replay(config: Config, sources: list[Source]) -> None:
-    if config.detector.model.lower().endswith(".txt") and len(sources) > 1:
-        raise ConfigError(
-            f"{config.detector.model} holds the detections of one video, but {len(sources)} "
-            "sources are given; run them one by one"
-        )
 
 
 def _refuse_own_inputs(arguments: Namespace, sources: list[Source], folder: Path) -> None:

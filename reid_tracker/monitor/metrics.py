@@ -22,7 +22,10 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "frames_dropped_total": ("Frames left out to stay live.", ("camera",)),
     "reconnects_total": ("Times a stream was opened again.", ("camera",)),
     "clock_jumps_total": ("Times a camera's clock jumped.", ("camera",)),
-    "tracklets_published_total": ("Tracklet messages that were handed to the broker.", ()),
+    "tracklets_published_total": (
+        "Tracklet messages made for the broker; some may still wait on disk.",
+        (),
+    ),
     "spool_dropped_total": ("Messages lost because the buffer on disk was full.", ()),
     "messages_total": ("Messages taken from the broker.", ("kind",)),
     "messages_refused_total": ("Messages that could not be used.", ("reason",)),

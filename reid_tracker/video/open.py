@@ -82,11 +82,39 @@ def open_sources(
         SourceError: a file cannot be read, or not one network camera can.
         ConfigError: a list, or an option, is wrong.
     """
-    opener = _Opener(stride, frame_rate, stream or StreamConfig())
+    return open_entries(read_entries(sources), stride=stride, frame_rate=frame_rate, stream=stream)
+
+
+def read_entries(sources: Sequence[str]) -> list[CameraEntry]:
+    """Return what sources, and lists of sources, name; nothing is opened.
+
+    Raises:
+        ConfigError: a list is wrong.
+    """
     entries: list[CameraEntry] = []
     for word in sources:
         entries += read_camera_list(Path(word)) if is_camera_list(word) else [CameraEntry(url=word)]
-    return opener.open(entries)
+    return entries
+
+
+def open_entries(
+    entries: Sequence[CameraEntry],
+    *,
+    stride: int = 1,
+    frame_rate: float | Fraction | None = None,
+    stream: StreamConfig | None = None,
+    wait: bool = True,
+) -> list[Source]:
+    """Open what `read_entries` returned, see `open_sources`.
+
+    Args:
+        entries: the sources.
+        stride: take every n-th frame of each.
+        frame_rate: see `open_source`.
+        stream: how network cameras are read.
+        wait: until one source has a picture; false takes network cameras as they are.
+    """
+    return _Opener(stride, frame_rate, stream or StreamConfig()).open(entries, wait=wait)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +133,7 @@ class _Opener:
                 f"frame_rate = {self.frame_rate}: expected at least {_SLOWEST_RATE} per second"
             )
 
-    def open(self, entries: Sequence[CameraEntry]) -> list[Source]:
+    def open(self, entries: Sequence[CameraEntry], *, wait: bool = True) -> list[Source]:
         with ExitStack() as undo:
             sources = []
             for entry in entries:
@@ -114,7 +142,11 @@ class _Opener:
                 if entry.name:
                     source.name = entry.name
                 sources.append(source)
-            _wait_for_cameras(sources, self.stream)
+            if wait:
+                _wait_for_cameras(sources, self.stream)
+            for camera in sources:
+                if isinstance(camera, LiveSource):
+                    camera.announce()
             undo.pop_all()
         return sources
 
@@ -188,8 +220,6 @@ def _wait_for_cameras(sources: Sequence[Source], config: StreamConfig) -> None:
         if len(failed) == len(states) or time.monotonic() > limit:
             raise _unreachable(cameras, [status.reason for status in states])
         time.sleep(0.01)
-    for camera in cameras:
-        camera.announce()
 
 
 def _unreachable(cameras: Sequence[LiveSource], reasons: Sequence[str]) -> SourceError:

@@ -46,6 +46,29 @@ class SourceGroup:
         for camera in self._live:
             camera.ring(self._bell)
 
+    def add(self, source: Source) -> None:
+        """Read another open source from now on.
+
+        Raises:
+            ConfigError: there is one of its name.
+        """
+        if source.name in self._readers or any(one.name == source.name for one in self._live):
+            raise ConfigError(f"there is a source '{source.name}' already; names must differ")
+        if not isinstance(source, LiveSource):
+            self._readers[source.name] = iter(source)
+            self._reached_s[source.name] = 0.0
+            return
+        if source.began_s is None:
+            source.began_s = self._began_s
+        self._live.append(source)
+        source.ring(self._bell)
+
+    def remove(self, name: str) -> None:
+        """Read a source no more; it is not closed here, and need not be known."""
+        self._live = [camera for camera in self._live if camera.name != name]
+        self._readers.pop(name, None)
+        self._reached_s.pop(name, None)
+
     def ended(self) -> bool:
         """Return whether no frame will come any more; a live source ends only by being closed."""
         return not self._readers and all(camera.closed for camera in self._live)

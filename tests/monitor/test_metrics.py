@@ -46,8 +46,8 @@ def test_label_values_of_any_kind_stay_one_label() -> None:
 
 def test_unknown_names_are_errors() -> None:
     metrics = Metrics()
-    with pytest.raises(InputError, match="no histogram 'detct'; known: stage_seconds"):
-        metrics.observe("detct", 1.0)
+    with pytest.raises(InputError, match="no histogram 'detecting'; known: stage_seconds"):
+        metrics.observe("detecting", 1.0)
     metrics.read_from(lambda: [Reading("camera_upp", 1, ("a",))])
     with pytest.raises(InputError, match="no counter or gauge 'camera_upp'"):
         metrics.text()
