@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from reid_tracker.checked import Checked, CheckedT, from_mapping, number
+from reid_tracker.config_central import CentralConfig
 from reid_tracker.config_file import find_config, parse_override, read_yaml, with_dotted
 from reid_tracker.config_transport import TransportConfig
 from reid_tracker.config_video import StreamConfig, VideoConfig
 
 __all__ = [
+    "CentralConfig",
     "Config",
     "DeepSortConfig",
     "DetectorConfig",
@@ -286,6 +288,8 @@ class Config(Checked):
     video: VideoConfig = VideoConfig()
     stream: StreamConfig = StreamConfig()
     output: OutputConfig = OutputConfig()
+    transport: TransportConfig = TransportConfig()
+    central: CentralConfig = CentralConfig()
 
     def suited_to(self, encoder: Thresholds) -> Config:
         """Return a configuration in which an encoder's distances stand where none were set."""

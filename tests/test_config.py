@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from reid_tracker.checked import from_mapping, to_yaml
 from reid_tracker.config import (
+    CentralConfig,
     Config,
     DeepSortConfig,
     DetectorConfig,
@@ -27,6 +28,7 @@ from reid_tracker.config import (
     MatchConfig,
     OutputConfig,
     StreamConfig,
+    TransportConfig,
     VideoConfig,
     find_config,
     load_config,
@@ -47,6 +49,8 @@ SECTIONS: dict[str, Any] = {
     "video": VideoConfig,
     "stream": StreamConfig,
     "output": OutputConfig,
+    "transport": TransportConfig,
+    "central": CentralConfig,
 }
 KINDS: list[Any] = [Config, *SECTIONS.values()]
 FIELDS = [
@@ -81,6 +85,8 @@ def written(folder: Path, content: str | bytes, name: str = "given.yaml") -> Pat
 def values_of(hint: Any, item: Any) -> st.SearchStrategy[Any]:
     """Values that a field accepts, from its type and its declared range."""
     low, high = item.metadata.get("low"), item.metadata.get("high")
+    if item.name == "stream_discard":
+        return st.sampled_from(["old", "new"])
     if hint is float:
         above = {"exclude_min": item.metadata["exclusive"], "allow_nan": False}
         return st.floats(low, 1e12 if math.isinf(high) else high, **above)

@@ -84,6 +84,12 @@ def _search(words: Sequence[str]) -> int:
     return search(words)
 
 
+def _central(words: Sequence[str]) -> int:
+    from reid_tracker.cli.central import central
+
+    return central(words)
+
+
 # `reid-track video.mp4` is short for `reid-track track video.mp4`.
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "track": _track,
@@ -97,6 +103,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "weights": _weights,
     "gallery": _gallery,
     "search": _search,
+    "central": _central,
 }
 
 _RUN_TIME_ERROR, _USAGE_ERROR = 1, 2

@@ -1,0 +1,113 @@
+"""What commands that run for long tell about themselves: a status page, JSON logs, systemd."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from reid_tracker.cli.privacy import redact
+from reid_tracker.errors import ConfigError
+from reid_tracker.monitor import (
+    Health,
+    JsonLines,
+    Metrics,
+    Reading,
+    StatusServer,
+    notify_systemd,
+)
+
+_LARGEST_TOKEN = 4096
+_BEAT_S = 1.0
+
+
+def add_status_options(parser: argparse.ArgumentParser) -> None:
+    """Add --status, --status-token-file and --json-logs."""
+    group = parser.add_argument_group("supervision")
+    group.add_argument(
+        "--status",
+        metavar="HOST:PORT",
+        default=None,
+        help="serve /health and, for Prometheus, /metrics there, e.g. 127.0.0.1:9100",
+    )
+    group.add_argument(
+        "--status-token-file",
+        metavar="FILE",
+        default=None,
+        help="file with a token that requests must carry (Authorization: Bearer TOKEN); needed "
+        "where the address is open to other machines",
+    )
+    group.add_argument(
+        "--json-logs", action="store_true", default=False, help="log as JSON, one line a record"
+    )
+
+
+def read_token(path: str | None) -> str | None:
+    """Return the token of a file; None without a file.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds no single line of ASCII.
+    """
+    if path is None:
+        return None
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_LARGEST_TOKEN)
+    except OSError as error:
+        raise ConfigError(
+            f"--status-token-file {path}: {error.strerror}; expected a file with one line"
+            ", the token"
+        ) from None
+    text = data.decode("latin-1").strip()
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise ConfigError(
+            f"--status-token-file {path}: expected one line of letters without spaces, the token; "
+            "make one with: openssl rand -hex 32"
+        )
+    return text
+
+
+def serve_status(
+    address: str,
+    token: str | None,
+    health: Callable[[], Health],
+    readings: Callable[[], Iterable[Reading]],
+) -> tuple[StatusServer, Metrics]:
+    """Serve health and metrics; whoever calls closes the server.
+
+    Raises:
+        ConfigError: the address is none, or is open to others without a token.
+        ReidTrackerError: the port cannot be used, or prometheus_client is not installed.
+    """
+    metrics = Metrics()
+    metrics.read_from(readings)
+    return StatusServer(address, health, metrics, token), metrics
+
+
+def log_as_json(**fields: str) -> None:
+    """Give every line of this package's log the form of JSON; the command line shows them."""
+    for handler in logging.getLogger("reid_tracker").handlers:
+        handler.setFormatter(JsonLines(redact, **fields))
+
+
+class Heartbeat:
+    """Tells systemd's watchdog that the program goes on, and metrics how long its stages took."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self._seconds, self._before = seconds, dict(seconds)
+        self._beat_s = time.monotonic()
+        self.metrics: Metrics | None = None
+
+    def __call__(self) -> None:
+        """Beat; to be called in every round of the program's work."""
+        if self.metrics is not None:
+            for stage, total_s in self._seconds.items():
+                spent_s = total_s - self._before.get(stage, 0.0)
+                if spent_s > 0 and stage != "wait":
+                    self.metrics.observe("stage_seconds", spent_s, stage)
+            self._before = dict(self._seconds)
+        if time.monotonic() - self._beat_s >= _BEAT_S:
+            self._beat_s = time.monotonic()
+            notify_systemd("WATCHDOG=1")
