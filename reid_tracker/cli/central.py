@@ -74,12 +74,13 @@ def central(words: Sequence[str]) -> int:
     with ExitStack() as stack:
         signals = stack.enter_context(StopSignals())
         store = stack.enter_context(open_gallery(str(config.gallery.address), limit_s=_LIMIT_S))
+        dim = _check_gallery(store, model)
         broker = open_broker(config.transport)
         stack.callback(broker.close)
         heartbeat = Heartbeat({})
         centre = _open(
             *(config, broker, store),
-            model=model,
+            encoder=(model, dim),
             topology=topology,
             observe=_observer(heartbeat),
         )
@@ -220,11 +221,11 @@ def _open(
     broker: Broker,
     store: GalleryStore,
     *,
-    model: str,
+    encoder: tuple[str, int],
     topology: Topology | None,
     observe: Observe,
 ) -> Central:
-    dim = _check_gallery(store, model)
+    model, dim = encoder
 
     def new_matcher(numbers: Iterator[int]) -> CrossCameraMatcher:
         return build_matcher((), config.match, topology, numbers=numbers)
