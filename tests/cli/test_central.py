@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import signal
 import socket
 import subprocess
@@ -18,7 +19,9 @@ import numpy as np
 import pytest
 
 from reid_tracker.central_records import sighting_id
+from reid_tracker.cli.central import build_parser
 from reid_tracker.cli.main import main
+from reid_tracker.config import read_yaml
 from reid_tracker.match.gallery_open import open_gallery
 from reid_tracker.match.store import GalleryStore
 from reid_tracker.match.store_embedded import EmbeddedStore
@@ -295,3 +298,31 @@ def test_help_has_commands_to_copy(capsys: pytest.CaptureFixture[str]) -> None:
         main(["central", "--help"])
     assert ended.value.code == 0
     assert "reid-track central --broker nats://" in capsys.readouterr().out
+
+
+# --- what is ready-made ---------------------------------------------------------------------------
+
+DEPLOY = Path(__file__).resolve().parents[2] / "configs" / "deploy"
+
+
+def words_of(text: str) -> list[str]:
+    """Return what follows `reid-track central` in a command."""
+    return shlex.split(text.split("reid-track central", 1)[1])
+
+
+def test_the_units_command_is_one() -> None:
+    lines = (DEPLOY / "reid-track-central.service").read_text(encoding="utf-8").splitlines()
+    (command,) = [line for line in lines if line.startswith("ExecStart=")]
+    arguments = build_parser().parse_args(words_of(command))
+    assert (arguments.config, arguments.status) == ("/etc/reid/central.yaml", "127.0.0.1:9101")
+    assert {"Type=notify", "WatchdogSec=60", "SuccessExitStatus=143"} <= set(lines)
+
+
+def test_compose_file() -> None:
+    services = read_yaml(DEPLOY / "compose.yaml")["services"]
+    assert set(services) == {"nats", "postgres", "central"}
+    arguments = build_parser().parse_args(words_of(services["central"]["command"][-1]))
+    assert arguments.broker == "nats://nats:4222"
+    assert arguments.gallery == "postgresql://reid@postgres/people"
+    assert services["nats"]["ports"] == ["127.0.0.1:4222:4222"]  # no TLS: not for others
+    assert "--jetstream" in services["nats"]["command"]
