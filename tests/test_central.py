@@ -51,7 +51,7 @@ from tests.central_world import (
 from tests.match.postgres import start_or_skip
 from tests.transport.conftest import config_for
 from tests.transport.samples import status
-from tests.transport.servers import Server, nats_server
+from tests.transport.servers import START, Server, nats_server
 
 
 @pytest.fixture
@@ -387,6 +387,42 @@ def test_a_database_that_is_killed_and_returns() -> None:
             assert replayed(store.events()) == found
     finally:
         server.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["nats", "mqtt"])
+def test_through_real_brokers_with_a_restart(
+    kind: str, tmp_path: Path, store: GalleryStore
+) -> None:
+    server = START[kind](tmp_path / "server")
+    try:
+        messages, truth = walks(8)
+        broker = open_broker(config_for(kind, server, tmp_path))
+        centre = open_site(broker, store)
+        told = Receiver(broker.subscribe(pattern_of("identity", SITE), "edge"))
+        broker.publish([outgoing(one) for one in messages[:30]])
+        for _ in range(10):
+            centre.turn(0.1)
+        centre.finish()
+        centre = open_site(broker, store)
+        broker.publish([outgoing(one) for one in messages[30:]])
+        end_s = time.monotonic() + 30
+        while time.monotonic() < end_s and set(identities(store)) != set(truth):
+            centre.turn(0.1)
+        turn_until_done(centre)
+        found = identities(store)
+        assert groups(found) == same(truth)
+        heard: dict[tuple[str, str, str, int], int] = {}
+        while (received := told.receive(0.5)) is not None:
+            assert isinstance(received.message, IdentityMessage)
+            for one in received.message.members:
+                heard[one.edge, one.boot, one.camera, one.track] = received.message.identity
+            received.ack()
+        assert heard == found
+        centre.finish()
+        broker.close()
+    finally:
+        server.kill()
 
 
 @pytest.fixture
