@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,12 @@ from reid_tracker.central_records import (
     sighting_id,
 )
 from reid_tracker.central_window import TimeWindow
-from reid_tracker.errors import ConfigError, MessageError, TransportUnavailableError
+from reid_tracker.errors import (
+    ConfigError,
+    MessageError,
+    StoreUnavailableError,
+    TransportUnavailableError,
+)
 from reid_tracker.match import CrossCameraMatcher
 from reid_tracker.match.store import GalleryStore
 from reid_tracker.match.store_embedded import EmbeddedStore
@@ -358,6 +364,39 @@ def test_a_tracklet_without_looks_waits_for_them(store: GalleryStore) -> None:
 
 
 # --- outages -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_gallery_that_comes_and_goes(
+    seed: int, store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may go before a number is given, while people are looked for, or before a write."""
+    messages, truth = walks(12)
+    broker = MemoryBroker()
+    centre = open_site(broker, store)
+    rng = np.random.default_rng(seed)
+    monkeypatch.setattr("reid_tracker.central_site._STOCK", 0)
+    monkeypatch.setattr("reid_tracker.central._FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("reid_tracker.central._LONGEST_WAIT_S", 0.02)
+
+    def shaky(call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*words: Any, **named: Any) -> Any:
+            if rng.uniform() < 0.2:
+                raise StoreUnavailableError("the gallery is away")
+            return call(*words, **named)
+
+        return called
+
+    for name in ("reserve_identities", "nearest", "write", "sightings"):
+        monkeypatch.setattr(store, name, shaky(getattr(store, name)))
+    for start in range(0, len(messages), 9):
+        broker.publish([outgoing(one) for one in messages[start : start + 9]])
+        centre.turn(0.05)
+    turn_until_done(centre)
+    monkeypatch.undo()
+    found = identities(store)
+    assert groups(found) == same(truth)
+    assert replayed(store.events()) == found
 
 
 @pytest.mark.slow

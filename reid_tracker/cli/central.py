@@ -38,7 +38,7 @@ _EXAMPLES = """examples:
     --topology site.yaml --status 127.0.0.1:9101 --json-logs
 
 In a topology a camera is called EDGE/CAMERA, as it is in the gallery. A camera host and its centre
-must run the same encoder; a centre without its file takes the --fingerprint that camera hosts show.
+must run the same encoder; a centre without its file takes the --fingerprint, what sha256sum shows.
 One centre a site; several sites may share one. Stop it with Ctrl-C or SIGTERM.
 """
 
