@@ -14,11 +14,13 @@ from typing import Any
 
 from reid_tracker.checked import Checked, CheckedT, from_mapping, number
 from reid_tracker.config_edge import EdgeConfig
+from reid_tracker.config_central import CentralConfig
 from reid_tracker.config_file import find_config, parse_override, read_yaml, with_dotted
 from reid_tracker.config_transport import TransportConfig
 from reid_tracker.config_video import StreamConfig, VideoConfig
 
 __all__ = [
+    "CentralConfig",
     "Config",
     "DeepSortConfig",
     "DetectorConfig",
@@ -290,6 +292,7 @@ class Config(Checked):
     output: OutputConfig = OutputConfig()
     transport: TransportConfig = TransportConfig()
     edge: EdgeConfig = EdgeConfig()
+    central: CentralConfig = CentralConfig()
 
     def suited_to(self, encoder: Thresholds) -> Config:
         """Return a configuration in which an encoder's distances stand where none were set."""

@@ -52,6 +52,10 @@ class MessageError(ReidTrackerError, ValueError):
     """A message between machines cannot be read, or does not fit what messages may hold."""
 
 
+class MessageVersionError(MessageError):
+    """A message is of another version of this package than this one reads."""
+
+
 class TransportError(ReidTrackerError):
     """A message broker or the disk buffer before it refuses what was asked."""
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from reid_tracker.checked import from_mapping, to_yaml
 from reid_tracker.config import (
+    CentralConfig,
     Config,
     DeepSortConfig,
     DetectorConfig,
@@ -51,6 +52,7 @@ SECTIONS: dict[str, Any] = {
     "output": OutputConfig,
     "transport": TransportConfig,
     "edge": EdgeConfig,
+    "central": CentralConfig,
 }
 KINDS: list[Any] = [Config, *SECTIONS.values()]
 FIELDS = [

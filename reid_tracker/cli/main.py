@@ -90,6 +90,12 @@ def _edge(words: Sequence[str]) -> int:
     return edge(words)
 
 
+def _central(words: Sequence[str]) -> int:
+    from reid_tracker.cli.central import central
+
+    return central(words)
+
+
 # `reid-track video.mp4` is short for `reid-track track video.mp4`.
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "track": _track,
@@ -104,6 +110,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "gallery": _gallery,
     "search": _search,
     "edge": _edge,
+    "central": _central,
 }
 
 _RUN_TIME_ERROR, _USAGE_ERROR = 1, 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from reid_tracker.config import MatchConfig
 from reid_tracker.match.ground import GroundPlane, load_ground
@@ -31,6 +31,7 @@ def build_matcher(
     config: MatchConfig | None = None,
     topology: Topology | None = None,
     ground: GroundPlane | None = None,
+    numbers: Iterator[int] | None = None,
 ) -> CrossCameraMatcher:
     """Make a matcher, and warn of cameras that topology or homographies leave out.
 
@@ -51,4 +52,4 @@ def build_matcher(
                 ", ".join(missing),
                 ", ".join(sorted(set(names))),
             )
-    return CrossCameraMatcher(config, topology, ground)
+    return CrossCameraMatcher(config, topology, ground, numbers)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +55,7 @@ class CrossCameraMatcher:
         config: MatchConfig | None = None,
         topology: Topology | None = None,
         ground: GroundPlane | None = None,
-        first_identity: int = 1,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         """Make a matcher that knows nobody.
 
@@ -64,7 +64,7 @@ class CrossCameraMatcher:
             topology: how cameras lie; None forbids nothing across cameras until the times that
                 people take are learned, see `learn` and `config.learn_links`.
             ground: homographies; None goes without positions.
-            first_identity: number of the first new identity: one more than a gallery holds.
+            numbers: gives new identities theirs, rising; None counts from 1.
         """
         self.config = config or MatchConfig()
         self.topology = topology or Topology()
@@ -76,7 +76,7 @@ class CrossCameraMatcher:
         self._thresholds = self.config.thresholds()
         looks = PrototypeMemory(self.config.prototypes, self._thresholds.prototype_spread)
         self._table = TrackletTable(looks, FloorTrails())
-        self._next_identity = first_identity
+        self._new = itertools.count(1) if numbers is None else numbers
         self._now_s = -math.inf
         self._revised_s: float | None = None
         self._events: list[IdentityEvent] = []
@@ -304,8 +304,8 @@ class CrossCameraMatcher:
         known = index.identity[picks.slots[sure]]
         self._set_each(waiting[sure], known, picks.costs[sure])
         alone = waiting[(picks.slots < 0) & ~patient]
-        first, self._next_identity = self._next_identity, self._next_identity + len(alone)
-        self._set_each(alone, np.arange(first, self._next_identity), None)
+        new = np.fromiter(itertools.islice(self._new, len(alone)), np.int64, len(alone))
+        self._set_each(alone, new, None)
 
     def _revise_when_due(self) -> None:
         if self._revised_s is None:
@@ -336,8 +336,7 @@ class CrossCameraMatcher:
     def _set_new(
         self, rows: IntArray, reason: str, kind: EventKind = "new", score: float = 1.0
     ) -> None:
-        self._next_identity += 1
-        self._set(rows, self._next_identity - 1, kind, reason, np.full(len(rows), score))
+        self._set(rows, next(self._new), kind, reason, np.full(len(rows), score))
 
     def _set(
         self, rows: IntArray, identity: int, kind: EventKind, reason: str, scores: FloatArray

@@ -89,6 +89,8 @@ class PrototypeMemory:
                 where K is 1.
             weights: (M, L), 0 where not taken.
         """
+        if not len(rows):
+            return  # vectors of none have no size
         if not self.vectors.shape[2] and vectors.shape[2]:
             self.vectors = np.zeros((*self.vectors.shape[:2], vectors.shape[2]), np.float32)
             self._means = np.zeros((len(self.vectors), vectors.shape[2]), np.float32)

@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from reid_tracker.checked import shown
-from reid_tracker.errors import MessageError
+from reid_tracker.errors import MessageError, MessageVersionError
 from reid_tracker.transport.messages import (
     SCHEMA_VERSION,
     CameraStatus,
@@ -67,7 +67,7 @@ def decode_message(data: bytes) -> Message:
         raise MessageError(f"message is a JSON {type(values).__name__}, expected an object")
     version = values.pop("schema", None)
     if type(version) is not int or version != SCHEMA_VERSION:
-        raise MessageError(
+        raise MessageVersionError(
             f"message has schema {shown(version)}, expected {SCHEMA_VERSION}; run the same version "
             "of reid-track on all machines"
         )

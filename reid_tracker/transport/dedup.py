@@ -43,12 +43,14 @@ class GapCounter:
 
     Attributes:
         missing: messages whose successors came while they did not.
+        by_source: the same by name of the source, of those that had any.
     """
 
     def __init__(self, capacity: int = _MOST_SOURCES) -> None:
         self._capacity = capacity
         self._highest: OrderedDict[tuple[str, str], int] = OrderedDict()
         self.missing = 0
+        self.by_source: dict[str, int] = {}
 
     def add(self, source: str, boot: str, number: int) -> int:
         """Note a message that did not come before.
@@ -65,11 +67,13 @@ class GapCounter:
         # A sender's first number is not known here: a receiver may come later.
         before = self._highest.get(key, number - 1)
         gap = max(number - before - 1, 0)
-        if number < before:
-            self.missing = max(self.missing - 1, 0)
-        self.missing += gap
+        change = -1 if number < before else gap
+        if change:
+            self.missing = max(self.missing + change, 0)
+            self.by_source[source] = max(self.by_source.get(source, 0) + change, 0)
         self._highest[key] = max(before, number)
         self._highest.move_to_end(key)
         if len(self._highest) > self._capacity:
-            self._highest.popitem(last=False)
+            (gone, _), _ = self._highest.popitem(last=False)
+            self.by_source.pop(gone, None)
         return gap

@@ -9,18 +9,18 @@ import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from reid_tracker.errors import MessageError
+from reid_tracker.errors import MessageError, MessageVersionError
 from reid_tracker.transport.broker import Delivery, Subscription
 from reid_tracker.transport.codec import decode_message
 from reid_tracker.transport.dedup import GapCounter, IdWindow
-from reid_tracker.transport.messages import Message, check_encoder
+from reid_tracker.transport.messages import Message, TrackletMessage, check_encoder
 from reid_tracker.transport.subjects import Subject, belongs, parse_subject
 
 logger = logging.getLogger(__name__)
 
-_WARN_EVERY_S = 10.0
+_WARN_EVERY_S = 3600.0
 _MOST_COPIES = 8
 
 
@@ -33,12 +33,16 @@ class ReceiverCounts:
         duplicates: copies that were dropped.
         refused: messages that cannot be read, lie about their sender, or are of another encoder.
         missing: messages that were never seen though later ones of the same sender were.
+        refused_by: those refused by reason: "subject", "version", "content", "sender" or "encoder".
+        missing_of: those missing by sender, of senders that miss any.
     """
 
     received: int = 0
     duplicates: int = 0
     refused: int = 0
     missing: int = 0
+    refused_by: dict[str, int] = field(default_factory=dict)
+    missing_of: dict[str, int] = field(default_factory=dict)
 
 
 class Received:
@@ -69,7 +73,8 @@ class Receiver:
 
     Args:
         subscription: is closed with this.
-        encoder: fingerprint and size of the embeddings that can be compared; None takes all.
+        encoder: fingerprint and size of the embeddings that can be compared; None takes all. Size
+            0: that of the first embeddings that come.
         gaps: count missing messages; only where all messages of the senders come here, since one
             count goes over tracklets and states of cameras.
         window: most ids of messages that are remembered to know copies.
@@ -88,12 +93,12 @@ class Receiver:
         self._subscription = subscription
         self._encoder = encoder
         self._gaps = GapCounter() if gaps else None
-        self._stored = IdWindow(window)
+        self._stored, self._counted = IdWindow(window), IdWindow(window)
         # Handed out and not settled: the deliveries of each, since a broker may deliver it again
         # while it is being worked on.
         self._open: OrderedDict[str, deque[Delivery]] = OrderedDict()
         self._clock = clock
-        self._next_warning = -float("inf")
+        self._next_warning: dict[str, float] = {}
         self.counts = ReceiverCounts()
 
     def receive(self, timeout_s: float) -> Received | None:
@@ -123,15 +128,19 @@ class Receiver:
         self._subscription.close()
 
     def _read(self, delivery: Delivery) -> Received | None:
+        reason = "subject"
         try:
             subject = parse_subject(delivery.subject)
+            reason = "content"
             message = decode_message(delivery.data)
+            reason = "sender"
             if not belongs(message, subject):
                 raise MessageError(f"a message on {delivery.subject} is of another sender or kind")
-            if self._encoder is not None:
-                check_encoder(message, *self._encoder)
+            reason = "encoder"
+            self._check_encoder(message)
         except MessageError as error:
-            self._refuse(delivery, error)
+            known = isinstance(error, MessageVersionError)
+            self._refuse(delivery, error, "version" if known else reason)
             return None
         if message.message_id in self._stored:
             delivery.ack()
@@ -145,7 +154,20 @@ class Receiver:
             return None
         self._open[message.message_id] = deque([delivery], _MOST_COPIES)
         self.counts.received += 1
+        # Once, and in the order in which they come: that of acknowledgements is the caller's.
+        if message.message_id not in self._counted:
+            self._counted.add(message.message_id)
+            self._count(message.message_id)
         return Received(self, message, subject)
+
+    def _check_encoder(self, message: Message) -> None:
+        if self._encoder is None:
+            return
+        fingerprint, dim = self._encoder
+        if not dim and isinstance(message, TrackletMessage):
+            dim = message.prototypes.dim
+        check_encoder(message, fingerprint, dim)
+        self._encoder = fingerprint, dim
 
     def _settle(self, message_id: str, *, stored: bool) -> None:
         copies = self._open.pop(message_id, None)
@@ -153,7 +175,6 @@ class Receiver:
             return
         if stored:
             self._stored.add(message_id)
-            self._count(message_id)
             for delivery in copies:
                 delivery.ack()
         else:
@@ -165,16 +186,23 @@ class Receiver:
             source, boot, number = message_id.split("/")
             gap = self._gaps.add(source, boot, int(number))
             self.counts.missing = self._gaps.missing
+            self.counts.missing_of = self._gaps.by_source
             if gap:
-                self._warn("%d messages of %s are missing before number %s", gap, source, number)
+                self._warn(
+                    "missing",
+                    "%d messages of %s are missing before number %s",
+                    *(gap, source, number),
+                )
 
-    def _refuse(self, delivery: Delivery, error: MessageError) -> None:
+    def _refuse(self, delivery: Delivery, error: MessageError, reason: str) -> None:
         delivery.ack()
         self.counts.refused += 1
-        self._warn("a message was refused (%d so far): %s", self.counts.refused, error)
+        count = self.counts.refused_by.get(reason, 0) + 1
+        self.counts.refused_by[reason] = count
+        self._warn(reason, "a message was refused (%d so far): %s", count, error)
 
-    def _warn(self, text: str, *values: object) -> None:
-        """Warn now and then: who sends nonsense must not fill the disk with it."""
-        if self._clock() >= self._next_warning:
-            self._next_warning = self._clock() + _WARN_EVERY_S
+    def _warn(self, reason: str, text: str, *values: object) -> None:
+        """Warn once an hour for each reason: who sends nonsense must not fill the disk with it."""
+        if self._clock() >= self._next_warning.get(reason, -float("inf")):
+            self._next_warning[reason] = self._clock() + _WARN_EVERY_S
             logger.warning(text, *values)

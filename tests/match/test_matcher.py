@@ -213,7 +213,7 @@ def test_what_is_forgotten_frees_memory_but_no_number() -> None:
 
 
 def test_numbers_go_on_where_a_gallery_ends() -> None:
-    matcher = CrossCameraMatcher(QUICK, TOPOLOGY, first_identity=42)
+    matcher = CrossCameraMatcher(QUICK, TOPOLOGY, numbers=itertools.count(42))
     run(matcher, [Visit("a", 1, 0, 0, 5)])
     assert matcher.identity("a", 1) == 42
 

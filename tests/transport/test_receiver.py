@@ -119,11 +119,12 @@ def test_what_is_refused_is_acknowledged_and_counted(caplog: pytest.LogCaptureFi
     assert [number(receiver) for _ in range(9)] == [None] * 8 + [1]
     assert source.said == ["ack 1"] * 9
     assert (receiver.counts.refused, receiver.counts.received) == (8, 1)
-    assert len(caplog.records) == 1  # a line now and then, however much comes
-    now_s[0] += 60
+    assert receiver.counts.refused_by == {"content": 2, "sender": 3, "subject": 1, "encoder": 2}
+    assert len(caplog.records) == 4  # a line for each reason, however much comes
+    now_s[0] += 3601
     source.given.append(bad[-2])
     assert number(receiver) is None
-    assert "9 so far" in caplog.text
+    assert "3 so far" in caplog.text
     assert "run the same weights" in caplog.text
 
 

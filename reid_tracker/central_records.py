@@ -1,0 +1,203 @@
+"""From messages of camera hosts to what the matcher takes, the gallery keeps and edges are told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.errors import MessageError
+from reid_tracker.match.store_records import EventRecord, Sighting
+from reid_tracker.match.tracklet_batch import TrackletBatch
+from reid_tracker.transport import IdentityMessage, Member, TrackletMessage
+from reid_tracker.transport.names import escape, unescape
+from reid_tracker.types import IdentityEvent
+
+Key = tuple[str, str, str, int]
+"""Edge, boot, camera and track: a tracklet among those of all edges and starts of one site."""
+
+Row = tuple[str, int]
+"""The same as the matcher has it: name of the camera, and a number within it."""
+
+KeyOf = Callable[[Row], Key]
+
+CENTRE = "central"
+"""Name under which a centre publishes; its starts differ by boot."""
+
+_MOST_LETTERS = 500
+_MOST_MEMBERS = 64
+_MOST_PREVIOUS = 1000
+
+
+def camera_name(edge: str, camera: str) -> str:
+    """Return the name of a camera among those of all edges: "edge/camera".
+
+    A slash in the edge's own name is written %2F, so that no two cameras share a name.
+    """
+    return f"{edge.replace('%', '%25').replace('/', '%2F')}/{camera}"
+
+
+def row_of(key: Key) -> Row:
+    """Return under what the matcher knows a tracklet.
+
+    Trackers number anew after each start; the number here is a hash over start and track, so that a
+    centre that starts again gives the same tracklet the same number.
+    """
+    edge, boot, camera, track = key
+    digest = hashlib.blake2b(f"{track}/{boot}".encode(), digest_size=8).digest()
+    return camera_name(edge, camera), int.from_bytes(digest, "big") >> 2
+
+
+def sighting_id(site: str, key: Key) -> str:
+    """Return the id under which the gallery keeps a tracklet: the same whenever it is sent again.
+
+    Raises:
+        MessageError: the names are too long together.
+    """
+    edge, boot, camera, track = key
+    text = "/".join([*map(escape, (site, edge, boot, camera)), str(track)])
+    if len(text) > _MOST_LETTERS or len(camera_name(edge, camera)) > _MOST_LETTERS:
+        raise MessageError(
+            f"edge {edge[:40]!r}, camera {camera[:40]!r}: names have {len(text)} letters together "
+            f"as the gallery writes them, expected at most {_MOST_LETTERS}; take shorter ones"
+        )
+    return text
+
+
+def key_of_sighting(site: str, text: str) -> Key | None:
+    """Return the tracklet that `sighting_id` named; None where another program did."""
+    parts = text.split("/")
+    if len(parts) != 5 or parts[0] != escape(site) or not parts[4].isdecimal():
+        return None
+    try:
+        edge, boot, camera = map(unescape, parts[1:4])
+    except MessageError:
+        return None
+    return edge, boot, camera, int(parts[4])
+
+
+def batch_of(messages: Sequence[TrackletMessage]) -> TrackletBatch:
+    """Return (N) messages, each of another tracklet and with looks, as the matcher takes them."""
+    rows = [row_of(message.key) for message in messages]
+    vectors, weights = _padded(
+        [message.prototypes.vectors for message in messages],
+        [message.prototypes.weights for message in messages],
+    )
+    frames = np.array([message.frames for message in messages], np.int64)
+    return TrackletBatch(
+        cameras=[camera for camera, _ in rows],
+        tracks=np.array([track for _, track in rows], np.int64),
+        first_s=np.array([message.start_s for message in messages]),
+        last_s=np.array([message.end_s for message in messages]),
+        prototypes=vectors,
+        weights=weights,
+        hits=frames,
+        quality=frames * np.array([message.quality for message in messages]),
+    )
+
+
+def batch_of_sightings(
+    keys: Sequence[Key], sightings: Sequence[Sighting], hits: int
+) -> TrackletBatch:
+    """Return (N) tracklets as the gallery keeps them, without the weights of their looks.
+
+    Args:
+        keys: N tracklets.
+        sightings: their records.
+        hits: looks to take each of them for.
+    """
+    rows = [row_of(key) for key in keys]
+    looks = [one.embeddings for one in sightings]
+    vectors, weights = _padded(looks, [np.full(len(one), hits / len(one)) for one in looks])
+    return TrackletBatch(
+        cameras=[camera for camera, _ in rows],
+        tracks=np.array([track for _, track in rows], np.int64),
+        first_s=np.array([one.start_s for one in sightings]),
+        last_s=np.array([one.end_s for one in sightings]),
+        prototypes=vectors,
+        weights=weights,
+        hits=np.full(len(rows), hits, np.int64),
+        quality=hits * np.array([one.quality for one in sightings]),
+    )
+
+
+def sighting_of(message: TrackletMessage, site: str, identity: int) -> Sighting:
+    """Return what the gallery keeps of a tracklet."""
+    return Sighting(
+        id=sighting_id(site, message.key),
+        identity=identity,
+        camera=camera_name(message.edge, message.camera),
+        site=site,
+        start_s=message.start_s,
+        end_s=message.end_s,
+        embeddings=_unit(message.prototypes.vectors),
+        quality=message.quality,
+        model=message.prototypes.encoder,
+    )
+
+
+def event_record(event: IdentityEvent, name: str, site: str, key_of: KeyOf) -> EventRecord:
+    """Return what the gallery keeps of an event; `name` is one that no other event has."""
+    return EventRecord(
+        id=name,
+        kind=event.kind,
+        identity=event.identity,
+        time_s=event.time_s,
+        previous=event.previous_ids,
+        sightings=tuple(sighting_id(site, key_of(row)) for row in event.members),
+        reason=event.reason,
+        score=event.score,
+    )
+
+
+def identity_messages(
+    event: IdentityEvent, boot: str, numbers: Iterator[int], key_of: KeyOf
+) -> list[IdentityMessage]:
+    """Return what edges are told of an event: one message, or several where many tracklets change.
+
+    Args:
+        event: of the matcher.
+        boot: start of the centre.
+        numbers: of its messages, rising by one.
+        key_of: tells which tracklet a row of the matcher is.
+    """
+    members = [Member(*key_of(row)) for row in event.members]
+    return [
+        IdentityMessage(
+            centre=CENTRE,
+            boot=boot,
+            seq=next(numbers),
+            kind=event.kind,
+            identity=event.identity,
+            previous_ids=event.previous_ids[:_MOST_PREVIOUS],
+            members=tuple(members[start : start + _MOST_MEMBERS]),
+            reason=event.reason,
+            score=min(max(event.score, 0.0), 1.0),
+            time_s=max(event.time_s, 0.0),
+        )
+        for start in range(0, max(len(members), 1), _MOST_MEMBERS)
+    ]
+
+
+def _unit(vectors: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
+    """Return rows of length 1 in full precision: on the wire they were rounded."""
+    rows = vectors.astype(np.float32)
+    unit: npt.NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
+
+
+def _padded(
+    vectors: Sequence[npt.NDArray[np.float16] | npt.NDArray[np.float32]],
+    weights: Sequence[Sequence[float] | npt.NDArray[np.float64]],
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Stack (P_i, D) rows as (N, P, D) and (N, P), with weight 0 where there is none."""
+    most = max((len(rows) for rows in vectors), default=0)
+    width = vectors[0].shape[1] if vectors else 0
+    stacked = np.zeros((len(vectors), most, width), np.float32)
+    weighed = np.zeros((len(vectors), most), np.float32)
+    for row, (rows, own) in enumerate(zip(vectors, weights, strict=True)):
+        stacked[row, : len(rows)] = _unit(np.asarray(rows, np.float16))
+        weighed[row, : len(rows)] = own
+    return stacked, weighed

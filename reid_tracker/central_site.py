@@ -1,0 +1,299 @@
+"""Matches the tracklets of one site: what follows is stored first, then told, then acknowledged."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from reid_tracker.central_records import (
+    Key,
+    Row,
+    batch_of,
+    batch_of_sightings,
+    event_record,
+    identity_messages,
+    key_of_sighting,
+    row_of,
+    sighting_of,
+)
+from reid_tracker.match.gallery_known import who_is
+from reid_tracker.match.matcher import CrossCameraMatcher
+from reid_tracker.match.restore import rename, restore
+from reid_tracker.match.store import GalleryStore
+from reid_tracker.match.store_records import EventRecord, Sighting, Where
+from reid_tracker.transport import IdentityMessage, Received, TrackletMessage, new_boot_id
+from reid_tracker.types import IdentityEvent
+
+logger = logging.getLogger(__name__)
+
+NewMatcher = Callable[[Iterator[int]], CrossCameraMatcher]
+"""Makes a matcher that takes the numbers of new identities from an iterator."""
+
+_STOCK = 64
+_LONGEST_OUTAGE_S = 7 * 86_400
+_FORGET_EVERY_S = 10.0
+_MOST_ASKED = 32
+"""New people of one batch who are looked for in the gallery: a question takes milliseconds."""
+
+
+@dataclass
+class Outcome:
+    """What follows from a batch; nothing of it counts before it is in the gallery.
+
+    Attributes:
+        sightings: the tracklets of the batch.
+        events: what became of identities.
+        messages: the same for edges.
+        settled: messages to acknowledge then.
+    """
+
+    sightings: list[Sighting] = field(default_factory=list)
+    events: list[EventRecord] = field(default_factory=list)
+    messages: list[IdentityMessage] = field(default_factory=list)
+    settled: list[Received] = field(default_factory=list)
+
+
+@dataclass
+class _Known:
+    """A tracklet that the matcher may remember, and the time of its last state."""
+
+    key: Key
+    end_s: float
+
+
+class SiteMatcher:
+    """A matcher of tracklets whose identities have the gallery's numbers.
+
+    At the start it is told what the gallery knows of the last `match.memory_s`. A tracklet that
+    waits until the matcher is sure who it is keeps its last message unacknowledged, so that after a
+    sudden end it comes again, with all that is needed to decide.
+
+    Args:
+        site: name of the place.
+        store: the gallery.
+        model: hash of the encoder's weights.
+        new_matcher: makes the matcher.
+        recognise: look for new people in the gallery.
+        now_s: UTC seconds since 1970.
+
+    Raises:
+        StoreUnavailableError: the gallery is away.
+
+    Attributes:
+        counts: identities given out, merged and split, and messages that came after newer ones of
+            their tracklet, by "new", "merge", "split" and "stale".
+    """
+
+    def __init__(
+        self,
+        site: str,
+        store: GalleryStore,
+        model: str,
+        new_matcher: NewMatcher,
+        *,
+        recognise: bool = True,
+        now_s: float = math.inf,
+    ) -> None:
+        self._site, self._store, self._model = site, store, model
+        self._recognise = recognise
+        self._boot = new_boot_id()
+        self._event_numbers, self._message_numbers = itertools.count(1), itertools.count(1)
+        self._stock: list[int] = []
+        self._matcher = new_matcher(self._numbers())
+        self._known: dict[Row, _Known] = {}
+        self._undecided: dict[Row, tuple[Received, float]] = {}
+        self._now_s = self._forgot_s = -math.inf
+        self.counts = {"new": 0, "merge": 0, "split": 0, "stale": 0}
+        self.greeting = self._restore(now_s)
+
+    @property
+    def identities(self) -> int:
+        """How many identities the matcher remembers."""
+        return len(self._matcher.identities())
+
+    @property
+    def undecided(self) -> list[Received]:
+        """Messages of tracklets that wait until it is sure who they are."""
+        return [received for received, _ in self._undecided.values()]
+
+    def step(self, batch: Sequence[Received], now_s: float) -> Outcome:
+        """Match messages of tracklets with looks, in any order.
+
+        Args:
+            batch: messages.
+            now_s: present time on the clock of the messages.
+
+        Raises:
+            StoreUnavailableError: the gallery gives no numbers; make a new one of this.
+        """
+        self._now_s = max(self._now_s, now_s)
+        self._refill(len(batch))
+        outcome = Outcome()
+        latest = self._latest(batch, outcome.settled)
+        messages = [_message(received) for received in latest.values()]
+        if messages or self._undecided:
+            self._matcher.update_tracklets(batch_of(messages), self._now_s)
+        events = self._recognised(self._matcher.events())
+        for event in events:
+            name = f"central/{self._boot}/{next(self._event_numbers)}"
+            outcome.events.append(event_record(event, name, self._site, self._key_of))
+            outcome.messages += self._told(event)
+            if event.kind in self.counts:
+                self.counts[event.kind] += 1
+        identity = self._matcher.identity
+        for row, received in latest.items():
+            outcome.sightings.append(sighting_of(_message(received), self._site, identity(*row)))
+        self._settle(latest, outcome.settled)
+        self._forget()
+        return outcome
+
+    def _latest(self, batch: Sequence[Received], settled: list[Received]) -> dict[Row, Received]:
+        """Return the newest message of each tracklet; the others say nothing more."""
+        latest: dict[Row, Received] = {}
+        for received in sorted(batch, key=lambda one: _message(one).edge_seq):
+            message = _message(received)
+            row = row_of(message.key)
+            known = self._known.get(row)
+            if known is not None and message.end_s < known.end_s:
+                self.counts["stale"] += 1
+                settled.append(received)
+                continue
+            self._known[row] = _Known(message.key, message.end_s)
+            if row in latest:
+                settled.append(latest[row])
+            latest[row] = received
+        return latest
+
+    def _settle(self, latest: dict[Row, Received], settled: list[Received]) -> None:
+        """Say which messages are done with: whose tracklets are decided, or cannot be."""
+        config = self._matcher.config
+        for row, received in latest.items():
+            if row in self._undecided:
+                before, since_s = self._undecided[row]
+                settled.append(before)
+                self._undecided[row] = received, since_s
+            elif _message(received).frames >= config.min_hits:
+                self._undecided[row] = received, self._now_s
+            else:
+                settled.append(received)
+        # Longer than patience it only waits where the time does not go on for it.
+        long_s = 2 * config.patience_s + 5
+        for row, (received, since_s) in list(self._undecided.items()):
+            if self._matcher.identity(*row) or self._now_s - since_s > long_s:
+                settled.append(received)
+                del self._undecided[row]
+
+    def _forget(self) -> None:
+        if self._now_s < self._forgot_s + _FORGET_EVERY_S:
+            return
+        self._forgot_s = self._now_s
+        oldest_s = self._now_s - self._matcher.config.memory_s
+        for row in [row for row, known in self._known.items() if known.end_s < oldest_s]:
+            if row not in self._undecided:
+                del self._known[row]
+
+    def _key_of(self, row: Row) -> Key:
+        return self._known[row].key
+
+    def _told(self, event: IdentityEvent) -> list[IdentityMessage]:
+        return identity_messages(event, self._boot, self._message_numbers, self._key_of)
+
+    def _numbers(self) -> Iterator[int]:
+        """Yield the numbers that the gallery gives for new identities."""
+        while True:
+            if not self._stock:
+                self._refill(1)
+            yield self._stock.pop(0)
+
+    def _refill(self, count: int) -> None:
+        """Have numbers for as many new people, before the matcher asks for them in a batch."""
+        if len(self._stock) < count + _STOCK // 2:
+            self._stock.extend(self._store.reserve_identities(count + _STOCK))
+
+    def _restore(self, now_s: float) -> list[IdentityMessage]:
+        """Tell the matcher whom the gallery has seen of late.
+
+        Returns:
+            Who everybody is, for edges: the end of the run before may have come just before it
+            told them.
+        """
+        self._refill(1)
+        config = self._matcher.config
+        keys, kept = [], []
+        for one in self._recent(now_s):
+            key = key_of_sighting(self._site, one.id)
+            if key is not None:
+                self._known[row_of(key)] = _Known(key, one.end_s)
+                if one.identity and one.model == self._model:
+                    keys.append(key)
+                    kept.append(one)
+        if not kept:
+            return []
+        identities = np.array([one.identity for one in kept], np.int64)
+        # Whoever has an identity had looks enough for it.
+        restore(self._matcher, batch_of_sightings(keys, kept, config.min_hits), identities)
+        self._now_s = max(one.end_s for one in kept)
+        logger.info("%d tracklets of site %s are known from before", len(kept), self._site)
+        messages = []
+        for identity in np.unique(identities).tolist():
+            members = tuple(self._matcher.members(identity))
+            event = IdentityEvent(
+                *("match", identity, (), members, "known from before", 1.0, self._now_s)
+            )
+            messages += self._told(event)
+        return messages
+
+    def _recent(self, now_s: float) -> list[Sighting]:
+        """Return the last `memory_s` of the site, which after an outage are not those before now.
+
+        What came meanwhile waits in the broker, and goes on where the gallery ends.
+        """
+        memory_s, last_s = self._matcher.config.memory_s, self._store.info().last_s
+        if last_s is None:
+            return []
+        # The gallery's end may be that of another site; nothing found costs next to nothing.
+        span_s, newest_s = memory_s, min(now_s, last_s)
+        while span_s < _LONGEST_OUTAGE_S:
+            where = Where(sites=(self._site,), since_s=newest_s - span_s)
+            found = self._store.sightings(where)
+            if found:
+                since_s = max(one.end_s for one in found) - memory_s
+                return self._store.sightings(replace(where, since_s=since_s))
+            span_s = 4 * max(span_s, 1.0)
+        return []
+
+    def _recognised(self, events: list[IdentityEvent]) -> list[IdentityEvent]:
+        """Look for new people in the gallery; whoever is found goes by the gallery's number."""
+        new = [event.identity for event in events if event.kind == "new"]
+        if not self._recognise or not new:
+            return events
+        mentions = [number for event in events for number in (event.identity, *event.previous_ids)]
+        for number in new[:_MOST_ASKED]:
+            tracklets = self._matcher.tracklets(identity=number)
+            if not tracklets:
+                continue
+            # The gallery does not know yet whose numbers have just ended.
+            present = {*self._matcher.identities(), *mentions}
+            known = who_is(self._store, tracklets, self._model, self._matcher.config, present)
+            if known is None:
+                continue
+            reason = f"known to the gallery: looks cost {known.cost:.3f}"
+            rename(self._matcher, number, known.identity, reason, 1 - known.cost)
+            (found,) = self._matcher.events()
+            if mentions.count(number) == 1:  # nobody has heard of the number
+                events = [event for event in events if event.identity != number]
+                events.append(replace(found, previous_ids=()))
+            else:
+                events.append(replace(found, kind="merge"))
+        return events
+
+
+def _message(received: Received) -> TrackletMessage:
+    message = received.message
+    assert isinstance(message, TrackletMessage)  # noqa: S101 - others never come here
+    return message
