@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from reid_tracker.checked import Checked, CheckedT, from_mapping, number
-from reid_tracker.config_edge import EdgeConfig
 from reid_tracker.config_central import CentralConfig
+from reid_tracker.config_edge import EdgeConfig
 from reid_tracker.config_file import find_config, parse_override, read_yaml, with_dotted
 from reid_tracker.config_transport import TransportConfig
 from reid_tracker.config_video import StreamConfig, VideoConfig

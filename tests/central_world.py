@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from reid_tracker.central import CentralSite
-from reid_tracker.central_records import Key, key_of_sighting
+from reid_tracker.central.records import Key, key_of_sighting
+from reid_tracker.central.run import CentralSite
 from reid_tracker.config import CentralConfig, MatchConfig
 from reid_tracker.match import CrossCameraMatcher
 from reid_tracker.match.store import GalleryStore

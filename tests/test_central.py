@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_tracker.central import Central, durable_name
-from reid_tracker.central_records import (
+from reid_tracker.central.records import (
     batch_of,
     camera_name,
     key_of_sighting,
     row_of,
     sighting_id,
 )
-from reid_tracker.central_window import TimeWindow
+from reid_tracker.central.run import Central, durable_name
+from reid_tracker.central.window import TimeWindow
 from reid_tracker.errors import (
     ConfigError,
     MessageError,
@@ -375,9 +375,9 @@ def test_a_gallery_that_comes_and_goes(
     broker = MemoryBroker()
     centre = open_site(broker, store)
     rng = np.random.default_rng(seed)
-    monkeypatch.setattr("reid_tracker.central_site._STOCK", 0)
-    monkeypatch.setattr("reid_tracker.central._FIRST_WAIT_S", 0.01)
-    monkeypatch.setattr("reid_tracker.central._LONGEST_WAIT_S", 0.02)
+    monkeypatch.setattr("reid_tracker.central.site._STOCK", 0)
+    monkeypatch.setattr("reid_tracker.central.run._FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("reid_tracker.central.run._LONGEST_WAIT_S", 0.02)
 
     def shaky(call: Callable[..., Any]) -> Callable[..., Any]:
         def called(*words: Any, **named: Any) -> Any:

@@ -28,6 +28,9 @@ DISTRIBUTIONS = {
     "cv2": "opencv-python",
     "pytorch_metric_learning": "pytorch-metric-learning",
     "sklearn": "scikit-learn",
+    "nats": "nats-py",
+    "paho": "paho-mqtt",
+    "prometheus_client": "prometheus-client",
     "yaml": "pyyaml",
 }
 """Names on the package index, where they differ from the import's."""

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from reid_tracker.central import Central, CentralSite, Observe
+from reid_tracker.central.run import Central, CentralSite, Observe
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.status import (
     Heartbeat,

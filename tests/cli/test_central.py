@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_tracker.central_records import sighting_id
+from reid_tracker.central.records import sighting_id
 from reid_tracker.cli.central import build_parser
 from reid_tracker.cli.main import main
 from reid_tracker.config import read_yaml

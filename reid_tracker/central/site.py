@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from reid_tracker.central_records import (
+from reid_tracker.central.records import (
     Key,
     Row,
     batch_of,

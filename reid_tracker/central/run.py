@@ -15,9 +15,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from reid_tracker.central_records import sighting_id
-from reid_tracker.central_site import NewMatcher, Outcome, SiteMatcher
-from reid_tracker.central_window import TimeWindow
+from reid_tracker.central.records import sighting_id
+from reid_tracker.central.site import NewMatcher, Outcome, SiteMatcher
+from reid_tracker.central.window import TimeWindow
 from reid_tracker.config import CentralConfig
 from reid_tracker.errors import (
     ConfigError,
