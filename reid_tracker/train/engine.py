@@ -101,7 +101,7 @@ class Trainer:
             self._train_epoch()
         if self._world.is_main:
             last = self._recipe.phases[-1]
-            net = finish(self._state.kept, self._recipe, self._materials.lessons)
+            net = finish(self._state.kept, self._recipe)
             write_result(net, self._output, (last.height, last.width))
         return self._state
 

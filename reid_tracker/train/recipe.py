@@ -295,9 +295,8 @@ class Recipe(Checked):
         schedule: how the learning rate changes.
         phases: epochs and image sizes, one after the other.
         ema_decay: of the moving average of the weights, which is what is kept; 0 takes none.
-        start_share: part of the weights that the run started from in those that it leaves.
-        output_shift: when the run ends, what goes into the last ReLU is lowered by so many standard
-            deviations, so that different people are less alike; needs unlabelled crops.
+        earlier: weights of an earlier step, with which those of the finished run are averaged.
+        earlier_share: their part in the result; 0 averages with none.
         precision: "float32", "bfloat16", or "float16" (CUDA only).
         channels_last: memory layout; on CPUs about twice as fast.
         seed: of everything random.
@@ -316,8 +315,8 @@ class Recipe(Checked):
     schedule: ScheduleRecipe = ScheduleRecipe()
     phases: tuple[Phase, ...] = (Phase(),)
     ema_decay: float = number(0.0, 0.0, 0.99999)
-    start_share: float = number(0.0, 0.0, 1.0)
-    output_shift: float = number(0.0, 0.0, 3.0)
+    earlier: str = ""
+    earlier_share: float = number(0.0, 0.0, 1.0)
     precision: str = "float32"
     channels_last: bool = False
     seed: int = number(1, 0)
@@ -329,10 +328,8 @@ class Recipe(Checked):
         _one_of("precision", self.precision, PRECISIONS)
         if not self.phases:
             raise ConfigError("phases = []: expected at least one, such as {epochs: 60}")
-        if self.start_share and not self.model.weights:
-            raise ConfigError(
-                f"start_share = {self.start_share}: needs model.weights to start from"
-            )
+        if self.earlier_share and not self.earlier:
+            raise ConfigError(f"earlier_share = {self.earlier_share}: needs earlier, a checkpoint")
         if self.loss.distils and not self.teacher.model:
             raise ConfigError(
                 "teacher.model is empty, but loss.distil_cosine or loss.distil_relation is not 0; "
