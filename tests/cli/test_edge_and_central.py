@@ -1,0 +1,71 @@
+"""Two cameras, a camera host, a broker, the centre and a gallery, all as real processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from reid_tracker.match.gallery_open import open_gallery
+from tests.conftest import ROOT
+from tests.transport.servers import PASSWORD, USER, nats_server
+
+ENCODER = str(ROOT / "weights" / "osnet_x0_25_cuhk03.onnx")
+
+
+@pytest.mark.slow
+def test_tracklets_of_a_camera_host_become_identities_of_the_centre(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        shutil.copy(ROOT / "demo" / "pedestrians.mp4", tmp_path / f"{name}.mp4")
+    gallery = tmp_path / "people.sqlite"
+    server = nats_server(tmp_path / "nats")
+    environment = os.environ | {
+        "REID_TRANSPORT_USER": USER,
+        "REID_TRANSPORT_PASSWORD": PASSWORD,
+        "REID_TRACKER_HOME": str(tmp_path / "home"),
+    }
+    shared = ["--broker", f"nats://127.0.0.1:{server.port}", "--site", "yard", "--encoder", ENCODER]
+    command = [sys.executable, "-m", "reid_tracker.cli.main"]
+    central = subprocess.Popen(
+        [*command, "central", *shared, "--gallery", str(gallery)], cwd=ROOT, env=environment
+    )
+    try:
+        videos = [str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4")]
+        words = ["--edge", "host", "--start-time", "2026-11-24T18:30Z", "--set", "video.stride=5"]
+        edge = subprocess.run(
+            [*command, "edge", *videos, *shared, *words],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=True,
+        )
+        told = re.search(r"(\d+) tracklets", edge.stdout + edge.stderr)
+        assert told is not None, edge
+        time.sleep(5)  # longer than the centre's window and patience
+        central.send_signal(signal.SIGTERM)
+        assert central.wait(30) == 128 + signal.SIGTERM
+    finally:
+        central.kill()
+        central.wait()
+        server.kill()
+    with open_gallery(gallery, create=False) as store:
+        sightings = store.sightings()
+    assert len(sightings) == int(told[1]) > 5
+    assert all(sighting.identity > 0 for sighting in sightings)
+    cameras = defaultdict(set)
+    for sighting in sightings:
+        cameras[sighting.identity].add(sighting.camera)
+    assert set().union(*cameras.values()) == {"host/a", "host/b"}
+    # Both cameras show the same pictures.
+    both = sum(len(seen) == 2 for seen in cameras.values())
+    assert both >= 0.7 * len(cameras), cameras
