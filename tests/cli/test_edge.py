@@ -185,7 +185,7 @@ def test_a_broker_that_goes_and_returns_during_a_run(
     centre: Centre, start: Callable[..., Run], tmp_path: Path
 ) -> None:
     centre.listen()
-    run = start(*long_walk(tmp_path, loops=200))
+    run = start(*long_walk(tmp_path, loops=1000))
     centre.until(lambda: len(centre.ended()) >= 2)
     centre.server.kill()
     run.until_said("messages are kept and sent later")
