@@ -160,6 +160,7 @@ def test_what_an_ordinary_run_sees_arrives(
     assert centre.states[-1].frames == 120
 
 
+@pytest.mark.long
 def test_a_broker_that_comes_later_gets_everything(
     centre: Centre, start: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -181,6 +182,7 @@ def test_a_broker_that_comes_later_gets_everything(
     centre.check_numbers()
 
 
+@pytest.mark.long
 def test_a_broker_that_goes_and_returns_during_a_run(
     centre: Centre, start: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -200,6 +202,7 @@ def test_a_broker_that_goes_and_returns_during_a_run(
     centre.check_numbers()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_tracklets_first(
     centre: Centre, start: Callable[..., Run], tmp_path: Path, number: int, code: int
@@ -218,6 +221,7 @@ def test_a_signal_ends_tracklets_first(
     assert not [line for line in run.lines if "Traceback" in line]
 
 
+@pytest.mark.long
 def test_a_signal_while_the_broker_is_away_stores_the_ends(
     centre: Centre, start: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -237,6 +241,7 @@ def test_a_signal_while_the_broker_is_away_stores_the_ends(
     centre.check_numbers()
 
 
+@pytest.mark.long
 def test_a_signal_while_the_broker_is_frozen(
     centre: Centre, start: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -260,7 +265,7 @@ def test_a_signal_while_the_broker_is_frozen(
     centre.check_numbers()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_camera_that_is_lost_and_comes_back(
     centre: Centre, start: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -293,6 +298,7 @@ def test_a_camera_that_is_lost_and_comes_back(
     assert "hunter2" not in " ".join(run.lines)
 
 
+@pytest.mark.long
 def test_a_killed_host_begins_anew_and_nothing_is_doubled(
     centre: Centre, start: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -312,6 +318,7 @@ def test_a_killed_host_begins_anew_and_nothing_is_doubled(
     assert {key[1] for key in centre.open()} <= {boots[0]}  # the killed one could not tell
 
 
+@pytest.mark.long
 def test_sighup_reads_the_list_again(
     centre: Centre, start: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -351,7 +358,7 @@ def test_sighup_reads_the_list_again(
     centre.check_numbers()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sighup_replaces_a_network_camera(
     centre: Centre, start: Callable[..., Run], tmp_path: Path
 ) -> None:

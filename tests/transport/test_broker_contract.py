@@ -283,6 +283,7 @@ def test_the_largest_message_passes(world: World) -> None:
     assert len(got.data) == MAX_MESSAGE_BYTES
 
 
+@pytest.mark.long
 def test_killed_and_returned(world: World) -> None:
     broker, server = world.open(), world.server
     receiver = receiver_of(world.open(), gaps=True)
@@ -305,6 +306,7 @@ def test_killed_and_returned(world: World) -> None:
     assert receiver.counts.missing == 0
 
 
+@pytest.mark.long
 def test_frozen_and_thawed(world: World) -> None:
     broker, server = world.open(), world.server
     receiver = receiver_of(world.open())

@@ -286,6 +286,7 @@ def test_a_full_disk(
     assert len(full) == 1
 
 
+@pytest.mark.long
 def test_a_server_that_is_killed_and_returns(world: World, tmp_path: Path) -> None:
     server, spool = world.server, Spool(tmp_path / "spool")
     received: list[int] = []
@@ -395,7 +396,7 @@ def check_kills(
     assert lost <= (5 * turns if kind == "mqtt" else 0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["nats", "mqtt"])
 def test_kills(kind: str, start: Callable[..., Server], tmp_path: Path) -> None:
     server = start(kind)
