@@ -8,12 +8,18 @@ embeddings = net(images)  # (B, 3, 256, 128) normalised RGB -> (B, 512)
 """
 
 from reid_tracker.osnet.blocks import BlockOptions
-from reid_tracker.osnet.checkpoint import infer_architecture, load_checkpoint, load_weights
+from reid_tracker.osnet.checkpoint import (
+    StateDict,
+    infer_architecture,
+    load_checkpoint,
+    load_weights,
+)
 from reid_tracker.osnet.complexity import count_macs, count_parameters
 from reid_tracker.osnet.fold import fold_batch_norm
 from reid_tracker.osnet.gate import Aggregation
 from reid_tracker.osnet.network import EMBEDDING_DIM, EmbeddingNet, OSNet, OSNetAIN
 from reid_tracker.osnet.onnx_weights import load_onnx_weights
+from reid_tracker.osnet.side_by_side import lay_side_by_side
 from reid_tracker.osnet.variants import (
     OSNETS,
     NetOptions,
@@ -37,10 +43,12 @@ __all__ = [
     "NetOptions",
     "OSNet",
     "OSNetAIN",
+    "StateDict",
     "count_macs",
     "count_parameters",
     "fold_batch_norm",
     "infer_architecture",
+    "lay_side_by_side",
     "load_checkpoint",
     "load_onnx_weights",
     "load_weights",

@@ -51,6 +51,8 @@ class ModelRecipe(Checked):
     Attributes:
         name: a key of `reid_tracker.osnet.OSNETS`.
         weights: checkpoint to start from; empty starts from random weights.
+        side_by_side: checkpoints of narrower nets to start from instead, together as wide as this
+            one, whose embeddings are averaged; see `reid_tracker.osnet.lay_side_by_side`.
         streams: T of the paper's ablation.
         aggregation: how streams are merged.
         same_depth: every stream is as deep as the deepest.
@@ -59,10 +61,19 @@ class ModelRecipe(Checked):
 
     name: str = "osnet_x1_0"
     weights: str = ""
+    side_by_side: tuple[str, ...] = ()
     streams: int = number(4, 1)
     aggregation: str = "unified"
     same_depth: bool = False
     lite: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weights and self.side_by_side:
+            raise ConfigError(
+                f"weights = {self.weights}: side_by_side names checkpoints to start from, too; "
+                "keep one of both"
+            )
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from reid_tracker.osnet import (
     Aggregation,
     BlockOptions,
     EmbeddingNet,
+    StateDict,
+    lay_side_by_side,
     load_checkpoint,
     load_onnx_weights,
     load_weights,
@@ -153,7 +155,7 @@ def build_net(recipe: ModelRecipe, identities: int) -> EmbeddingNet:
         ConfigError: the name or an option is unknown.
         WeightsError: the weights to start from do not fit.
     """
-    weights = check_model(recipe)
+    sources = check_model(recipe)
     net = OSNETS[recipe.name](
         identities,
         return_embeddings=True,
@@ -162,14 +164,20 @@ def build_net(recipe: ModelRecipe, identities: int) -> EmbeddingNet:
         same_depth=recipe.same_depth,
         lite=recipe.lite,
     )
-    if weights is not None:
-        read = load_onnx_weights if weights.suffix.lower() == ".onnx" else load_checkpoint
-        load_weights(net, read(weights), source=str(weights))
+    if recipe.side_by_side:
+        parts = [_read_weights(path) for path in sources]
+        lay_side_by_side(net, parts, source=" and ".join(map(str, sources)))
+    elif sources:
+        load_weights(net, _read_weights(sources[0]), source=str(sources[0]))
     return net
 
 
-def check_model(recipe: ModelRecipe) -> Path | None:
-    """Check what can be told without building the net, and return the file it starts from.
+def _read_weights(path: Path) -> StateDict:
+    return (load_onnx_weights if path.suffix.lower() == ".onnx" else load_checkpoint)(path)
+
+
+def check_model(recipe: ModelRecipe) -> list[Path]:
+    """Check what can be told without building the net, and return the files it starts from.
 
     Raises:
         ConfigError: the name or an option is unknown.
@@ -181,10 +189,11 @@ def check_model(recipe: ModelRecipe) -> Path | None:
         BlockOptions(recipe.streams, cast(Aggregation, recipe.aggregation))
     except ConfigError as error:
         raise ConfigError(f"model.{error}") from None
-    return _find_weights(recipe.weights) if recipe.weights else None
+    names = {"side_by_side": recipe.side_by_side, "weights": (recipe.weights,)}
+    return [_find_weights(key, name) for key in names for name in names[key] if name]
 
 
-def _find_weights(name: str) -> Path:
+def _find_weights(key: str, name: str) -> Path:
     path = Path(name)
     if path.exists():
         return path
@@ -192,12 +201,12 @@ def _find_weights(name: str) -> Path:
     entry = manifest.known(name, "encoder")
     if entry is None:
         raise WeightsError(
-            f"model.weights = {name}: no such file, nor a name of `reid-track weights list`"
+            f"model.{key} = {name}: no such file, nor a name of `reid-track weights list`"
         )
     here = zoo.locate(entry, manifest)
     if here is None:
         raise WeightsError(
-            f"model.weights = {name}: it is not on this machine; get it with "
+            f"model.{key} = {name}: it is not on this machine; get it with "
             f"`reid-track weights pull {name}`"
         )
     return here

@@ -1,4 +1,4 @@
-"""`model.weights`: a file, or a name of the manifest."""
+"""`model.weights` and `model.side_by_side`: files, or names of the manifest."""
 
 from __future__ import annotations
 
@@ -38,8 +38,24 @@ def test_neither_file_nor_name() -> None:
         check_model(ModelRecipe(weights="absent.pth"))
 
 
+def test_nets_side_by_side(tmp_path: Path) -> None:
+    names = []
+    for number in range(2):
+        names.append(str(tmp_path / f"{number}.pth"))
+        torch.save(osnet_x0_25(3).state_dict(), names[-1])
+    net = build_net(ModelRecipe(name="osnet_x0_5", side_by_side=tuple(names)), 3)
+    second = torch.load(names[1], weights_only=True)["conv5.conv.weight"]
+    assert net.state_dict()["conv5.conv.weight"][128:, 128:].equal(second)
+    with pytest.raises(WeightsError, match=rf"{names[0]} do not fit side by side: conv1"):
+        build_net(ModelRecipe(name="osnet_x0_5", side_by_side=(names[0],)), 3)
+    with pytest.raises(WeightsError, match=r"model\.side_by_side = gone\.pth: no such file"):
+        check_model(ModelRecipe(side_by_side=("gone.pth", names[0])))
+    with pytest.raises(ConfigError, match=r"weights = a: side_by_side names checkpoints"):
+        ModelRecipe(weights="a", side_by_side=("b", "c"))
+
+
 def test_options_are_checked_before_the_net_is_built() -> None:
-    assert check_model(ModelRecipe()) is None
+    assert check_model(ModelRecipe()) == []
     with pytest.raises(ConfigError, match=r"model\.aggregation is 'sum', expected one of"):
         check_model(ModelRecipe(aggregation="sum"))
     with pytest.raises(ConfigError, match=r"model\.streams is 27"):
