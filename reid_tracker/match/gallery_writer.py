@@ -10,10 +10,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 from typing import NamedTuple
 
-from reid_tracker.errors import ReidTrackerError, StoreUnavailableError
+from reid_tracker.closing import Closing
+from reid_tracker.errors import StoreUnavailableError
 from reid_tracker.match.store import GalleryStore
 from reid_tracker.match.store_records import EventRecord, Sighting
 
@@ -37,7 +37,7 @@ class _Batch(NamedTuple):
         return len(self.sightings) + len(self.events)
 
 
-class GalleryWriter:
+class GalleryWriter(Closing):
     """A queue in front of a gallery store, emptied by a thread of its own.
 
     What the store's own `write` promises holds from the moment that `pending` counts it no more.
@@ -239,19 +239,3 @@ class GalleryWriter:
             if batch.events:
                 break
         return batches
-
-    def __enter__(self) -> GalleryWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except ReidTrackerError as lost:
-            if error is None:
-                raise
-            logger.error("%s", lost)  # the error that ended the run is the one to report

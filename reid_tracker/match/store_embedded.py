@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.closing import Closing
 from reid_tracker.errors import InputError, ReidTrackerError, StoreError
 from reid_tracker.match.store import check_model, check_query
 from reid_tracker.match.store_memory import VectorMemory
@@ -43,7 +43,7 @@ from reid_tracker.match.store_sqlite_read import load, read_events, read_info, r
 from reid_tracker.match.store_sqlite_write import MemoryChange, write_all
 
 
-class EmbeddedStore:
+class EmbeddedStore(Closing):
     """A gallery in one file; see `GalleryStore` for what it promises.
 
     Args:
@@ -280,14 +280,3 @@ class EmbeddedStore:
             if self._open is not None:
                 self._open.close()
             self._open = self._memory = None
-
-    def __enter__(self) -> EmbeddedStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -10,11 +10,11 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reid_tracker.closing import Closing
 from reid_tracker.errors import InputError, StoreError, StoreUnavailableError
 from reid_tracker.match.store import check_model, check_query
 from reid_tracker.match.store_postgres_read import read_info, read_sightings
@@ -59,7 +59,7 @@ SELECT number, distance FROM (
 """
 
 
-class PostgresStore:
+class PostgresStore(Closing):
     """A gallery in a database; see `GalleryStore` for what it promises.
 
     A connection that broke is made anew by the next call.
@@ -286,17 +286,6 @@ class PostgresStore:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-
-    def __enter__(self) -> PostgresStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _one(connection: Connection[Any], query: str) -> Any:

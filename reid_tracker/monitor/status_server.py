@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
+from reid_tracker.closing import Closing
 from reid_tracker.errors import ConfigError, ReidTrackerError
 from reid_tracker.monitor.metrics import Metrics
 
@@ -35,7 +35,7 @@ class Health:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-class StatusServer:
+class StatusServer(Closing):
     """Serves until it is closed; a context manager.
 
     Args:
@@ -84,17 +84,6 @@ class StatusServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def __enter__(self) -> StatusServer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _Server(ThreadingHTTPServer):

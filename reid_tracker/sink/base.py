@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from reid_tracker.closing import Closing
 from reid_tracker.types import FrameResult
-
-_SinkT = TypeVar("_SinkT", bound="BaseSink")
 
 
 @runtime_checkable
@@ -41,7 +39,7 @@ class Sink(Protocol):
         ...
 
 
-class BaseSink(ABC):
+class BaseSink(Closing):
     """The with-statement and closing only once; a subclass finishes its output in `_finish`.
 
     Args:
@@ -66,19 +64,8 @@ class BaseSink(ABC):
             self._closed = True
             self._finish()
 
-    def __enter__(self: _SinkT) -> _SinkT:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class SinkGroup:
+class SinkGroup(Closing):
     """Several sinks used as one, without a path; each is closed even where another fails to.
 
     Args:
@@ -106,14 +93,3 @@ class SinkGroup:
         with ExitStack() as stack:
             for sink in reversed(self._sinks):
                 stack.callback(sink.close)
-
-    def __enter__(self) -> SinkGroup:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ import numpy as np
 from reid_tracker.geometry import clip_boxes
 from reid_tracker.sink.base import BaseSink
 from reid_tracker.sink.files import cannot_write, refuse_existing
-from reid_tracker.types import FrameResult, ImageBGR
+from reid_tracker.types import FrameResult, ImageBGR, Member, Tracks
 
 _IDENTITY = re.compile(r"\d{6,}")
 
@@ -44,10 +45,9 @@ class CropSink(BaseSink):
         overwrite: bool = False,
     ) -> None:
         super().__init__(path)
-        self._every_s = every_s
+        self._due = DueCrops(every_s)
         self._quality = quality
         self._observed_only = observed_only
-        self._last_s: dict[int, float] = {}
         refuse_existing(path, overwrite)
         try:
             path.mkdir(exist_ok=overwrite)
@@ -63,26 +63,48 @@ class CropSink(BaseSink):
         Raises:
             OutputError: the disk is full, or a picture cannot be written.
         """
-        image, now = result.frame.image, result.frame.timestamp_s
-        # Only tracks that still have to wait are remembered, so that memory stays bounded.
-        self._last_s = {
-            identity: last
-            for identity, last in self._last_s.items()
-            if now - last < self._every_s - 1e-6
-        }
         tracks = result.tracks[result.tracks.observed] if self._observed_only else result.tracks
-        height, width = image.shape[:2]
-        corners = np.rint(clip_boxes(tracks.boxes, width, height)).astype(int)
-        for identity, (left, top, right, bottom) in zip(
-            tracks.ids.tolist(), corners.tolist(), strict=True
-        ):
-            if identity not in self._last_s and left < right and top < bottom:
-                name = f"{identity:06d}/frame{result.frame.index:06d}.jpg"
-                save_crop(image[top:bottom, left:right], self.path / name, self._quality)
-                self._last_s[identity] = now
+        for identity, crop in self._due.crops(result, tracks):
+            name = f"{identity:06d}/frame{result.frame.index:06d}.jpg"
+            save_crop(crop, self.path / name, self._quality)
 
     def _finish(self) -> None:
         """Every picture was finished when it was written."""
+
+
+class DueCrops:
+    """Cuts a picture of each track out of its camera's frames, not more often than asked for.
+
+    Args:
+        every_s: least time between two pictures of one track, in seconds; 0 takes every one.
+    """
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._last_s: dict[Member, float] = {}
+
+    def crops(self, result: FrameResult, tracks: Tracks) -> Iterator[tuple[int, ImageBGR]]:
+        """Yield the ids of the tracks whose pictures are due, and (h, w, 3) uint8 BGR pictures.
+
+        Args:
+            result: of the frame that pictures are cut from.
+            tracks: those of its tracks that may be shown; boxes outside the frame show nothing.
+        """
+        image, now, camera = result.frame.image, result.frame.timestamp_s, result.camera
+        # Only tracks that still have to wait are remembered, so that memory stays bounded.
+        self._last_s = {
+            member: last
+            for member, last in self._last_s.items()
+            if member[0] != camera or now - last < self._every_s - 1e-6
+        }
+        height, width = image.shape[:2]
+        corners = np.rint(clip_boxes(tracks.boxes, width, height)).astype(int)
+        for track, (left, top, right, bottom) in zip(
+            tracks.ids.tolist(), corners.tolist(), strict=True
+        ):
+            if (camera, track) not in self._last_s and left < right and top < bottom:
+                yield track, image[top:bottom, left:right]
+                self._last_s[camera, track] = now
 
 
 def save_crop(crop: ImageBGR, path: Path, quality: int) -> None:

@@ -9,11 +9,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
-
-from reid_tracker.geometry import clip_boxes
 from reid_tracker.sink.base import BaseSink
-from reid_tracker.sink.crops import save_crop
+from reid_tracker.sink.crops import DueCrops, save_crop
 from reid_tracker.sink.files import cannot_write, refuse_existing
 from reid_tracker.types import FrameResult, IdentityEvent, Member
 
@@ -52,9 +49,8 @@ class IdentityCropSink(BaseSink):
     ) -> None:
         super().__init__(path)
         self._stems = stems
-        self._every_s = every_s
+        self._due = DueCrops(every_s)
         self._quality = quality
-        self._last_s: dict[Member, float] = {}
         self._home: dict[Member, str] = {}  # of tracklets that have pictures
         self._identity: dict[Member, int] = {}
         refuse_existing(path, overwrite)
@@ -73,25 +69,11 @@ class IdentityCropSink(BaseSink):
             OutputError: the disk is full, or a picture cannot be written.
         """
         self.write_events(result.events)
-        image, now, camera = result.frame.image, result.frame.timestamp_s, result.camera
-        # Only tracks that still have to wait are remembered.
-        self._last_s = {
-            member: last
-            for member, last in self._last_s.items()
-            if member[0] != camera or now - last < self._every_s - 1e-6
-        }
-        tracks = result.tracks[result.tracks.observed]
-        height, width = image.shape[:2]
-        corners = np.rint(clip_boxes(tracks.boxes, width, height)).astype(int)
-        for track, (left, top, right, bottom) in zip(
-            tracks.ids.tolist(), corners.tolist(), strict=True
-        ):
-            member = camera, track
-            if member not in self._last_s and left < right and top < bottom:
-                home = self._home.setdefault(member, self._folder_of(member))
-                name = f"{self._prefix(member)}frame{result.frame.index:06d}.jpg"
-                save_crop(image[top:bottom, left:right], self.path / home / name, self._quality)
-                self._last_s[member] = now
+        for track, crop in self._due.crops(result, result.tracks[result.tracks.observed]):
+            member = result.camera, track
+            home = self._home.setdefault(member, self._folder_of(member))
+            name = f"{self._prefix(member)}frame{result.frame.index:06d}.jpg"
+            save_crop(crop, self.path / home / name, self._quality)
 
     def write_events(self, events: Iterable[IdentityEvent]) -> None:
         """Move the pictures of tracklets that events give another identity.

@@ -12,9 +12,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import NamedTuple
 
+from reid_tracker.closing import Closing
 from reid_tracker.errors import (
     MessageError,
     ReidTrackerError,
@@ -56,7 +56,7 @@ class SenderCounts:
     dropped: int = 0
 
 
-class Sender:
+class Sender(Closing):
     """A queue before a broker, on the disk where there is a spool.
 
     Args:
@@ -340,22 +340,6 @@ class Sender:
         if self._broker is not None and not _passing(error):
             self._broker.close()
             self._broker = None
-
-    def __enter__(self) -> Sender:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except ReidTrackerError as lost:
-            if error is None:
-                raise
-            logger.error("%s", lost)  # the error that ended the run is the one to report
 
 
 def _passing(error: ReidTrackerError) -> bool:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from reid_tracker.closing import Closing
 from reid_tracker.errors import SourceError
 from reid_tracker.types import CameraStatus, Frame, VideoInfo
-
-_SourceT = TypeVar("_SourceT", bound="BaseSource")
 
 
 @runtime_checkable
@@ -100,7 +99,7 @@ class LiveSource(Source, Protocol):
         ...
 
 
-class BaseSource(ABC):
+class BaseSource(Closing):
     """Closing, iteration and the with-statement; a subclass reads frames in `_read`.
 
     Args:
@@ -143,17 +142,6 @@ class BaseSource(ABC):
         if not self._closed:
             self._closed = True
             self._release()
-
-    def __enter__(self: _SourceT) -> _SourceT:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _read_to_end(self) -> Iterator[Frame]:
         # The generator's end, whether regular or by an error, releases the source, so that a loop

@@ -56,7 +56,7 @@ def test_memory_does_not_grow_with_identities(tmp_path: Path) -> None:
     with CropSink(tmp_path / "c", every_s=0.5) as sink:
         for index in range(300):
             sink.write(make_result(index, make_tracks([index + 1])))
-        assert len(sink._last_s) < 20
+        assert len(sink._due._last_s) < 20
 
 
 def test_overwriting_leaves_other_files_alone(tmp_path: Path) -> None:
