@@ -1,17 +1,19 @@
 """What happens to the weights of a finished run before they are written.
 
-Averaging with the weights of an earlier step keeps what training on one data set unlearns (Wortsman
-et al., "Robust fine-tuning of zero-shot models", 2022).
+Averaging with the weights of an earlier step, or with those that the run began with, keeps what
+training unlearns (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
 """
 
 from __future__ import annotations
 
 import copy
 
+import torch
 from torch import Tensor, nn
 
 from reid_tracker.osnet import load_checkpoint
 from reid_tracker.train.recipe import Recipe
+from reid_tracker.train.state import build_net
 
 
 def finish(net: nn.Module, recipe: Recipe) -> nn.Module:
@@ -22,12 +24,22 @@ def finish(net: nn.Module, recipe: Recipe) -> nn.Module:
         recipe: of the run.
 
     Raises:
-        WeightsError: the weights of the earlier step are gone or damaged.
+        WeightsError: the weights to average with are gone or damaged.
     """
     net = copy.deepcopy(net).cpu().eval()
     if recipe.earlier_share:
-        average_with(net, load_checkpoint(recipe.earlier), recipe.earlier_share)
+        other = load_checkpoint(recipe.earlier) if recipe.earlier else _start(net, recipe)
+        average_with(net, other, recipe.earlier_share)
     return net
+
+
+def _start(net: nn.Module, recipe: Recipe) -> dict[str, Tensor]:
+    """Return the weights that a run began with, without its classifier."""
+    classes = net.state_dict().get("classifier.bias", ())
+    # What the files leave open is drawn as it was then, which the size of the classifier decides.
+    torch.manual_seed(recipe.seed)
+    weights = build_net(recipe.model, len(classes)).state_dict()
+    return {name: value for name, value in weights.items() if not name.startswith("classifier.")}
 
 
 def average_with(net: nn.Module, other: dict[str, Tensor], share: float) -> None:

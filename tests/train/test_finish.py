@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from reid_tracker.errors import ConfigError, WeightsError
-from reid_tracker.osnet import osnet_x0_25
+from reid_tracker.osnet import osnet_x0_5, osnet_x0_25
 from reid_tracker.train.finish import average_with, finish
-from reid_tracker.train.recipe import Phase, Recipe
+from reid_tracker.train.recipe import ModelRecipe, Phase, Recipe
+from reid_tracker.train.state import build_net
 
 PHASES = (Phase(1, 32, 16),)
 
@@ -39,6 +40,23 @@ def test_a_run_leaves_the_average_and_the_trained_net_is_unharmed(tmp_path: Path
     torch.testing.assert_close(left.state_dict()[name], expected)
     alone = finish(net, Recipe(phases=PHASES))
     assert alone.state_dict()[name].equal(before[name])
+
+
+def test_an_average_with_what_the_run_began_with(tmp_path: Path) -> None:
+    names = []
+    for number in range(2):
+        names.append(str(tmp_path / f"{number}.pth"))
+        torch.save(osnet_x0_25().state_dict(), names[-1])
+    model = ModelRecipe(name="osnet_x0_5", side_by_side=tuple(names))
+    recipe = Recipe(phases=PHASES, model=model, earlier_share=0.7)
+    torch.manual_seed(recipe.seed)
+    start = build_net(model, 4).state_dict()
+    net = osnet_x0_5(num_classes=4)
+    left = finish(net, recipe).state_dict()
+    for name in ("conv5.conv.weight", "conv3.0.gate.fc1.weight", "fc.0.weight"):
+        expected = 0.7 * start[name] + 0.3 * net.state_dict()[name]
+        torch.testing.assert_close(left[name], expected)
+    assert left["classifier.weight"].equal(net.state_dict()["classifier.weight"])
 
 
 def test_the_earlier_step_must_be_named_and_there(tmp_path: Path) -> None:
