@@ -34,7 +34,7 @@ from reid_tracker.transport import Broker, open_broker
 _EXAMPLES = """examples:
   reid-track central --broker nats://127.0.0.1:4222 --site hall --gallery people.sqlite
   reid-track central --broker tls://centre.example:4222 --site north --site south \\
-    --gallery postgresql://reid@db.example/people --encoder osnet_x0_25_cuhk03.onnx \\
+    --gallery postgresql://reid@db.example/people --encoder osnet_x0_5_cuhk03.onnx \\
     --topology site.yaml --status 127.0.0.1:9101 --json-logs
 
 In a topology a camera is called EDGE/CAMERA, as it is in the gallery. A camera host and its centre
@@ -198,7 +198,7 @@ def _model(config: Config) -> tuple[str, Config]:
     if config.encoder.model == MOTION_ONLY:
         raise ConfigError(
             "encoder.model = none: people are matched by their looks; expected the encoder of the "
-            "camera hosts, e.g. --encoder osnet_x0_25_cuhk03.onnx"
+            "camera hosts, e.g. --encoder osnet_x0_5_cuhk03.onnx"
         )
     return model_fingerprint(config.encoder), suited_to_encoder(config)
 
