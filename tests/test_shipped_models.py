@@ -21,8 +21,9 @@ DEMO = ROOT / "demo" / "pedestrians.mp4"
 
 
 def own(task: str, *, cpu_form: bool) -> str:
-    (name,) = [e.name for e in OWN if e.task == task and e.cpu_form == cpu_form]
-    return name
+    """Return the name of the best of a form; there is a narrower encoder, too."""
+    ranked = [(e.rank, e.name) for e in OWN if e.task == task and e.cpu_form == cpu_form]
+    return min(ranked)[1]
 
 
 def test_files_are_those_of_the_manifest_and_small() -> None:
