@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_tracker.match import store_memory_chunk
 from reid_tracker.match.store_memory import Rows, VectorMemory
 from reid_tracker.match.store_memory_chunk import to_float32
 from reid_tracker.match.store_records import Embedding, Where
@@ -78,11 +77,7 @@ def batch(first: int, count: int, random: np.random.Generator) -> Rows:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("chunk_rows", [7, 64, 10_000])
-@pytest.mark.parametrize("squeezed", [20, 4096])
-def test_against_a_plain_search(
-    dtype: type, chunk_rows: int, squeezed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store_memory_chunk, "_LEAST_SQUEEZED", squeezed)
+def test_against_a_plain_search(dtype: type, chunk_rows: int) -> None:
     random = np.random.default_rng(chunk_rows)
     memory, plain = VectorMemory(SIZE, dtype, chunk_rows), Plain()
     first = 1
@@ -123,27 +118,6 @@ def test_chunks_without_anything_alive_are_given_back() -> None:
     assert memory.size_bytes < before / 2
     memory.remove(np.arange(1, 301))
     assert memory.size_bytes == len(memory) == 0
-
-
-def test_sightings_written_again_and_again_take_no_more_memory() -> None:
-    """Who is in sight is written anew every few seconds, with all vectors."""
-    random = np.random.default_rng(0)
-    memory, plain = VectorMemory(SIZE), Plain()
-    for turn in range(100):
-        rows = batch(1 + 200 * turn, 200, random)
-        # Half of them at a time, so that there is always somebody.
-        gone = range(1 + 200 * (turn - 2), 1 + 200 * (turn - 1))
-        if turn:
-            memory.remove(np.array(gone))
-        memory.append(rows)
-        plain.rows = [row for row in plain.rows if row["number"] not in gone]
-        plain.append(rows)
-    (chunk,) = memory._chunks
-    assert chunk.used < 6000
-    assert np.count_nonzero(chunk.vectors.any(axis=1)) == len(memory) == len(plain.rows)
-    query = unit(random.standard_normal((1, SIZE)))[0]
-    for where in WHERES:
-        assert memory.search(query, 9, where)[0].tolist() == plain.search(query, 9, where, False)
 
 
 def test_what_is_removed_is_overwritten() -> None:
