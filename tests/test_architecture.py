@@ -44,10 +44,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "timm": ("encode/timm_backbone.py",),
     "trackeval": ("evaluate/multi_camera.py",),
     "torch": ("osnet/*", "encode/torch_backend.py", "train/*", "explain/*"),
-    "typing_extensions": (
-        "closing.py",
-        "osnet/variants.py",
-    ),
+    "typing_extensions": ("closing.py", "osnet/variants.py"),
     "ultralytics": ("detect/ultralytics_backend.py",),
     "yaml": ("config_file.py", "checked.py", "train/detector/export.py", "train/resume.py"),
 }

@@ -111,11 +111,12 @@ def _mean_head(parts: Sequence[StateDict]) -> StateDict:
         biases.append(shift * gain + part["fc.1.bias"])
     mean = torch.stack([part["fc.1.bias"] for part in parts]).mean(0)
     spread = torch.stack([part["fc.1.weight"].abs() for part in parts]).mean(0)
+    variance = (spread.square() - _BATCH_NORM_EPS).clamp_min(0)
     return {
         "fc.0.weight": torch.cat(weights, dim=1) / len(parts),
         "fc.0.bias": torch.stack(biases).mean(0),
-        "fc.1.weight": spread,
+        "fc.1.weight": torch.sqrt(variance + _BATCH_NORM_EPS),
         "fc.1.bias": mean,
         "fc.1.running_mean": mean.clone(),
-        "fc.1.running_var": (spread.square() - _BATCH_NORM_EPS).clamp_min(0),
+        "fc.1.running_var": variance,
     }
