@@ -160,7 +160,7 @@ def run_with_kills(
     broker.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_and_started_again(
     nats: Server, tmp_path: Path, database: str, store: GalleryStore
 ) -> None:

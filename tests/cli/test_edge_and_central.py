@@ -21,7 +21,7 @@ from tests.transport.servers import PASSWORD, USER, nats_server
 ENCODER = str(ROOT / "weights" / "osnet_x0_25_cuhk03.onnx")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tracklets_of_a_camera_host_become_identities_of_the_centre(tmp_path: Path) -> None:
     for name in ("a", "b"):
         shutil.copy(ROOT / "demo" / "pedestrians.mp4", tmp_path / f"{name}.mp4")

@@ -127,7 +127,7 @@ def start(recipe: Path, folder: Path, *more: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", _CODE, *words], cwd=ROOT)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_run_goes_on_where_its_folder_is_now(tmp_path: Path) -> None:
     recipe = tiny_recipe(tmp_path, epochs=60)
     file = tmp_path / "recipe.yaml"
