@@ -17,6 +17,9 @@ Vectors = npt.NDArray[np.float16] | npt.NDArray[np.float32]
 _BLOCK_ROWS = 512
 """Rows turned into float32 at a time: few enough that they stay in the processor's cache."""
 
+_LEAST_SQUEEZED = 1024
+"""Rows from which on a chunk that is not full yet is made denser; fewer are not worth the copies."""
+
 _EXPONENT_SHIFT = np.float32(2.0**112)
 """Between the exponents of float16 and float32, whose biases are 15 and 127."""
 
@@ -86,15 +89,34 @@ class Chunk:
         self.vectors[rows] = 0
 
     def compacted(self) -> Chunk | None:
-        """Return the chunk, a denser copy if it is full and half dead, or None if it is empty."""
+        """Return the chunk, made denser if half of it is dead, or None if it is empty.
+
+        One that is not full is made denser where it is: whoever is in sight is written anew every
+        few seconds, which would fill it with dead rows. Each move makes room for as many rows as
+        it moves, so that a row written costs at most one more.
+        """
         kept = np.flatnonzero(self.alive[: self.used])
         if len(kept) == 0:
             return None
-        if self.used < len(self.numbers) or len(kept) > self.used // 2:
+        if len(kept) > self.used // 2:
+            return self
+        if self.used < len(self.numbers):
+            if self.used >= _LEAST_SQUEEZED:
+                self._squeeze(kept)
             return self
         copy = Chunk(len(kept), self.vectors.shape[1], self.vectors.dtype)
         copy.fill(tuple(column[kept] for column in self._columns()), self.vectors[kept], 0)
         return copy
+
+    def _squeeze(self, kept: IntArray) -> None:
+        """Move the living rows to the front, in their order."""
+        columns = tuple(column[kept] for column in self._columns())
+        vectors = self.vectors[kept]
+        # Nothing of whoever is forgotten later may stay behind in the place that was left.
+        self.alive[: self.used] = False
+        self.vectors[: self.used] = 0
+        self.used, self._first_s, self._last_s = 0, np.inf, -np.inf
+        self.fill(columns, vectors, 0)
 
     def select(self, where: Where, limits: Limits) -> IntArray:
         """Return the rows that a filter lets through."""

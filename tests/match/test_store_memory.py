@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reid_tracker.match import store_memory_chunk
 from reid_tracker.match.store_memory import Rows, VectorMemory
 from reid_tracker.match.store_memory_chunk import to_float32
 from reid_tracker.match.store_records import Embedding, Where
@@ -77,7 +78,11 @@ def batch(first: int, count: int, random: np.random.Generator) -> Rows:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("chunk_rows", [7, 64, 10_000])
-def test_against_a_plain_search(dtype: type, chunk_rows: int) -> None:
+@pytest.mark.parametrize("squeezed", [20, 1024])
+def test_against_a_plain_search(
+    dtype: type, chunk_rows: int, squeezed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_memory_chunk, "_LEAST_SQUEEZED", squeezed)
     random = np.random.default_rng(chunk_rows)
     memory, plain = VectorMemory(SIZE, dtype, chunk_rows), Plain()
     first = 1
@@ -118,6 +123,37 @@ def test_chunks_without_anything_alive_are_given_back() -> None:
     assert memory.size_bytes < before / 2
     memory.remove(np.arange(1, 301))
     assert memory.size_bytes == len(memory) == 0
+
+
+def test_sightings_written_again_and_again_take_no_more_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who is in sight is written anew every few seconds, with all vectors."""
+    monkeypatch.setattr(store_memory_chunk, "_LEAST_SQUEEZED", 1000)
+    random = np.random.default_rng(0)
+    memory, plain = VectorMemory(SIZE, chunk_rows=100_000), Plain()
+    stays = batch(1, 50, random)
+    memory.append(stays)
+    plain.append(stays)
+    most = 0
+    for turn in range(100):
+        # Half of the 400 in sight at a time, so that there is always somebody.
+        gone = np.arange(100 + 200 * (turn - 2), 100 + 200 * (turn - 1)) if turn > 1 else []
+        memory.remove(np.array(gone, np.int64))
+        plain.rows = [row for row in plain.rows if row["number"] not in set(gone)]
+        rows = batch(100 + 200 * turn, 200, random)
+        memory.append(rows)
+        plain.append(rows)
+        (chunk,) = memory._chunks
+        most = max(most, chunk.used)
+    # 200 sightings have 600 vectors at most: without squeezing, 40,000 rows were filled.
+    assert most <= 2 * (150 + 1200) + 600
+    assert len(memory) == len(plain.rows)
+    # Nothing of the dead is left in the place that was filled once.
+    assert np.count_nonzero(chunk.vectors[:most].any(axis=1)) == len(memory)
+    query = unit(random.standard_normal((1, SIZE)))[0]
+    for where in WHERES:
+        assert memory.search(query, 9, where)[0].tolist() == plain.search(query, 9, where, False)
 
 
 def test_what_is_removed_is_overwritten() -> None:
