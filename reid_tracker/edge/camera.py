@@ -8,7 +8,6 @@ from typing import NamedTuple
 from reid_tracker.edge.reporter import MessageNumbers
 from reid_tracker.transport import CameraStatus
 from reid_tracker.transport.messages import CameraState, ClockSource
-from reid_tracker.types import CameraState as LiveState
 from reid_tracker.types import Frame
 from reid_tracker.video import LiveSource, Source
 
@@ -59,15 +58,13 @@ class EdgeCamera:
 
     @property
     def state(self) -> tuple[CameraState, str]:
-        """Whether frames come, and in words why not."""
+        """How it is doing, and in words why it is gone; a file is live until its end."""
         if self._ended:
-            return "offline", self._ended
+            return "gone", self._ended
         if not isinstance(self._source, LiveSource):
-            return "online", ""
+            return "live", ""
         status = self._source.status()
-        if status.state is LiveState.LIVE:
-            return "online", ""
-        return "offline", (status.reason or status.state.value)[:_LONGEST_REASON]
+        return status.state.value, status.reason[:_LONGEST_REASON]
 
     @property
     def clock(self) -> ClockSource:

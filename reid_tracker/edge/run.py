@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from reid_tracker.edge.camera import EdgeCamera
 from reid_tracker.edge.reporter import MessageNumbers, Reported, TrackletReporter
@@ -14,6 +14,7 @@ from reid_tracker.errors import MessageError
 from reid_tracker.monitor import Health, Reading
 from reid_tracker.pipeline import Pipeline
 from reid_tracker.transport import Message, Sender, Spool
+from reid_tracker.transport.messages import CameraState
 from reid_tracker.types import FrameResult
 from reid_tracker.video import Source
 
@@ -135,7 +136,10 @@ class EdgeRun:
             yield Reading("frames_dropped_total", counts.dropped, label)
             yield Reading("reconnects_total", counts.reconnects, label)
             yield Reading("clock_jumps_total", counts.clock_jumps, label)
-            yield Reading("camera_up", camera.state[0] == "online", label)
+            now = camera.state[0]
+            yield Reading("camera_up", now == "live", label)
+            for state in get_args(CameraState):
+                yield Reading("camera_state", now == state, (name, state))
             yield Reading("tracks", self._tracks[name], label)
             if counts.frame_age_s is not None:
                 yield Reading("frame_age_seconds", counts.frame_age_s, label)

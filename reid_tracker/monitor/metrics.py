@@ -39,6 +39,7 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "camera_up": ("1 where frames come, else 0.", ("camera",)),
+    "camera_state": ("1 for the state that a camera is in, else 0.", ("camera", "state")),
     "frame_age_seconds": ("Age of a camera's newest frame.", ("camera",)),
     "tracks": ("People in sight of a camera.", ("camera",)),
     "spool_messages": ("Messages that wait on disk for the broker.", ()),

@@ -31,7 +31,7 @@ SCHEMA_VERSION = 1
 
 TrackletState = Literal["new", "update", "end"]
 ClockSource = Literal["rtcp", "arrival", "file"]
-CameraState = Literal["online", "offline"]
+CameraState = Literal["connecting", "live", "stalled", "gone"]
 
 _TIME = Real(0, 1e11, digits=3)
 # A box may leave the frame, by no more than its size.
@@ -156,8 +156,9 @@ class CameraStatus:
         edge_seq: as in `TrackletMessage`, in the same count.
         camera: name.
         time_s: UTC seconds since 1970.
-        state: "online" or "offline".
-        reason: one line for people; empty where there is nothing to say.
+        state: "connecting" until the first frame, "live", "stalled" where a connection brings no
+            frame, "gone" where it cannot be reached, has ended or was removed.
+        reason: one line for people that says why it is gone; empty otherwise.
         clock: as in `TrackletMessage`.
         frames: frames read since the start.
         dropped: frames left out since the start, since newer ones were there.

@@ -154,8 +154,8 @@ def test_what_an_ordinary_run_sees_arrives(
         assert one.prototypes.dim == 512
         assert len(one.prototypes) >= 1
     assert [(one.state, one.reason) for one in centre.states] == [
-        ("online", ""),
-        ("offline", "ended"),
+        ("live", ""),
+        ("gone", "ended"),
     ]
     assert centre.states[-1].frames == 120
 
@@ -195,7 +195,7 @@ def test_a_broker_that_goes_and_returns_during_a_run(
     centre.server.start()
     run.until_said("the broker is back")
     assert run.end(signal.SIGTERM) == 143
-    centre.until(lambda: centre.states and centre.states[-1].state == "offline")
+    centre.until(lambda: centre.states and centre.states[-1].state == "gone")
     centre.take()
     assert centre.open() == set()
     assert len({one.key for one in centre.ended()}) == len(centre.ended())
@@ -213,7 +213,7 @@ def test_a_signal_ends_tracklets_first(
     began_s = time.monotonic()
     assert run.end(number) == code
     assert time.monotonic() - began_s < 10  # on a busy machine, with the interpreter's own end
-    centre.until(lambda: centre.states[-1].state == "offline")
+    centre.until(lambda: centre.states[-1].state == "gone")
     centre.take()
     assert centre.open() == set()
     assert centre.states[-1].reason == "stopped"
@@ -284,10 +284,10 @@ def test_a_camera_that_is_lost_and_comes_back(
         centre.until(lambda: len(centre.tracklets) >= 4)
         camera.kill()
         # Those who were in sight are told to be gone although no frame comes.
-        centre.until(lambda: centre.states[-1].state == "offline" and not centre.open())
+        centre.until(lambda: centre.states[-1].state == "gone" and not centre.open())
         assert centre.states[-1].reason
         camera.start({"door": tmp_path / "small.mp4"})
-        centre.until(lambda: centre.states[-1].state == "online" and centre.open())
+        centre.until(lambda: centre.states[-1].state == "live" and centre.open())
         assert run.end(signal.SIGTERM) == 143
         centre.until(lambda: centre.states[-1].reason == "stopped")
     centre.take()
@@ -310,7 +310,7 @@ def test_a_killed_host_begins_anew_and_nothing_is_doubled(
     second = start(*words)
     centre.until(lambda: len({one.boot for one in centre.tracklets}) == 2)
     assert second.end(signal.SIGTERM) == 143
-    centre.until(lambda: centre.states[-1].state == "offline")
+    centre.until(lambda: centre.states[-1].state == "gone")
     centre.take()
     assert len({one.message_id for one in centre.tracklets}) == len(centre.tracklets)
     centre.check_numbers()
@@ -343,7 +343,7 @@ def test_sighup_reads_the_list_again(
     run.until_said("0 stay, added: yard, removed: door")
     centre.until(lambda: seen("yard"))
     assert not [key for key in centre.open() if key[2] == "door"]
-    assert [one.reason for one in centre.states if one.state == "offline"] == ["removed"]
+    assert [one.reason for one in centre.states if one.state == "gone"] == ["removed"]
     highest = max(seen("door"))
     before = len(seen("door"))
     name("door")
@@ -391,7 +391,7 @@ def test_sighup_replaces_a_network_camera(
         centre.until(lambda: centre.states[-1].reason == "stopped")
     centre.take()
     assert centre.open() == set()
-    reasons = [(one.camera, one.reason) for one in centre.states if one.state == "offline"]
+    reasons = [(one.camera, one.reason) for one in centre.states if one.state == "gone"]
     assert [one for one in reasons if one[0] == "door"] == [("door", "removed")]
     centre.check_numbers()
 
@@ -450,15 +450,22 @@ def test_status_logs_and_systemd(
     )
     health = json.loads(get(port, "/health", "s3cret-token"))
     assert (health["healthy"], health["edge"], health["broker"]) == (True, "e1", "up")
-    assert health["cameras"] == {"walk": {"state": "online", "reason": ""}}
+    assert health["cameras"] == {"walk": {"state": "live", "reason": ""}}
     # Stages are told of after the first batch, which a slow machine has not done yet.
     run.until(
-        lambda: 'reid_stage_seconds_bucket{le="0.001",stage="detect"}'
-        in get(port, "/metrics", "s3cret-token"),
+        lambda: (
+            'reid_stage_seconds_bucket{le="0.001",stage="detect"}'
+            in get(port, "/metrics", "s3cret-token")
+        ),
         "the time of a stage",
     )
     metrics = get(port, "/metrics", "s3cret-token")
-    for line in ('reid_camera_up{camera="walk"} 1.0', "reid_broker_up 1.0"):
+    for line in (
+        'reid_camera_up{camera="walk"} 1.0',
+        'reid_camera_state{camera="walk",state="live"} 1.0',
+        'reid_camera_state{camera="walk",state="gone"} 0.0',
+        "reid_broker_up 1.0",
+    ):
         assert line in metrics
     centre.server.kill()
     run.until_said("messages are kept and sent later")

@@ -57,7 +57,7 @@ def status(seq: int = 0, **changes: Any) -> CameraStatus:
         "edge_seq": seq,
         "camera": "door",
         "time_s": NOW_S,
-        "state": "online",
+        "state": "live",
         "reason": "",
         "clock": "arrival",
         "frames": 1000,

@@ -6,7 +6,7 @@ import base64
 import json
 import time
 import tracemalloc
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import numpy as np
@@ -18,6 +18,7 @@ from reid_tracker.errors import MessageError, ReidTrackerError
 from reid_tracker.transport.codec import MAX_MESSAGE_BYTES, decode_message, encode_message
 from reid_tracker.transport.looks import Prototypes
 from reid_tracker.transport.messages import (
+    CameraState,
     Message,
     Observation,
     TrackletMessage,
@@ -25,6 +26,7 @@ from reid_tracker.transport.messages import (
     new_boot_id,
 )
 from reid_tracker.transport.schema import SCHEMA_FILE, json_schema, schema_text
+from reid_tracker.types import CameraState as SourceState
 from tests.transport.samples import (
     ENCODER,
     MESSAGES,
@@ -58,6 +60,10 @@ def test_committed_schema_is_that_of_the_code() -> None:
         "run `python -m reid_tracker.transport.schema`"
     )
     jsonschema.Draft202012Validator.check_schema(json_schema())
+
+
+def test_states_of_cameras_are_those_of_sources() -> None:
+    assert get_args(CameraState) == tuple(state.value for state in SourceState)
 
 
 @settings(max_examples=150, deadline=None)
