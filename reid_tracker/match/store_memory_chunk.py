@@ -18,7 +18,7 @@ _BLOCK_ROWS = 512
 """Rows turned into float32 at a time: few enough that they stay in the processor's cache."""
 
 _LEAST_SQUEEZED = 1024
-"""Rows from which on a chunk that is not full yet is made denser; fewer are not worth the copies."""
+"""Rows from which on a chunk that is not full yet is made denser; fewer are not worth a copy."""
 
 _EXPONENT_SHIFT = np.float32(2.0**112)
 """Between the exponents of float16 and float32, whose biases are 15 and 127."""

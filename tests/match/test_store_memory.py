@@ -138,9 +138,9 @@ def test_sightings_written_again_and_again_take_no_more_memory(
     most = 0
     for turn in range(100):
         # Half of the 400 in sight at a time, so that there is always somebody.
-        gone = np.arange(100 + 200 * (turn - 2), 100 + 200 * (turn - 1)) if turn > 1 else []
+        gone = range(100 + 200 * (turn - 2), 100 + 200 * (turn - 1)) if turn > 1 else range(0)
         memory.remove(np.array(gone, np.int64))
-        plain.rows = [row for row in plain.rows if row["number"] not in set(gone)]
+        plain.rows = [row for row in plain.rows if row["number"] not in gone]
         rows = batch(100 + 200 * turn, 200, random)
         memory.append(rows)
         plain.append(rows)
