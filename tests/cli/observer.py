@@ -1,0 +1,88 @@
+"""Takes what camera hosts tell, besides the centre: what must be in the gallery in the end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+from reid_tracker.config import TransportConfig
+from reid_tracker.errors import TransportUnavailableError
+from reid_tracker.transport import (
+    CameraStatus,
+    Receiver,
+    TrackletMessage,
+    open_broker,
+    pattern_of,
+)
+
+PATIENCE_S = 120.0
+"""Longest wait for what must come, on a machine that is busy with other things."""
+
+Key = tuple[str, str, str, int]
+"""Edge, boot, camera and track."""
+
+
+class Observer:
+    """Takes what the camera hosts tell, with a place of its own in the broker."""
+
+    def __init__(self, config: TransportConfig, site: str) -> None:
+        self._broker = open_broker(config)
+        pattern = pattern_of("tracklet", site).removesuffix("tracklet") + "*"
+        self._receiver = Receiver(self._broker.subscribe(pattern, "observer"), gaps=True)
+        self.tracklets: list[TrackletMessage] = []
+        self.states: list[CameraStatus] = []
+
+    @property
+    def missing(self) -> int:
+        """Messages that never came though later ones did."""
+        return self._receiver.counts.missing
+
+    def take(self, timeout_s: float = 0.2) -> None:
+        """Take what is there; nothing while the broker is away."""
+        with contextlib.suppress(TransportUnavailableError):
+            while (got := self._receiver.receive(timeout_s)) is not None:
+                if isinstance(got.message, TrackletMessage):
+                    self.tracklets.append(got.message)
+                elif isinstance(got.message, CameraStatus):
+                    self.states.append(got.message)
+                got.ack()
+
+    def until(self, true: Callable[[], object], what: str) -> None:
+        """Take until something holds."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not true():
+            assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
+            self.take(0.05)
+
+    def last(self) -> dict[Key, TrackletMessage]:
+        """Return the last that was told of each tracklet."""
+        newest: dict[Key, TrackletMessage] = {}
+        for one in sorted(self.tracklets, key=lambda one: one.edge_seq):
+            newest[one.key] = one
+        return newest
+
+    def ended(self) -> set[Key]:
+        return {one.key for one in self.tracklets if one.state == "end"}
+
+    def open(self, boot: str | None = None) -> set[Key]:
+        """Return tracklets without an end, of one start or of all."""
+        return {key for key in self.last() if key not in self.ended() and boot in {None, key[1]}}
+
+    def boots(self) -> list[str]:
+        """Return the starts of camera hosts, in the order in which they were heard of."""
+        return list(dict.fromkeys(one.boot for one in self.states))
+
+    def check_numbers(self) -> None:
+        """Of each start every number came once and none is missing, as far as numbers go."""
+        numbers: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        told: list[TrackletMessage | CameraStatus] = [*self.tracklets, *self.states]
+        for one in told:
+            numbers[one.edge, one.boot].append(one.edge_seq)
+        for got in numbers.values():
+            assert sorted(got) == list(range(len(got)))
+        assert self.missing == 0
+
+    def close(self) -> None:
+        self._broker.close()
