@@ -10,19 +10,22 @@ from typing import Any
 from reid_tracker.checked import shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.resources import shipped
+from reid_tracker.safe_yaml import MOST_BYTES, YamlLimitError, load_yaml
 
 
 def parse_override(text: str) -> tuple[str, Any]:
     """Split "dotted.key=value" into its key and its value, which is YAML.
 
     Raises:
-        ConfigError: there is no "=", or the value is not YAML.
+        ConfigError: there is no "=", or the value is not YAML, or too large.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"'{shown(text, str)}': expected key=value, e.g. tracker.max_age_s=2")
     try:
-        return key.strip(), _parse_yaml(value)
+        return key.strip(), load_yaml(value)
+    except YamlLimitError as error:
+        raise ConfigError(f"'{shown(key, str)}': the value is refused: {error}") from None
     except ValueError:
         raise ConfigError(f"'{shown(text, str)}': the value is not YAML") from None
 
@@ -55,13 +58,19 @@ def read_yaml(path: Path, *, secret: bool = False) -> dict[str, Any]:
         secret: keep what stands in it out of messages.
 
     Raises:
-        ConfigError: it cannot be read, is not YAML, or holds something else.
+        ConfigError: it cannot be read, is too large, is not YAML, or holds something else.
     """
     name = shown(path, str)
     try:
-        data = _parse_yaml(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise YamlLimitError(f"it has more than {MOST_BYTES} bytes")
+        data = load_yaml(text.decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {error.strerror}") from None
+    except YamlLimitError as error:
+        raise ConfigError(f"{name} is refused: {error}") from None
     except ValueError as error:
         # YAML's own messages quote the line.
         found = re.search(r"line \d+", str(error)) if secret else None
@@ -74,16 +83,6 @@ def read_yaml(path: Path, *, secret: bool = False) -> dict[str, Any]:
             f"{name}: expected 'key: value' lines at the top, found {type(data).__name__}"
         )
     return data
-
-
-def _parse_yaml(text: str) -> Any:
-    """Parse YAML; whatever is wrong with it is a ValueError."""
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except Exception as error:  # tags such as !!bool fail with anything
-        raise ValueError(" ".join(str(error).split())) from None
 
 
 def with_dotted(data: dict[str, Any], path: list[str], value: Any, dotted: str) -> dict[str, Any]:

@@ -462,16 +462,18 @@ def test_file_without_mapping_at_the_top_is_refused(
     refusal(lambda: load_config(path), str(path), "expected 'key: value' lines", kind)
 
 
-def test_yaml_that_contains_itself_is_refused(tmp_path: Path) -> None:
-    refusal(lambda: load_config(written(tmp_path, "detector: {classes: &a [*a]}")), "[...]")
-    refusal(lambda: load_config(written(tmp_path, "detector: &a {model: *a}")), "{...}")
-    refusal(lambda: load_config(written(tmp_path, "&a {detector: *a}")), "detector.detector")
+@pytest.mark.parametrize(
+    "text",
+    ["detector: {classes: &a [*a]}", "detector: &a {model: *a}", "&a {detector: *a}"],
+)
+def test_yaml_that_contains_itself_is_refused(text: str, tmp_path: Path) -> None:
+    refusal(lambda: load_config(written(tmp_path, text)), "the alias *a stands within")
 
 
 def test_message_about_a_yaml_bomb_stays_short(tmp_path: Path) -> None:
-    # a file of 200 bytes, whose value written out has 9**6 items
+    # a file of 200 bytes, whose value written out has 9**5 items
     nested = "&a [x, x, x, x, x, x, x, x, x]"
-    for name, last in zip("bcdef", "abcde", strict=True):
+    for name, last in zip("bcde", "abcd", strict=True):
         nested += f", &{name} [{', '.join([f'*{last}'] * 9)}]"
     path = written(tmp_path, f"tracker: {{n_init: [{nested}]}}")
     assert len(refusal(lambda: load_config(path), "tracker.n_init = ")) < 1000

@@ -9,6 +9,7 @@ from typing import Any
 
 from reid_tracker.checked import from_mapping
 from reid_tracker.errors import ConfigError, WeightsError
+from reid_tracker.safe_yaml import load_yaml
 from reid_tracker.train.checkpoint import read_checkpoint
 from reid_tracker.train.recipe import Recipe
 
@@ -43,11 +44,9 @@ def read_earlier(path: Path, recipe: Recipe) -> dict[str, Any]:
 
 def _parse(text: str, path: Path) -> Recipe:
     """Read a recipe as an object: one written by an older version lacks keys that are new."""
-    import yaml
-
     try:
-        return from_mapping(Recipe, yaml.safe_load(text))
-    except (ConfigError, yaml.YAMLError) as error:
+        return from_mapping(Recipe, load_yaml(text))
+    except (ConfigError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
             f"{path}: its recipe is of another version ({reason}); start anew with another --output"
