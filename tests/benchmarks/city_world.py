@@ -102,7 +102,7 @@ def topology(city: Streets) -> Topology:
     for one, row in enumerate(city.neighbours.tolist()):
         for slot, other in enumerate(row):
             if other > one:
-                middle_s = (city.metres[one, slot] - VIEW_M) / PACE_M_S
+                middle_s = float(city.metres[one, slot] - VIEW_M) / PACE_M_S
                 passages.append(
                     Passage(
                         (name(one), name(other)),
