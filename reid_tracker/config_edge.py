@@ -20,6 +20,12 @@ class EdgeConfig(Checked):
             once.
         drain_s: at its end the program waits for the broker for at most so long; what is not sent
             by then stays in the spool for the next start.
+        identities: files of this host (--output) hold the centre's identities.
+        keep_h: a tracklet that was neither seen nor told of for longer is forgotten, so that its
+            identity cannot be put right any more.
+        settle_s: so long after its last frame a file still takes identities, then it is finished.
+        rotate_h: files of live cameras are begun anew after it; 0 never does.
+        delete_after_h: files begun longer ago are deleted; null keeps them.
     """
 
     name: str | None = None
@@ -28,3 +34,8 @@ class EdgeConfig(Checked):
     observe_every_s: float = number(0.2, 0.0, 60.0)
     status_every_s: float = number(10.0, 0.5, 3600.0)
     drain_s: float = number(3.0, 0.0, 3600.0)
+    identities: bool = True
+    keep_h: float = number(24.0, 0.0, 24.0 * 3650, exclusive=True)
+    settle_s: float = number(15.0, 0.0, 3600.0)
+    rotate_h: float = number(1.0, 0.0, 24.0 * 3650)
+    delete_after_h: float | None = number(None, 0.0, exclusive=True)

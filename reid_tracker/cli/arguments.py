@@ -54,6 +54,10 @@ _KEYS = {
     "spool": ("transport.spool",),
     "edge": ("edge.name",),
     "edge_site": ("edge.site",),
+    "identities": ("edge.identities",),
+    "keep_h": ("edge.keep_h",),
+    "rotate_h": ("edge.rotate_h",),
+    "delete_after_h": ("edge.delete_after_h",),
 }
 
 
@@ -161,6 +165,11 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         "--overwrite", action="store_true", default=False, help="replace earlier results"
     )
     outputs.add_argument("--show", action="store_true", default=False, help="show a live window")
+    add_saved(outputs)
+
+
+def add_saved(outputs: argparse._ArgumentGroup) -> None:
+    """Add what says which files are written of each camera."""
     for name, text in (
         ("video", "annotated video"),
         ("mot", "MOTChallenge text"),

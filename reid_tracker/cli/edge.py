@@ -10,10 +10,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from reid_tracker.cli.arguments import Parser, add_general, add_models, to_config
+from reid_tracker.cli.arguments import Parser, add_general, add_models, add_saved, to_config
 from reid_tracker.cli.camera_set import CameraSet
+from reid_tracker.cli.edge_outputs import LocalOutputs, check_outputs, local_outputs
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.remember import start_of
 from reid_tracker.cli.status import (
@@ -48,6 +50,8 @@ examples:
   reid-track edge cameras.yaml --config edge --broker tls://centre.example:4222 \\
       --credentials /etc/reid/edge.credentials --status 127.0.0.1:9100 --json-logs
   reid-track edge door.mp4 --broker mqtt://192.0.2.9 --start-time 2026-11-24T18:30
+  reid-track edge cameras.yaml --config edge --output /var/lib/reid --no-save-video \
+      --delete-after-h 72
 
 SIGHUP reads cameras.yaml again: cameras that did not change keep their tracks.
 What the broker does not have yet waits in a file (--spool), also over restarts.
@@ -101,12 +105,41 @@ def build_edge_parser() -> argparse.ArgumentParser:
         help="when a recording begins, e.g. 2026-11-24T18:30 (default: what the file says)",
     )
     add_models(parser)
+    _add_outputs(parser)
     parser.add_argument(
         "--ground", metavar="FILE", help="YAML of homographies: positions in metres"
     )
     add_status_options(parser)
     add_general(parser)
     return parser
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    outputs = parser.add_argument_group("outputs", "files on this host, beside what is sent")
+    outputs.add_argument(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        default=None,
+        help="write results into new folders in it, named after the time (default: nothing)",
+    )
+    add_saved(outputs)
+    outputs.add_argument(
+        "--save-parquet",
+        action=argparse.BooleanOptionalAction,
+        help="table of all boxes, with the extra parquet",
+    )
+    outputs.add_argument(
+        "--identities",
+        action=argparse.BooleanOptionalAction,
+        help="hear from the centre who is who, and write it (default: on)",
+    )
+    for name, text in (
+        ("rotate", "begin new files of live cameras after it, 0 for never (1)"),
+        ("keep", "an identity is put right for as long after the last sight (24)"),
+        ("delete-after", "delete files that were begun longer ago (default: never)"),
+    ):
+        outputs.add_argument(f"--{name}-h", type=float, metavar="HOURS", help=text)
 
 
 def edge(words: Sequence[str]) -> int:
@@ -117,6 +150,7 @@ def edge(words: Sequence[str]) -> int:
         KeyboardInterrupt: the user stopped the run; everything was sent or stored.
     """
     arguments = build_edge_parser().parse_intermixed_args(words)
+    check_outputs(arguments)
     config = to_config(arguments)
     numbers = MessageNumbers(config.edge.name or socket.gethostname())
     if arguments.json_logs:
@@ -136,6 +170,7 @@ def edge(words: Sequence[str]) -> int:
         settings = _reported(config, pipeline, ground)
         spool = _open_spool(config, numbers.edge, stack)
         sender = stack.enter_context(_sending(config, spool))
+        local = stack.enter_context(local_outputs(arguments.output, config, numbers, sources))
         beat = Heartbeat(pipeline.times.seconds)
         run = EdgeRun(
             *(pipeline, sources, sender, numbers, settings),
@@ -144,12 +179,14 @@ def edge(words: Sequence[str]) -> int:
             held=signals.held,
             alive=beat,
             changes=cameras.changes,
+            outputs=local.outputs,
         )
         if arguments.status is not None:
-            server, beat.metrics = serve_status(arguments.status, token, run.health, run.readings)
+            pages = partial(local.health, run), partial(local.readings, run)
+            server, beat.metrics = serve_status(arguments.status, token, *pages)
             stack.callback(server.close)
         notify_systemd("READY=1")
-        with _finishing(run, sender, signals, config.edge.drain_s):
+        with _finishing(run, sender, signals, config, local):
             run.run()
     if not (arguments.quiet or arguments.json_logs):
         _tell(run, sender, numbers.edge)
@@ -158,7 +195,7 @@ def edge(words: Sequence[str]) -> int:
 
 @contextmanager
 def _finishing(
-    run: EdgeRun, sender: Sender, signals: StopSignals, drain_s: float
+    run: EdgeRun, sender: Sender, signals: StopSignals, config: Config, local: LocalOutputs
 ) -> Iterator[None]:
     """See to it that tracklets end, and that the broker gets them if it is there."""
     reason = "stopped"
@@ -170,7 +207,9 @@ def _finishing(
         notify_systemd("STOPPING=1")
         run.finish(reason)
         # What the broker does not take now is stored, and sent at the next start.
+        drain_s = config.edge.drain_s
         sender.wait_sent(0 if sender.away else drain_s)
+        local.settle(config, drain_s if reason == "stopped" else None)
 
 
 @contextmanager

@@ -1,6 +1,18 @@
-"""A camera host: follows people as usual, and tells a broker instead of keeping files."""
+"""A camera host: follows people as usual, and tells a broker; files of its own are an option."""
 
+from reid_tracker.edge.known import KnownIdentities
+from reid_tracker.edge.listener import IdentityListener
+from reid_tracker.edge.outputs import EdgeOutputs
 from reid_tracker.edge.reporter import MessageNumbers, Reported, TrackletReporter
 from reid_tracker.edge.run import Changes, EdgeRun
 
-__all__ = ["Changes", "EdgeRun", "MessageNumbers", "Reported", "TrackletReporter"]
+__all__ = [
+    "Changes",
+    "EdgeOutputs",
+    "EdgeRun",
+    "IdentityListener",
+    "KnownIdentities",
+    "MessageNumbers",
+    "Reported",
+    "TrackletReporter",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -129,6 +130,12 @@ class TrackletReporter:
         messages = [self._message(*one, time_s) for one in zip(due.tolist(), states, strict=True)]
         gone = table.alive & (table.last_s < time_s - config.gone_s - _SLACK_S)
         return messages + self._end(np.flatnonzero(gone), time_s)
+
+    def as_told(self, result: FrameResult, time_s: float) -> FrameResult:
+        """Return a frame just taken with the numbers and the time that messages have of it."""
+        tracks = replace(result.tracks, ids=result.tracks.ids + self._first)
+        frame = replace(result.frame, captured_s=time_s)
+        return replace(result, frame=frame, tracks=tracks)
 
     def no_frame_until(self, time_s: float) -> list[TrackletMessage]:
         """Note that no frame came until now; if that is too long, everybody is gone.

@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, get_args
 
 from reid_tracker.edge.camera import EdgeCamera
+from reid_tracker.edge.outputs import EdgeOutputs
 from reid_tracker.edge.reporter import MessageNumbers, Reported, TrackletReporter
 from reid_tracker.errors import MessageError
 from reid_tracker.monitor import Health, Reading
 from reid_tracker.pipeline import Pipeline
-from reid_tracker.transport import Message, Sender, Spool
+from reid_tracker.transport import Message, Sender, Spool, TrackletMessage
 from reid_tracker.transport.messages import CameraState
 from reid_tracker.types import FrameResult
 from reid_tracker.video import Source
@@ -54,6 +55,7 @@ class EdgeRun:
         alive: called in every round of the flow, about twice a second or more often.
         changes: asked in every round for sources to add, and names of those to remove before; these
             may be closed already.
+        outputs: files of this host, begun for `sources`; not closed here.
     """
 
     def __init__(
@@ -69,11 +71,13 @@ class EdgeRun:
         held: Callable[[], AbstractContextManager[None]] = nullcontext,
         alive: Callable[[], object] = lambda: None,
         changes: Callable[[], Changes | None] = lambda: None,
+        outputs: EdgeOutputs | None = None,
     ) -> None:
         self._pipeline, self._sender, self._start_s = pipeline, sender, start_s
         self._sources = {source.name: source for source in sources}
         self._numbers, self._settings, self._spool = numbers, settings, spool
         self._held, self._alive, self._changes = held, alive, changes
+        self._outputs = outputs
         self._highest: dict[str, int] = {}
         self._cameras = {source.name: EdgeCamera(source, start_s) for source in sources}
         self._reporters = {
@@ -156,16 +160,16 @@ class EdgeRun:
         time_s = camera.take(result.frame)
         self._send(reporter.update(result, time_s, camera.clock))
         self._tracks[result.camera] = reporter.tracks
+        if self._outputs is not None:
+            with self._pipeline.times.measure("write"):
+                self._outputs.write(reporter.as_told(result, time_s))
 
     def _between(self) -> None:
         self._round_s = time.monotonic()
         self._alive()
         with self._held():
             if (changes := self._changes()) is not None:
-                for name in changes.removed:
-                    self._remove(name)
-                for source in changes.added:
-                    self._add(source)
+                self._change(changes)
             for name, camera in self._cameras.items():
                 if not self._sources_go_on(name):
                     self._send(self._reporters[name].finish())
@@ -174,6 +178,16 @@ class EdgeRun:
                     self._send(self._reporters[name].no_frame_until(now_s))
                 self._tracks[name] = self._reporters[name].tracks
             self._tell_states()
+            if self._outputs is not None:
+                self._outputs.tick()
+
+    def _change(self, changes: Changes) -> None:
+        for name in changes.removed:
+            self._remove(name)
+        for source in changes.added:
+            self._add(source)
+        if self._outputs is not None and (changes.added or changes.removed):
+            self._outputs.change(list(self._sources.values()))
 
     # Other threads may be reading the cameras: they are replaced, not changed.
 
@@ -214,6 +228,8 @@ class EdgeRun:
             except MessageError as error:
                 logger.warning("a message is left out: %s", error)
                 continue
-            state = getattr(message, "state", "")
-            self.tracklets += state in {"new", "update", "end"}
-            self.ended += state == "end"
+            if isinstance(message, TrackletMessage):
+                self.tracklets += 1
+                self.ended += message.state == "end"
+                if self._outputs is not None and message.state == "new":
+                    self._outputs.expect(message.camera, message.track)

@@ -24,7 +24,8 @@ class Annotator:
 
     A box that a detection confirms is drawn in full; of a box that is only predicted, the corners,
     in thin lines. Colours depend on the id alone: that of the identity over all cameras where the
-    result has one, else that of the track. Who is not known yet is grey, with a question mark.
+    result has one, else that of the track. Who is not known yet is grey, with a question mark and
+    the number of the track.
 
     Args:
         trail_s: seconds of the path behind each track; 0 draws none.
@@ -80,7 +81,8 @@ class Annotator:
             cv2.polylines(scene, [pixels], False, colour, tools.thickness, cv2.LINE_AA)
 
     def _labels(self, tracks: Tracks, ids: npt.NDArray[np.int64]) -> list[str]:
-        labels = [str(identity) if identity > 0 else "?" for identity in ids.tolist()]
+        pairs = zip(ids.tolist(), tracks.ids.tolist(), strict=True)
+        labels = [str(identity) if identity > 0 else f"?{track}" for identity, track in pairs]
         if self._class_names is not None:
             names = [self._class_names.get(kind, str(kind)) for kind in tracks.classes.tolist()]
             labels = [f"{label} {name}" for label, name in zip(labels, names, strict=True)]

@@ -14,9 +14,10 @@ SCHEMA = "reid_tracker/frame/1"
 class JsonlSink(TextSink):
     """Writes one line a frame, also for frames without tracks.
 
-    Keys: `schema`, `camera`, `frame` (number in the source, from 0), `timestamp_s`, and `tracks`, a
-    list of `id`, `box` (left, top, right, bottom in pixels), `score`, `class`, `age_s`, `observed`
-    and `detection_index` (-1 where predicted only). In a run over several cameras, a track also has
+    Keys: `schema`, `camera`, `frame` (number in the source, from 0), `timestamp_s`, `captured_s`
+    (UTC seconds since 1970, absent where the source does not tell), and `tracks`, a list of `id`,
+    `box` (left, top, right, bottom in pixels), `score`, `class`, `age_s`, `observed` and
+    `detection_index` (-1 where predicted only). In a run over several cameras, a track also has
     `identity`, its number over all cameras, null while not sure.
 
     Args:
@@ -49,13 +50,15 @@ class JsonlSink(TextSink):
         if result.identities is not None:
             for track, identity in zip(shown, result.identities.ids.tolist(), strict=True):
                 track["identity"] = identity or None
-        line = {
+        line: dict[str, object] = {
             "schema": SCHEMA,
             "camera": result.camera,
             "frame": result.frame.index,
             "timestamp_s": round(result.frame.timestamp_s, 6),
-            "tracks": shown,
         }
+        if result.frame.captured_s is not None:
+            line["captured_s"] = round(result.frame.captured_s, 6)
+        line["tracks"] = shown
         self.append(
             json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
         )

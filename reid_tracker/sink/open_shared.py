@@ -69,6 +69,7 @@ def open_shared_sinks(
     is_over: Callable[[str], bool],
     *,
     floor: Callable[[], FloorPanel] | None = None,
+    final_rows: bool = False,
     overwrite: bool = False,
 ) -> SharedSinks:
     """Open what `config` asks for of a run over several cameras.
@@ -79,6 +80,7 @@ def open_shared_sinks(
         cameras: what is known of each source, by name.
         is_over: tells whether a camera will send no more results.
         floor: makes the plan that the mosaic shows; None shows none.
+        final_rows: write JSON lines and CSV once more at the end, with final identities.
         overwrite: whether earlier outputs may be replaced.
 
     Raises:
@@ -87,7 +89,10 @@ def open_shared_sinks(
     """
     with ExitStack() as stack:
         sinks = []
-        for opener in _openers(folder, config, cameras, is_over, floor=floor, overwrite=overwrite):
+        openers = _openers(folder, config, cameras, is_over, floor=floor, overwrite=overwrite)
+        if final_rows:
+            openers += _row_openers(folder, config, cameras, overwrite=overwrite)
+        for opener in openers:
             sinks.append(opener())
             stack.callback(sinks[-1].close)
         stack.pop_all()
@@ -110,13 +115,9 @@ def _openers(
         return IdentityEventSink(folder / "identities.jsonl", overwrite=overwrite)
 
     def mot() -> _SharedSink:
-        from reid_tracker.sink.global_mot import GlobalMotSink
+        from reid_tracker.sink.global_text import GlobalMotSink
 
-        files = {
-            camera: (folder / f"{stem}.txt", folder / f"{stem}_global.txt")
-            for camera, stem in stems.items()
-        }
-        return GlobalMotSink(files, overwrite=overwrite)
+        return GlobalMotSink(_global_files(folder, cameras, ".txt"), overwrite=overwrite)
 
     def crops() -> _SharedSink:
         from reid_tracker.sink.identity_crops import IdentityCropSink
@@ -149,3 +150,32 @@ def _openers(
         (config.mosaic, mosaic),
     ]
     return [opener for wanted, opener in choices if wanted]
+
+
+def _row_openers(
+    folder: Path, config: OutputConfig, cameras: Iterable[str], *, overwrite: bool
+) -> list[Callable[[], _SharedSink]]:
+    """Return what opens the rows with final identities."""
+
+    def jsonl() -> _SharedSink:
+        from reid_tracker.sink.global_text import GlobalJsonlSink
+
+        return GlobalJsonlSink(_global_files(folder, cameras, ".jsonl"), overwrite=overwrite)
+
+    def csv() -> _SharedSink:
+        from reid_tracker.sink.global_text import GlobalCsvSink
+
+        return GlobalCsvSink(_global_files(folder, cameras, ".csv"), overwrite=overwrite)
+
+    return [opener for wanted, opener in ((config.jsonl, jsonl), (config.csv, csv)) if wanted]
+
+
+def _global_files(
+    folder: Path, cameras: Iterable[str], suffix: str
+) -> dict[str, tuple[Path, Path]]:
+    """Return a file of each camera, and the one with global ids to make of it."""
+    stems = {camera: file_stem(camera) for camera in cameras}
+    return {
+        camera: (folder / f"{stem}{suffix}", folder / f"{stem}_global{suffix}")
+        for camera, stem in stems.items()
+    }

@@ -1,0 +1,104 @@
+"""Hears what a centre says about identities, in a thread of its own: frames never wait for it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable
+
+from reid_tracker.closing import Closing
+from reid_tracker.edge.known import KnownIdentities
+from reid_tracker.errors import ReidTrackerError, TransportUnavailableError
+from reid_tracker.transport import Broker, IdentityMessage, Receiver, pattern_of
+from reid_tracker.transport.names import escape
+
+logger = logging.getLogger(__name__)
+
+_RECEIVE_S = 0.5
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 15.0
+_CLOSE_S = 3.0
+
+
+class IdentityListener(Closing):
+    """Receives the identities of a site; what is said while the broker is away comes later.
+
+    The broker keeps the place of this host under a name, also while the program does not run.
+
+    Args:
+        site: name of the place.
+        edge: name of this host.
+        open_broker: connects; called in the background, again whenever the broker refused.
+        known: is told.
+    """
+
+    def __init__(
+        self, site: str, edge: str, open_broker: Callable[[], Broker], known: KnownIdentities
+    ) -> None:
+        self._site, self._name = site, listener_name(site, edge)
+        self._open_broker, self._known = open_broker, known
+        self._stop = threading.Event()
+        self._wait_s = _FIRST_WAIT_S
+        self._away = "not connected yet"
+        self._thread = threading.Thread(target=self._run, name="identities", daemon=True)
+        self._thread.start()
+
+    @property
+    def away(self) -> str:
+        """Why nothing can be heard now; empty where it can."""
+        return self._away
+
+    def close(self) -> None:
+        """Stop; the broker keeps what comes from now on for the next start."""
+        self._stop.set()
+        self._thread.join(_CLOSE_S)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._listen()
+            except ReidTrackerError as error:
+                self._lost(error)
+            except Exception as error:  # nobody waits for this thread: it must not end unnoticed
+                logger.exception("hearing of identities failed; trying again")
+                self._away = f"{type(error).__name__}: {error}"
+            self._stop.wait(self._wait_s)
+            self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
+
+    def _listen(self) -> None:
+        """Receive until the end, or until the broker refuses."""
+        broker = self._open_broker()
+        try:
+            receiver = Receiver(broker.subscribe(pattern_of("identity", self._site), self._name))
+            try:
+                while not self._stop.is_set():
+                    self._receive(receiver)
+            finally:
+                receiver.close()
+        finally:
+            broker.close()
+
+    def _receive(self, receiver: Receiver) -> None:
+        try:
+            received = receiver.receive(_RECEIVE_S)
+        except TransportUnavailableError as error:  # the connection heals by itself
+            self._lost(error)
+            self._stop.wait(_FIRST_WAIT_S)
+            return
+        self._wait_s, self._away = _FIRST_WAIT_S, ""
+        if received is not None:
+            if isinstance(received.message, IdentityMessage):
+                self._known.take(received.message)
+            received.ack()
+
+    def _lost(self, error: ReidTrackerError) -> None:
+        if str(error) != self._away:
+            logger.info("%s; identities of the centre are heard later", error)
+        self._away = str(error)
+
+
+def listener_name(site: str, edge: str) -> str:
+    """Return the name under which the broker keeps the place of a host."""
+    digest = hashlib.sha256(f"{escape(site)}/{escape(edge)}".encode()).hexdigest()
+    return f"reid-edge-{digest[:40]}"
