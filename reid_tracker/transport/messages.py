@@ -73,6 +73,10 @@ class Observation:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        self.check_together()
+
+    def check_together(self) -> None:
+        """Check what no field can tell alone."""
         left, top, right, bottom = self.box
         if right < left or bottom < top:
             raise MessageError(
@@ -124,6 +128,10 @@ class TrackletMessage:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        self.check_together()
+
+    def check_together(self) -> None:
+        """Check what no field can tell alone."""
         if self.end_s < self.start_s:
             raise MessageError(
                 f"TrackletMessage lasts from {self.start_s} to {self.end_s}: expected start_s <= "

@@ -6,8 +6,9 @@ One object a field, so that the classes, the codec and the JSON Schema cannot di
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
@@ -64,6 +65,9 @@ class Text(Plain):
 
     def check(self, value: Any, where: str) -> str:
         """See `Kind`."""
+        if type(value) is str and value.isascii() and self.least <= len(value) <= self.most:
+            if "\0" not in value:
+                return value
         # More letters than bytes cannot be; asked first, since encoding costs memory.
         if not isinstance(value, str) or len(value) > self.most:
             wrong(where, value, f"text of {self.least} to {self.most} bytes")
@@ -125,6 +129,8 @@ class Real(Plain):
 
     def check(self, value: Any, where: str) -> float:
         """See `Kind`."""
+        if type(value) is float and self.low <= value <= self.high:  # nearly always
+            return round(value, self.digits)
         real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(
             value, bool
         )
@@ -150,7 +156,7 @@ class ListOf:
         """See `Kind`."""
         given = value.tolist() if isinstance(value, np.ndarray) else value
         self._count(given, where)
-        return tuple(self.item.check(one, f"{where}[{at}]") for at, one in enumerate(given))
+        return _each(self.item.check, given, where)
 
     def dump(self, value: Any) -> Any:
         """See `Kind`."""
@@ -159,7 +165,7 @@ class ListOf:
     def load(self, value: Any, where: str) -> tuple[Any, ...]:
         """See `Kind`."""
         self._count(value, where)
-        return tuple(self.item.load(one, f"{where}[{at}]") for at, one in enumerate(value))
+        return _each(self.item.load, value, where)
 
     def schema(self) -> Schema:
         """See `Kind`."""
@@ -221,12 +227,21 @@ class RecordOf:
         return record_schema(self.record)
 
 
+def _each(work: Callable[[Any, str], Any], values: Sequence[Any], where: str) -> tuple[Any, ...]:
+    """Check or load all of a list; the names of their places are made only where one is wrong."""
+    try:
+        return tuple([work(one, where) for one in values])
+    except MessageError:
+        return tuple([work(one, f"{where}[{at}]") for at, one in enumerate(values)])
+
+
 def wire(kind: Kind, **default: Any) -> Any:
     """Declare a field of a message."""
     return dataclasses.field(metadata={"kind": kind}, **default)
 
 
-def kinds_of(record: type[Any]) -> dict[str, Kind]:
+@functools.cache
+def kinds_of(record: type[Any]) -> Mapping[str, Kind]:
     """Return the kinds of a dataclass's fields by name."""
     return {item.name: item.metadata["kind"] for item in dataclasses.fields(record)}
 
@@ -247,6 +262,8 @@ def dump_record(record: Any) -> Schema:
 def load_record(record: type[Any], data: Any, prefix: str = "") -> Any:
     """Build a record from what came as JSON.
 
+    Where the class has a `check_together`, only that is called, and no constructor.
+
     Raises:
         MessageError: a key is unknown or missing, or a value does not fit.
     """
@@ -261,7 +278,16 @@ def load_record(record: type[Any], data: Any, prefix: str = "") -> Any:
     absent = [n for n, kind in kinds.items() if n not in data and not isinstance(kind, Maybe)]
     if absent:
         raise MessageError(f"message has no '{prefix}{absent[0]}', which {record.__name__} needs")
-    return record(**{name: kinds[name].load(data[name], f"{prefix}{name}") for name in data})
+    values = {name: kinds[name].load(value, prefix + name) for name, value in data.items()}
+    if (check_together := getattr(record, "check_together", None)) is None:
+        return record(**values)
+    # Each value has just been checked: a constructor would do so again.
+    made = object.__new__(record)
+    made.__dict__.update(values)
+    for name in kinds.keys() - values.keys():
+        made.__dict__[name] = None
+    check_together(made)
+    return made
 
 
 def record_schema(record: type[Any]) -> Schema:

@@ -254,7 +254,7 @@ class Site:
             edge_seq=edges.next(edge),
             camera=name(camera),
             time_s=self.base_s + at_s,
-            state="online",
+            state="live",
             reason="",
             clock="rtcp",
             frames=frames,

@@ -49,7 +49,7 @@ ROOT = Path(__file__).parents[2]
 SITE = "hall"
 MARKS = {"nats": b"PUB reid.v1.", "mqtt": b"reid/v1/"}
 _START_S = 120.0
-_IDLE_FRAMES = 30_000
+_IDLE_FRAMES = 12_000
 
 
 class Video(NamedTuple):
