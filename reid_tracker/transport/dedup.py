@@ -36,7 +36,8 @@ class IdWindow:
 class GapCounter:
     """Counts messages that are missing, by the numbers that each source gives to its messages.
 
-    A message that comes after later ones fills its gap again.
+    A message that comes after later ones fills its gap again. What a receiver before this one was
+    given is none of this one's business: it may have stored any of it.
 
     Args:
         capacity: most sources; beyond, the one heard of longest ago is forgotten.
@@ -48,32 +49,36 @@ class GapCounter:
 
     def __init__(self, capacity: int = _MOST_SOURCES) -> None:
         self._capacity = capacity
-        self._highest: OrderedDict[tuple[str, str], int] = OrderedDict()
+        # First and highest number of each start of a source.
+        self._spans: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
         self.missing = 0
         self.by_source: dict[str, int] = {}
 
-    def add(self, source: str, boot: str, number: int) -> int:
+    def add(self, source: str, boot: str, number: int, *, again: bool = False) -> int:
         """Note a message that did not come before.
 
         Args:
             source: name of who sent it.
             boot: start of the sender's program.
             number: of the message, rising by one.
+            again: a receiver was given it before, this one or another.
 
         Returns:
             How many are missing just before it.
         """
         key = (source, boot)
         # A sender's first number is not known here: a receiver may come later.
-        before = self._highest.get(key, number - 1)
-        gap = max(number - before - 1, 0)
-        change = -1 if number < before else gap
+        first, highest = self._spans.get(key, (number, number - 1))
+        if number < first or (again and key not in self._spans):
+            return 0
+        gap = max(number - highest - 1, 0)
+        change = -1 if number < highest else gap
         if change:
             self.missing = max(self.missing + change, 0)
             self.by_source[source] = max(self.by_source.get(source, 0) + change, 0)
-        self._highest[key] = max(before, number)
-        self._highest.move_to_end(key)
-        if len(self._highest) > self._capacity:
-            (gone, _), _ = self._highest.popitem(last=False)
+        self._spans[key] = first, max(highest, number)
+        self._spans.move_to_end(key)
+        if len(self._spans) > self._capacity:
+            (gone, _), _ = self._spans.popitem(last=False)
             self.by_source.pop(gone, None)
         return gap

@@ -157,7 +157,7 @@ class Receiver:
         # Once, and in the order in which they come: that of acknowledgements is the caller's.
         if message.message_id not in self._counted:
             self._counted.add(message.message_id)
-            self._count(message.message_id)
+            self._count(message.message_id, again=delivery.redelivered)
         return Received(self, message, subject)
 
     def _check_encoder(self, message: Message) -> None:
@@ -181,10 +181,10 @@ class Receiver:
             for delivery in copies:
                 delivery.nak()
 
-    def _count(self, message_id: str) -> None:
+    def _count(self, message_id: str, *, again: bool) -> None:
         if self._gaps is not None:
             source, boot, number = message_id.split("/")
-            gap = self._gaps.add(source, boot, int(number))
+            gap = self._gaps.add(source, boot, int(number), again=again)
             self.counts.missing = self._gaps.missing
             self.counts.missing_of = self._gaps.by_source
             if gap:

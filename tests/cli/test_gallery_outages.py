@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -47,11 +46,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def database(server: Server) -> str:
     """The address of an empty database of the test's own."""
-    psycopg = pytest.importorskip("psycopg")
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(server.address, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return server.address.replace("/postgres?", f"/{name}?")
+    return server.new_database()
 
 
 @pytest.fixture(scope="module")

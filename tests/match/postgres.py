@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import tempfile
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ class Server:
     @property
     def address(self) -> str:
         return str(self._server.get_uri())
+
+    def new_database(self) -> str:
+        """Make an empty database and return its address."""
+        psycopg = importlib.import_module("psycopg")
+        name = f"test_{uuid.uuid4().hex}"
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.address.replace("/postgres?", f"/{name}?")
 
     @property
     def process_id(self) -> int:

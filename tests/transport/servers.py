@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from reid_tracker.config import TransportConfig
 
 USER, PASSWORD = "edge one", "a:b c#d"
 
@@ -114,3 +118,32 @@ def mosquitto_server(folder: Path, *, more: str = "", open_to_all: bool = False)
 
 
 START = {"nats": nats_server, "mqtt": mosquitto_server}
+
+
+def publish_raw(config: TransportConfig, messages: Sequence[tuple[str, bytes]]) -> None:
+    """Publish bytes on subjects past this package, as a program of somebody else may."""
+    port = int(config.address.rpartition(":")[2])
+    if config.address.startswith("nats:"):
+        asyncio.run(_publish_nats(port, messages))
+        return
+    import paho.mqtt.client as paho
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.username_pw_set(USER, PASSWORD)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    for subject, data in messages:
+        client.publish(subject.replace(".", "/"), data, qos=1).wait_for_publish(20)
+    client.disconnect()
+    client.loop_stop()
+
+
+async def _publish_nats(port: int, messages: Sequence[tuple[str, bytes]]) -> None:
+    import nats
+
+    client = await nats.connect(f"nats://127.0.0.1:{port}", user=USER, password=PASSWORD)
+    for subject, data in messages:
+        await client.publish(subject, data)
+    await client.flush()
+    await client.close()

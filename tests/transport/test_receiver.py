@@ -146,3 +146,31 @@ def test_gaps_in_bounded_memory() -> None:
     assert gaps.add("b", "b", 4) == 2
     assert gaps.add("a", "b", 9) == 0  # forgotten
     assert gaps.missing == 2
+
+
+def test_what_an_earlier_receiver_was_given_is_not_missing() -> None:
+    """It acknowledged some and not others, which come again, before new ones or after."""
+    gaps = GapCounter()
+    assert [gaps.add("e1", "b", one, again=True) for one in (10, 13)] == [0, 0]
+    assert gaps.add("e1", "b", 21) == 0
+    assert gaps.add("e1", "b", 24) == 2
+    assert [gaps.add("e1", "b", one, again=True) for one in (15, 17)] == [0, 0]
+    assert gaps.missing == 2
+    assert gaps.add("e1", "b", 22, again=True) == 0
+    assert (gaps.missing, gaps.by_source) == (1, {"e1": 1})
+
+
+def test_a_receiver_after_one_that_was_killed() -> None:
+    broker = MemoryBroker()
+    first = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"), gaps=True)
+    broker.publish([outgoing(tracklet(n)) for n in range(6)])
+    held = [first.receive(0) for _ in range(5)]
+    for at in (0, 2, 3):
+        got = held[at]
+        assert got is not None
+        got.ack()
+    first.close()
+    second = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"), gaps=True)
+    broker.publish([outgoing(tracklet(7))])
+    assert [number(second) for _ in range(4)] == [1, 4, 5, 7]
+    assert second.counts.missing == 1

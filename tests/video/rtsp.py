@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -104,11 +104,11 @@ class Camera:
     """A server process with one or more streams, which keeps its port over restarts.
 
     Args:
-        streams: file by name.
+        streams: file by name; several files, joined by +, are shown one after the other.
         words: more options of the server.
     """
 
-    def __init__(self, streams: dict[str, Path], *words: str) -> None:
+    def __init__(self, streams: Mapping[str, Path | str], *words: str) -> None:
         need_server()
         self.port = 0
         self._words = words
@@ -116,7 +116,7 @@ class Camera:
         self._log: list[str] = []
         self.start(streams)
 
-    def start(self, streams: dict[str, Path] | None = None, *words: str) -> None:
+    def start(self, streams: Mapping[str, Path | str] | None = None, *words: str) -> None:
         """Start the server, also with other streams, and return when it answers."""
         if streams is not None:
             self._streams = [f"{name}={path}" for name, path in streams.items()]

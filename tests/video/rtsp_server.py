@@ -1,4 +1,4 @@
-"""An RTSP camera for tests: loops an H.264 file for ever. Runs with the system's Python.
+"""An RTSP camera for tests: loops H.264 files for ever. Runs with the system's Python.
 
 It needs Debian's GStreamer RTSP server, see `tests/video/rtsp.py`, which starts it. Prints "ready
 PORT" once it answers, and "client" for every connection.
@@ -39,11 +39,13 @@ def load(path: str) -> tuple[list[bytes], int]:
 
 
 class Loop(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
-    """A mount point that shows a file over and over; every client sees the same moment."""
+    """A mount point that shows files over and over; every client sees the same moment."""
 
     def __init__(self, path: str, jump_after: int, jump_s: float) -> None:
         super().__init__()
-        self._units, self._duration = load(path)
+        loaded = [load(part) for part in path.split("+")]
+        self._units = [unit for units, _ in loaded for unit in units]
+        self._duration = loaded[0][1]
         self._jump_after, self._jump_s, self._inside = jump_after, jump_s, False
         self.set_launch(
             f'( appsrc name=source is-live=true format=time caps="{_CAPS}" '
@@ -126,7 +128,7 @@ def tell(text: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("streams", nargs="+", help="NAME=FILE.mp4")
+    parser.add_argument("streams", nargs="+", help="NAME=FILE.mp4 or NAME=A.mp4+B.mp4")
     parser.add_argument("--port", default="0")
     parser.add_argument("--user", default="")
     parser.add_argument("--password", default="")

@@ -1,0 +1,456 @@
+"""Whatever fails at a site, nothing is lost and nothing doubled once it is back: real processes.
+
+The table in configs/deploy/README.md says what an operator sees of each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from reid_tracker.transport import CameraStatus, TrackletMessage, open_broker
+from tests.central_world import MODEL, outgoing, walks
+from tests.cli.observer import Observer
+from tests.cli.site import Site, write_people, write_still
+from tests.match.postgres import Server as Database
+from tests.match.postgres import start_or_skip
+from tests.transport.servers import publish_raw
+from tests.video.rtsp import need_server
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
+RECONNECT_S = 3.0
+"""A camera is live again at most so long after its return."""
+
+NOTICED_S = 6.0
+"""A camera that is frozen is told of within so long."""
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    need_server()
+    return write_people(tmp_path_factory.mktemp("clip") / "people.mp4")
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Database]:
+    server = start_or_skip()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest, tmp_path: Path, database: Database) -> Iterator[Site]:
+    kind = getattr(request, "param", "nats")
+    with Site(tmp_path, kind, database.new_database()) as made:
+        yield made
+
+
+def told(observer: Observer, state: str, since_s: float, camera: str = "door") -> CameraStatus:
+    """Wait until a camera host tells of a state of a camera after a moment, by its own clock."""
+    found: list[CameraStatus] = []
+
+    def is_told() -> list[CameraStatus]:
+        wanted = (one for one in observer.states if (one.camera, one.state) == (camera, state))
+        found[:] = [one for one in wanted if one.time_s >= since_s]
+        return found
+
+    observer.until(is_told, f"{camera} is {state}")
+    return found[0]
+
+
+Note = Callable[[str, object], None]
+"""Keeps a measured value with the results of the tests (--junitxml)."""
+
+
+def some_more(site: Site, count: int = 3) -> None:
+    """Wait until so many more tracklets have ended."""
+    enough = len(site.observer.ended()) + count
+    site.observer.until(lambda: len(site.observer.ended()) >= enough, f"{enough} tracklets")
+
+
+# --- cameras --------------------------------------------------------------------------------------
+
+
+def test_a_camera_that_is_killed_and_returns(
+    site: Site, people: Path, record_property: Note
+) -> None:
+    camera = site.camera({"door": people})
+    central, edge = site.central(), site.edge(site.cameras("list", {"door": camera.url()}))
+    some_more(site)
+    killed_s = time.time()
+    camera.kill()
+    told(site.observer, "gone", killed_s)
+    site.observer.until(lambda: not site.observer.open(), "everybody is told to be gone")
+    edge.until(lambda: edge.metric("camera_up") == 0, "the camera is down")
+    time.sleep(5)  # by now the pauses between attempts are the longest
+    camera.start()
+    back_s = time.time()
+    took_s = told(site.observer, "live", back_s).time_s - back_s
+    record_property("reconnect_s", took_s)
+    assert took_s < RECONNECT_S
+    some_more(site)
+    site.finish(central, edge)
+
+
+def test_a_camera_that_is_frozen_and_returns(
+    site: Site, people: Path, record_property: Note
+) -> None:
+    door, yard = site.camera({"door": people}), site.camera({"yard": people})
+    urls = {"door": door.url(), "yard": yard.url("yard")}
+    central, edge = site.central(), site.edge(site.cameras("list", urls))
+    some_more(site)
+    frozen_s = time.time()
+    door.freeze()
+    noticed_s = told(site.observer, "stalled", frozen_s).time_s - frozen_s
+    record_property("noticed_s", noticed_s)
+    assert noticed_s < NOTICED_S
+    assert told(site.observer, "gone", frozen_s).reason == "nothing came for 4 s"
+    site.observer.until(lambda: not site.observer.open_at("door"), "nobody is at the door")
+    some_more(site)  # at the other camera
+    door.thaw()
+    back_s = time.time()
+    took_s = told(site.observer, "live", back_s).time_s - back_s
+    record_property("reconnect_s", took_s)
+    assert took_s < RECONNECT_S
+    site.observer.until(lambda: site.observer.open_at("door"), "somebody at the door")
+    states = {one.state for one in site.observer.states if one.camera == "yard"}
+    assert states <= {"connecting", "live"}
+    site.finish(central, edge)
+
+
+def test_a_wrong_password_that_is_put_right(site: Site, people: Path) -> None:
+    door = site.camera({"door": people}, "--user", "viewer", "--password", "right")
+    yard = site.camera({"yard": people})
+    urls = {"door": door.url(credentials="viewer:hunter2@"), "yard": yard.url("yard")}
+    central, edge = site.central(), site.edge(site.cameras("list", urls))
+    assert told(site.observer, "gone", 0).reason == "user or password refused"
+    some_more(site)
+    assert {one.camera for one in site.observer.tracklets} == {"yard"}
+    assert door.clients() == 1  # many cameras lock an account after a few wrong ones
+    urls["door"] = door.url(credentials="viewer:right@")
+    site.cameras("list", urls)
+    edge.run.send(signal.SIGHUP)
+    told(site.observer, "live", 0)
+    site.observer.until(lambda: site.observer.open_at("door"), "somebody at the door")
+    found = site.finish(central, edge)
+    assert {camera for _, _, camera, _ in found} == {"door", "yard"}
+    reasons = [one.reason for one in site.observer.states]
+    said = "\n".join([*edge.lines, *central.lines, *reasons])
+    assert "user or password refused" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("how", ["after a reconnect", "in the stream"])
+def test_a_stream_that_changes_resolution(
+    how: str, site: Site, people: Path, tmp_path: Path
+) -> None:
+    small = write_people(tmp_path / "small.mp4", width=512)
+    first = people if how == "after a reconnect" else f"{people}+{small}"
+    camera = site.camera({"door": first})
+    central, edge = site.central(), site.edge(site.cameras("list", {"door": camera.url()}))
+    some_more(site)
+    began_s = time.time()
+    if how == "after a reconnect":
+        camera.kill()
+        camera.start({"door": small})
+        told(site.observer, "live", began_s)
+    else:
+        # Twelve seconds of one size, twelve of the other, again and again.
+        edge.until(lambda: time.time() > began_s + 30, "both sizes, twice")
+    some_more(site)
+    edge.until(lambda: edge.health()["healthy"], "health")
+    found = site.finish(central, edge)
+    for one in site.observer.tracklets:
+        for seen in one.observations:
+            assert -0.5 < min(seen.box) < max(seen.box) < 1.5
+    assert len(found) >= 6
+
+
+def test_a_camera_whose_clock_jumps(site: Site, people: Path) -> None:
+    started_s = time.time()
+    camera = site.camera({"door": people})
+    central, edge = site.central(), site.edge(site.cameras("list", {"door": camera.url()}))
+
+    def clock_is(source: str, since_s: float) -> Callable[[], bool]:
+        return lambda: any(
+            one.clock == source and one.time_s > since_s for one in site.observer.states
+        )
+
+    site.observer.until(clock_is("rtcp", 0), "the camera's own time")
+    some_more(site)
+    camera.kill()
+    camera.start(None, "--jump-after", "40", "--jump-s", "5000")
+    edge.until(lambda: edge.metric("clock_jumps_total") == 1, "a jump")
+    jumped_s = time.time()
+    site.observer.until(clock_is("arrival", jumped_s), "times of arrival")
+    some_more(site)
+    assert edge.metric("clock_jumps_total") == 1
+    camera.kill()
+    camera.start()
+    restarted_s = time.time()
+    site.observer.until(clock_is("rtcp", restarted_s), "the camera's own time again")
+    some_more(site)
+    site.finish(central, edge)
+    assert sum("clock of camera door jumped" in line for line in edge.lines) == 1
+    # Whatever the camera's clock said, times stay close to those of the host.
+    time_s = started_s
+    for one in site.observer.in_order():
+        if isinstance(one, CameraStatus):
+            time_s = one.time_s
+        elif one.state != "end":
+            assert abs(one.end_s - time_s) < 10, one
+
+
+def test_forty_reconnects_in_a_row(site: Site, tmp_path: Path, record_property: Note) -> None:
+    """Whoever stands there all the time keeps number and identity, and nothing piles up."""
+    need_server()
+    camera = site.camera({"door": write_still(tmp_path / "still.mp4")})
+    still = ["--set", "tracker.max_age_s=10"]
+    central, edge = site.central(), site.edge(site.cameras("list", {"door": camera.url()}), *still)
+    site.observer.until(lambda: len(site.observer.open()) >= 3, "three people")
+    waits_s: list[float] = []
+    before: tuple[int, int, int] = (0, 0, 0)
+    for number in range(40):
+        camera.kill()
+        site.observer.take()
+        camera.start()
+        back_s = time.time()
+        edge.until(lambda: edge.metric("reconnects_total") > len(waits_s), "a reconnect")
+        waits_s.append(time.time() - back_s)
+        if number == 9:
+            before = costs(edge.pid)
+    after = costs(edge.pid)
+    record_property("reconnects_s", [round(one, 2) for one in waits_s])
+    assert max(waits_s) < RECONNECT_S
+    assert after[0] <= before[0]
+    assert after[1] <= before[1] + 2
+    assert after[2] < before[2] + 16e6
+    found = site.finish(central, edge)
+    assert len(found) == len({one.identity for one in found.values()})
+    first = min(one.start_s for one in found.values())
+    assert all(one.start_s < first + 5 for one in found.values()), found
+
+
+def costs(pid: int) -> tuple[int, int, int]:
+    """Return threads, open files and bytes of memory of a process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    threads, files = (len(os.listdir(f"/proc/{pid}/{kind}")) for kind in ("task", "fd"))
+    return threads, files, pages * os.sysconf("SC_PAGE_SIZE")
+
+
+# --- the broker -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("site", ["nats", "mqtt"], indirect=True)
+def test_a_broker_that_is_away_for_a_minute(site: Site, people: Path) -> None:
+    camera = site.camera({"door": people})
+    central, edge = site.central(), site.edge(site.cameras("list", {"door": camera.url()}))
+    some_more(site)
+    site.server.kill()
+    away_s = time.time()
+    edge.until_said("messages are kept and sent later")
+    central.until_said("what is held is matched, connecting again")
+    frames = edge.metric("frames_total")
+    edge.until(lambda: time.time() > away_s + 60, "a minute")
+    assert edge.metric("frames_total") > frames + 100
+    assert edge.metric("spool_messages") > 30
+    assert edge.metric("broker_up") == central.metric("broker_up") == 0
+    assert edge.health()["healthy"]  # no reason to restart it
+    site.server.start()
+    back_s = time.time()
+    edge.until_said("the broker is back")
+    central.until_said("the broker is back")
+    site.observer.until(lambda: edge.metric("spool_messages") == 0, "an empty spool")
+    some_more(site)
+    found = site.finish(central, edge)
+    assert [one for one in found.values() if away_s + 2 < one.end_s < back_s - 2]
+
+
+# --- programs -------------------------------------------------------------------------------------
+
+
+def test_a_camera_host_that_is_killed(site: Site, people: Path) -> None:
+    """Once with the broker, and once while messages wait on its disk."""
+    camera = site.camera({"door": people})
+    central, edge = site.central(), site.edge(site.cameras("list", {"door": camera.url()}))
+    some_more(site)
+    made = [edge.metric("tracklets_published_total")]
+    edge.kill()
+    edge.start()
+    site.observer.until(lambda: len(site.observer.boots()) == 2, "a second start")
+    some_more(site)
+    site.server.kill()
+    edge.until_said("messages are kept and sent later")
+    edge.until(lambda: edge.metric("spool_messages") > 20, "messages wait")
+    made.append(edge.metric("tracklets_published_total"))
+    edge.kill()
+    edge.start()
+    edge.until_said("tracking begins, messages are kept and sent later")
+    site.server.start()
+    site.observer.until(lambda: len(site.observer.boots()) == 3, "a third start")
+    some_more(site)
+    site.finish(central, edge)
+    for boot, count in zip(site.observer.boots(), made, strict=False):
+        assert sum(one.boot == boot for one in site.observer.tracklets) >= count
+
+
+def test_a_centre_that_is_killed(site: Site, people: Path) -> None:
+    """Two cameras that show the same people, so that it matters what was known before."""
+    camera = site.camera({"door": people, "yard": people})
+    urls = {"door": camera.url(), "yard": camera.url("yard")}
+    central, edge = site.central(), site.edge(site.cameras("list", urls))
+    some_more(site)
+    for _ in range(3):
+        site.observer.until(lambda: len(site.sightings()) >= 3, "sightings")
+        central.kill()
+        some_more(site, 2)
+        central.start()
+        central.until(central.health, "an answer")
+        some_more(site, 2)
+    site.finish(central, edge)
+
+
+def test_a_database_that_is_killed_and_returns(
+    site: Site, people: Path, database: Database
+) -> None:
+    camera = site.camera({"door": people})
+    central, edge = site.central(), site.edge(site.cameras("list", {"door": camera.url()}))
+    some_more(site)
+    site.observer.until(site.sightings, "sightings")
+    database.kill()
+    try:
+        central.until_said("messages stay with the broker until it is back")
+        assert not central.health()["healthy"]
+        assert central.metric("gallery_up") == 0
+        some_more(site, 6)
+    finally:
+        database.start()
+    central.until_said("the gallery is back")
+    some_more(site)
+    assert central.health()["healthy"]
+    site.finish(central, edge)
+
+
+# --- the disk of a camera host --------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    place = tmp_path / "small"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("needs to mount a file system")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_full_disk(small_disk: Path, site: Site, people: Path) -> None:
+    """What no longer fits on the disk waits in memory: a broker that returns gets all."""
+    camera = site.camera({"door": people})
+    spool = ["--spool", str(small_disk / "spool.sqlite")]
+    urls = site.cameras("list", {"door": camera.url()})
+    central, edge = site.central(), site.edge(urls, *spool)
+    some_more(site)
+    ballast = small_disk / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    site.server.kill()
+    edge.until_said("disk")
+    edge.until(lambda: edge.health()["disk"] != "up", "a full disk")
+    frames = edge.metric("frames_total")
+    edge.until(lambda: edge.metric("frames_total") > frames + 50, "frames")
+    site.server.start()
+    some_more(site)
+    ballast.unlink()
+    edge.until(lambda: edge.health()["disk"] == "up", "a disk with space")
+    some_more(site)
+    site.finish(central, edge)
+    assert sum("no space" in line for line in edge.lines) == 1
+
+
+def test_a_full_spool_gives_up_the_oldest(site: Site, people: Path) -> None:
+    camera = site.camera({"door": people})
+    small = ["--set", "transport.spool_bytes=131072"]
+    central, edge = site.central(), site.edge(site.cameras("list", {"door": camera.url()}), *small)
+    some_more(site)
+    before = len(site.observer.tracklets)
+    site.server.kill()
+    edge.until_said("is full (131072 bytes): the oldest messages are dropped")
+    edge.until(lambda: edge.metric("spool_dropped_total") >= 10, "some are dropped")
+    site.server.start()
+    site.observer.until(lambda: edge.metric("spool_messages") == 0, "an empty spool")
+    some_more(site)
+    dropped = int(edge.metric("spool_dropped_total"))
+    site.finish(central, edge, missing=dropped)
+    numbers = [one.edge_seq for one in site.observer.in_order()]
+    lost = sorted(set(range(max(numbers))) - set(numbers))
+    assert lost == list(range(lost[0], lost[0] + dropped))  # in one piece, the oldest
+    assert lost[0] >= before
+    assert any("messages of e1 are missing" in line for line in central.lines)
+
+
+# --- messages that are none -----------------------------------------------------------------------
+
+
+def unusable(good: TrackletMessage) -> dict[str, bytes]:
+    """Return what cannot be used for each reason that the centre counts, and more of one."""
+    data = outgoing(good, "hall").data
+    values = json.loads(data)
+    looks = values["prototypes"] | {"encoder": "cd" * 32}
+    return {
+        "version": json.dumps(values | {"schema": 99}).encode(),
+        "encoder": json.dumps(values | {"prototypes": looks}).encode(),
+        "content": data[: len(data) // 2],
+        "noise": random.Random(1).randbytes(60_000),  # noqa: S311 - noise, no secret
+        "more": random.Random(1).randbytes(1_000_000),  # noqa: S311 - noise, no secret
+    }
+
+
+@pytest.mark.parametrize("site", ["nats", "mqtt"], indirect=True)
+def test_messages_that_cannot_be_used(site: Site) -> None:
+    """Of another version or encoder, cut off, or noise, among those that can.
+
+    A megabyte of it is refused by the streams that this package makes in NATS; Mosquitto with its
+    own settings hands it on.
+    """
+    central = site.central(model=("--fingerprint", MODEL))
+    central.until(central.health, "an answer")
+    good, _ = walks(12)
+    half = len(good) // 2
+    with closing(open_broker(site.config)) as broker:
+        broker.publish([outgoing(one, site.site) for one in good[:half]])
+        site.observer.until(lambda: len(site.observer.tracklets) == half, "the first half")
+        central.until(lambda: central.metric("messages_total") == half, "the same")
+        size = costs(central.pid)[2]
+        for one in good[:10]:
+            subject = outgoing(one, site.site).subject
+            publish_raw(site.config, [(subject, data) for data in unusable(one).values()])
+        broker.publish([outgoing(one, site.site) for one in good[half:]])
+        site.observer.until(lambda: len(site.observer.tracklets) == len(good), "the others")
+        central.until(lambda: central.metric("messages_total") == len(good), "the same")
+    reasons = {
+        "version": 10,
+        "encoder": 10,
+        "content": 30 if site.config.address.startswith("mqtt") else 20,
+    }
+    metrics = central.metrics()
+    assert {
+        reason: metrics[f'reid_messages_refused_total{{reason="{reason}"}}'] for reason in reasons
+    } == reasons
+    assert costs(central.pid)[2] < size + 32e6
+    site.finish(central)
+    for reason in ("schema 99", "encoder", "no JSON"):
+        assert sum(reason in line for line in central.lines) == 1, reason
