@@ -85,6 +85,10 @@ def read_yaml(path: Path, *, secret: bool = False) -> dict[str, Any]:
     return data
 
 
+_MOST_SECTIONS = 20
+"""In a dotted key; no configuration is nested half as deep."""
+
+
 def with_dotted(data: dict[str, Any], path: list[str], value: Any, dotted: str) -> dict[str, Any]:
     """Return a copy of `data` in which `path` holds `value`; sections are made as needed.
 
@@ -95,8 +99,13 @@ def with_dotted(data: dict[str, Any], path: list[str], value: Any, dotted: str) 
         dotted: the key as the user wrote it, for the message.
 
     Raises:
-        ConfigError: something on the path is a value.
+        ConfigError: something on the path is a value, or the path is too long.
     """
+    if len(path) > _MOST_SECTIONS:
+        raise ConfigError(
+            f"'{shown(dotted, str)}': expected a key of at most {_MOST_SECTIONS} parts, such as "
+            "tracker.max_age_s"
+        )
     name, *rest = path
     if not rest:
         return {**data, name: value}

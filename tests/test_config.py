@@ -470,6 +470,10 @@ def test_yaml_that_contains_itself_is_refused(text: str, tmp_path: Path) -> None
     refusal(lambda: load_config(written(tmp_path, text)), "the alias *a stands within")
 
 
+def test_a_key_of_very_many_parts_is_refused() -> None:
+    refusal(lambda: load_config(None, {"tracker" + ".x" * 5000: 1}), "'tracker.x.x", "20 parts")
+
+
 def test_message_about_a_yaml_bomb_stays_short(tmp_path: Path) -> None:
     # a file of 200 bytes, whose value written out has 9**5 items
     nested = "&a [x, x, x, x, x, x, x, x, x]"

@@ -65,7 +65,7 @@ def parse_moment(text: str) -> float:
     """
     text = text.strip()
     try:
-        if re.fullmatch(r"\d{5,}(\.\d+)?", text):
+        if re.fullmatch(r"\d{5,11}(\.\d+)?", text):
             return float(text)
         if re.fullmatch(r"[\d.]+[smhdSMHD]", text):
             return time.time() - parse_age(text)

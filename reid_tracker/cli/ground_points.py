@@ -32,8 +32,8 @@ class CameraPoints(Checked):
         for point in self.points:
             if len(point) != 4 or not np.isfinite(point).all():
                 raise ConfigError(
-                    f"point {list(point)} of camera '{shown(self.camera, str)}': expected four "
-                    "numbers, x, y in pixels and X, Y in metres"
+                    f"point {shown(list(point))} of camera '{shown(self.camera, str)}': expected "
+                    "four numbers, x, y in pixels and X, Y in metres"
                 )
 
 

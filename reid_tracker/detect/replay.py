@@ -20,6 +20,8 @@ from reid_tracker.types import Detections, ImageBGR
 
 _COLUMNS = 7
 _LARGEST_FRAME = 2**31
+_LARGEST_PIXEL = 1e9
+"""Areas of larger boxes are infinite in float32."""
 
 
 class ReplayDetector:
@@ -103,8 +105,9 @@ def _read(path: Path) -> npt.NDArray[np.float64]:
 
 def _valid(rows: npt.NDArray[np.float64]) -> bool:
     frames, sizes = rows[:, 0], rows[:, 4:6]
-    whole = (frames >= 1) & (frames < _LARGEST_FRAME) & (frames % 1 == 0)
-    return bool(np.isfinite(rows).all() and whole.all() and (sizes >= 0).all())
+    whole = (frames >= 1) & (frames < _LARGEST_FRAME) & (np.floor(frames) == frames)
+    small = np.abs(rows[:, 2:6]) <= _LARGEST_PIXEL
+    return bool(np.isfinite(rows).all() and whole.all() and (sizes >= 0).all() and small.all())
 
 
 def _complaint(path: Path, lines: Sequence[str]) -> str:
@@ -126,10 +129,16 @@ def _problem(line: str) -> str | None:
         values = [float(field) for field in fields[:_COLUMNS]]
     except ValueError:
         return "a value is not a number"
+    return _problem_of(values)
+
+
+def _problem_of(values: Sequence[float]) -> str | None:
     if not all(map(math.isfinite, values)):
         return "a value is not finite"
     if not (1 <= values[0] < _LARGEST_FRAME and values[0].is_integer()):
         return "the frame number is not a whole number from 1"
     if min(values[4:6]) < 0:
         return "width or height is negative"
+    if max(map(abs, values[2:6])) > _LARGEST_PIXEL:
+        return f"a pixel is beyond {_LARGEST_PIXEL:g}"
     return None

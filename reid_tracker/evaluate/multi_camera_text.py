@@ -15,6 +15,8 @@ from reid_tracker.evaluate.multi_camera import IdentityBoxes
 from reid_tracker.geometry import tlwh_to_xyxy
 
 _COLUMNS = "camera identity frame left top width height"
+_LARGEST = (2**53, 2**53, 1e9, 1e9, 1e9, 1e9)
+"""Of identity, frame and pixels: what float64 holds exactly, and what has an area."""
 
 
 def read_tracks(path: Path) -> dict[str, IdentityBoxes]:
@@ -55,7 +57,10 @@ def _parsed(line: str, where: str) -> tuple[str, list[float]]:
         values = [float(cell) for cell in cells[1:7]]
     except ValueError:
         values = []
-    whole = all(value == int(value) for value in values[:2] if np.isfinite(value))
-    if len(values) != 6 or not np.isfinite(values).all() or not whole:
+    # Written so that NaN fails, too.
+    small = len(values) == 6 and all(
+        abs(value) <= most for value, most in zip(values, _LARGEST, strict=True)
+    )
+    if not (small and values[0].is_integer() and values[1].is_integer() and min(values[4:]) >= 0):
         raise InputError(f"{where}: {line[:60]!r}: expected {_COLUMNS}")
     return cells[0], values

@@ -244,11 +244,12 @@ def _record(line: str, path: Path, number: int) -> dict[str, Any]:
     """Read one line, and make sure that what is a number can be read as one."""
     try:
         record = json.loads(line)
-        float(record["epoch"]), float(record["height"]), float(record["lr"])
+        if not np.isfinite([float(record[key]) for key in ("epoch", "height", "lr")]).all():
+            raise ValueError
         for value in record["losses"].values():
             float(value)
         _column(record.get(key) for key in ("images_per_s", "rank1", "mean_ap"))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(
             f"{path} line {number}: not an epoch of `reid-track train`; expected a JSON object "
             "with epoch, height, lr and losses"

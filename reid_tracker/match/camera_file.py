@@ -27,8 +27,10 @@ _NAMES = {
 }
 """How people call the parts of a calibration in OpenCV's files."""
 
+# Nothing in it goes on behind the next matrix or bracket: the time is linear in the length.
 _OPENCV_MATRIX = re.compile(
-    r"^\s*(\w+):\s*!!opencv-(?:nd-)?matrix.*?data:\s*\[(.*?)\]", re.M | re.S
+    r"^[ \t]*(\w+):[ \t]*!!opencv-(?:nd-)?matrix(?:(?!!!opencv-).)*?data:\s*\[([^\[\]]*)\]",
+    re.M | re.S,
 )
 _NOT_READ = "expected a Tsai XML file as of PETS, or an OpenCV YAML file"
 _MOST_BYTES = 1_000_000
@@ -84,9 +86,16 @@ def read_calibration(path: str | Path) -> Calibration:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not text; {_NOT_READ}") from None
     try:
-        return _from_tsai(text) if text.lstrip().startswith("<") else _from_opencv(text)
+        return _finite(_from_tsai(text) if text.lstrip().startswith("<") else _from_opencv(text))
     except (KeyError, ValueError, AttributeError, np.linalg.LinAlgError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}; {_NOT_READ}") from None
+
+
+def _finite(found: Calibration) -> Calibration:
+    parts = (found.floor, found.focal, found.centre, found.distortion)
+    if not all(np.isfinite(part).all() for part in parts):
+        raise ValueError("a number is not finite, or too large")
+    return found
 
 
 def _from_tsai(text: str) -> Calibration:

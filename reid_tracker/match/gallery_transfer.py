@@ -27,6 +27,10 @@ from reid_tracker.match.store_rows import from_bytes, to_bytes
 _FORMAT = "reid-track gallery"
 _VERSION = 1
 _ROWS = 500
+_MOST_BYTES = 8 * 2**20
+"""Of a line: a thousand times what somebody with a picture takes."""
+
+_LARGEST_IDENTITY = 2**62
 
 
 class Transferred(NamedTuple):
@@ -164,6 +168,12 @@ def _read_lines(store: GalleryStore, path: Path) -> Transferred:
                 f"{path} is no export of a gallery of version {_VERSION}; expected a file that "
                 "`reid-track gallery export` wrote"
             )
+        next_identity = header.get("next_identity", 1)
+        if type(next_identity) is not int or not 1 <= next_identity < _LARGEST_IDENTITY:
+            raise InputError(
+                f"{path} line 1 is damaged: next_identity = {shown(next_identity)}, expected a "
+                "whole number from 1"
+            )
         numbered = enumerate(lines, 2)
         while part := list(islice(numbered, _ROWS)):
             records = [_record(path, number, line, header) for number, line in part]
@@ -184,7 +194,7 @@ def _read_lines(store: GalleryStore, path: Path) -> Transferred:
         raise InputError(
             f"{path} is not whole: it ends after {counts.sightings} sightings; copy it again"
         )
-    missing = int(header.get("next_identity", 1)) - store.info().next_identity
+    missing = next_identity - store.info().next_identity
     if missing > 0:
         store.reserve_identities(missing)
     return counts
@@ -196,10 +206,22 @@ def _opened(path: Path) -> Iterator[Iterator[bytes]]:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
-            yield iter(gzip.GzipFile(fileobj=file)) if packed else iter(file)
+            yield _lines(path, gzip.GzipFile(fileobj=file) if packed else file)
     except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {path}: {why}") from None
+
+
+def _lines(path: Path, file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+    """Yield lines that memory holds: a few bytes of a compressed file may stand for gigabytes."""
+    number = 0
+    while line := file.readline(_MOST_BYTES + 1):
+        number += 1
+        if len(line) > _MOST_BYTES:
+            raise InputError(
+                f"{path} line {number} is damaged: expected at most {_MOST_BYTES} bytes"
+            )
+        yield line
 
 
 def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:

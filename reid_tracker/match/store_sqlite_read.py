@@ -131,7 +131,7 @@ def read_events(database: sqlite3.Connection, path: Path) -> list[EventRecord]:
             )
             for name, kind, identity, time_s, previous, sightings, reason, score in rows
         ]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise damaged(path, str(error)) from None
 
 

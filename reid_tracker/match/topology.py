@@ -88,7 +88,7 @@ class Passage(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        names = ", ".join(shown(name, str) for name in self.between)
+        names = shown(", ".join(self.between), str)
         if len(self.between) != 2:
             raise ConfigError(f"between = [{names}]: expected two cameras, e.g. [door, hall]")
         if self.max_s is not None and self.max_s < self.min_s:

@@ -19,6 +19,9 @@ from reid_tracker.video.naming import is_url
 
 _NAME = re.compile(r"\w[\w.-]*")
 _SUFFIXES = (".yaml", ".yml", ".streams")
+_MOST_BYTES = 2**20
+"""Of a list, or a password."""
+
 _TURNS = (0, 90, 180, 270)
 _TEXT = ((str, type(None)), "text; put it in quotes")
 _KINDS: dict[str, tuple[Any, str]] = {
@@ -31,6 +34,10 @@ _KINDS: dict[str, tuple[Any, str]] = {
     "rotate": (int, "0, 90, 180 or 270"),
     "enabled": (bool, "true or false"),
 }
+
+
+class _TooLongError(ValueError):
+    """A file has more than `_MOST_BYTES`."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +102,8 @@ def read_camera_list(path: Path) -> list[CameraEntry]:
 
 def _read_lines(path: Path) -> list[CameraEntry]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeError) as error:
+        lines = _read_text(path).splitlines()
+    except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read {path}: {_reason(error)}") from None
     urls = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     return [CameraEntry(url=url) for url in urls]
@@ -165,12 +172,23 @@ def _resolve(entry: CameraEntry, path: Path) -> CameraEntry:
 
 def _read_password(path: Path, where: str) -> str:
     try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeError) as error:
+        return _read_text(path).rstrip("\r\n")
+    except (OSError, ValueError) as error:
         raise ConfigError(
             f"{where}: cannot read the password file {path}: {_reason(error)}"
         ) from None
 
 
+def _read_text(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise _TooLongError(f"it has more than {_MOST_BYTES} bytes")
+    return data.decode("utf-8")
+
+
 def _reason(error: Exception) -> str:
+    if isinstance(error, _TooLongError):
+        return str(error)
+    # A name with a NUL is a ValueError, too.
     return getattr(error, "strerror", None) or "it is not UTF-8 text"

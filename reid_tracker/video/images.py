@@ -19,6 +19,10 @@ _log = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _DEFAULT_RATE = Fraction(25)
+_MOST_BYTES = 2048
+"""Of a seqinfo.ini that are read; all that there is takes 150."""
+
+_RATE = re.compile(r"\d{1,9}(\.\d{1,9})?(/\d{1,9})?", re.ASCII)
 
 
 class ImageSource(BaseSource):
@@ -180,11 +184,14 @@ def _sequence_rate(*folders: Path) -> Fraction | None:
         path = folder / "seqinfo.ini"
         if not path.is_file():
             continue
-        parser = configparser.ConfigParser()
+        parser = configparser.ConfigParser(interpolation=None)
         try:
-            parser.read_string(path.read_text(encoding="utf-8"))
-            rate = Fraction(parser["Sequence"]["frameRate"])
-            if rate > 0:
+            with path.open("rb") as file:
+                # The parser's time is quadratic in the length of a line.
+                parser.read_string(file.read(_MOST_BYTES).decode("utf-8"))
+            text = parser["Sequence"]["frameRate"].strip()
+            # Fraction("1e999999999") is exact, and fills the memory.
+            if _RATE.fullmatch(text) and (rate := Fraction(text)) > 0:
                 return rate
         except (configparser.Error, KeyError, ValueError, OSError, ZeroDivisionError):
             pass

@@ -210,7 +210,7 @@ class Download:
 
     def _collected(self) -> tuple[int, str]:
         """Return how much of the file is here, and the mark of the version that it is of."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             note = json.loads(self._note.read_text(encoding="utf-8"))
             if note["url"] == self.url:
                 return self.part.stat().st_size, str(note["version"])

@@ -53,6 +53,11 @@ def test_scores_are_printed_and_saved(
         ("c1 1 0 10 ten 40 90\n", "line 1"),
         ("c1 1.5 0 10 10 40 90\n", "line 1"),
         ("c1 1 0 10 10 nan 90\n", "line 1"),
+        ("c1 nan 0 10 10 40 90\n", "line 1"),
+        ("c1 1 0 10 10 -40 90\n", "line 1"),
+        ("c1 1e19 0 10 10 40 90\n", "line 1"),
+        ("c1 1 1e300 10 10 40 90\n", "line 1"),
+        ("c1 1 0 1e308 10 1e308 90\n", "line 1"),
         ("c1 1 0 1 1 4 9\nc1 1 0 2 2 4 9\n", "camera c1: identity 1 stands twice in frame 0"),
     ],
 )

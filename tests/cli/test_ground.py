@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from reid_tracker.cli.ground_points import read_points
 from reid_tracker.cli.main import main
+from reid_tracker.errors import ConfigError
 from reid_tracker.match import load_ground
 from tests.conftest import HEIGHT, WIDTH, shared, write_video
 from tests.match.test_camera_file import write_tsai
@@ -78,6 +80,14 @@ def test_points_from_a_file(video: Path, tmp_path: Path) -> None:
     assert run(video, "--points", FOUR, "--save", tmp_path / "b.yaml") == 0
     assert (tmp_path / "a.yaml").read_bytes() == (tmp_path / "b.yaml").read_bytes()
     assert (tmp_path / "a_door.png").read_bytes() == (tmp_path / "b_door.png").read_bytes()
+
+
+def test_a_point_of_very_many_numbers_is_named_in_short(tmp_path: Path) -> None:
+    points = tmp_path / "points.yaml"
+    points.write_text(f"cameras: [{{camera: door, points: [{[0] * 5000}]}}]")
+    with pytest.raises(ConfigError, match="expected four numbers") as caught:
+        read_points(points, "door")
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.shared

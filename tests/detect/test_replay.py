@@ -110,6 +110,9 @@ def test_line_ends_blank_lines_and_spaces(tmp_path: Path) -> None:
         ("-3,-1,1,2,3,4,0.5", "frame number"),
         ("1e12,-1,1,2,3,4,0.5", "frame number"),
         ("1,-1,1,2,-3,4,0.5", "negative"),
+        ("1,-1,1e39,2,3,4,0.5", "beyond 1e+09"),
+        ("1,-1,1,2,3,1e308,0.5", "beyond 1e+09"),
+        ("inf,-1,1,2,3,4,0.5", "not finite"),
     ],
 )
 def test_malformed_line_is_named(tmp_path: Path, line: str, problem: str) -> None:

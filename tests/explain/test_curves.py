@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,12 @@ GOOD: dict[str, Any] = {"epoch": 1, "height": 256, "lr": 0.1, "losses": {"total"
         json.dumps(GOOD | {"losses": {"total": "much"}}),
         json.dumps(GOOD | {"rank1": "high"}),
         '{"epoch": 2, "hei',
+        json.dumps(GOOD | {"height": math.inf}),
+        json.dumps(GOOD | {"epoch": math.nan}),
+        json.dumps(GOOD)[:-1] + ', "rank1": 1' + "0" * 400 + "}",
+        "[" * 50_000,
     ],
+    ids=range(12),
 )
 def test_damaged_line(tmp_path: Path, line: str) -> None:
     (tmp_path / METRICS).write_text(f"{json.dumps(GOOD)}\n{line}\n")

@@ -81,6 +81,9 @@ def test_above_the_horizon_is_no_floor(tmp_path: Path) -> None:
         ('<!DOCTYPE x [<!ENTITY a "b">]><Camera/>', "declares entities"),
         ("hello: world", "has no camera_matrix or cameraMatrix"),
         ("camera_matrix: !!opencv-matrix\n data: [1, 2]", "has 2 numbers"),
+        ("a: !!opencv-matrix data: [\n" * 30_000, "has no camera_matrix"),
+        ("\n" * 900_000, "has no camera_matrix"),
+        ("camera_matrix: !!opencv-matrix\n" + "data: " * 100_000, "has no camera_matrix"),
     ],
 )
 def test_other_files_are_one_line(text: str, message: str, tmp_path: Path) -> None:
@@ -89,6 +92,14 @@ def test_other_files_are_one_line(text: str, message: str, tmp_path: Path) -> No
         read_calibration(tmp_path / "c.xml")
     assert "expected a Tsai XML file" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_numbers_that_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "camera.yaml"
+    write_opencv(path, vector=True)
+    path.write_text(path.read_text().replace("800.", "1e999"))
+    with pytest.raises(ConfigError, match="a number is not finite"):
+        read_calibration(path)
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import stat
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,9 +119,20 @@ def extra_key(lines: list[str]) -> list[str]:
     return [*lines[:4], json.dumps(data), *lines[5:]]
 
 
+def other_next(value: object) -> Callable[[list[str]], list[str]]:
+    return lambda lines: [
+        json.dumps(json.loads(lines[0]) | {"next_identity": value}),
+        *lines[1:],
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (other_next("x"), "line 1 is damaged: next_identity = 'x'"),
+        (other_next([2]), "line 1 is damaged"),
+        (other_next(1e999), "line 1 is damaged"),
+        (other_next(2**80), "line 1 is damaged"),
         (cut, "is not whole: it ends after 3 sightings"),
         (without_a_line, "is not whole: it ends after 2 sightings"),
         (broken, "line 6 is damaged"),
@@ -142,6 +154,19 @@ def test_damaged_exports(
             import_gallery(store, full)
         assert "\n" not in str(caught.value)
         assert store.info().sightings == store.info().events == 0
+
+
+def test_a_line_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.jsonl.gz"
+    path.write_bytes(gzip.compress(b" " * 100_000_000))
+    with EmbeddedStore(tmp_path / "new.sqlite") as store:
+        tracemalloc.start()
+        try:
+            with pytest.raises(InputError, match="line 1 is damaged: expected at most"):
+                import_gallery(store, path)
+            assert tracemalloc.get_traced_memory()[1] < 50_000_000
+        finally:
+            tracemalloc.stop()
 
 
 def test_a_compressed_file_that_was_cut(full: Path, tmp_path: Path) -> None:

@@ -64,6 +64,10 @@ def test_yaml_comes_back_as_it_was(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("passages: [{between: [a]}]", r"between = \[a\]: expected two cameras"),
+        (
+            f"passages: [{{between: [{'a, ' * 3000}]}}]",
+            r"between = \[a, a, .{90,200}\]: expected two",
+        ),
         ("passages: [{between: [a, b], min_s: 5, max_s: 2}]", "max_s = 2: expected at least min_s"),
         ("passages: [{between: [a, b], min_s: 5, overlap: true}]", "expected 0, since the views"),
         ("passages: [{between: [a, b]}, {between: [b, a]}]", "named twice"),

@@ -125,6 +125,15 @@ def test_streams_file(tmp_path: Path) -> None:
     assert refusal(listed(tmp_path, "# none\n", "none.streams"))
 
 
+def test_files_without_an_end_are_not_read_to_it(tmp_path: Path) -> None:
+    if not Path("/dev/zero").exists():
+        pytest.skip("needs /dev/zero")
+    entry = "{name: a, url: 'rtsp://h/1', password_file: /dev/zero}"
+    assert "it has more than" in refusal(listed(tmp_path, f"cameras: [{entry}]"))
+    (tmp_path / "all.streams").symlink_to("/dev/zero")
+    assert "it has more than" in refusal(tmp_path / "all.streams")
+
+
 def test_what_is_a_list(tmp_path: Path) -> None:
     assert is_camera_list(str(listed(tmp_path, "", "a.yml")))
     assert is_camera_list(str(listed(tmp_path, "", "a.streams")))

@@ -56,7 +56,19 @@ def test_sequence_is_named_after_its_folder(tmp_path: Path) -> None:
     assert open_source(tmp_path / "MOT17-02" / "img1").name == "MOT17-02"
 
 
-@pytest.mark.parametrize("text", ["", "[Sequence]\nframeRate=0\n", "nonsense", "[Sequence]\nx=1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[Sequence]\nframeRate=0\n",
+        "nonsense",
+        "[Sequence]\nx=1",
+        "[Sequence]\nframeRate=1e999999999\n",
+        "[Sequence]\nframeRate=30/0\n",
+        f"[Sequence]\n{' ' * 100_000}x\nframeRate=30\n",
+    ],
+    ids=range(7),
+)
 def test_unusable_seqinfo_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:

@@ -111,8 +111,14 @@ def _unpack_images(release: Any, boxes: str, folder: Path) -> None:
 
 
 def _classic(folder: Path, testsets: Path, number: int) -> ReidDataset:
-    pairs = json.loads(testsets.read_text(encoding="utf-8"))[number]
-    tested = {pair * _PER_PAIR + identity for pair, identity in pairs}
+    try:
+        pairs = json.loads(testsets.read_text(encoding="utf-8"))[number]
+        tested = {int(pair) * _PER_PAIR + int(identity) for pair, identity in pairs}
+    except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError):
+        raise InputError(
+            f"{testsets} is damaged: expected pairs of numbers for each of the classic splits; "
+            "delete it, and it is made anew from the release"
+        ) from None
     rows = []
     for path in list_images(folder):
         match = _NAME.match(path.stem)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from reid_tracker.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.train.datasets.base import PersonImages, ReidDataset, require_folder
 
 _FOLDERS = (("train", "test"), ("mask_train_v2", "mask_test_v2"))
 _TRAIN, _QUERY, _GALLERY = "list_train.txt", "list_query.txt", "list_gallery.txt"
+_MOST_NUMBER = 2**31
 
 
 def read_msmt17(root: Path, split: str = "") -> ReidDataset:
@@ -44,13 +47,20 @@ def _read(listing: Path, folder: Path, before: int = 0) -> PersonImages:
     if not listing.is_file():
         raise InputError(f"{listing}: no such list; expected the unpacked archive of MSMT17")
     require_folder(folder)
+    try:
+        lines = listing.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"cannot read {listing}: {reason}") from None
     rows = []
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             name, identity = line.rsplit(maxsplit=1)
             camera = int(Path(name).name.split("_")[2])
+            if not (0 <= int(identity) < _MOST_NUMBER and 0 <= camera < _MOST_NUMBER):
+                raise ValueError
             rows.append((folder / name, int(identity) + 1 + before, camera))
         except (ValueError, IndexError):
             raise InputError(
@@ -59,6 +69,6 @@ def _read(listing: Path, folder: Path, before: int = 0) -> PersonImages:
             ) from None
     if not rows:
         raise InputError(f"{listing}: an empty list")
-    if not rows[0][0].is_file():
-        raise InputError(f"{rows[0][0]}: no such image, but {listing.name} names it")
+    if not os.path.isfile(rows[0][0]):  # Path.is_file raises where a name is too long
+        raise InputError(f"{shown(rows[0][0], str)}: no such image, but {listing.name} names it")
     return PersonImages.from_rows(rows)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from reid_tracker.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.train.datasets.base import (
     IMAGE_SUFFIXES,
@@ -87,9 +88,10 @@ def _require_columns(columns: Iterable[str], path: Path) -> None:
     found = list(columns)
     for name in ("path", "identity", "camera"):
         if name not in found:
+            others = shown(", ".join(found), str) or "nothing"
             raise InputError(
-                f"{path}: no column '{name}', only {', '.join(found) or 'nothing'}; the first line "
-                "has to name path, identity, camera (write 0 for all if there is one camera)"
+                f"{path}: no column '{name}', only {others}; the first line has to name path, "
+                "identity, camera (write 0 for all if there is one camera)"
             )
 
 

@@ -51,9 +51,30 @@ def test_test_alone(msmt17: Path, listed: bool) -> None:
     assert all(path.is_file() for path in (*found.query.paths, *found.gallery.paths))
 
 
-def test_broken_line_is_named(msmt17: Path) -> None:
-    (msmt17 / "list_query.txt").write_text("\n0000/holiday.jpg 0\n")
-    with pytest.raises(InputError, match=r"list_query\.txt, line 2: '0000/holiday"):
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0000/holiday.jpg 0",
+        "0000/0000_001_02_a_0.jpg -3",
+        f"0000/0000_001_02_a_0.jpg {2**70}",
+        f"0000/0000_001_{2**70}_a_0.jpg 0",
+    ],
+)
+def test_broken_line_is_named(line: str, msmt17: Path) -> None:
+    (msmt17 / "list_query.txt").write_text(f"\n{line}\n")
+    with pytest.raises(InputError, match=rf"list_query\.txt, line 2: '{line[:40]}"):
+        open_dataset("msmt17", msmt17)
+
+
+def test_a_list_that_is_no_text(msmt17: Path) -> None:
+    (msmt17 / "list_query.txt").write_bytes(b"0000/0000_001_02_\xb0_0.jpg 0\n")
+    with pytest.raises(InputError, match=r"cannot read .*list_query\.txt: not UTF-8 text"):
+        open_dataset("msmt17", msmt17)
+
+
+def test_a_name_longer_than_file_systems_take(msmt17: Path) -> None:
+    (msmt17 / "list_query.txt").write_text(f"{'0' * 3000}_0_2_a.jpg 0\n")
+    with pytest.raises(InputError, match="no such image"):
         open_dataset("msmt17", msmt17)
 
 

@@ -75,6 +75,7 @@ def test_csv_with_splits(tmp_path: Path) -> None:
     [
         ("path,identity\na.jpg,1\n", "no column 'camera', only path, identity; the first line"),
         ("", "no column 'path', only nothing"),
+        ("path,identity," + "c" * 5000, r"only path, identity, c+\.\.\.c+; the first line"),
         ("path,identity,camera\n", "no images"),
         ("path,identity,camera\na,1\n", "line 2: expected a path, an identity, a camera"),
         ("path,identity,camera,split\na,1,0,test\n", "line 2"),
