@@ -15,6 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
+from reid_tracker.central.recognise import AskingTime
 from reid_tracker.central.records import sighting_id
 from reid_tracker.central.site import NewMatcher, Outcome, SiteMatcher
 from reid_tracker.central.window import TimeWindow
@@ -62,6 +63,7 @@ class CentralSite:
         config: window, batches.
         dim: size of the embeddings; 0 takes that of the first message.
         observe: takes durations.
+        asking: time for questions to the gallery, which sites may share.
         clock: UTC seconds since 1970.
         monotonic: seconds on a clock that does not jump.
 
@@ -89,6 +91,7 @@ class CentralSite:
         config: CentralConfig | None = None,
         dim: int = 0,
         observe: Observe = lambda name, seconds: None,
+        asking: AskingTime | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -97,6 +100,7 @@ class CentralSite:
         self._new_matcher, self._observe = new_matcher, observe
         self._config = config or CentralConfig()
         self._clock, self._monotonic = clock, monotonic
+        self._asking = (asking or AskingTime()) if self._config.recognise else None
         self._window: TimeWindow[Received] = TimeWindow(self._config.window_s)
         self._waiting: Outcome | None = None  # for the gallery
         self._outbox: deque[IdentityMessage] = deque()
@@ -308,7 +312,7 @@ class CentralSite:
     def _new_site_matcher(self) -> SiteMatcher:
         matcher = SiteMatcher(
             *(self.site, self._store, self._model, self._new_matcher),
-            recognise=self._config.recognise,
+            asking=self._asking,
             now_s=self._clock(),
         )
         self._outbox.extend(matcher.greeting)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from reid_tracker.central.recognise import AskingTime, recognised
 from reid_tracker.central.records import (
     Key,
     Row,
@@ -21,9 +22,8 @@ from reid_tracker.central.records import (
     row_of,
     sighting_of,
 )
-from reid_tracker.match.gallery_known import who_is
 from reid_tracker.match.matcher import CrossCameraMatcher
-from reid_tracker.match.restore import rename, restore
+from reid_tracker.match.restore import restore
 from reid_tracker.match.store import GalleryStore
 from reid_tracker.match.store_records import EventRecord, Sighting, Where
 from reid_tracker.transport import IdentityMessage, Received, TrackletMessage, new_boot_id
@@ -37,8 +37,6 @@ NewMatcher = Callable[[Iterator[int]], CrossCameraMatcher]
 _STOCK = 64
 _LONGEST_OUTAGE_S = 7 * 86_400
 _FORGET_EVERY_S = 10.0
-_MOST_ASKED = 32
-"""New people of one batch who are looked for in the gallery: a question takes milliseconds."""
 
 
 @dataclass
@@ -78,15 +76,16 @@ class SiteMatcher:
         store: the gallery.
         model: hash of the encoder's weights.
         new_matcher: makes the matcher.
-        recognise: look for new people in the gallery.
+        asking: time to look for new people in the gallery; None never does.
         now_s: UTC seconds since 1970.
 
     Raises:
         StoreUnavailableError: the gallery is away.
 
     Attributes:
-        counts: identities given out, merged and split, and messages that came after newer ones of
-            their tracklet, by "new", "merge", "split" and "stale".
+        counts: identities given out, merged and split, messages that came after newer ones of their
+            tracklet, and new people who were not looked for in the gallery for lack of time, by
+            "new", "merge", "split", "stale" and "unasked".
     """
 
     def __init__(
@@ -96,11 +95,11 @@ class SiteMatcher:
         model: str,
         new_matcher: NewMatcher,
         *,
-        recognise: bool = True,
+        asking: AskingTime | None = None,
         now_s: float = math.inf,
     ) -> None:
         self._site, self._store, self._model = site, store, model
-        self._recognise = recognise
+        self._asking = asking
         self._boot = new_boot_id()
         self._event_numbers, self._message_numbers = itertools.count(1), itertools.count(1)
         self._stock: list[int] = []
@@ -108,7 +107,7 @@ class SiteMatcher:
         self._known: dict[Row, _Known] = {}
         self._undecided: dict[Row, tuple[Received, float]] = {}
         self._now_s = self._forgot_s = -math.inf
-        self.counts = {"new": 0, "merge": 0, "split": 0, "stale": 0}
+        self.counts = {"new": 0, "merge": 0, "split": 0, "stale": 0, "unasked": 0}
         self.greeting = self._restore(now_s)
 
     @property
@@ -138,7 +137,11 @@ class SiteMatcher:
         messages = [_message(received) for received in latest.values()]
         if messages or self._undecided:
             self._matcher.update_tracklets(batch_of(messages), self._now_s)
-        events = self._recognised(self._matcher.events())
+        events = self._matcher.events()
+        if self._asking is not None:
+            before = self._asking.unasked
+            events = recognised(self._matcher, events, self._store, self._model, self._asking)
+            self.counts["unasked"] += self._asking.unasked - before
         for event in events:
             name = f"central/{self._boot}/{next(self._event_numbers)}"
             outcome.events.append(event_record(event, name, self._site, self._key_of))
@@ -266,31 +269,6 @@ class SiteMatcher:
                 return self._store.sightings(replace(where, since_s=since_s))
             span_s = 4 * max(span_s, 1.0)
         return []
-
-    def _recognised(self, events: list[IdentityEvent]) -> list[IdentityEvent]:
-        """Look for new people in the gallery; whoever is found goes by the gallery's number."""
-        new = [event.identity for event in events if event.kind == "new"]
-        if not self._recognise or not new:
-            return events
-        mentions = [number for event in events for number in (event.identity, *event.previous_ids)]
-        for number in new[:_MOST_ASKED]:
-            tracklets = self._matcher.tracklets(identity=number)
-            if not tracklets:
-                continue
-            # The gallery does not know yet whose numbers have just ended.
-            present = {*self._matcher.identities(), *mentions}
-            known = who_is(self._store, tracklets, self._model, self._matcher.config, present)
-            if known is None:
-                continue
-            reason = f"known to the gallery: looks cost {known.cost:.3f}"
-            rename(self._matcher, number, known.identity, reason, 1 - known.cost)
-            (found,) = self._matcher.events()
-            if mentions.count(number) == 1:  # nobody has heard of the number
-                events = [event for event in events if event.identity != number]
-                events.append(replace(found, previous_ids=()))
-            else:
-                events.append(replace(found, kind="merge"))
-        return events
 
 
 def _message(received: Received) -> TrackletMessage:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
+from reid_tracker.central.recognise import AskingTime
 from reid_tracker.central.run import Central, CentralSite, Observe
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.status import (
@@ -234,6 +235,7 @@ def _open(
     retention_s = None if retention_h is None else 3600 * retention_h
     if retention_s is not None:
         store.purge(time.time() - retention_s)  # nobody is recognised by it any more
+    asking = AskingTime()
     sites = [
         CentralSite(
             *(site, broker, store),
@@ -242,6 +244,7 @@ def _open(
             config=config.central,
             dim=dim,
             observe=observe,
+            asking=asking,
         )
         for site in config.central.sites
     ]
@@ -286,6 +289,7 @@ def _site_readings(site: CentralSite) -> Iterator[Reading]:
     matched: Mapping[str, int] = site.matcher.counts if site.matcher else {}
     yield Reading("messages_repeated_total", received.duplicates + matched.get("stale", 0))
     yield Reading("messages_late_total", counts["late"])
+    yield Reading("identities_unasked_total", matched.get("unasked", 0))
     for kind, name in (("new", "new"), ("merge", "merged"), ("split", "split")):
         yield Reading(f"identities_{name}_total", matched.get(kind, 0))
     yield Reading("identities", site.identities)

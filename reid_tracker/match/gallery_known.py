@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reid_tracker.config import MatchConfig, Thresholds
 from reid_tracker.match.prototypes import prototype_distance
 from reid_tracker.match.store import GalleryStore
-from reid_tracker.match.store_records import Hit
+from reid_tracker.match.store_records import Hit, Where
 from reid_tracker.match.tracklets import Tracklet
 from reid_tracker.types import Embeddings
 
@@ -55,13 +55,8 @@ def who_is(
     weights = np.concatenate([tracklet.weights for tracklet in tracklets])
     mean = weights @ looks
     query = (mean / np.linalg.norm(mean)).astype(np.float32)
-    # Whoever is excluded takes up one place at most.
-    count = config.shortlist + len(excluded)
-    hits = [
-        hit
-        for hit in store.nearest(query, model=model, k=count, one_per_identity=True)
-        if hit.sighting.identity not in excluded
-    ]
+    where = Where(except_identities=frozenset(excluded))
+    hits = store.nearest(query, model=model, k=config.shortlist, where=where, one_per_identity=True)
     if not hits:
         return None
     vectors, taken = _padded([hit.sighting.embeddings for hit in hits])

@@ -152,8 +152,11 @@ class VectorMemory:
         sites = _known(self._sites, where.sites)
         if (where.cameras and not len(cameras)) or (where.sites and not len(sites)):
             return None
-        identities = np.array(sorted(where.identities), np.int64)
-        return Limits(cameras, _known(self._cameras, where.except_cameras), sites, identities)
+        return Limits(
+            *(cameras, _known(self._cameras, where.except_cameras), sites),
+            identities=np.array(sorted(where.identities), np.int64),
+            except_identities=np.array(sorted(where.except_identities), np.int64),
+        )
 
 
 def _codes(known: dict[str, int], names: list[str]) -> npt.NDArray[np.int32]:

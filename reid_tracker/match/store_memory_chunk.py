@@ -31,6 +31,7 @@ class Limits(NamedTuple):
     except_cameras: npt.NDArray[np.int32]
     sites: npt.NDArray[np.int32]
     identities: IntArray
+    except_identities: IntArray
 
 
 class Chunk:
@@ -132,6 +133,8 @@ class Chunk:
             mask &= _among(self.sites[used], limits.sites)
         if len(limits.identities):
             mask &= _among(self.identities[used], limits.identities)
+        if len(limits.except_identities):
+            mask &= ~_among(self.identities[used], limits.except_identities)
         if where.since_s > self._first_s:
             mask &= self.ends_s[used] >= where.since_s
         if where.until_s < self._last_s:

@@ -139,6 +139,7 @@ class Where:
         identities: only these.
         since_s: seen at this time or later, UTC seconds since 1970.
         until_s: seen at this time or earlier; a sighting that reaches into the window counts.
+        except_identities: not these; may be many.
     """
 
     cameras: tuple[str, ...] = ()
@@ -147,6 +148,7 @@ class Where:
     identities: tuple[int, ...] = ()
     since_s: float = -math.inf
     until_s: float = math.inf
+    except_identities: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.since_s <= self.until_s:

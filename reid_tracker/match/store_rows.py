@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -34,6 +35,14 @@ def conditions(where: Where, mark: str, longest_s: float = math.inf) -> tuple[st
         if wanted:
             terms.append(f"sightings.{column} {among} ({marks(wanted, mark)})")
             values.extend(wanted)
+    if where.except_identities:
+        # As one parameter: a statement takes fewer than there may be people.
+        some = (
+            "(SELECT value FROM json_each(?))" if mark == "?" else "(SELECT unnest(%s::bigint[]))"
+        )
+        terms.append(f"sightings.identity NOT IN {some}")
+        numbers = sorted(where.except_identities)
+        values.append(json.dumps(numbers) if mark == "?" else numbers)
     if where.since_s > -math.inf:
         terms.append(f"sightings.end_s >= {mark}")
         values.append(where.since_s)

@@ -36,6 +36,10 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "messages_late_total": ("Messages that came after their moment was matched.", ()),
     "edge_gaps_total": ("Messages of an edge that are missing in its numbering.", ("edge",)),
     "identities_new_total": ("Identities given out.", ()),
+    "identities_unasked_total": (
+        "New identities that were not looked for in the gallery, for lack of time.",
+        (),
+    ),
     "identities_merged_total": ("Identities that turned out to be one.", ()),
     "identities_split_total": ("Identities that turned out to be two.", ()),
 }

@@ -6,7 +6,6 @@ One object a field, so that the classes, the codec and the JSON Schema cannot di
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,9 +64,10 @@ class Text(Plain):
 
     def check(self, value: Any, where: str) -> str:
         """See `Kind`."""
-        if type(value) is str and value.isascii() and self.least <= len(value) <= self.most:
-            if "\0" not in value:
+        if type(value) is str and value.isascii() and "\0" not in value:
+            if self.least <= len(value) <= self.most:  # nearly always
                 return value
+            wrong(where, value, f"text of {self.least} to {self.most} bytes")
         # More letters than bytes cannot be; asked first, since encoding costs memory.
         if not isinstance(value, str) or len(value) > self.most:
             wrong(where, value, f"text of {self.least} to {self.most} bytes")
@@ -240,10 +240,15 @@ def wire(kind: Kind, **default: Any) -> Any:
     return dataclasses.field(metadata={"kind": kind}, **default)
 
 
-@functools.cache
+_KINDS: dict[type[Any], Mapping[str, Kind]] = {}
+
+
 def kinds_of(record: type[Any]) -> Mapping[str, Kind]:
     """Return the kinds of a dataclass's fields by name."""
-    return {item.name: item.metadata["kind"] for item in dataclasses.fields(record)}
+    if record not in _KINDS:
+        fields = dataclasses.fields(record)
+        _KINDS[record] = {item.name: item.metadata["kind"] for item in fields}
+    return _KINDS[record]
 
 
 def check_fields(record: Any) -> None:

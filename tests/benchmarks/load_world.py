@@ -60,7 +60,8 @@ class LoadModel:
         observe_every_s: likewise.
         status_every_s: likewise.
         gone_s: `tracker.max_age_s`: so long after the last sight a track is given up.
-        prototypes: looks in the first message about somebody, in the second, and so on.
+        prototypes: looks in the first message about somebody, in the second, and so on, of which
+            `sent_bytes` finds 1.9, 3.5, 4.7, 5.1, 5.1 in the demo clip.
     """
 
     people: float = 1.0
@@ -72,7 +73,7 @@ class LoadModel:
     observe_every_s: float = 0.2
     status_every_s: float = 10.0
     gone_s: float = 10.0
-    prototypes: tuple[int, ...] = (1, 2, 3)
+    prototypes: tuple[int, ...] = (2, 4, 5)
 
 
 class Told(NamedTuple):
