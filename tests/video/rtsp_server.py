@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import Any
 
 import gi  # type: ignore[import-not-found]
@@ -39,13 +40,20 @@ def load(path: str) -> tuple[list[bytes], int]:
 
 
 class Loop(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
-    """A mount point that shows files over and over; every client sees the same moment."""
+    """A mount point that shows files over and over; every client sees the same moment.
 
-    def __init__(self, path: str, jump_after: int, jump_s: float) -> None:
+    With `began_s`, a reading of the monotonic clock, the file is taken to have begun then, whenever
+    somebody connects: so do several streams show one moment.
+    """
+
+    def __init__(
+        self, path: str, jump_after: int, jump_s: float, began_s: float | None = None
+    ) -> None:
         super().__init__()
         loaded = [load(part) for part in path.split("+")]
         self._units = [unit for units, _ in loaded for unit in units]
         self._duration = loaded[0][1]
+        self._began_s = began_s
         self._jump_after, self._jump_s, self._inside = jump_after, jump_s, False
         self.set_launch(
             f'( appsrc name=source is-live=true format=time caps="{_CAPS}" '
@@ -57,11 +65,14 @@ class Loop(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
 
     def _configure(self, _factory: object, media: Any) -> None:
         source = media.get_element().get_by_name_recurse_up("source")
-        count = 0
+        first = count = 0
+        if self._began_s is not None:
+            passed_s = time.monotonic() - self._began_s
+            first = round(passed_s * Gst.SECOND / self._duration)
 
         def push(_source: object, _length: int) -> None:
             nonlocal count
-            buffer = Gst.Buffer.new_wrapped(self._units[count % len(self._units)])
+            buffer = Gst.Buffer.new_wrapped(self._units[(first + count) % len(self._units)])
             buffer.pts = buffer.dts = count * self._duration
             buffer.duration = self._duration
             count += 1
@@ -135,6 +146,7 @@ def main() -> None:
     parser.add_argument("--jump-after", type=int, default=0, help="frames; the clock then jumps")
     parser.add_argument("--jump-s", type=float, default=0.0)
     parser.add_argument("--clock-never-set", action="store_true")
+    parser.add_argument("--in-step", action="store_true", help="all streams show one moment")
     words = parser.parse_args()
 
     Gst.init(None)
@@ -142,9 +154,10 @@ def main() -> None:
     server.set_address("127.0.0.1")
     server.set_service(words.port)
     factories = []
+    began_s = time.monotonic() if words.in_step else None
     for stream in words.streams:
         name, _, path = stream.partition("=")
-        factory = Loop(path, words.jump_after, words.jump_s)
+        factory = Loop(path, words.jump_after, words.jump_s, began_s)
         if words.clock_never_set:
             use_running_time(factory)
         factories.append(factory)
