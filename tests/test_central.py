@@ -211,6 +211,28 @@ def test_an_older_state_does_not_replace_a_newer_one(store: GalleryStore) -> Non
     assert kept.end_s == one[2].end_s
 
 
+def test_the_last_people_of_a_day_are_looked_back_at(store: GalleryStore) -> None:
+    """What the last message shows is not left as it was first taken for, though no other comes."""
+    messages, _ = walks(1)
+    door, yard = (
+        [message for message in messages if (message.edge, message.camera) == place]
+        for place in (("e1", "door"), ("e1", "yard"))
+    )
+    strange = Prototypes.of(MODEL, np.eye(64, dtype=np.float32)[[40]], [3.0])
+    broker = MemoryBroker()
+    centre = open_site(broker, store, match=replace(MATCH, revise_every_s=2.0))
+    broker.publish([outgoing(door[-1]), outgoing(replace(yard[1], prototypes=strange))])
+    turn_until_done(centre)
+    assert len(set(identities(store).values())) == 2
+    broker.publish([outgoing(yard[2])])
+    turn_until_done(centre)
+    deadline = time.monotonic() + 30
+    while len(set(identities(store).values())) == 2:
+        assert time.monotonic() < deadline, "they are never compared again"
+        centre.turn(0.05)
+    assert [one.kind for one in store.events()] == ["new", "new", "merge"]
+
+
 def test_trackers_that_number_anew(store: GalleryStore) -> None:
     """After a restart of an edge, track 1 is somebody else."""
     before, truth = walks(4)

@@ -235,7 +235,7 @@ class CentralSite:
     def _match_batch(self, batch: Sequence[Received]) -> bool:
         """Match and store a batch; False where the gallery went away."""
         matcher = self._matcher
-        if matcher is None or (not batch and not matcher.undecided):
+        if matcher is None or (not batch and not matcher.changing):
             return True
         started_s = self._monotonic()
         try:

@@ -37,6 +37,7 @@ NewMatcher = Callable[[Iterator[int]], CrossCameraMatcher]
 _STOCK = 64
 _LONGEST_OUTAGE_S = 7 * 86_400
 _FORGET_EVERY_S = 10.0
+_LOOK_BACK_SLACK_S = 1.0
 
 
 @dataclass
@@ -106,7 +107,7 @@ class SiteMatcher:
         self._matcher = new_matcher(self._numbers())
         self._known: dict[Row, _Known] = {}
         self._undecided: dict[Row, tuple[Received, float]] = {}
-        self._now_s = self._forgot_s = -math.inf
+        self._now_s = self._forgot_s = self._changing_until_s = -math.inf
         self.counts = {"new": 0, "merge": 0, "split": 0, "stale": 0, "unasked": 0}
         self.greeting = self._restore(now_s)
 
@@ -114,6 +115,11 @@ class SiteMatcher:
     def identities(self) -> int:
         """How many identities the matcher remembers."""
         return len(self._matcher.identities())
+
+    @property
+    def changing(self) -> bool:
+        """Whether something may follow without a new message: a decision, or a look back."""
+        return bool(self._undecided) or self._now_s < self._changing_until_s
 
     @property
     def undecided(self) -> list[Received]:
@@ -135,7 +141,13 @@ class SiteMatcher:
         outcome = Outcome()
         latest = self._latest(batch, outcome.settled)
         messages = [_message(received) for received in latest.values()]
-        if messages or self._undecided:
+        if messages:
+            # When all are decided, the matcher must look back once more, or the last people of a
+            # day would stay as they were first taken for.
+            config = self._matcher.config
+            wait_s = 2 * config.patience_s + config.revise_every_s
+            self._changing_until_s = self._now_s + wait_s + _LOOK_BACK_SLACK_S
+        if messages or self.changing:
             self._matcher.update_tracklets(batch_of(messages), self._now_s)
         events = self._matcher.events()
         if self._asking is not None:
