@@ -144,8 +144,8 @@ def run_site(
             (folder / "cameras.yaml").write_text("cameras:\n" + "".join(lines))
             central = ["central", *shared, "--gallery", database.address, *central_words]
             edge = ["edge", str(folder / "cameras.yaml"), *shared, "--edge", HOST]
-            edge += ["--config", "rtsp", "--set", "edge.observe_every_s=0", "--quiet"]
-            edge += ["--set", "edge.report_every_s=1"]
+            # A position of every frame, to be compared with those of the files.
+            edge += ["--set", "edge.observe_every_s=0", "--set", "edge.report_every_s=1"]
             with _process(folder, central) as centre, _process(folder, edge) as host:
                 while time.monotonic() < began_s + seconds and host.poll() is None:
                     _listen(receiver, heard)
