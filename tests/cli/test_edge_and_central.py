@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from reid_tracker.match.gallery_open import open_gallery
+from tests.benchmarks.live_identities import Clip, compare
+from tests.benchmarks.live_site import write_clip
 from tests.conftest import ROOT
 from tests.transport.servers import PASSWORD, USER, nats_server
 
@@ -69,3 +71,14 @@ def test_tracklets_of_a_camera_host_become_identities_of_the_centre(tmp_path: Pa
     # Both cameras show the same pictures.
     both = sum(len(seen) == 2 for seen in cameras.values())
     assert both >= 0.7 * len(cameras), cameras
+
+
+@pytest.mark.long
+def test_live_cameras_give_the_identities_of_a_run_on_files(tmp_path: Path) -> None:
+    rate, lead, tail, most = 5.0, 50, 50, 60
+    clips = {}
+    for name in ("a", "b"):
+        path = tmp_path / f"{name}.mp4"
+        count = write_clip(ROOT / "demo" / "pedestrians.mp4", path, rate, lead, tail, most)
+        clips[name] = Clip(path, rate, count)
+    assert compare(tmp_path, clips, lead, ENCODER) >= 0.9
