@@ -15,6 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
+from reid_tracker.central.presence import HostPresence
 from reid_tracker.central.recognise import AskingTime
 from reid_tracker.central.records import sighting_id
 from reid_tracker.central.site import NewMatcher, Outcome, SiteMatcher
@@ -30,14 +31,13 @@ from reid_tracker.match.store import GalleryStore
 from reid_tracker.transport import (
     Broker,
     CameraStatus,
+    EdgeStatus,
     IdentityMessage,
     Outgoing,
     Received,
     Receiver,
     TrackletMessage,
-    encode_message,
     pattern_of,
-    subject_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -78,6 +78,7 @@ class CentralSite:
         gallery_up: whether the gallery did.
         pending: messages that the broker holds, as far as it told last.
         identities: how many the matcher remembers, as of a few seconds ago.
+        presence: which camera hosts are there.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class CentralSite:
         self._refusals: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.broker_up, self.gallery_up, self.pending, self.identities = True, True, 0, 0
+        self.presence = HostPresence(site, self._config.edge_gone_s, monotonic)
         self._matcher: SiteMatcher | None = self._new_site_matcher()
         # States of cameras, too: one count goes over both, and tells what is missing.
         pattern = pattern_of("tracklet", site).removesuffix("tracklet") + "*"
@@ -184,18 +186,21 @@ class CentralSite:
             if not self.broker_up:
                 logger.warning("the broker is back; site %s goes on", self.site)
                 self.broker_up = True
-            if received is not None:
+            if received is None:
+                self.presence.nothing()
+            else:
                 self._take(received)
 
     def _take(self, received: Received) -> None:
         message = received.message
+        self.presence.heard(message)
         if isinstance(message, TrackletMessage):
             self.counts["tracklet"] += 1
             if self._usable(message) and len(message.prototypes):
                 if self._window.add(message.end_s, received, self._monotonic()):
                     self.counts["late"] += 1
                 return
-        elif isinstance(message, CameraStatus):
+        elif isinstance(message, CameraStatus | EdgeStatus):
             self.counts["status"] += 1
         received.ack()  # nothing follows from it
 
@@ -279,7 +284,7 @@ class CentralSite:
         while self._outbox:
             some = [self._outbox[index] for index in range(min(_MOST_AT_ONCE, len(self._outbox)))]
             try:
-                self._broker.publish([_outgoing(message, self.site) for message in some])
+                self._broker.publish([Outgoing.of(message, self.site) for message in some])
             except TransportUnavailableError:
                 return
             for _ in some:
@@ -388,7 +393,3 @@ def durable_name(site: str) -> str:
 def _end_s(received: Received) -> float:
     message = received.message
     return message.end_s if isinstance(message, TrackletMessage) else -math.inf
-
-
-def _outgoing(message: IdentityMessage, site: str) -> Outgoing:
-    return Outgoing(message.message_id, str(subject_of(message, site)), encode_message(message))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from reid_tracker.central.recognise import AskingTime
 from reid_tracker.central.run import Central, CentralSite, Observe
@@ -31,6 +31,7 @@ from reid_tracker.match.topology import Topology, load_topology
 from reid_tracker.monitor import Health, Reading, notify_systemd
 from reid_tracker.pipeline import MOTION_ONLY, suited_to_encoder
 from reid_tracker.transport import Broker, open_broker
+from reid_tracker.transport.messages import CameraState
 
 _EXAMPLES = """examples:
   reid-track central --broker nats://127.0.0.1:4222 --site hall --gallery people.sqlite
@@ -272,7 +273,7 @@ def _health(centre: Central) -> Health:
         "broker": broker,
         "gallery": gallery,
         "last_turn_s": round(age_s, 1),
-        "sites": [site.site for site in centre.sites],
+        "sites": {site.site: {"edges": site.presence.details()} for site in centre.sites},
     }
     return Health(broker and gallery and age_s < _STUCK_S, details)
 
@@ -287,6 +288,11 @@ def _site_readings(site: CentralSite) -> Iterator[Reading]:
     for edge, count in dict(received.missing_of).items():
         yield Reading("edge_gaps_total", count, (edge,))
     matched: Mapping[str, int] = site.matcher.counts if site.matcher else {}
+    for edge, up in site.presence.hosts().items():
+        yield Reading("edge_up", float(up), (site.site, edge))
+    cameras = site.presence.cameras()
+    for state in get_args(CameraState):
+        yield Reading("cameras", cameras[state], (state,))
     yield Reading("messages_repeated_total", received.duplicates + matched.get("stale", 0))
     yield Reading("messages_late_total", counts["late"])
     yield Reading("identities_unasked_total", matched.get("unasked", 0))

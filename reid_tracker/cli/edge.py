@@ -37,7 +37,7 @@ from reid_tracker.errors import (
 from reid_tracker.match import GroundPlane, load_ground
 from reid_tracker.monitor import notify_systemd
 from reid_tracker.pipeline import Pipeline, suited_to_encoder
-from reid_tracker.transport import Broker, Sender, Spool, open_broker
+from reid_tracker.transport import Broker, Outgoing, Sender, Spool, open_broker
 from reid_tracker.transport.address import parse_address, read_credentials
 from reid_tracker.transport.names import escape
 
@@ -169,7 +169,7 @@ def edge(words: Sequence[str]) -> int:
         pipeline = Pipeline.from_config(config)
         settings = _reported(config, pipeline, ground)
         spool = _open_spool(config, numbers.edge, stack)
-        sender = stack.enter_context(_sending(config, spool))
+        sender = stack.enter_context(_sending(config, spool, numbers))
         local = stack.enter_context(local_outputs(arguments.output, config, numbers, sources))
         beat = Heartbeat(pipeline.times.seconds)
         run = EdgeRun(
@@ -213,19 +213,25 @@ def _finishing(
 
 
 @contextmanager
-def _sending(config: Config, spool: Spool) -> Iterator[Sender]:
+def _sending(config: Config, spool: Spool, numbers: MessageNumbers) -> Iterator[Sender]:
     """Connect and open a sender, and close it in a time that whoever stops a program can wait.
 
     Raises:
         ReidTrackerError: the broker refuses; one that is away is tried again in the background.
     """
+    site = config.edge.site
+
+    def will() -> Outgoing:
+        lost = numbers.host_status("lost", "its connection to the broker broke")
+        return Outgoing.of(lost, site)
+
     opened: list[Broker] = []
     try:
-        opened.append(open_broker(config.transport))
+        opened.append(open_broker(config.transport, will))
     except TransportUnavailableError as error:
         _log.warning("%s; tracking begins, messages are kept and sent later", error)
-    connect = lambda: opened.pop() if opened else open_broker(config.transport)  # noqa: E731
-    sender = Sender(config.edge.site, connect, spool)
+    connect = lambda: opened.pop() if opened else open_broker(config.transport, will)  # noqa: E731
+    sender = Sender(site, connect, spool)
     try:
         yield sender
     except BaseException:

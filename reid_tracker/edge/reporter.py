@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,9 +17,15 @@ from reid_tracker.match.floor import FloorTrails
 from reid_tracker.match.prototypes import PrototypeMemory
 from reid_tracker.match.quality import checked_looks, qualities
 from reid_tracker.match.tracklets import TrackletTable
-from reid_tracker.transport import Observation, Prototypes, TrackletMessage, new_boot_id
+from reid_tracker.transport import (
+    EdgeStatus,
+    Observation,
+    Prototypes,
+    TrackletMessage,
+    new_boot_id,
+)
 from reid_tracker.transport.looks import MOST_PROTOTYPES, MOST_VALUES
-from reid_tracker.transport.messages import ClockSource, TrackletState
+from reid_tracker.transport.messages import ClockSource, EdgeState, TrackletState
 from reid_tracker.types import FrameResult
 
 IntArray = npt.NDArray[np.int64]
@@ -44,11 +51,22 @@ class MessageNumbers:
 
     def __init__(self, edge: str) -> None:
         self.edge, self.boot = edge, new_boot_id()
-        self._numbers = itertools.count()
+        self._numbers, self._of_host = itertools.count(), itertools.count()
 
     def next(self) -> int:
         """Return the number of the next message, which is to be sent before any later one."""
         return next(self._numbers)
+
+    def host_status(self, state: EdgeState, reason: str = "") -> EdgeStatus:
+        """Return a message about the host itself, which needs no place in the count."""
+        return EdgeStatus(
+            edge=self.edge,
+            boot=self.boot,
+            number=next(self._of_host),
+            time_s=time.time(),
+            state=state,
+            reason=reason,
+        )
 
 
 class Reported(NamedTuple):

@@ -98,12 +98,13 @@ class EdgeRun:
         Raises:
             ReidTrackerError: a source or a stage breaks.
         """
+        self._send([self._numbers.host_status("started")])
         for result in self._pipeline.run(list(self._sources.values()), self._between):
             with self._held():
                 self._take(result)
 
     def finish(self, reason: str) -> None:
-        """Tell that all tracklets have ended, and that the cameras are off.
+        """Tell that all tracklets have ended, that the cameras are off, and this host, too.
 
         Args:
             reason: why, in words.
@@ -113,6 +114,7 @@ class EdgeRun:
             self._cameras[name].end(reason)
             self._tracks[name] = 0
         self._tell_states()
+        self._send([self._numbers.host_status("stopped", reason)])
 
     def health(self) -> Health:
         """Tell whether the flow goes on; a broker or a camera that is away does not stop it."""

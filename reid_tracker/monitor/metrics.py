@@ -47,6 +47,8 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "camera_up": ("1 where frames come, else 0.", ("camera",)),
     "camera_state": ("1 for the state that a camera is in, else 0.", ("camera", "state")),
+    "edge_up": ("1 where a camera host is heard of, else 0.", ("site", "edge")),
+    "cameras": ("Cameras of all camera hosts by state.", ("state",)),
     "frame_age_seconds": ("Age of a camera's newest frame.", ("camera",)),
     "tracks": ("People in sight of a camera.", ("camera",)),
     "identities_known": ("Tracklets of this host whose identity is known.", ()),

@@ -7,6 +7,7 @@ from reid_tracker.transport.memory_broker import MemoryBroker
 from reid_tracker.transport.messages import (
     SCHEMA_VERSION,
     CameraStatus,
+    EdgeStatus,
     IdentityMessage,
     Member,
     Message,
@@ -27,6 +28,7 @@ __all__ = [
     "Broker",
     "CameraStatus",
     "Delivery",
+    "EdgeStatus",
     "IdentityMessage",
     "Member",
     "MemoryBroker",

@@ -7,12 +7,13 @@ handed out again may come after later ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from reid_tracker.errors import MessageError
-from reid_tracker.transport.codec import check_size
-from reid_tracker.transport.subjects import parse_subject
+from reid_tracker.transport.codec import check_size, encode_message
+from reid_tracker.transport.messages import Message
+from reid_tracker.transport.subjects import parse_subject, subject_of
 
 
 class Outgoing(NamedTuple):
@@ -27,6 +28,19 @@ class Outgoing(NamedTuple):
     message_id: str
     subject: str
     data: bytes
+
+    @classmethod
+    def of(cls, message: Message, site: str) -> Outgoing:
+        """Return what is published of a message that belongs to a site.
+
+        Raises:
+            MessageError: it is too large.
+        """
+        return cls(message.message_id, str(subject_of(message, site)), encode_message(message))
+
+
+Will = Callable[[], Outgoing]
+"""Makes what a broker is to publish in the stead of a client that it loses, for one connection."""
 
 
 class Delivery(Protocol):

@@ -15,6 +15,7 @@ from reid_tracker.errors import MessageError, MessageVersionError
 from reid_tracker.transport.messages import (
     SCHEMA_VERSION,
     CameraStatus,
+    EdgeStatus,
     IdentityMessage,
     Message,
     TrackletMessage,
@@ -27,6 +28,7 @@ MAX_MESSAGE_BYTES = 64 * 1024
 TYPES: dict[str, type[Any]] = {
     "tracklet": TrackletMessage,
     "camera": CameraStatus,
+    "edge": EdgeStatus,
     "identity": IdentityMessage,
 }
 _TYPE_OF = {kind: name for name, kind in TYPES.items()}

@@ -1,4 +1,4 @@
-"""The messages between camera hosts and the centre: tracklets, states of cameras, identities.
+"""The messages between camera hosts and the centre: tracklets, states, identities.
 
 Times are UTC seconds since 1970, kept to the millisecond; positions are parts of the frame's width
 and height from its top left corner. A message holds its values as the wire has them, so that one
@@ -32,6 +32,7 @@ SCHEMA_VERSION = 1
 TrackletState = Literal["new", "update", "end"]
 ClockSource = Literal["rtcp", "arrival", "file"]
 CameraState = Literal["connecting", "live", "stalled", "gone"]
+EdgeState = Literal["started", "stopped", "lost"]
 
 _TIME = Real(0, 1e11, digits=3)
 # A box may leave the frame, by no more than its size.
@@ -43,6 +44,7 @@ _REASON = Text(most=500, least=0)
 _TRACKLET_STATE = Choice(get_args(TrackletState))
 _CLOCK = Choice(get_args(ClockSource))
 _CAMERA_STATE = Choice(get_args(CameraState))
+_EDGE_STATE = Choice(get_args(EdgeState))
 _EVENT_KIND = Choice(get_args(EventKind))
 _PROTOTYPES = RecordOf(Prototypes)
 
@@ -200,6 +202,41 @@ class CameraStatus:
 
 
 @dataclass(frozen=True)
+class EdgeStatus:
+    """A camera host begins, ends, or is lost, which an MQTT broker says in its stead.
+
+    That it goes on is told by its other messages, those of its cameras at least.
+
+    Attributes:
+        edge: name of the camera host.
+        boot: see `new_boot_id`.
+        number: of the message within edge and boot, in a count of its own: one that is never sent,
+            since nothing was lost, is no gap.
+        time_s: UTC seconds since 1970 at which it was made; of "lost", when it connected.
+        state: "started", "stopped" or "lost".
+        reason: one line for people; may be empty.
+
+    Raises:
+        MessageError: a value does not fit.
+    """
+
+    edge: str = wire(NAME)
+    boot: str = wire(NAME)
+    number: int = wire(Whole())
+    time_s: float = wire(_TIME)
+    state: EdgeState = wire(_EDGE_STATE)
+    reason: str = wire(_REASON)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def message_id(self) -> str:
+        """See `TrackletMessage`."""
+        return _message_id(self.edge, self.boot, f"host-{self.number}")
+
+
+@dataclass(frozen=True)
 class Member:
     """A tracklet that an identity message is about.
 
@@ -262,7 +299,7 @@ class IdentityMessage:
         return _message_id(self.centre, self.boot, self.seq)
 
 
-Message = TrackletMessage | CameraStatus | IdentityMessage
+Message = TrackletMessage | CameraStatus | EdgeStatus | IdentityMessage
 
 
 def check_encoder(message: Message, fingerprint: str, dim: int) -> None:
@@ -287,6 +324,6 @@ def check_encoder(message: Message, fingerprint: str, dim: int) -> None:
         )
 
 
-def _message_id(source: str, boot: str, number: int) -> str:
+def _message_id(source: str, boot: str, number: int | str) -> str:
     """Return an id in ASCII, as headers need it, that no two sources share."""
     return f"{escape(source)}/{escape(boot)}/{number}"

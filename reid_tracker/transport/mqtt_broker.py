@@ -22,7 +22,7 @@ from reid_tracker.errors import (
     TransportUnavailableError,
 )
 from reid_tracker.transport.address import parse_address, read_credentials, tls_context
-from reid_tracker.transport.broker import Outgoing, check_durable, check_outgoing
+from reid_tracker.transport.broker import Outgoing, Will, check_durable, check_outgoing
 from reid_tracker.transport.connection_errors import connection_error, not_welcome
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class MqttBroker:
 
     Args:
         config: settings.
+        will: published by the broker where the connection ends without `close`.
 
     Raises:
         TransportUnavailableError: the broker does not answer.
@@ -47,9 +48,9 @@ class MqttBroker:
         MissingDependencyError: paho-mqtt is not installed.
     """
 
-    def __init__(self, config: TransportConfig) -> None:
+    def __init__(self, config: TransportConfig, will: Will | None = None) -> None:
         self._config = config
-        self._session = _Session(config, f"reid-{uuid.uuid4().hex}", lasting=False)
+        self._session = _Session(config, f"reid-{uuid.uuid4().hex}", lasting=False, will=will)
         self._publishing = threading.Lock()
         # On their way, by the number of their packet; the library sends them again after a new
         # connection, so that they are waited for and not published twice.
@@ -222,11 +223,12 @@ class _Session:
         lasting: bool,
         topic: str | None = None,
         on_message: Any = None,
+        will: Will | None = None,
     ) -> None:
         self.place = str(parse_address(config))
         self.generation = 0
         self._timeout_s = config.timeout_s
-        self._topic = topic
+        self._topic, self._will = topic, will
         self._answered = threading.Event()
         self._refusal: str | None = None
         self.client = _client(config, client_id, lasting)
@@ -236,7 +238,15 @@ class _Session:
         self.client.on_message = lambda _client, _data, message: on_message(
             message, self.generation
         )
+        self._leave_will()
         self._open(config)
+
+    def _leave_will(self) -> None:
+        """Have the next connection begin with a will of its own, which no other one had."""
+        if self._will is not None:
+            message = self._will()
+            topic = message.subject.replace(".", "/")
+            self.client.will_set(topic, message.data, qos=1)
 
     def _open(self, config: TransportConfig) -> None:
         address = parse_address(config)
@@ -292,6 +302,7 @@ class _Session:
         self, _client: Client, _data: Any, _flags: Any, _reason: Any, _more: Any
     ) -> None:
         self.generation += 1
+        self._leave_will()
 
 
 def _client(config: TransportConfig, client_id: str, lasting: bool) -> Client:

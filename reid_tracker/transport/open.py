@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from reid_tracker.config_transport import TransportConfig
 from reid_tracker.transport.address import parse_address
-from reid_tracker.transport.broker import Broker
+from reid_tracker.transport.broker import Broker, Will
 
 
-def open_broker(config: TransportConfig) -> Broker:
+def open_broker(config: TransportConfig, will: Will | None = None) -> Broker:
     """Connect to a broker.
 
     Args:
         config: settings; "memory" makes a broker of its own each time, to be shared as an object.
+        will: what an MQTT broker says where it loses this client; others know nothing of the kind.
 
     Raises:
         TransportUnavailableError: it does not answer; trying later is right.
@@ -27,7 +28,7 @@ def open_broker(config: TransportConfig) -> Broker:
     if kind == "mqtt":
         from reid_tracker.transport.mqtt_broker import MqttBroker
 
-        return MqttBroker(config)
+        return MqttBroker(config, will)
     from reid_tracker.transport.memory_broker import MemoryBroker
 
     return MemoryBroker(config)

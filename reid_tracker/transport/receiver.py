@@ -182,8 +182,9 @@ class Receiver:
                 delivery.nak()
 
     def _count(self, message_id: str, *, again: bool) -> None:
-        if self._gaps is not None:
-            source, boot, number = message_id.split("/")
+        source, boot, number = message_id.split("/")
+        # What has no number in the count, such as a broker's word of a lost host, is no gap.
+        if self._gaps is not None and number.isdecimal():
             gap = self._gaps.add(source, boot, int(number), again=again)
             self.counts.missing = self._gaps.missing
             self.counts.missing_of = self._gaps.by_source

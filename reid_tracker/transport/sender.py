@@ -23,10 +23,8 @@ from reid_tracker.errors import (
     TransportUnavailableError,
 )
 from reid_tracker.transport.broker import Broker, Outgoing
-from reid_tracker.transport.codec import encode_message
 from reid_tracker.transport.messages import Message
 from reid_tracker.transport.spool import Spool
-from reid_tracker.transport.subjects import subject_of
 
 logger = logging.getLogger(__name__)
 
@@ -119,15 +117,14 @@ class Sender(Closing):
             MessageError: it is too large.
             TransportError: the sender was closed.
         """
-        data = encode_message(message)
-        one = Outgoing(message.message_id, str(subject_of(message, self._site)), data)
+        one = Outgoing.of(message, self._site)
         with self._changed:
             self._raise_failure()
             if self._stop.is_set():
                 raise TransportError("the sender was closed")
             self._numbers += 1
             self._came.append(_Numbered(self._numbers, one))
-            self._came_bytes += len(data)
+            self._came_bytes += len(one.data)
             self._drop_what_is_too_much()
             self._changed.notify_all()
 

@@ -13,6 +13,7 @@ from reid_tracker.errors import MessageError
 from reid_tracker.transport.messages import (
     SCHEMA_VERSION,
     CameraStatus,
+    EdgeStatus,
     IdentityMessage,
     Message,
     TrackletMessage,
@@ -33,7 +34,7 @@ class Subject(NamedTuple):
         kind: what goes there.
         site: name of the place that the cameras are at; may be empty.
         edge: name of the camera host; empty for identities, which belong to a site.
-        camera: name; likewise.
+        camera: name; empty for what is said of the edge itself, too.
     """
 
     kind: SubjectKind
@@ -50,6 +51,8 @@ def subject_of(message: Message, site: str) -> Subject:
     """Return where a message goes."""
     if isinstance(message, IdentityMessage):
         return Subject("identity", site)
+    if isinstance(message, EdgeStatus):
+        return Subject("status", site, message.edge)
     kind: SubjectKind = "tracklet" if isinstance(message, TrackletMessage) else "status"
     return Subject(kind, site, message.edge, message.camera)
 
@@ -58,6 +61,8 @@ def belongs(message: Message, subject: Subject) -> bool:
     """Tell whether a message may come on a subject: who may write to one edge's speaks for it."""
     if isinstance(message, IdentityMessage):
         return subject.kind == "identity"
+    if isinstance(message, EdgeStatus):
+        return ("status", message.edge, "") == (subject.kind, subject.edge, subject.camera)
     kind = "status" if isinstance(message, CameraStatus) else "tracklet"
     return (kind, message.edge, message.camera) == (subject.kind, subject.edge, subject.camera)
 

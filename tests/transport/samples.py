@@ -12,6 +12,8 @@ from reid_tracker.transport.messages import (
     CameraState,
     CameraStatus,
     ClockSource,
+    EdgeState,
+    EdgeStatus,
     IdentityMessage,
     Member,
     Message,
@@ -66,6 +68,18 @@ def status(seq: int = 0, **changes: Any) -> CameraStatus:
         "frame_age_s": 0.12,
     }
     return CameraStatus(**(values | changes))
+
+
+def host(number: int = 0, **changes: Any) -> EdgeStatus:
+    values: dict[str, Any] = {
+        "edge": "e1",
+        "boot": "b1",
+        "number": number,
+        "time_s": NOW_S,
+        "state": "started",
+        "reason": "",
+    }
+    return EdgeStatus(**(values | changes))
 
 
 def identity(seq: int = 0, **changes: Any) -> IdentityMessage:
@@ -149,6 +163,16 @@ STATUSES = st.builds(
     frame_age_s=st.none() | st.floats(-1e9, 1e9),
 )
 
+HOSTS = st.builds(
+    EdgeStatus,
+    edge=NAMES,
+    boot=NAMES,
+    number=SEQUENCES,
+    time_s=TIMES,
+    state=st.sampled_from(get_args(EdgeState)),
+    reason=st.text(LETTERS, max_size=120),
+)
+
 MEMBERS = st.builds(Member, edge=NAMES, boot=NAMES, camera=NAMES, track=st.integers(1, 2**53))
 
 IDENTITIES = st.builds(
@@ -165,4 +189,4 @@ IDENTITIES = st.builds(
     time_s=TIMES,
 )
 
-MESSAGES: st.SearchStrategy[Message] = st.one_of(tracklets(), STATUSES, IDENTITIES)
+MESSAGES: st.SearchStrategy[Message] = st.one_of(tracklets(), STATUSES, HOSTS, IDENTITIES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +12,13 @@ import pytest
 
 from reid_tracker.errors import TransportUnavailableError
 from reid_tracker.transport.broker import Outgoing
+from reid_tracker.transport.messages import EdgeStatus
 from reid_tracker.transport.mqtt_broker import MqttBroker
+from reid_tracker.transport.open import open_broker
 from reid_tracker.transport.receiver import Receiver
 from reid_tracker.transport.subjects import pattern_of
-from tests.transport.conftest import config_for, outgoing
-from tests.transport.samples import tracklet
+from tests.transport.conftest import SITE, config_for, outgoing
+from tests.transport.samples import host, tracklet
 from tests.transport.servers import Server
 
 
@@ -70,3 +74,43 @@ def take(receiver: Receiver) -> list[str]:
         return []
     got.ack()
     return [got.message.message_id]
+
+
+def test_a_lost_client_is_told_of_each_time_and_one_that_closes_is_not(
+    tmp_path: Path, start: Callable[..., Server]
+) -> None:
+    server = start("mqtt")
+    config = config_for("mqtt", server, tmp_path)
+    numbers = itertools.count()
+    centre = open_broker(config)
+    receiver = Receiver(centre.subscribe(pattern_of("status", SITE), "centre"), gaps=True)
+
+    def connect() -> MqttBroker:
+        return MqttBroker(config, lambda: outgoing(host(next(numbers), state="lost")))
+
+    def told() -> list[str]:
+        got = receiver.receive(5)
+        if got is None:
+            return []
+        got.ack()
+        assert isinstance(got.message, EdgeStatus)
+        return [got.message.state]
+
+    closed = connect()
+    closed.close()
+    lost = connect()
+    for _ in range(2):
+        client = lost._session.client
+        before = lost._session.generation
+        connection = client.socket()
+        assert isinstance(connection, socket.socket)
+        connection.shutdown(socket.SHUT_RDWR)  # it connects again by itself
+        assert told() == ["lost"]
+        deadline = time.monotonic() + 30
+        while not (client.is_connected() and lost._session.generation > before):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    lost.close()
+    assert told() == []
+    assert (receiver.counts.duplicates, receiver.counts.missing) == (0, 0)
+    centre.close()

@@ -19,12 +19,13 @@ from reid_tracker.transport.subjects import (
     pattern_of,
     subject_of,
 )
-from tests.transport.samples import NAMES, identity, status, tracklet
+from tests.transport.samples import NAMES, host, identity, status, tracklet
 
 
 def test_the_places_of_messages() -> None:
     assert str(subject_of(tracklet(), "hall")) == "reid.v1.hall.e1.door.tracklet"
     assert str(subject_of(status(), "hall")) == "reid.v1.hall.e1.door.status"
+    assert str(subject_of(host(), "hall")) == "reid.v1.hall.e1.=.status"
     assert str(subject_of(identity(), "hall")) == "reid.v1.hall.identity"
     assert str(subject_of(tracklet(camera="yard/2.west"), "")) == (
         "reid.v1.=.e1.yard=2F2=2Ewest.tracklet"

@@ -1,0 +1,157 @@
+"""Which camera hosts are there: by their word, a broker's word, and their silence."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from reid_tracker.central.presence import HostPresence
+from reid_tracker.transport import CameraStatus, EdgeStatus
+from tests.transport.samples import host, identity, status, tracklet
+
+
+class World:
+    """A presence on a clock that the test sets; gone after 35 s."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.presence = HostPresence("hall", 35.0, lambda: self.now_s)
+
+    def wait(self, seconds: float, step_s: float = 1.0) -> None:
+        """Listen for a while to a broker that has nothing."""
+        for _ in range(round(seconds / step_s)):
+            self.now_s += step_s
+            self.presence.nothing()
+
+    def hear(self, message: Any) -> None:
+        self.presence.heard(message)
+
+    def shown(self, name: str = "e1") -> dict[str, Any]:
+        found: dict[str, Any] = self.presence.details()[name]
+        return found
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def camera(state: str, name: str = "door", reason: str = "", **changes: Any) -> CameraStatus:
+    return status(camera=name, state=state, reason=reason, **changes)
+
+
+def word(state: str, number: int = 1, boot: str = "b1", edge: str = "e1") -> EdgeStatus:
+    return host(number, state=state, boot=boot, edge=edge, reason="" if state == "started" else "x")
+
+
+def test_cameras_are_as_they_are_told(world: World) -> None:
+    world.hear(word("started"))
+    world.hear(camera("connecting"))
+    world.hear(camera("live"))
+    world.hear(camera("gone", "yard", "no route"))
+    world.hear(tracklet(edge="e2"))
+    world.hear(identity())
+    assert world.presence.hosts() == {"e1": True, "e2": True}
+    assert world.presence.cameras() == {"live": 1, "gone": 1}
+    assert world.shown() == {
+        "state": "up",
+        "cameras": {
+            "door": {"state": "live"},
+            "yard": {"state": "gone", "reason": "no route"},
+        },
+    }
+
+
+def test_a_silent_host_is_gone_with_its_cameras_once_and_comes_back(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.hear(camera("live"))
+    world.wait(20)
+    world.hear(tracklet(edge="e2"))
+    world.wait(15)
+    assert world.presence.hosts() == {"e1": True, "e2": True}
+    world.wait(1)
+    assert world.presence.hosts() == {"e1": False, "e2": True}
+    assert world.presence.cameras() == {"gone": 1}
+    assert world.shown()["cameras"]["door"]["reason"] == "its host: silent for 36 s"
+    world.hear(tracklet(edge="e2"))
+    world.wait(30)
+    assert [record.message for record in caplog.records] == [
+        "camera host e1 of site hall is gone: silent for 36 s"
+    ]
+    world.hear(camera("live"))
+    assert world.presence.hosts() == {"e2": True, "e1": True}
+    assert caplog.records[-1].message == "camera host e1 of site hall is back"
+
+
+def test_a_centre_that_did_not_listen_blames_nobody(world: World) -> None:
+    world.hear(camera("live"))
+    world.now_s += 500  # the broker or the gallery was away
+    world.wait(36)  # of which the first second ends the deaf time
+    assert world.presence.hosts() == {"e1": True}
+    world.wait(1)
+    assert world.presence.hosts() == {"e1": False}
+
+
+def test_a_broker_that_always_has_something_is_late_and_nobody_silent(world: World) -> None:
+    world.hear(camera("live"))
+    for _ in range(100):
+        world.now_s += 1
+        world.hear(tracklet(edge="e2"))
+    world.presence.nothing()
+    assert world.presence.hosts() == {"e1": True, "e2": True}
+
+
+def test_a_host_that_ends_is_not_missed(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    world.hear(camera("live"))
+    world.hear(word("stopped"))
+    assert world.shown() == {
+        "state": "stopped",
+        "reason": "x",
+        "cameras": {"door": {"state": "gone", "reason": "its host: x"}},
+    }
+    world.hear(camera("live"))  # handed out again
+    world.wait(100)
+    assert world.shown()["state"] == "stopped"
+    assert caplog.records == []
+    world.hear(word("started", boot="b2"))
+    assert world.shown() == {"state": "up", "cameras": {}}
+
+
+def test_a_broker_tells_who_is_lost(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.hear(camera("live"))
+    world.hear(word("lost"))
+    assert world.presence.hosts() == {"e1": False}
+    world.hear(word("lost", 2))
+    world.wait(50)
+    assert len(caplog.records) == 1
+    world.hear(tracklet())  # only the connection was lost
+    assert world.presence.hosts() == {"e1": True}
+
+
+def test_what_is_heard_late_of_an_earlier_start_says_nothing(world: World) -> None:
+    world.hear(camera("live"))
+    world.hear(word("started", boot="b2"))
+    world.hear(word("lost"))
+    world.hear(word("stopped"))
+    world.hear(camera("gone"))
+    assert world.shown() == {"state": "up", "cameras": {}}
+
+
+def test_memory_is_bounded_and_the_page_short(world: World) -> None:
+    for number in range(10_100):
+        world.hear(tracklet(edge=f"e{number}"))
+    for number in range(1_100):
+        world.hear(camera("live", f"c{number}"))
+    assert len(world.presence.hosts()) == 10_000
+    assert world.presence.cameras() == {"live": 1_000}
+    world.hear(word("stopped", edge="e9000"))
+    details = world.presence.details()
+    assert len(details) == 100
+    assert next(iter(details)) == "e9000"
+    world.wait(7 * 86_400, 3600)
+    world.wait(5000)
+    assert world.presence.hosts() == {}
