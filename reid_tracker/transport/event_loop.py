@@ -34,7 +34,10 @@ class LoopThread:
         Raises:
             TimeoutError: it takes longer than `timeout_s`; it was cancelled.
         """
-        future = self.start(work)
+        return self.wait(self.start(work), timeout_s)
+
+    def wait(self, future: concurrent.futures.Future[T], timeout_s: float) -> T:
+        """Do the same for a coroutine that was started."""
         try:
             return future.result(timeout_s)
         # Three classes before Python 3.11.

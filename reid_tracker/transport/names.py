@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from reid_tracker.checked import shown
@@ -17,6 +18,7 @@ _UNSAFE = re.compile(rb"[^A-Za-z0-9_-]")
 _ESCAPED = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2}){1,200}")
 
 
+@functools.lru_cache(8192)
 def escape(name: str) -> str:
     """Return a name as one part of a subject: letters, digits, - and _ stay, others are =XX.
 
@@ -29,6 +31,7 @@ def escape(name: str) -> str:
     return _UNSAFE.sub(lambda found: b"=%02X" % found[0][0], data).decode("ascii")
 
 
+@functools.lru_cache(8192)
 def unescape(part: str) -> str:
     """Return the name of a part of a subject.
 

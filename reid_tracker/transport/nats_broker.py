@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reid_tracker.checked import shown
@@ -26,21 +25,17 @@ from reid_tracker.transport.codec import MAX_MESSAGE_BYTES
 from reid_tracker.transport.connection_errors import not_welcome
 from reid_tracker.transport.event_loop import LoopThread
 from reid_tracker.transport.nats_errors import PlainConnectionError, is_refusal, translated
+from reid_tracker.transport.nats_subscription import NatsSubscription
 from reid_tracker.transport.subjects import pattern_of
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
-    from nats.aio.msg import Msg
     from nats.js import JetStreamContext
     from nats.js.api import StreamConfig
 
 TRACKLETS = "REID_TRACKLETS"
 IDENTITIES = "REID_IDENTITIES"
 
-_FETCH_AT_ONCE = 64
-_LONGEST_FETCH_S = 2.0
-_SHORTEST_FETCH_S = 0.1
-_AGAIN_AFTER_S = 0.5
 _RECONNECT_EVERY_S = 0.5
 _GRACE_S = 1.0
 """What the thread's loop gets beyond the time that it was told: then something is wrong with it."""
@@ -96,7 +91,14 @@ class NatsBroker:
         """See `Broker`; messages that are in the stream already are received, too."""
         check_durable(durable)
         pull = self._run(self._subscribe(pattern, durable), 2 * self._config.timeout_s)
-        return NatsSubscription(self, pull, min(_FETCH_AT_ONCE, self._config.max_unacked))
+        return NatsSubscription(
+            pull,
+            self._loop,
+            most=self._config.max_unacked,
+            run=partial(self._run, timeout_s=self._config.timeout_s),
+            translate=lambda error: translated(error, self.place, self._last_error),
+            check=self._refuse_if_away,
+        )
 
     def close(self) -> None:
         """See `Broker`."""
@@ -269,64 +271,6 @@ class NatsBroker:
         )
         await self._stream.add_consumer(stream, consumer)
         return await self._stream.pull_subscribe_bind(durable=durable, stream=stream)
-
-
-class NatsSubscription:
-    """One receiver of a durable consumer."""
-
-    def __init__(self, broker: NatsBroker, pull: Any, at_once: int) -> None:
-        self._broker, self._pull, self._at_once = broker, pull, at_once
-        self._fetched: deque[Msg] = deque()
-
-    def receive(self, timeout_s: float) -> NatsDelivery | None:
-        """See `Subscription`."""
-        deadline = time.monotonic() + timeout_s
-        while not self._fetched:
-            left_s = deadline - time.monotonic()
-            self._fetch(min(max(left_s, _SHORTEST_FETCH_S), _LONGEST_FETCH_S))
-            if not self._fetched and time.monotonic() >= deadline:
-                return None
-        return NatsDelivery(self._broker, self._fetched.popleft())
-
-    def _fetch(self, timeout_s: float) -> None:
-        try:
-            work = self._pull.fetch(self._at_once, timeout=timeout_s)
-            self._fetched.extend(self._broker._loop.run(work, timeout_s + _GRACE_S))
-        except TimeoutError:
-            self._broker._refuse_if_away()
-        except Exception as error:
-            raise translated(error, self._broker.place, self._broker._last_error) from None
-
-    def pending(self) -> int:
-        """See `Subscription`."""
-        self._broker._refuse_if_away()
-        info = self._broker._run(self._pull.consumer_info(), self._broker._config.timeout_s)
-        return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
-
-    def close(self) -> None:
-        """See `Subscription`."""
-        for message in self._fetched:
-            self._broker._loop.start(message.nak())
-        self._fetched.clear()
-        with contextlib.suppress(Exception):
-            self._broker._loop.run(self._pull.unsubscribe(), 1)
-
-
-class NatsDelivery:
-    """See `Delivery`."""
-
-    def __init__(self, broker: NatsBroker, message: Msg) -> None:
-        self._broker, self._message = broker, message
-        self.subject, self.data = message.subject, message.data
-        self.redelivered = message.metadata.num_delivered > 1
-
-    def ack(self) -> None:
-        """See `Delivery`."""
-        self._broker._loop.start(self._message.ack())
-
-    def nak(self) -> None:
-        """See `Delivery`."""
-        self._broker._loop.start(self._message.nak(delay=_AGAIN_AFTER_S))
 
 
 def _look_at(done: asyncio.Future[Any]) -> None:
