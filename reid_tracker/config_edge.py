@@ -20,6 +20,8 @@ class EdgeConfig(Checked):
             once.
         drain_s: at its end the program waits for the broker for at most so long; what is not sent
             by then stays in the spool for the next start.
+        send_pictures: with the first and the last message about somebody goes a small picture of
+            them; otherwise no picture ever leaves this host.
         identities: files of this host (--output) hold the centre's identities.
         keep_h: a tracklet that was neither seen nor told of for longer is forgotten, so that its
             identity cannot be put right any more.
@@ -34,6 +36,7 @@ class EdgeConfig(Checked):
     observe_every_s: float = number(0.2, 0.0, 60.0)
     status_every_s: float = number(10.0, 0.5, 3600.0)
     drain_s: float = number(3.0, 0.0, 3600.0)
+    send_pictures: bool = False
     identities: bool = True
     keep_h: float = number(24.0, 0.0, 24.0 * 3650, exclusive=True)
     settle_s: float = number(15.0, 0.0, 3600.0)

@@ -56,7 +56,7 @@ from tests.central_world import (
 )
 from tests.match.postgres import start_or_skip
 from tests.transport.conftest import config_for
-from tests.transport.samples import status
+from tests.transport.samples import PICTURE, status
 from tests.transport.servers import START, Server, nats_server
 
 
@@ -231,6 +231,25 @@ def test_the_last_people_of_a_day_are_looked_back_at(store: GalleryStore) -> Non
         assert time.monotonic() < deadline, "they are never compared again"
         centre.turn(0.05)
     assert [one.kind for one in store.events()] == ["new", "new", "merge"]
+
+
+def test_pictures_are_kept_with_their_sightings(store: GalleryStore) -> None:
+    messages, _ = walks(2)
+    first = replace(messages[0], picture=PICTURE)
+    last = [one for one in messages if one.key == first.key][-1]
+    newer = PICTURE[:-2] + b"!" + PICTURE[-2:]
+    broker = MemoryBroker()
+    centre = open_site(broker, store)
+    broker.publish([outgoing(one) for one in [first, *messages[1:]] if one is not last])
+    turn_until_done(centre)
+    name = sighting_id(SITE, first.key)
+    assert store.crops([one.id for one in store.sightings()]) == {name: PICTURE}
+    # Later states of the tracklet replace its sighting, and keep the picture or bring a better one.
+    broker.publish([outgoing(replace(last, picture=newer))])
+    turn_until_done(centre)
+    assert store.crops([one.id for one in store.sightings()]) == {name: newer}
+    (kept,) = [one for one in store.sightings() if one.id == name]
+    assert kept.end_s == last.end_s
 
 
 def test_trackers_that_number_anew(store: GalleryStore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from reid_tracker.transport import (
 from reid_tracker.types import CameraState, CameraStatus, Detections, Frame, FrameResult, Tracks
 from tests.conftest import write_video
 from tests.test_pipeline import ColourEncoder, WalkerDetector
+from tests.transport.samples import PICTURE
 
 START_S = 1_764_000_000.0
 STEP_S = 0.1
@@ -43,6 +45,7 @@ def reporter(
     *,
     ground: GroundPlane | None = None,
     min_hits: int = 3,
+    picture_of: Callable[[str, int], bytes | None] = lambda camera, track: None,
     **edge: Any,
 ) -> TrackletReporter:
     settings = Reported(
@@ -52,6 +55,7 @@ def reporter(
         edge=EdgeConfig(**{"report_every_s": 1.0, "observe_every_s": 0.2, **edge}),
         match=MatchConfig(min_hits=min_hits),
         ground=ground or GroundPlane(),
+        picture_of=picture_of,
     )
     return TrackletReporter("door", numbers or MessageNumbers("e1"), settings)
 
@@ -224,6 +228,20 @@ def test_whatever_comes_every_tracklet_is_new_once_and_ends_once(
         assert last.frames == seen[one]
     for item in messages:
         assert decode_message(encode_message(item)) == item
+
+
+def test_pictures_go_with_the_first_and_the_last_message() -> None:
+    asked = []
+
+    def picture_of(camera: str, track: int) -> bytes | None:
+        asked.append((camera, track))
+        return PICTURE if len(asked) == 1 else None
+
+    made = reporter(picture_of=picture_of)
+    messages = told(made, range(40), [3]) + made.finish()
+    assert [one.state for one in messages] == ["new", "update", "update", "update", "end"]
+    assert [one.picture for one in messages] == [PICTURE, None, None, None, None]
+    assert asked == [("door", 3)] * 2
 
 
 def test_journal_keeps_the_newest_and_steps_before_it() -> None:

@@ -269,7 +269,7 @@ class CentralSite:
     def _write(self, outcome: Outcome) -> None:
         """Store what was found; then edges may hear of it, and the broker may forget it."""
         if outcome.sightings or outcome.events:
-            self._store.write(outcome.sightings, outcome.events)
+            self._store.write(outcome.sightings, outcome.events, outcome.crops)
         self._waiting = None
         self._outbox.extend(outcome.messages)
         self._tell()

@@ -20,6 +20,7 @@ from reid_tracker.central.records import (
     identity_messages,
     key_of_sighting,
     row_of,
+    sighting_id,
     sighting_of,
 )
 from reid_tracker.match.matcher import CrossCameraMatcher
@@ -47,12 +48,14 @@ class Outcome:
     Attributes:
         sightings: the tracklets of the batch.
         events: what became of identities.
+        crops: pictures that hosts sent, by the id of their sighting.
         messages: the same for edges.
         settled: messages to acknowledge then.
     """
 
     sightings: list[Sighting] = field(default_factory=list)
     events: list[EventRecord] = field(default_factory=list)
+    crops: dict[str, bytes] = field(default_factory=dict)
     messages: list[IdentityMessage] = field(default_factory=list)
     settled: list[Received] = field(default_factory=list)
 
@@ -139,7 +142,7 @@ class SiteMatcher:
         self._now_s = max(self._now_s, now_s)
         self._refill(len(batch))
         outcome = Outcome()
-        latest = self._latest(batch, outcome.settled)
+        latest = self._latest(batch, outcome)
         messages = [_message(received) for received in latest.values()]
         if messages:
             # When all are decided, the matcher must look back once more, or the last people of a
@@ -167,8 +170,8 @@ class SiteMatcher:
         self._forget()
         return outcome
 
-    def _latest(self, batch: Sequence[Received], settled: list[Received]) -> dict[Row, Received]:
-        """Return the newest message of each tracklet; the others say nothing more."""
+    def _latest(self, batch: Sequence[Received], outcome: Outcome) -> dict[Row, Received]:
+        """Return the newest message of each tracklet; of the others only pictures are of use."""
         latest: dict[Row, Received] = {}
         for received in sorted(batch, key=lambda one: _message(one).edge_seq):
             message = _message(received)
@@ -176,12 +179,14 @@ class SiteMatcher:
             known = self._known.get(row)
             if known is not None and message.end_s < known.end_s:
                 self.counts["stale"] += 1
-                settled.append(received)
+                outcome.settled.append(received)
                 continue
             self._known[row] = _Known(message.key, message.end_s)
             if row in latest:
-                settled.append(latest[row])
+                outcome.settled.append(latest[row])
             latest[row] = received
+            if message.picture is not None:
+                outcome.crops[sighting_id(self._site, message.key)] = message.picture
         return latest
 
     def _settle(self, latest: dict[Row, Received], settled: list[Received]) -> None:

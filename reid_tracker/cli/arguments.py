@@ -54,6 +54,7 @@ _KEYS = {
     "spool": ("transport.spool",),
     "edge": ("edge.name",),
     "edge_site": ("edge.site",),
+    "send_pictures": ("edge.send_pictures",),
     "identities": ("edge.identities",),
     "keep_h": ("edge.keep_h",),
     "rotate_h": ("edge.rotate_h",),

@@ -26,7 +26,7 @@ from reid_tracker.cli.status import (
     serve_status,
 )
 from reid_tracker.config import Config, TransportConfig
-from reid_tracker.edge import EdgeRun, MessageNumbers, Reported
+from reid_tracker.edge import EdgeRun, MessageNumbers, Reported, SmallPictures
 from reid_tracker.encode.fingerprint import model_fingerprint
 from reid_tracker.errors import (
     ConfigError,
@@ -100,6 +100,12 @@ def build_edge_parser() -> argparse.ArgumentParser:
         "--edge", metavar="NAME", help="name of this host, unique within the site (its own name)"
     )
     broker.add_argument(
+        "--send-pictures",
+        action="store_true",
+        help="send small pictures of people, too, for `reid-track search` at the centre; with "
+        "--blur-heads without faces (default: no picture leaves this host)",
+    )
+    broker.add_argument(
         "--start-time",
         metavar="TIME",
         help="when a recording begins, e.g. 2026-11-24T18:30 (default: what the file says)",
@@ -168,6 +174,10 @@ def edge(words: Sequence[str]) -> int:
         config = suited_to_encoder(replace(config, match=replace(config.match, enabled=False)))
         pipeline = Pipeline.from_config(config)
         settings = _reported(config, pipeline, ground)
+        pictures = None
+        if config.edge.send_pictures:
+            pictures = SmallPictures(blur_heads=config.output.blur_heads)
+            settings = settings._replace(picture_of=pictures.take)
         spool = _open_spool(config, numbers.edge, stack)
         sender = stack.enter_context(_sending(config, spool, numbers))
         local = stack.enter_context(local_outputs(arguments.output, config, numbers, sources))
@@ -180,6 +190,7 @@ def edge(words: Sequence[str]) -> int:
             alive=beat,
             changes=cameras.changes,
             outputs=local.outputs,
+            pictures=pictures,
         )
         if arguments.status is not None:
             pages = partial(local.health, run), partial(local.readings, run)

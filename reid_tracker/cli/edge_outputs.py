@@ -84,6 +84,8 @@ def check_outputs(arguments: Namespace) -> None:
         ConfigError: --output is missing.
     """
     given = [name for name in vars(arguments) if name.startswith(_ONLY_WITH_FILES)]
+    if getattr(arguments, "send_pictures", False):
+        given = [name for name in given if name != "blur_heads"]
     if arguments.output is None and given:
         option = given[0].replace("_", "-")
         raise ConfigError(

@@ -3,6 +3,7 @@
 from reid_tracker.edge.known import KnownIdentities
 from reid_tracker.edge.listener import IdentityListener
 from reid_tracker.edge.outputs import EdgeOutputs
+from reid_tracker.edge.pictures import SmallPictures
 from reid_tracker.edge.reporter import MessageNumbers, Reported, TrackletReporter
 from reid_tracker.edge.run import Changes, EdgeRun
 
@@ -14,5 +15,6 @@ __all__ = [
     "KnownIdentities",
     "MessageNumbers",
     "Reported",
+    "SmallPictures",
     "TrackletReporter",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -79,6 +80,8 @@ class Reported(NamedTuple):
         edge: how often to tell.
         match: which looks are good enough, and how many are remembered.
         ground: where people stand on the floor, for cameras that it knows.
+        picture_of: gives a JPEG file of a tracklet, by camera and track; None where there is none
+            better than the one that it gave before.
     """
 
     encoder: str
@@ -87,6 +90,7 @@ class Reported(NamedTuple):
     edge: EdgeConfig
     match: MatchConfig
     ground: GroundPlane = GroundPlane()
+    picture_of: Callable[[str, int], bytes | None] = lambda camera, track: None
 
 
 class TrackletReporter:
@@ -205,12 +209,13 @@ class TrackletReporter:
     def _message(self, row: int, state: TrackletState, time_s: float) -> TrackletMessage:
         table, numbers = self._table, self._numbers
         frames = int(self._journal.frames[row])
+        track = int(table.track[row])
         return TrackletMessage(
             edge=numbers.edge,
             boot=numbers.boot,
             edge_seq=numbers.next(),
             camera=self._camera,
-            track=int(table.track[row]),
+            track=track,
             state=state,
             start_s=float(table.first_s[row]),
             end_s=float(table.last_s[row]),
@@ -219,6 +224,7 @@ class TrackletReporter:
             quality=min(float(table.quality[row] / table.hits[row]), 1.0),
             observations=_observations(self._journal.take(row, time_s)),
             prototypes=self._prototypes(row),
+            picture=None if state == "update" else self._settings.picture_of(self._camera, track),
         )
 
     def _prototypes(self, row: int) -> Prototypes:

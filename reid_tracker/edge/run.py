@@ -10,6 +10,7 @@ from typing import NamedTuple, get_args
 
 from reid_tracker.edge.camera import EdgeCamera
 from reid_tracker.edge.outputs import EdgeOutputs
+from reid_tracker.edge.pictures import SmallPictures
 from reid_tracker.edge.reporter import MessageNumbers, Reported, TrackletReporter
 from reid_tracker.errors import MessageError
 from reid_tracker.monitor import Health, Reading
@@ -38,7 +39,7 @@ class Changes(NamedTuple):
 
 
 class EdgeRun:
-    """Runs a pipeline over sources and sends what it finds; nothing of a picture is in it.
+    """Runs a pipeline over sources and sends what it finds, pictures only where it has `pictures`.
 
     Everything happens in the thread that calls `run`, but for `health` and `readings`, which any
     thread may ask.
@@ -56,6 +57,7 @@ class EdgeRun:
         changes: asked in every round for sources to add, and names of those to remove before; these
             may be closed already.
         outputs: files of this host, begun for `sources`; not closed here.
+        pictures: what `settings.picture_of` takes from.
     """
 
     def __init__(
@@ -72,12 +74,13 @@ class EdgeRun:
         alive: Callable[[], object] = lambda: None,
         changes: Callable[[], Changes | None] = lambda: None,
         outputs: EdgeOutputs | None = None,
+        pictures: SmallPictures | None = None,
     ) -> None:
         self._pipeline, self._sender, self._start_s = pipeline, sender, start_s
         self._sources = {source.name: source for source in sources}
         self._numbers, self._settings, self._spool = numbers, settings, spool
         self._held, self._alive, self._changes = held, alive, changes
-        self._outputs = outputs
+        self._outputs, self._pictures = outputs, pictures
         self._highest: dict[str, int] = {}
         self._cameras = {source.name: EdgeCamera(source, start_s) for source in sources}
         self._reporters = {
@@ -160,6 +163,8 @@ class EdgeRun:
     def _take(self, result: FrameResult) -> None:
         camera, reporter = self._cameras[result.camera], self._reporters[result.camera]
         time_s = camera.take(result.frame)
+        if self._pictures is not None:
+            self._pictures.write(reporter.as_told(result, time_s))
         self._send(reporter.update(result, time_s, camera.clock))
         self._tracks[result.camera] = reporter.tracks
         if self._outputs is not None:

@@ -36,7 +36,7 @@ class BestCrops:
         most_pixels: longest side of a picture; larger ones are scaled down.
     """
 
-    def __init__(self, *, quality: int = 85, most_pixels: int = 256) -> None:
+    def __init__(self, *, quality: int, most_pixels: int) -> None:
         self._quality = quality
         self._most_pixels = most_pixels
         self._best: dict[tuple[str, int], _Best] = {}

@@ -71,11 +71,16 @@ def open_identity_events(folder: Path, *, overwrite: bool = False) -> IdentityEv
     return IdentityEventSink(folder / "identities.jsonl", overwrite=overwrite)
 
 
-def open_best_crops() -> BestCrops:
-    """Return what keeps the best picture of each track, of all cameras of a run."""
+def open_best_crops(*, quality: int = 85, most_pixels: int = 256) -> BestCrops:
+    """Return what keeps the best picture of each track, of all cameras of a run.
+
+    Args:
+        quality: JPEG quality, 1 to 100.
+        most_pixels: longest side of a picture; larger ones are scaled down.
+    """
     from reid_tracker.sink.best_crop import BestCrops
 
-    return BestCrops()
+    return BestCrops(quality=quality, most_pixels=most_pixels)
 
 
 def open_head_blur() -> HeadBlur:

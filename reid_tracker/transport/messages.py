@@ -14,6 +14,7 @@ from typing import Literal, get_args
 from reid_tracker.errors import MessageError
 from reid_tracker.transport.looks import Prototypes
 from reid_tracker.transport.names import NAME, escape
+from reid_tracker.transport.picture import Jpeg
 from reid_tracker.transport.wire import (
     Choice,
     ListOf,
@@ -47,6 +48,7 @@ _CAMERA_STATE = Choice(get_args(CameraState))
 _EDGE_STATE = Choice(get_args(EdgeState))
 _EVENT_KIND = Choice(get_args(EventKind))
 _PROTOTYPES = RecordOf(Prototypes)
+_PICTURE = Maybe(Jpeg())
 
 
 def new_boot_id() -> str:
@@ -109,6 +111,8 @@ class TrackletMessage:
         quality: how much the looks can be trusted, 0 to 1.
         observations: 1 to 64 since the message before, oldest first; the last is the newest.
         prototypes: what the person looks like; may hold none yet.
+        picture: a JPEG file of them, where the host was told to send it and has a better one than
+            before; mostly None.
 
     Raises:
         MessageError: a value does not fit.
@@ -127,6 +131,7 @@ class TrackletMessage:
     quality: float = wire(_PART)
     observations: tuple[Observation, ...] = wire(ListOf(RecordOf(Observation), most=64, least=1))
     prototypes: Prototypes = wire(_PROTOTYPES)
+    picture: bytes | None = wire(_PICTURE, default=None)
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -12,7 +12,9 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
+from cv2 import imdecode
 
 from reid_tracker.match.gallery_open import open_gallery
 from tests.benchmarks.live_identities import Clip, compare
@@ -41,7 +43,15 @@ def test_tracklets_of_a_camera_host_become_identities_of_the_centre(tmp_path: Pa
     )
     try:
         videos = [str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4")]
-        words = ["--edge", "host", "--start-time", "2026-11-24T18:30Z", "--set", "video.stride=5"]
+        words = [
+            "--send-pictures",
+            "--edge",
+            "host",
+            "--start-time",
+            "2026-11-24T18:30Z",
+            "--set",
+            "video.stride=5",
+        ]
         edge = subprocess.run(
             [*command, "edge", *videos, *shared, *words],
             cwd=ROOT,
@@ -62,7 +72,10 @@ def test_tracklets_of_a_camera_host_become_identities_of_the_centre(tmp_path: Pa
         server.kill()
     with open_gallery(gallery, create=False) as store:
         sightings = store.sightings()
+        pictures = store.crops([sighting.id for sighting in sightings])
     assert len(sightings) == int(told[1]) > 5
+    assert len(pictures) == len(sightings)
+    assert all(imdecode(np.frombuffer(one, np.uint8), 1) is not None for one in pictures.values())
     assert all(sighting.identity > 0 for sighting in sightings)
     cameras = defaultdict(set)
     for sighting in sightings:

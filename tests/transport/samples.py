@@ -25,6 +25,8 @@ from reid_tracker.types import EventKind
 
 ENCODER = "ab" * 32
 NOW_S = 1_764_000_000.0
+PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) + b"\xff\xd9"
+"""Begins and ends like a JPEG file."""
 
 
 def unit(rows: int, dim: int, seed: int = 0) -> np.ndarray:
@@ -144,6 +146,7 @@ def tracklets(draw: st.DrawFn) -> TrackletMessage:
         quality=draw(st.floats(0, 1)),
         observations=tuple(draw(observations(time_s)) for time_s in times[1:-1]),
         prototypes=draw(prototypes()),
+        picture=draw(st.sampled_from([None, PICTURE])),
     )
 
 

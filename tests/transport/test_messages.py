@@ -25,12 +25,14 @@ from reid_tracker.transport.messages import (
     check_encoder,
     new_boot_id,
 )
+from reid_tracker.transport.picture import MOST_PICTURE_BYTES
 from reid_tracker.transport.schema import SCHEMA_FILE, json_schema, schema_text
 from reid_tracker.types import CameraState as SourceState
 from tests.transport.samples import (
     ENCODER,
     MESSAGES,
     NOW_S,
+    PICTURE,
     identity,
     status,
     tracklet,
@@ -111,6 +113,26 @@ def test_a_message_in_full() -> None:
     assert np.allclose(rows, unit(2, 32), atol=1e-3)
 
 
+def test_a_picture_travels_as_it_is() -> None:
+    message = tracklet(picture=PICTURE)
+    assert as_json(message)["picture"] == base64.b64encode(PICTURE).decode()
+    assert decode_message(encode_message(message)) == message
+    assert "picture" not in as_json(tracklet())
+
+
+@pytest.mark.parametrize(
+    "picture", [b"", b"GIF89a", PICTURE[:-1], bytes(MOST_PICTURE_BYTES + 1), "text", 7]
+)
+def test_what_is_no_small_jpeg_file_is_refused(picture: object) -> None:
+    with pytest.raises(MessageError, match="expected a JPEG file of at most 6000 bytes"):
+        tracklet(picture=picture)
+    data = encode_message(tracklet(picture=PICTURE))
+    sent = base64.b64encode(picture).decode() if isinstance(picture, bytes) else picture
+    values = json.loads(data) | {"picture": sent}
+    with pytest.raises(MessageError, match="picture = "):
+        decode_message(json.dumps(values).encode())
+
+
 def test_half_precision_keeps_cosines() -> None:
     one, other = unit(1, 512, 1), unit(1, 512, 2)
     message = tracklet(prototypes=Prototypes.of(ENCODER, np.concatenate([one, other]), [1, 1]))
@@ -150,8 +172,9 @@ def test_the_largest_message_fits() -> None:
         end_s=1e11,
         observations=(observation,) * 64,
         prototypes=Prototypes.of(name, unit(16, 1024), [123456789.1234] * 16),
+        picture=PICTURE[:-2] + bytes(MOST_PICTURE_BYTES - len(PICTURE)) + PICTURE[-2:],
     )
-    assert 50_000 < len(encode_message(message)) <= MAX_MESSAGE_BYTES
+    assert 60_000 < len(encode_message(message)) <= MAX_MESSAGE_BYTES
 
 
 @pytest.mark.parametrize(
