@@ -3,6 +3,7 @@
 What MQTT lacks: a broker drops no copies, which the receiver does; it hands out again what was not
 acknowledged only after a new connection; it acknowledges what an access list then throws away; and
 Mosquitto acknowledges before it writes, so that its sudden end may cost the messages just taken.
+These are published again once it is back, and receivers drop those that it did have.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import queue
 import threading
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 
 _AGAIN_AFTER_S = 0.5
 _MOST_OUTSTANDING = 4096
+_DOUBTFUL_S = 2.0
+_MOST_DOUBTFUL = 512
+"""A broker that ends suddenly may not have written what it acknowledged so lately before."""
+
 _QUEUE_FULL = 15
 _REFUSED = {"Not authorized", "Bad user name or password"}
 
@@ -59,6 +65,9 @@ class MqttBroker:
         # first, though it sends the message later.
         self._acknowledged: set[int] = set()
         self._changed = threading.Condition()
+        self._recent = Recent()
+        self._again: OrderedDict[str, Outgoing] = OrderedDict()
+        self._generation = self._session.generation
         self._session.client.on_publish = self._on_publish
         self._subscriptions: list[MqttSubscription] = []
 
@@ -73,9 +82,13 @@ class MqttBroker:
         deadline = time.monotonic() + self._config.timeout_s
         with self._publishing:
             self._session.refuse_if_away()
-            for message in messages:
+            if self._session.generation != self._generation:
+                self._generation = self._session.generation
+                self._again.update(self._recent.take())
+            batch = [*self._again.values(), *messages]
+            for message in batch:
                 self._send(message)
-            for message in messages:
+            for message in batch:
                 self._wait(message, deadline)
 
     def _send(self, message: Outgoing) -> None:
@@ -102,6 +115,8 @@ class MqttBroker:
             if self._changed.wait_for(lambda: number in self._acknowledged, left_s):
                 self._acknowledged.discard(number)
                 del self._outstanding[message.message_id]
+                self._again.pop(message.message_id, None)
+                self._recent.add(message)
                 return
         self._session.refuse_if_away()
         raise TransportUnavailableError(f"{self.place} does not acknowledge in time")
@@ -125,6 +140,30 @@ class MqttBroker:
         for subscription in self._subscriptions:
             subscription.close()
         self._session.close()
+
+
+class Recent:
+    """The messages that a broker acknowledged last."""
+
+    def __init__(self) -> None:
+        self._messages: OrderedDict[str, tuple[float, Outgoing]] = OrderedDict()
+
+    def add(self, message: Outgoing) -> None:
+        """Note that the broker has a message."""
+        now_s = time.monotonic()
+        self._messages[message.message_id] = now_s, message
+        self._messages.move_to_end(message.message_id)
+        while len(self._messages) > _MOST_DOUBTFUL or self._oldest_s() < now_s - _DOUBTFUL_S:
+            self._messages.popitem(last=False)
+
+    def take(self) -> dict[str, Outgoing]:
+        """Return them by their ids, in order, and forget them."""
+        taken = {name: message for name, (_, message) in self._messages.items()}
+        self._messages.clear()
+        return taken
+
+    def _oldest_s(self) -> float:
+        return next(iter(self._messages.values()))[0]
 
 
 class MqttSubscription:

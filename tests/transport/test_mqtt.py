@@ -13,7 +13,7 @@ import pytest
 from reid_tracker.errors import TransportUnavailableError
 from reid_tracker.transport.broker import Outgoing
 from reid_tracker.transport.messages import EdgeStatus
-from reid_tracker.transport.mqtt_broker import MqttBroker
+from reid_tracker.transport.mqtt_broker import MqttBroker, Recent
 from reid_tracker.transport.open import open_broker
 from reid_tracker.transport.receiver import Receiver
 from reid_tracker.transport.subjects import pattern_of
@@ -55,6 +55,49 @@ def test_a_connection_that_ends_just_before(
     assert not broker._outstanding
     assert not broker._acknowledged
     broker.close()
+
+
+def test_what_was_acknowledged_just_before_a_kill(
+    start: Callable[..., Server], tmp_path: Path
+) -> None:
+    """Mosquitto has not written the last of it down: it is published again with the next."""
+    server = start("mqtt")
+    broker = MqttBroker(config_for("mqtt", server, tmp_path))
+    broker.subscribe(pattern_of("tracklet"), "centre").close()
+    time.sleep(1.5)  # Mosquitto writes sessions down after it has answered
+    for turn in range(5):
+        if turn:
+            server.kill()
+            server.start()
+        batch = [outgoing(tracklet(n)) for n in range(20 * turn, 20 * turn + 20)]
+        deadline = time.monotonic() + 20
+        while not sent(broker, batch):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert not broker._again
+    receiver = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"), gaps=True)
+    found: list[str] = []
+    while len(found) < 100:
+        assert time.monotonic() < deadline + 20, len(found)
+        found += take(receiver)
+    assert sorted(found) == sorted({outgoing(tracklet(n)).message_id for n in range(100)})
+    assert receiver.counts.missing == 0
+    broker.close()
+
+
+def test_only_the_last_are_kept_to_be_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    recent = Recent()
+    for n in range(5):
+        now_s = float(n)
+        recent.add(outgoing(tracklet(n)))
+    names = [outgoing(tracklet(n)).message_id for n in range(1000)]
+    assert list(recent.take()) == names[2:5]
+    assert recent.take() == {}
+    for n in range(1000):
+        recent.add(outgoing(tracklet(n)))
+    assert list(recent.take()) == names[-512:]
 
 
 def sent(broker: MqttBroker, batch: list[Outgoing]) -> bool:
