@@ -139,6 +139,14 @@ class Real(Plain):
             wrong(where, value, f"a number from {self.low:g} to {self.high:g}")
         return round(float(value), self.digits)
 
+    def row(self, values: Sequence[Any]) -> tuple[float, ...] | None:
+        """Return several values as `check` does each; None where one is not plainly right."""
+        low, high, digits = self.low, self.high, self.digits
+        for value in values:
+            if type(value) is not float or not low <= value <= high:
+                return None
+        return tuple([round(value, digits) for value in values])
+
     def schema(self) -> Schema:
         """See `Kind`."""
         return {"type": "number", "minimum": self.low, "maximum": self.high}
@@ -165,6 +173,8 @@ class ListOf:
     def load(self, value: Any, where: str) -> tuple[Any, ...]:
         """See `Kind`."""
         self._count(value, where)
+        if isinstance(self.item, Real) and (row := self.item.row(value)) is not None:
+            return row
         return _each(self.item.load, value, where)
 
     def schema(self) -> Schema:
@@ -173,7 +183,9 @@ class ListOf:
         return {"type": "array", "items": self.item.schema(), **limits}
 
     def _count(self, value: Any, where: str) -> None:
-        some = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+        some = type(value) is list or (
+            isinstance(value, Sequence) and not isinstance(value, str | bytes)
+        )
         if not some or not self.least <= len(value) <= self.most:
             many = str(self.most) if self.least == self.most else f"{self.least} to {self.most}"
             wrong(where, value, f"a list of {many}")
@@ -272,17 +284,21 @@ def load_record(record: type[Any], data: Any, prefix: str = "") -> Any:
     Raises:
         MessageError: a key is unknown or missing, or a value does not fit.
     """
-    if not isinstance(data, Mapping):
+    if type(data) is not dict:
         wrong(prefix.rstrip(".") or "message", data, "an object")
     kinds = kinds_of(record)
-    if unknown := [key for key in data if key not in kinds]:
+    if not data.keys() <= kinds.keys():
+        unknown = [key for key in data if key not in kinds]
         raise MessageError(
             f"message has an unknown key '{prefix}{shown(unknown[0], str)}'; "
             f"{record.__name__} has {', '.join(kinds)}"
         )
-    absent = [n for n, kind in kinds.items() if n not in data and not isinstance(kind, Maybe)]
-    if absent:
-        raise MessageError(f"message has no '{prefix}{absent[0]}', which {record.__name__} needs")
+    if len(data) < len(kinds):
+        absent = [n for n, kind in kinds.items() if n not in data and not isinstance(kind, Maybe)]
+        if absent:
+            raise MessageError(
+                f"message has no '{prefix}{absent[0]}', which {record.__name__} needs"
+            )
     values = {name: kinds[name].load(value, prefix + name) for name, value in data.items()}
     if (check_together := getattr(record, "check_together", None)) is None:
         return record(**values)

@@ -1,6 +1,6 @@
 """Bytes that a camera host sends about people, beside the video stream that they replace.
 
-    python -m tests.benchmarks.sent_bytes [--clip FILE] [--brokers nats mqtt]
+    python -m tests.benchmarks.sent_bytes [--clip FILE] [--brokers nats mqtt] [--set KEY=VALUE ...]
 
 A real `reid-track edge` follows people in the clip and publishes to a real broker through a relay
 that counts the bytes of both directions: messages, headers, acknowledgements, keep-alives; not what
@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -134,12 +134,15 @@ def grey(path: Path, frames: int) -> None:
         container.mux(stream.encode(None))
 
 
-def idle(kind: str, folder: Path, seconds: float) -> Passed:
+def idle(kind: str, folder: Path, seconds: float, overrides: Sequence[str]) -> Passed:
     """Return bytes a minute of a camera that sees nobody."""
     clip = folder / "grey.mp4"
     if not clip.exists():
         grey(clip, _IDLE_FRAMES)
-    with _rig(kind, folder / f"idle-{kind}") as (_, relay), _edge(kind, relay, clip) as edge:
+    with (
+        _rig(kind, folder / f"idle-{kind}") as (_, relay),
+        _edge(*(kind, relay, clip, overrides)) as edge,
+    ):
         _until_set_up(relay, edge)
         time.sleep(1)
         before, since_s = relay.passed, time.monotonic()
@@ -152,13 +155,13 @@ def idle(kind: str, folder: Path, seconds: float) -> Passed:
     return Passed(round(passed.up / minutes), round(passed.down / minutes))
 
 
-def followed(kind: str, folder: Path, clip: Path) -> Followed:
+def followed(kind: str, folder: Path, clip: Path, overrides: Sequence[str]) -> Followed:
     """Let a camera host follow the people of a clip."""
     with _rig(kind, folder / f"clip-{kind}") as (server, relay):
         # MQTT keeps messages only for those who have subscribed.
         broker = open_broker(TransportConfig(f"{kind}://127.0.0.1:{server.port}"))
         receiver = Receiver(broker.subscribe(pattern_of("tracklet", SITE), "listener"))
-        with _edge(kind, relay, clip) as edge:
+        with _edge(kind, relay, clip, overrides) as edge:
             set_up = _until_set_up(relay, edge)
             since_s = time.monotonic()
             if edge.wait(1200):
@@ -200,9 +203,12 @@ def _rig(kind: str, folder: Path) -> Iterator[tuple[Server, CountingRelay]]:
 
 
 @contextlib.contextmanager
-def _edge(kind: str, relay: CountingRelay, clip: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _edge(
+    kind: str, relay: CountingRelay, clip: Path, overrides: Sequence[str]
+) -> Iterator[subprocess.Popen[bytes]]:
     words = ["--broker", f"{kind}://127.0.0.1:{relay.port}", "--site", SITE, "--edge", "gate-host"]
     words += ["--start-time", "2026-11-24T18:30Z", "--config", "edge"]
+    words += [word for text in overrides for word in ("--set", text)]
     with tempfile.TemporaryDirectory(prefix="reid-sent-") as home:
         process = subprocess.Popen(
             [sys.executable, "-m", "reid_tracker.cli.main", "edge", str(clip), *words],
@@ -251,8 +257,8 @@ def _rows(clip: Video, camera: Video, run: Followed, nobody: Passed, kind: str) 
     of_people = whole * minutes / people
     yield f"| {kind}, all | {whole:,.0f} | {whole * 8 / 60e3:,.2f} | {of_people:,.0f} |"
     yield (
-        f"\n{kind}: a {camera.size / minutes / whole:.1f}th of the camera's stream, a "
-        f"{clip.size / minutes / whole:.1f}th of the clip. {run.tracklets} tracklets, "
+        f"\n{kind}: the camera's stream is {camera.size / minutes / whole:.1f} times as much, the "
+        f"clip {clip.size / minutes / whole:.1f} times. {run.tracklets} tracklets, "
         f"{people:.1f} person-minutes in {minutes:.2f} minutes, {run.messages} messages of "
         f"{run.message_bytes / run.messages:,.0f} bytes, {run.messages / people:.1f} a "
         f"person-minute; looks in the first, second, ...: "
@@ -266,14 +272,15 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, default=ROOT / "demo" / "pedestrians.mp4")
     parser.add_argument("--brokers", nargs="+", choices=sorted(START), default=["nats"])
     parser.add_argument("--idle", type=float, default=60.0, metavar="SECONDS")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     clip, camera = video_of(arguments.clip), as_a_camera_sends(arguments.clip)
-    print(f"# {arguments.clip.name}: {clip.frames} frames, {clip.seconds:.1f} s")
+    print(f"# {arguments.clip.name}: {clip.frames} frames, {clip.seconds:.1f} s, {arguments.set}")
     print("| | bytes a minute | kbit/s | bytes a person-minute |\n|---|--:|--:|--:|")
     with tempfile.TemporaryDirectory(prefix="reid-sent-") as name:
         for kind in arguments.brokers:
-            nobody = idle(kind, Path(name), arguments.idle)
-            run = followed(kind, Path(name), arguments.clip)
+            nobody = idle(kind, Path(name), arguments.idle, arguments.set)
+            run = followed(kind, Path(name), arguments.clip, arguments.set)
             print("\n".join(_rows(clip, camera, run, nobody, kind)), flush=True)
 
 
