@@ -19,6 +19,7 @@ from reid_tracker.central.presence import HostPresence
 from reid_tracker.central.recognise import AskingTime
 from reid_tracker.central.records import sighting_id
 from reid_tracker.central.site import NewMatcher, Outcome, SiteMatcher
+from reid_tracker.central.upkeep import GalleryUpkeep
 from reid_tracker.central.window import TimeWindow
 from reid_tracker.config import CentralConfig
 from reid_tracker.errors import (
@@ -269,7 +270,9 @@ class CentralSite:
     def _write(self, outcome: Outcome) -> None:
         """Store what was found; then edges may hear of it, and the broker may forget it."""
         if outcome.sightings or outcome.events:
+            started_s = self._monotonic()
             self._store.write(outcome.sightings, outcome.events, outcome.crops)
+            self._observe("gallery_write_seconds", self._monotonic() - started_s)
         self._waiting = None
         self._outbox.extend(outcome.messages)
         self._tell()
@@ -332,6 +335,10 @@ class Central:
         store: their gallery.
         batch_s: time of a turn over all sites.
         retention_s: what was stored longer ago is deleted about once a minute; None keeps all.
+
+    Attributes:
+        turned_s: time of the last turn, on the clock that does not jump.
+        upkeep: of the gallery.
     """
 
     def __init__(
@@ -344,9 +351,8 @@ class Central:
         if not sites:
             raise ConfigError("central.sites = (): expected the name of a site, e.g. --site hall")
         self.sites = list(sites)
-        self._store, self._retention_s = store, retention_s
+        self.upkeep = GalleryUpkeep(store, retention_s)
         self._share_s = batch_s / len(self.sites)
-        self._purge_at_s = -math.inf
         self.turned_s = time.monotonic()
 
     def turn(self) -> None:
@@ -357,10 +363,7 @@ class Central:
         """
         for site in self.sites:
             site.turn(self._share_s)
-        if self._retention_s is not None and time.monotonic() >= self._purge_at_s:
-            self._purge_at_s = time.monotonic() + 60
-            with contextlib.suppress(StoreUnavailableError):
-                self._store.purge(time.time() - self._retention_s)
+        self.upkeep.turn()
         self.turned_s = time.monotonic()
 
     def finish(self) -> None:

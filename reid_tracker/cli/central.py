@@ -312,5 +312,7 @@ def _readings(centre: Central) -> Iterator[Reading]:
             sums[key] = sums.get(key, 0) + reading.value
     for (name, labels), value in sums.items():
         yield Reading(name, value, labels)
+    if centre.upkeep.sightings is not None:
+        yield Reading("gallery_sightings", centre.upkeep.sightings)
     yield Reading("broker_up", float(all(site.broker_up for site in centre.sites)))
     yield Reading("gallery_up", float(all(site.gallery_up for site in centre.sites)))

@@ -24,6 +24,8 @@ class Counts(NamedTuple):
         dropped: frames left out since newer ones were there.
         reconnects: times that it came back.
         clock_jumps: times that its clock jumped.
+        damaged: frames that could not be decoded whole.
+        clock_offset_s: how far its clock is behind the arrival of its frames; None if it has none.
         frame_age_s: time since the newest frame came; None before the first.
     """
 
@@ -31,6 +33,8 @@ class Counts(NamedTuple):
     dropped: int = 0
     reconnects: int = 0
     clock_jumps: int = 0
+    damaged: int = 0
+    clock_offset_s: float | None = None
     frame_age_s: float | None = None
 
 
@@ -84,6 +88,8 @@ class EdgeCamera:
             status.dropped,
             status.reconnects,
             status.clock_jumps,
+            status.damaged,
+            status.clock_offset_s,
             status.frame_age_s,
         )
 

@@ -143,6 +143,7 @@ class EdgeRun:
             counts, label = camera.counts(), (name,)
             yield Reading("frames_total", camera.processed, label)
             yield Reading("frames_dropped_total", counts.dropped, label)
+            yield Reading("frames_damaged_total", counts.damaged, label)
             yield Reading("reconnects_total", counts.reconnects, label)
             yield Reading("clock_jumps_total", counts.clock_jumps, label)
             now = camera.state[0]
@@ -152,8 +153,12 @@ class EdgeRun:
             yield Reading("tracks", self._tracks[name], label)
             if counts.frame_age_s is not None:
                 yield Reading("frame_age_seconds", counts.frame_age_s, label)
+            if counts.clock_offset_s is not None:
+                yield Reading("clock_offset_seconds", counts.clock_offset_s, label)
         yield Reading("tracklets_published_total", self.tracklets)
+        yield Reading("messages_sent_total", self._sender.counts.sent)
         yield Reading("broker_up", not self._sender.away)
+        yield Reading("memory_messages", self._sender.in_memory)
         if self._spool is not None:
             yield Reading("spool_messages", self._spool.pending)
             yield Reading("spool_bytes", self._spool.pending_bytes)

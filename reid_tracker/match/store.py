@@ -115,6 +115,9 @@ class GalleryStore(Protocol):
             The number of sightings deleted.
         """
 
+    def count(self) -> int:
+        """Return the number of sightings for little effort: of millions, a recent estimate."""
+
     def info(self) -> StoreInfo:
         """Count what is there."""
 

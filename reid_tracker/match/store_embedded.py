@@ -268,6 +268,11 @@ class EmbeddedStore(Closing):
                 shrink(database)
         return len(numbers)
 
+    def count(self) -> int:
+        """See `GalleryStore`."""
+        with self._use() as database:
+            return int(database.execute("SELECT count(*) FROM sightings").fetchone()[0])
+
     def info(self) -> StoreInfo:
         """See `GalleryStore`."""
         with self._use() as database:

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 _PATIENCE = 6.0
 """Deletions of much that is old take longer than anything else."""
 
+_ESTIMATE = "SELECT reltuples FROM pg_class WHERE oid = 'sightings'::regclass"
+_MOST_COUNTED = 1_000_000
+"""To count more takes PostgreSQL longer than the answer is worth."""
+
 _NEAREST = """
 SELECT sightings.number, min(vectors.embedding <#> %s) AS distance
 FROM sightings JOIN vectors ON vectors.sighting = sightings.number
@@ -273,6 +277,14 @@ class PostgresStore(Closing):
             )
         connection.execute("DELETE FROM models WHERE NOT EXISTS (SELECT 1 FROM sightings)")
         return count
+
+    def count(self) -> int:
+        """See `GalleryStore`."""
+        with self._use() as connection:
+            estimate = int(_one(connection, _ESTIMATE))
+            if estimate > _MOST_COUNTED:
+                return estimate
+            return int(_one(connection, "SELECT count(*) FROM sightings"))
 
     def info(self) -> StoreInfo:
         """See `GalleryStore`."""

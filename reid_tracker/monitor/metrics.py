@@ -20,13 +20,18 @@ PREFIX = "reid_"
 COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "frames_total": ("Frames that were processed.", ("camera",)),
     "frames_dropped_total": ("Frames left out to stay live.", ("camera",)),
+    "frames_damaged_total": ("Frames that could not be decoded whole.", ("camera",)),
     "reconnects_total": ("Times a stream was opened again.", ("camera",)),
     "clock_jumps_total": ("Times a camera's clock jumped.", ("camera",)),
     "tracklets_published_total": (
         "Tracklet messages made for the broker; some may still wait on disk.",
         (),
     ),
-    "spool_dropped_total": ("Messages lost because the buffer on disk was full.", ()),
+    "messages_sent_total": ("Messages that the broker has acknowledged.", ()),
+    "spool_dropped_total": (
+        "Messages lost because the disk, or the memory before it, was full, or they were too old.",
+        (),
+    ),
     "identity_messages_total": ("Messages of the centre about tracklets of this host.", ()),
     "identity_changes_total": ("Tracklets that got another identity than they had.", ()),
     "outputs_failed_total": ("Times an output could not be written.", ()),
@@ -50,9 +55,14 @@ GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "edge_up": ("1 where a camera host is heard of, else 0.", ("site", "edge")),
     "cameras": ("Cameras of all camera hosts by state.", ("state",)),
     "frame_age_seconds": ("Age of a camera's newest frame.", ("camera",)),
+    "clock_offset_seconds": (
+        "How far a camera's clock is behind the arrival of its frames.",
+        ("camera",),
+    ),
     "tracks": ("People in sight of a camera.", ("camera",)),
     "identities_known": ("Tracklets of this host whose identity is known.", ()),
     "identities_awaited": ("Tracklets that the centre has not named yet.", ()),
+    "memory_messages": ("Messages that wait in memory, for the disk or the broker.", ()),
     "spool_messages": ("Messages that wait on disk for the broker.", ()),
     "spool_bytes": ("Size of what waits on disk for the broker.", ()),
     "broker_up": ("1 where the broker answers, else 0.", ()),
@@ -66,6 +76,7 @@ GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 HISTOGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "stage_seconds": ("Time of one batch in a stage.", ("stage",)),
     "match_seconds": ("Time of matching one batch of tracklets.", ()),
+    "gallery_write_seconds": ("Time of storing what follows from one batch.", ()),
     "message_age_seconds": ("From capture until the centre has matched it.", ()),
 }
 
@@ -103,13 +114,11 @@ class Metrics:
             ) from None
         self._registry = prometheus_client.CollectorRegistry()
         self._readers: list[Callable[[], Iterable[Reading]]] = []
-        self._histograms: dict[str, Any] = {
-            name: prometheus_client.Histogram(
-                PREFIX + name, text, labels, buckets=_BUCKETS_S, registry=self._registry
-            )
-            for name, (text, labels) in HISTOGRAMS.items()
-        }
+        # Made when something is observed: a host has no histograms of what others do.
+        self._histograms: dict[str, Any] = {}
         self._registry.register(_Readings(self._readers))
+        # Memory, CPU time and open files of this process, under the names that all programs use.
+        prometheus_client.ProcessCollector(registry=self._registry)
 
     def read_from(self, reader: Callable[[], Iterable[Reading]]) -> None:
         """Ask `reader` for counts and states at every scrape; it must not wait for anything."""
@@ -121,10 +130,18 @@ class Metrics:
         Raises:
             InputError: no such histogram.
         """
+        if name not in HISTOGRAMS:
+            raise InputError(f"no histogram '{name}'; known: {', '.join(HISTOGRAMS)}")
         if name not in self._histograms:
-            raise InputError(f"no histogram '{name}'; known: {', '.join(self._histograms)}")
+            self._histograms[name] = self._new_histogram(name)
         histogram = self._histograms[name]
         (histogram.labels(*labels) if labels else histogram).observe(seconds)
+
+    def _new_histogram(self, name: str) -> Any:
+        from prometheus_client import Histogram
+
+        text, labels = HISTOGRAMS[name]
+        return Histogram(PREFIX + name, text, labels, buckets=_BUCKETS_S, registry=self._registry)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

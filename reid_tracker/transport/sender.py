@@ -101,6 +101,11 @@ class Sender(Closing):
         return len(self._came) + (0 if self._spool is None else self._spool.pending)
 
     @property
+    def in_memory(self) -> int:
+        """Those of them that are not on the disk either."""
+        return len(self._came)
+
+    @property
     def away(self) -> str:
         """Why nothing can be sent now; empty where it can."""
         return self._away

@@ -38,7 +38,7 @@ def test_empty(store: GalleryStore) -> None:
     assert store.events() == []
     assert store.crops(["a"]) == {}
     assert store.nearest(person(1), model=MODEL) == []
-    assert store.forget(1) == store.purge() == 0
+    assert store.forget(1) == store.purge() == store.count() == 0
     info = store.info()
     assert (info.sightings, info.embeddings, info.identities, info.next_identity) == (0, 0, 0, 1)
     assert (info.model, info.first_s, info.last_s) == (None, None, None)
@@ -49,6 +49,7 @@ def test_a_sighting_comes_back_as_it_was(store: GalleryStore) -> None:
     given = sighting("a/1", 7, "Tür 3", site="", embeddings=views(person(7), 5), quality=0.25)
     store.write([given])
     (found,) = store.sightings()
+    assert store.count() == 1
     assert plain(found) == plain(given)
     np.testing.assert_allclose(found.embeddings, given.embeddings, atol=1e-3)
     assert np.einsum("pd,pd->p", found.embeddings, given.embeddings).min() > 1 - 1e-3

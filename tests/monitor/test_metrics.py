@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -57,3 +60,21 @@ def test_the_catalogue_follows_the_naming_rules_of_prometheus() -> None:
     assert all(name.endswith("_total") for name in COUNTERS)
     assert not any(name.endswith("_total") for name in {*GAUGES, *HISTOGRAMS})
     assert len({*COUNTERS, *GAUGES, *HISTOGRAMS}) == len(COUNTERS) + len(GAUGES) + len(HISTOGRAMS)
+
+
+def test_the_table_for_operators_has_them_all() -> None:
+    """`configs/deploy/metrics.md` and the catalogue name the same metrics with the same labels."""
+    root = Path(__file__).resolve().parents[2]
+    table = (root / "configs" / "deploy" / "metrics.md").read_text(encoding="utf-8")
+    told: dict[str, tuple[str, ...]] = {}
+    for line in table.splitlines():
+        if line.startswith("| `"):
+            names, labels = line.split("|")[1:3]
+            each = tuple(label.strip() for label in labels.split(",") if label.strip())
+            told |= dict.fromkeys(re.findall(r"`(\w+)`", names), each)
+    catalogue = {**COUNTERS, **GAUGES, **HISTOGRAMS}
+    assert told == {name: labels for name, (_, labels) in catalogue.items()}
+
+
+def test_the_process_is_told_of_too() -> None:
+    assert samples(Metrics())["process_resident_memory_bytes", ()] > 1e6

@@ -1,0 +1,63 @@
+"""Retention and the size of the gallery, about once a minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from reid_tracker.central.upkeep import GalleryUpkeep
+from reid_tracker.errors import StoreUnavailableError
+from reid_tracker.match.store_embedded import EmbeddedStore
+from reid_tracker.match.store_records import Sighting
+
+
+def seen(name: str) -> Sighting:
+    rows = np.eye(8, dtype=np.float32)[[0]]
+    return Sighting(name, 1, "door", "hall", 0, 1, rows, 1.0, "ab" * 32)
+
+
+class Away(EmbeddedStore):
+    """A gallery that may be away."""
+
+    away = False
+
+    def count(self) -> int:
+        if self.away:
+            raise StoreUnavailableError("away")
+        return super().count()
+
+
+def test_once_a_minute(tmp_path: Path) -> None:
+    now = [1000.0]
+    with Away(tmp_path / "g.sqlite") as store:
+        made = GalleryUpkeep(store, monotonic=lambda: now[0])
+        assert [made.sightings] == [None]
+        made.turn()
+        assert made.sightings == 0
+        store.write([seen("a"), seen("b")])
+        now[0] += 59
+        made.turn()
+        assert made.sightings == 0
+        now[0] += 1
+        made.turn()
+        assert made.sightings == 2
+    with Away(tmp_path / "g.sqlite") as store:
+        now[0] += 60
+        store.away = True
+        made = GalleryUpkeep(store, monotonic=lambda: now[0])
+        made.turn()
+        made.turn()
+    assert made.sightings is None
+
+
+def test_what_is_too_old_goes(tmp_path: Path) -> None:
+    far_s = 4e9  # long after now, when the sightings are stored
+    with EmbeddedStore(tmp_path / "g.sqlite") as store:
+        store.write([seen("a")])
+        kept = GalleryUpkeep(store, 3600.0)
+        kept.turn()
+        assert kept.sightings == 1
+        purged = GalleryUpkeep(store, 3600.0, clock=lambda: far_s)
+        purged.turn()
+        assert purged.sightings == 0
