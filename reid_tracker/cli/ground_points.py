@@ -86,5 +86,5 @@ def read_points(path: Path, camera: str) -> tuple[FloatArray, FloatArray]:
         if item.camera == camera:
             array = np.array(item.points, np.float64).reshape(-1, 4)
             return array[:, :2], array[:, 2:]
-    names = ", ".join(item.camera for item in points.cameras) or "none"
+    names = shown(", ".join(item.camera for item in points.cameras), str) or "none"
     raise ConfigError(f"{path} has no points of camera '{camera}'; it names {names}")

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_to_bytes
 
+from reid_tracker.checked import shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.video.naming import redact
 
@@ -105,6 +106,7 @@ def _variable(name: str, label: str) -> str:
     value = os.environ.get(name)
     if value is None:
         raise ConfigError(
-            f"the environment variable {name} is not set, but {label} needs it; export it first"
+            f"the environment variable {shown(name, str)} is not set, but {shown(label, str)} "
+            "needs it; export it first"
         )
     return value

@@ -88,6 +88,10 @@ def test_a_point_of_very_many_numbers_is_named_in_short(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected four numbers") as caught:
         read_points(points, "door")
     assert len(str(caught.value)) < 500
+    points.write_text(f"cameras: [{{camera: {'x' * 5000}}}]")
+    with pytest.raises(ConfigError, match="no points of camera 'door'") as caught:
+        read_points(points, "door")
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.shared

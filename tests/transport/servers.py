@@ -43,6 +43,12 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """Number of its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         with (self.folder / "log.txt").open("ab") as log:
             self._process = subprocess.Popen(

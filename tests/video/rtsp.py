@@ -134,6 +134,12 @@ class Camera:
     def url(self, name: str = "door", credentials: str = "") -> str:
         return f"rtsp://{credentials}127.0.0.1:{self.port}/{name}"
 
+    @property
+    def pid(self) -> int:
+        """Number of its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """End it as a power cut does."""
         if self._process is not None:

@@ -88,6 +88,12 @@ def test_a_variable_that_is_not_set_is_named() -> None:
         stream_address("rtsp://me:hunter2${NO_SUCH_CAMERA}@h/x")
 
 
+def test_a_very_long_address_is_named_in_short() -> None:
+    with pytest.raises(ConfigError, match="is not set") as caught:
+        stream_address(f"rtsp://h/{'x' * 5000}${{NO_SUCH_CAMERA}}")
+    assert len(str(caught.value)) < 500
+
+
 def test_line_breaks_are_refused() -> None:
     with pytest.raises(ConfigError, match="control character") as caught:
         stream_address("rtsp://me:hunter2@h/x\r\nTeardown: 1")
