@@ -16,6 +16,7 @@ Passages hold in both directions.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -129,6 +130,14 @@ class Topology(Checked):
                 raise ConfigError(f"between = [{names}]: named twice; keep one of them")
             seen.add(pair)
 
+    @functools.cached_property
+    def _from(self) -> dict[str, list[Passage]]:
+        """Passages by the first of their cameras."""
+        found: dict[str, list[Passage]] = {}
+        for passage in self.passages:
+            found.setdefault(passage.between[0], []).append(passage)
+        return found
+
     def travel_times(self, cameras: Sequence[str]) -> TravelTimes:
         """Return the tables for these cameras, in this order.
 
@@ -145,9 +154,12 @@ class Topology(Checked):
         # A camera overlaps with itself in space, but two of its tracks at one time are two people.
         np.fill_diagonal(overlap, False)
         place = {camera: row for row, camera in enumerate(cameras)}
-        for passage in self.passages:
-            a, b = (place.get(camera, -1) for camera in passage.between)
-            if a >= 0 and b >= 0:
+        # A file may describe many sites, of which these cameras are one.
+        for a, camera in enumerate(cameras):
+            for passage in self._from.get(camera, ()):
+                b = place.get(passage.between[1], -1)
+                if b < 0:
+                    continue
                 min_s[a, b] = min_s[b, a] = passage.min_s
                 max_s[a, b] = max_s[b, a] = _limit(passage.max_s)
                 overlap[a, b] = overlap[b, a] = passage.overlap and a != b
