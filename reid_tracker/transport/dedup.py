@@ -2,35 +2,76 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 
-_MOST_IDS = 100_000
+_MOST_SPANS = 100_000
 _MOST_SOURCES = 10_000
+_MOST_DIGITS = 18
 
 
 class IdWindow:
-    """The last ids of messages.
+    """The ids of messages that came.
+
+    Ids end in numbers that rise by one, and are kept as spans of these: what a sender sent without
+    a gap takes no more memory for a million messages than for two. An id without a number is kept
+    as it is.
 
     Args:
-        capacity: most ids; beyond, those used longest ago are forgotten.
+        capacity: most spans; beyond, the lowest of the sender heard of longest ago is forgotten.
     """
 
-    def __init__(self, capacity: int = _MOST_IDS) -> None:
+    def __init__(self, capacity: int = _MOST_SPANS) -> None:
         self._capacity = capacity
-        self._ids: OrderedDict[str, None] = OrderedDict()
+        # First number of each span, and the one after its last, in turn; by what stands before.
+        self._bounds: OrderedDict[str, list[int]] = OrderedDict()
+        self._spans = 0
 
     def add(self, message_id: str) -> None:
         """Remember an id."""
-        self._ids[message_id] = None
-        self._ids.move_to_end(message_id)
-        if len(self._ids) > self._capacity:
-            self._ids.popitem(last=False)
+        head, number = _split(message_id)
+        bounds = self._bounds.setdefault(head, [])
+        self._bounds.move_to_end(head)
+        at = bisect_right(bounds, number)
+        if at % 2:  # within a span
+            return
+        after, before = bounds[at - 1 : at] == [number], bounds[at : at + 1] == [number + 1]
+        if after and before:
+            del bounds[at - 1 : at + 1]
+        elif after:
+            bounds[at - 1] += 1
+        elif before:
+            bounds[at] -= 1
+        else:
+            bounds[at:at] = [number, number + 1]
+        self._spans += 1 - after - before
+        if self._spans > self._capacity:
+            self._forget()
+
+    def _forget(self) -> None:
+        head, bounds = next(iter(self._bounds.items()))
+        del bounds[:2]
+        self._spans -= 1
+        if not bounds:
+            del self._bounds[head]
 
     def __contains__(self, message_id: str) -> bool:
-        return message_id in self._ids
+        head, number = _split(message_id)
+        return bisect_right(self._bounds.get(head, ()), number) % 2 == 1
 
     def __len__(self) -> int:
-        return len(self._ids)
+        """Number of spans."""
+        return self._spans
+
+
+def _split(message_id: str) -> tuple[str, int]:
+    """Split an id into what stands before its number, and the number."""
+    head, slash, number = message_id.rpartition("/")
+    # Only what int() and str() give back as it was: 07 is another id than 7.
+    plain = slash and number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS
+    if plain and (number == "0" or number[0] != "0"):
+        return head + slash, int(number)
+    return message_id, 0
 
 
 class GapCounter:

@@ -77,7 +77,7 @@ class Receiver:
             0: that of the first embeddings that come.
         gaps: count missing messages; only where all messages of the senders come here, since one
             count goes over tracklets and states of cameras.
-        window: most ids of messages that are remembered to know copies.
+        window: most spans of messages' numbers that are remembered to know copies, see `IdWindow`.
         clock: seconds, for how often is warned.
     """
 

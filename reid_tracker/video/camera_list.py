@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.checked import Checked, from_mapping
+from reid_tracker.checked import Checked, from_mapping, shown
 from reid_tracker.config_file import read_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.video.address import expand_variables
@@ -96,7 +96,9 @@ def read_camera_list(path: Path) -> list[CameraEntry]:
         raise ConfigError(f"{path} lists no camera that is enabled; see the README for an example")
     names = [entry.name for entry in entries if entry.name]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise ConfigError(f"{path}: two cameras are called '{min(twice)}'; names must differ")
+        raise ConfigError(
+            f"{path}: two cameras are called '{shown(min(twice), str)}'; names must differ"
+        )
     return entries
 
 
@@ -144,11 +146,11 @@ def _resolve(entry: CameraEntry, path: Path) -> CameraEntry:
     """Check an entry, and fetch its credentials."""
     if not _NAME.fullmatch(entry.name):
         raise ConfigError(f"{path}: a camera needs a name of letters, digits, dots, dashes and _")
-    where = f"{path}: camera '{entry.name}'"
+    where = f"{path}: camera '{shown(entry.name, str)}'"
     if not entry.url:
         raise ConfigError(f"{where}: expected url: rtsp://... or another source")
     if entry.rotate not in _TURNS:
-        raise ConfigError(f"{where}: rotate = {entry.rotate}: expected 0, 90, 180 or 270")
+        raise ConfigError(f"{where}: rotate = {shown(entry.rotate)}: expected 0, 90, 180 or 270")
     if entry.transport not in (None, "tcp", "udp"):
         raise ConfigError(f"{where}: transport: expected tcp or udp")
     if entry.password is not None and entry.password_file is not None:

@@ -125,6 +125,13 @@ def test_streams_file(tmp_path: Path) -> None:
     assert refusal(listed(tmp_path, "# none\n", "none.streams"))
 
 
+def test_a_very_long_name_is_shown_in_short(tmp_path: Path) -> None:
+    name = "a" * 5000
+    assert len(refusal(listed(tmp_path, f"cameras: [{{name: {name}}}]"))) < 500
+    twice = f"{{name: {name}, url: b}}"
+    assert len(refusal(listed(tmp_path, f"cameras: [{twice}, {twice}]"))) < 500
+
+
 def test_files_without_an_end_are_not_read_to_it(tmp_path: Path) -> None:
     if not Path("/dev/zero").exists():
         pytest.skip("needs /dev/zero")
