@@ -26,6 +26,8 @@ class TransportConfig(Checked):
         max_unacked: most messages handed out and not acknowledged (NATS, memory).
         edge_domains: JetStream domains of leaf nodes whose streams the centre collects; empty where
             edges publish to the centre's own server.
+        identities_domain: JetStream domain of the centre's server, from which the leaf node of a
+            camera host collects what the centre says; null where the host has none of its own.
         stream_bytes: largest size of a stream on the NATS server's disk.
         stream_age_h: how long a NATS server keeps messages.
         stream_discard: what a full stream does: "old" drops its oldest message, "new" refuses new
@@ -43,6 +45,7 @@ class TransportConfig(Checked):
     ack_wait_s: float = number(30.0, 0.5, 3600.0)
     max_unacked: int = number(1000, 1, 100_000)
     edge_domains: tuple[str, ...] = ()
+    identities_domain: str | None = None
     stream_bytes: int = number(2**30, 2**17)
     stream_age_h: float = number(24.0, 0.0, 24.0 * 3650, exclusive=True)
     stream_discard: str = "old"

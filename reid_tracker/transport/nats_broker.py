@@ -164,7 +164,10 @@ class NatsBroker:
             )
         tracklets = [pattern_of("tracklet"), pattern_of("status")]
         await self._make_stream(TRACKLETS, tracklets, self._config.edge_domains)
-        await self._make_stream(IDENTITIES, [pattern_of("identity")], ())
+        centre = self._config.identities_domain
+        await self._make_stream(
+            IDENTITIES, [pattern_of("identity")], () if centre is None else (centre,)
+        )
 
     async def _make_stream(self, name: str, subjects: list[str], domains: Sequence[str]) -> None:
         from nats.js.errors import NotFoundError
@@ -205,8 +208,8 @@ class NatsBroker:
         ]
         return StreamConfig(
             name=name,
-            # A hub that collects must not listen itself: it would store what also comes from the
-            # leaf nodes' streams.
+            # One that collects must not listen itself: it would store what also comes from the
+            # others' streams, and while the link is down it would miss what they hold.
             subjects=None if sources else subjects or None,
             sources=sources or None,
             retention=RetentionPolicy.LIMITS,

@@ -13,12 +13,12 @@ import pytest
 from reid_tracker.config import TransportConfig
 from reid_tracker.errors import TransportUnavailableError
 from reid_tracker.transport.broker import Outgoing
-from reid_tracker.transport.messages import TrackletMessage
+from reid_tracker.transport.messages import IdentityMessage, TrackletMessage
 from reid_tracker.transport.open import open_broker
 from reid_tracker.transport.receiver import Receiver
 from reid_tracker.transport.subjects import pattern_of
-from tests.transport.conftest import outgoing
-from tests.transport.samples import tracklet
+from tests.transport.conftest import SITE, outgoing
+from tests.transport.samples import identity, tracklet
 from tests.transport.servers import Server, free_port, mosquitto_program, nats_program
 from tests.transport.test_security import Authority
 
@@ -90,6 +90,7 @@ class Site:
             credentials=str(secret),
             tls_ca=str(self.authority.ca) if host == "centre" else None,
             edge_domains=("edge1",) if (self.kind, host) == ("nats", "centre") else (),
+            identities_domain="hub" if (self.kind, host) == ("nats", "edge") else None,
             stream_bytes=2**26,
         )
 
@@ -111,6 +112,7 @@ def batch(first: int, last: int) -> list[Outgoing]:
 
 
 def take(receiver: Receiver, count: int) -> list[int]:
+    """Return the numbers of messages, as they come."""
     found: list[int] = []
     deadline = time.monotonic() + WAIT_S
     while len(found) < count and time.monotonic() < deadline:
@@ -120,8 +122,11 @@ def take(receiver: Receiver, count: int) -> list[int]:
             time.sleep(0.1)
             continue
         if got is not None:
-            assert isinstance(got.message, TrackletMessage)
-            found.append(got.message.edge_seq)
+            if isinstance(got.message, IdentityMessage):
+                found.append(got.message.seq)
+            else:
+                assert isinstance(got.message, TrackletMessage)
+                found.append(got.message.edge_seq)
             got.ack()
     return found
 
@@ -159,3 +164,25 @@ def test_while_the_centre_is_away(site: Site) -> None:
     assert receiver.counts.missing == 0
     edge.close()
     centre.close()
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_camera_host_hears_the_centre_also_what_it_said_meanwhile(site: Site) -> None:
+    edge = open_broker(site.config("edge"))
+    receiver = Receiver(edge.subscribe(pattern_of("identity", SITE), "edge1"))
+    centre = open_broker(site.config("centre"))
+    if site.kind == "mqtt":
+        time.sleep(3)  # the bridge connects
+    centre.publish([outgoing(identity(number)) for number in range(20)])
+    assert take(receiver, 20) == list(range(20))
+    time.sleep(2)
+    site.servers["edge"].kill()
+    centre.publish([outgoing(identity(number)) for number in range(20, 120)])
+    time.sleep(1)
+    site.servers["edge"].start()
+    centre.publish([outgoing(identity(number)) for number in range(120, 140)])
+    assert sorted(set(take(receiver, 120))) == list(range(20, 140))
+    centre.close()
+    edge.close()
