@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import Counter, OrderedDict, deque
@@ -20,6 +21,7 @@ _MOST_HOSTS = 10_000
 _MOST_CAMERAS = 1_000
 _MOST_SHOWN = 100
 _FORGOTTEN_S = 7 * 86_400.0
+_TWINS_S = 60.0
 _DEAF_S = 5.0
 """Whoever did not listen for longer cannot tell who was silent meanwhile."""
 
@@ -30,12 +32,14 @@ class _Host:
 
     Attributes:
         boot: its start that counts.
+        since_s: time of its first status, UTC seconds since 1970.
         before: earlier starts; what is still heard of them says nothing.
         cameras: state and reason by camera.
     """
 
     boot: str
-    heard_s: float
+    heard_s: float = 0.0
+    since_s: float = math.inf
     state: HostState = "up"
     reason: str = ""
     before: deque[str] = field(default_factory=lambda: deque(maxlen=8))
@@ -64,6 +68,7 @@ class HostPresence:
         self._hosts: OrderedDict[str, _Host] = OrderedDict()  # the one heard of last is the last
         self._lock = threading.Lock()
         self._listening_s = self._nothing_s = clock()
+        self._twins_at_s = -math.inf
 
     def heard(self, message: Message) -> None:
         """Note a message of a camera host."""
@@ -72,7 +77,11 @@ class HostPresence:
         with self._lock:
             host = self._host(message.edge, message.boot)
             if host is None:
+                if isinstance(message, CameraStatus):
+                    self._look_for_twins(message)
                 return
+            if not isinstance(message, TrackletMessage):  # whose times may be those of a recording
+                host.since_s = min(host.since_s, message.time_s)
             if isinstance(message, EdgeStatus) and message.state != "started":
                 state: HostState = "stopped" if message.state == "stopped" else "gone"
                 self._ended(message.edge, host, state, message.reason)
@@ -121,11 +130,21 @@ class HostPresence:
             order = sorted(self._hosts.items(), key=lambda one: (one[1].state == "up", one[0]))
             return {name: dict(_shown(host)) for name, host in order[:_MOST_SHOWN]}
 
+    def _look_for_twins(self, message: CameraStatus) -> None:
+        """Warn, once an hour, where an earlier start of a host goes on beside the later one."""
+        beside_s = message.time_s - self._hosts[message.edge].since_s
+        if beside_s > _TWINS_S and self._clock() >= self._twins_at_s:
+            self._twins_at_s = self._clock() + 3600
+            logger.warning(
+                "two camera hosts of site %s are called %s; start each with its own --edge NAME",
+                *(self._site, message.edge),
+            )
+
     def _host(self, name: str, boot: str) -> _Host | None:
         """Return a host that was just heard of; None where it was an earlier start of it."""
         host = self._hosts.get(name)
         if host is None:
-            host = self._hosts[name] = _Host(boot, 0.0)
+            host = self._hosts[name] = _Host(boot)
             if len(self._hosts) > _MOST_HOSTS:
                 self._hosts.popitem(last=False)
         if boot in host.before:
@@ -133,7 +152,7 @@ class HostPresence:
         if boot != host.boot:
             before = host.before
             before.append(host.boot)
-            self._hosts[name] = host = _Host(boot, 0.0, before=before)
+            self._hosts[name] = host = _Host(boot, before=before)
         host.heard_s = self._clock()
         self._hosts.move_to_end(name)
         return host

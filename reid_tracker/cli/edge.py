@@ -31,7 +31,6 @@ from reid_tracker.encode.fingerprint import model_fingerprint
 from reid_tracker.errors import (
     ConfigError,
     MessageError,
-    ReidTrackerError,
     TransportUnavailableError,
 )
 from reid_tracker.match import GroundPlane, load_ground
@@ -242,17 +241,9 @@ def _sending(config: Config, spool: Spool, numbers: MessageNumbers) -> Iterator[
     except TransportUnavailableError as error:
         _log.warning("%s; tracking begins, messages are kept and sent later", error)
     connect = lambda: opened.pop() if opened else open_broker(config.transport, will)  # noqa: E731
-    sender = Sender(site, connect, spool)
     try:
-        yield sender
-    except BaseException:
-        try:
-            sender.close(_CLOSE_S)
-        except ReidTrackerError as lost:
-            _log.error("%s", lost)  # the error that ended the run is the one to report
-        raise
-    else:
-        sender.close(_CLOSE_S)
+        with Sender(site, connect, spool, close_s=_CLOSE_S) as sender:
+            yield sender
     finally:
         for broker in opened:
             broker.close()

@@ -19,6 +19,7 @@ _RECEIVE_S = 0.5
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 15.0
 _CLOSE_S = 3.0
+_MOST_IDS = 10_000
 
 
 class IdentityListener(Closing):
@@ -70,7 +71,8 @@ class IdentityListener(Closing):
         """Receive until the end, or until the broker refuses."""
         broker = self._open_broker()
         try:
-            receiver = Receiver(broker.subscribe(pattern_of("identity", self._site), self._name))
+            subscription = broker.subscribe(pattern_of("identity", self._site), self._name)
+            receiver = Receiver(subscription, window=_MOST_IDS)
             try:
                 while not self._stop.is_set():
                     self._receive(receiver)

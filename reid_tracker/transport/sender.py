@@ -64,6 +64,7 @@ class Sender(Closing):
         most_waiting_bytes: most bytes in memory; beyond it the oldest messages are dropped and
             counted. They wait there for the disk, or where there is none for the broker.
         first_wait_s: pause after a failure; it doubles up to a quarter of a minute.
+        close_s: time that closing takes at most, where it is not told otherwise.
     """
 
     def __init__(
@@ -74,9 +75,11 @@ class Sender(Closing):
         *,
         most_waiting_bytes: int = 16 * 2**20,
         first_wait_s: float = 0.5,
+        close_s: float = 10.0,
     ) -> None:
         self._site, self._open_broker, self._spool = site, open_broker, spool
         self._capacity, self._first_wait_s = most_waiting_bytes, first_wait_s
+        self._close_s = close_s
         self._came: deque[_Numbered] = deque()
         self._came_bytes = self._numbers = 0
         self._changed = threading.Condition()
@@ -141,8 +144,11 @@ class Sender(Closing):
         """Wait until the broker has everything; False if it is not in time."""
         return self._wait_until(lambda: not self.pending, timeout_s)
 
-    def close(self, timeout_s: float = 10.0) -> None:
+    def close(self, timeout_s: float | None = None) -> None:
         """Store what came, send what can be sent in time, and end the threads.
+
+        Args:
+            timeout_s: longest time; None takes `close_s`.
 
         Raises:
             TransportUnavailableError: messages are neither stored nor sent; they are lost.
@@ -150,7 +156,7 @@ class Sender(Closing):
         with self._changed:
             self._stop.set()
             self._changed.notify_all()
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + (self._close_s if timeout_s is None else timeout_s)
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0.1))
         if self._broker is not None:

@@ -9,7 +9,7 @@ import pytest
 
 from reid_tracker.central.presence import HostPresence
 from reid_tracker.transport import CameraStatus, EdgeStatus
-from tests.transport.samples import host, identity, status, tracklet
+from tests.transport.samples import NOW_S, host, identity, status, tracklet
 
 
 class World:
@@ -139,6 +139,23 @@ def test_what_is_heard_late_of_an_earlier_start_says_nothing(world: World) -> No
     world.hear(word("stopped"))
     world.hear(camera("gone"))
     assert world.shown() == {"state": "up", "cameras": {}}
+
+
+def test_two_hosts_of_one_name_are_a_mistake(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.hear(host(0, boot="b1"))
+    world.hear(host(0, boot="b2"))
+    world.hear(camera("live", time_s=NOW_S + 59))  # what was on its way when it ended
+    assert caplog.records == []
+    for number in range(61, 70):
+        world.hear(camera("live", time_s=NOW_S + number))
+    assert [record.message for record in caplog.records] == [
+        "two camera hosts of site hall are called e1; start each with its own --edge NAME"
+    ]
+    world.wait(3600, 10)
+    world.hear(camera("live", time_s=NOW_S + 5000))
+    assert len([one for one in caplog.records if "two camera hosts" in one.message]) == 2
 
 
 def test_memory_is_bounded_and_the_page_short(world: World) -> None:

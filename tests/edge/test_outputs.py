@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -228,6 +229,22 @@ def test_crops_go_by_identity_and_move(tmp_path: Path) -> None:
     world.later(1)
     assert [path.name for path in (folder / "crops").iterdir()] == ["identity-0007"]
     world.outputs.close()
+
+
+def test_heads_are_blurred_before_anything_is_written(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    pictures = []
+    for blur in (False, True):
+        output = OutputConfig(video=False, mot=False, jsonl=False, crops=True, blur_heads=blur)
+        made = EdgeOutputs(tmp_path / str(blur), output, EdgeConfig(), None, utc=lambda: START_S)
+        made.begin([StubSource()])  # type: ignore[list-item]
+        tracks = make_tracks([4], [[10, 20, 50, 110]])
+        made.write(make_result(0, tracks, noise, camera="door"))
+        made.close()
+        (picture,) = (tmp_path / str(blur)).glob("*/door_crops/*/*.jpg")
+        pictures.append(np.asarray(cv2.imread(str(picture)), np.int64))
+    differs = np.abs(pictures[0] - pictures[1]).mean(axis=(1, 2))
+    assert differs[:15].min() > 10 > differs[40:].max()  # the head, and the rest
 
 
 def test_a_disk_that_is_full_stops_outputs_alone_and_they_go_on_later(
