@@ -22,7 +22,8 @@ class Tracker(Protocol):
             embeddings: (N, D) float32, one row a detection, or None to track by motion alone. Rows
                 need not be of unit length; a row of zeros means "no appearance".
             timestamp_s: time of the frame in seconds; None is one nominal frame after the last.
-            frame: the picture, (H, W, 3) uint8 BGR, for trackers that look at it.
+            frame: the picture, (H, W, 3) uint8 BGR, for trackers that look at it; where its size
+                changes, tracks are scaled along.
 
         Returns:
             The tracks to report for this frame.

@@ -47,6 +47,7 @@ class DeepSort:
         self._gallery = AppearanceGallery(self.config.nn_budget)
         self._next_id = 1
         self._now_s: float | None = None
+        self._size: tuple[int, int] | None = None
 
     def update(
         self,
@@ -55,8 +56,10 @@ class DeepSort:
         timestamp_s: float | None = None,
         frame: ImageBGR | None = None,
     ) -> Tracks:
-        """Take the next frame's detections; see `Tracker.update`. `frame` is not looked at."""
+        """Take the next frame's detections; see `Tracker.update`. Of `frame`, the size counts."""
         embeddings = self._check_embeddings(embeddings, len(detections))
+        if frame is not None:
+            self._follow_size(frame.shape[1], frame.shape[0])
         self._predict(timestamp_s)
         self._forget(self._expired())
         usable = np.flatnonzero(
@@ -74,6 +77,15 @@ class DeepSort:
         self._start(usable[new], measurements[new], detections)
         self._remember(embeddings)
         return self._report()
+
+    def _follow_size(self, width: int, height: int) -> None:
+        """Scale all tracks where a camera sends pictures of another size from now on."""
+        if self._size is not None and self._size != (width, height):
+            x, y = width / self._size[0], height / self._size[1]
+            factors = np.array([x, y, x / y, y])[:, None]  # centre, aspect, height
+            self._tracks.mean = self._tracks.mean * factors
+            self._tracks.covariance = self._tracks.covariance * factors**2
+        self._size = width, height
 
     def _check_embeddings(self, embeddings: Embeddings | None, count: int) -> Embeddings | None:
         """Validate (N, D) embeddings and scale their rows to unit length."""

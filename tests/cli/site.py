@@ -67,11 +67,13 @@ def write_people(
     return path
 
 
-def write_still(path: Path, rate: int = 5, frames: int = 60, start: int = 0) -> Path:
+def write_still(
+    path: Path, rate: int = 5, frames: int = 60, start: int = 0, width: int = 768
+) -> Path:
     """Write one picture of the demo clip again and again: people who stand there."""
     with av.open(str(ROOT / "demo" / "pedestrians.mp4")) as source:
         (shown,) = itertools.islice(source.decode(video=0), start, start + 1)
-    _write(path, itertools.repeat(shown, frames), rate, shown.width)
+    _write(path, itertools.repeat(shown, frames), rate, width)
     return path
 
 

@@ -118,6 +118,24 @@ def test_every_scale_is_tracked(scale: float) -> None:
     np.testing.assert_allclose(tracks.boxes / scale, [person(245)], atol=15)
 
 
+@pytest.mark.parametrize(("x", "y"), [(0.5, 0.5), (2, 2), (1.5, 1), (1, 3)])
+def test_pictures_of_another_size(x: float, y: float) -> None:
+    """Two people change places by pixels, not by parts of the picture: numbers stay."""
+    tracker, plain = DeepSort(), DeepSort()
+    for number in range(12):
+        boxes = np.array([person(150 + 5 * number), person(310 + 5 * number)], np.float64)
+        expected = plain.update(seen(*boxes), looks(0, 1))
+        scale = np.array([x, y, x, y]) if number >= 6 else np.ones(4)
+        picture = np.zeros((int(480 * scale[1]), int(640 * scale[0]), 3), np.uint8)
+        tracks = tracker.update(seen(*(boxes * scale)), looks(0, 1), frame=picture)
+        if number >= 3:
+            assert tracks.ids.tolist() == expected.ids.tolist() == [1, 2]
+            assert tracks.observed.all()
+            assert tracks.detection_index.tolist() == [0, 1]
+            # The noise follows the height alone, so that boxes may differ a little for a while.
+            np.testing.assert_allclose(tracks.boxes / scale, expected.boxes, atol=4)
+
+
 def test_a_box_that_jumps_across_scales_does_not_break_the_filter() -> None:
     generator = np.random.default_rng(0)
     tracker = DeepSort(DeepSortConfig(n_init=1, max_iou_distance=1.0, coast_s=0.2))
