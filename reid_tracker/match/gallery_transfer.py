@@ -249,5 +249,5 @@ def _record(path: Path, number: int, line: bytes, header: dict[str, Any]) -> _Re
             picture = None if crop is None else base64.b64decode(crop, validate=True)
             return _Read(Sighting(**fields), picture)
         return _Read(end=data["end"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise InputError(f"{path} line {number} is damaged: {shown(error, str)}") from None

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from reid_tracker.checked import shown
 from reid_tracker.errors import InputError, ModelMismatchError
 from reid_tracker.match.store_records import (
     ANYWHERE,
@@ -163,6 +164,7 @@ def check_model(place: str, known: tuple[str, int] | None, model: str, size: int
     """
     if known is not None and (model, size) != known:
         raise ModelMismatchError(
-            f"{place} holds embeddings of model {known[0][:16]} with {known[1]} numbers, not of "
-            f"{model[:16]} with {size}; take the same encoder, or another gallery for this one"
+            f"{place} holds embeddings of model {shown(known[0][:16], str)} with {known[1]} "
+            f"numbers, not of {shown(model[:16], str)} with {size}; take the same encoder, or "
+            "another gallery for this one"
         )

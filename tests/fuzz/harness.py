@@ -6,6 +6,7 @@ of the package whose message is one line; anything else is a finding.
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 import time
@@ -23,13 +24,19 @@ HUNGRY_MIB = 256
 """Growth of the process by one input that is too much."""
 
 _LONGEST_MESSAGE = 4000
+_STATUS = Path("/proc/self/status")
 _ROOT = Path(__file__).resolve().parents[2]
 
 Reader = Callable[[bytes], None]
 
 
 def peak_mib() -> float:
-    """Return the most memory that this process has had, MiB."""
+    """Return the most memory that this process has had, resident, MiB."""
+    if _STATUS.exists():
+        # What getrusage tells begins with what the starting process had.
+        found = re.search(r"VmHWM:\s*(\d+)", _STATUS.read_text())
+        assert found is not None
+        return int(found[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
@@ -122,7 +129,7 @@ class Watch:
     def run(self, data: bytes) -> Finding | None:
         """Run one input; returns what is new about it."""
         reader = self.target.reader_of(data)
-        before_mib, before_s = peak_mib(), time.thread_time()
+        before_mib, before_s = self.largest_mib or self.first_mib, time.thread_time()
         finding = self._call(reader, data)
         spent_s, self.largest_mib = time.thread_time() - before_s, peak_mib()
         self.inputs += 1

@@ -10,7 +10,7 @@ import pytest
 
 from reid_tracker.errors import InputError
 from tests.conftest import ROOT
-from tests.fuzz import harness
+from tests.fuzz import harness, run
 from tests.fuzz.harness import Target, Watch
 from tests.fuzz.mutate import Mutator
 from tests.fuzz.targets import TARGETS
@@ -77,8 +77,8 @@ def test_each_kind_of_mistake_is_found(
         monkeypatch.setattr(harness, "SLOW_S", 0.001)
     if kind == "hungry":
         # What this process has had at most is not exceeded again; so it is told.
-        sizes = iter([100.0, 100.0 + harness.HUNGRY_MIB + 1])
-        monkeypatch.setattr(harness, "peak_mib", lambda: next(sizes))
+        most = watch.first_mib + harness.HUNGRY_MIB + 1
+        monkeypatch.setattr(harness, "peak_mib", lambda: most)
     found = watch.run(b"\0" + word)
     assert (found and found.kind) == kind
     assert watch.refused == (kind != "crash")
@@ -97,6 +97,10 @@ def test_the_same_seed_gives_the_same_inputs() -> None:
     assert one == [again.next() for _ in range(200)]
     assert one != [other.next() for _ in range(200)]
     assert len(set(one)) > 100
+
+
+def test_the_program_knows_all_targets() -> None:
+    assert tuple(TARGETS) == run.TARGETS
 
 
 @pytest.mark.long

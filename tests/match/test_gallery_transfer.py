@@ -113,6 +113,15 @@ def no_vector(lines: list[str]) -> list[str]:
     return [*lines[:4], json.dumps(data), *lines[5:]]
 
 
+def other_field(name: str, value: object) -> Callable[[list[str]], list[str]]:
+    def change(lines: list[str]) -> list[str]:
+        data = json.loads(lines[4])
+        data["sighting"][name] = value
+        return [*lines[:4], json.dumps(data), *lines[5:]]
+
+    return change
+
+
 def extra_key(lines: list[str]) -> list[str]:
     data = json.loads(lines[4])
     data["sighting"]["more"] = 1
@@ -139,6 +148,9 @@ def other_next(value: object) -> Callable[[list[str]], list[str]]:
         (other_kind, "is no export"),
         (no_vector, "line 5 is damaged"),
         (extra_key, "line 5 is damaged"),
+        (other_field("start_s", 10**400), "line 5 is damaged"),
+        (other_field("quality", 10**400), "line 5 is damaged"),
+        (other_field("model", "two\nlines\x1cand\x85more"), "not of two lines and"),
         (lambda lines: [], "line 1 is damaged"),
         (lambda lines: ["[]"], "line 1 is damaged"),
     ],

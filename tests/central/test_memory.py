@@ -1,0 +1,106 @@
+"""A centre that works for long holds no more than what it is told to keep."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reid_tracker.central.run import CentralSite
+from reid_tracker.config import CentralConfig, MatchConfig
+from reid_tracker.match import CrossCameraMatcher
+from reid_tracker.match.store_embedded import EmbeddedStore
+from reid_tracker.transport import Observation, Prototypes, TrackletMessage
+from reid_tracker.transport.memory_broker import MemoryBroker
+from reid_tracker.transport.messages import TrackletState
+from tests.central_world import BASE_S, MODEL, SITE, look, outgoing
+
+_STEP_S = 2.0
+_KEEP_S = 60.0
+_IN_SIGHT = 8
+
+
+class Street:
+    """People who pass a camera, one after the other, and come back another day."""
+
+    def __init__(self) -> None:
+        self._random = np.random.default_rng(0)
+        self._sequence = 0
+
+    def messages(self, step: int) -> list[TrackletMessage]:
+        """What a host tells every two seconds of those in sight: each for eight of these steps."""
+        found = []
+        for number in range(step, step + _IN_SIGHT):
+            age = step + _IN_SIGHT - 1 - number
+            state: TrackletState = "update"
+            if age in {0, _IN_SIGHT - 1}:
+                state = "end" if age else "new"
+            now_s = BASE_S + step * _STEP_S
+            found.append(
+                TrackletMessage(
+                    edge="e1",
+                    boot="b1",
+                    edge_seq=self._sequence,
+                    camera=f"c{number % 4}",
+                    track=number + 1,
+                    state=state,
+                    start_s=now_s - age * _STEP_S,
+                    end_s=now_s,
+                    clock="arrival",
+                    frames=10 * (age + 1),
+                    quality=0.8,
+                    observations=(Observation(now_s, (0.1, 0.2, 0.3, 0.6), (0.2, 0.6)),),
+                    prototypes=Prototypes.of(MODEL, look(number % 40, self._random), [3.0]),
+                )
+            )
+            self._sequence += 1
+        return found
+
+
+@pytest.mark.long
+def test_no_more_is_held_after_many_messages(tmp_path: Path) -> None:
+    now_s = [BASE_S]
+    store = EmbeddedStore(tmp_path / "people.sqlite", clock=lambda: now_s[0])
+    broker, street = MemoryBroker(), Street()
+    centre = CentralSite(
+        *(SITE, broker, store),
+        model=MODEL,
+        new_matcher=lambda numbers: CrossCameraMatcher(
+            MatchConfig(memory_s=_KEEP_S), numbers=numbers
+        ),
+        config=CentralConfig(sites=(SITE,)),
+        clock=lambda: now_s[0],
+        monotonic=lambda: now_s[0] - BASE_S,
+    )
+
+    def work(first: int, last: int) -> int:
+        """Let messages of some steps come, and return what is held after the last."""
+        for step in range(first, last):
+            now_s[0] = BASE_S + step * _STEP_S
+            broker.publish([outgoing(message) for message in street.messages(step)])
+            # Nothing is waited for on this clock, which stands still meanwhile.
+            for _ in range(_IN_SIGHT):
+                received = centre.receiver.receive(0.0)
+                assert received is not None
+                centre._take(received)
+            centre.turn(0.0)
+            if step % 15 == 0:
+                store.purge(now_s[0] - _KEEP_S)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = work(0, 150)
+        # A gallery's vectors, ids of messages, tracklets: any of them would be ten times as much.
+        assert work(150, 450) - before < 200_000
+    finally:
+        tracemalloc.stop()
+    assert centre.counts["tracklet"] == 450 * _IN_SIGHT
+    assert 10 < store.info().sightings < 200
+    assert centre.receiver.pending() < 200
+    centre.finish()
+    store.close()
