@@ -118,6 +118,7 @@ def local_outputs(
     recent_s = config.tracker.max_age_s + _RECENT_S
     with EdgeOutputs(Path(folder), config.output, edge, known, recent_s=recent_s) as outputs:
         outputs.begin(sources)
+        outputs.finish_earlier()
         if known is None:
             yield LocalOutputs(outputs)
             return

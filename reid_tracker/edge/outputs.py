@@ -17,13 +17,20 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from reid_tracker.closing import Closing
 from reid_tracker.config import EdgeConfig, OutputConfig
 from reid_tracker.edge.known import KnownIdentities
 from reid_tracker.errors import OutputError
-from reid_tracker.sink import Sink, open_head_blur, open_shared_sinks, open_sinks
+from reid_tracker.sink import (
+    Sink,
+    finish_texts,
+    open_head_blur,
+    open_shared_sinks,
+    open_sinks,
+)
 from reid_tracker.types import FrameResult, IdentityEvent
 from reid_tracker.video import Source
 
@@ -94,6 +101,17 @@ class EdgeOutputs(Closing):
         self._period, self._began_s, self._why = period, self._clock(), ""
         if self._known is not None:
             period.tell(self._known.recent(self._recent_s, self._utc()))
+
+    def finish_earlier(self) -> None:
+        """Give the files of an earlier start that was killed their final form, beside the flow."""
+        earlier: list[Path] = []
+        with suppress(OSError):
+            for folder in sorted(self._folder.iterdir()):
+                current = self._period is not None and folder == self._period.folder
+                if _FOLDER.fullmatch(folder.name) and not current:
+                    earlier.append(folder)
+        if earlier:
+            self._beside(partial(_finish_folders, earlier))
 
     def change(self, sources: Sequence[Source]) -> None:
         """Begin new files, since the cameras are others now; a failure is logged."""
@@ -199,7 +217,10 @@ class EdgeOutputs(Closing):
                 self.failures += 1
                 logger.error("files of %s are not finished: %s", period.folder, error)
 
-        thread = threading.Thread(target=finish, name="outputs")
+        self._beside(finish)
+
+    def _beside(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name="outputs")
         thread.start()
         self._finishing.append(thread)
 
@@ -285,3 +306,18 @@ class _Period:
             for sinks in self._sinks.values():
                 for sink in sinks:
                     stack.callback(sink.close)
+
+
+def _finish_folders(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        _finish_folder(folder)
+
+
+def _finish_folder(folder: Path) -> None:
+    try:
+        made = finish_texts(folder)
+    except OutputError as error:
+        logger.warning("%s", error)
+        return
+    if made:
+        logger.info("%d files of an earlier start are finished in %s", len(made), folder)

@@ -14,11 +14,13 @@ from reid_tracker.sink.open import (
     open_window,
 )
 from reid_tracker.sink.open_shared import SharedSinks, open_shared_sinks
+from reid_tracker.sink.unfinished import finish_texts
 
 __all__ = [
     "SharedSinks",
     "Sink",
     "SinkGroup",
+    "finish_texts",
     "open_best_crops",
     "open_head_blur",
     "open_identity_events",

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -57,7 +57,7 @@ class GlobalTextSink(BaseSink):
         self._final.take(events)
 
     @abstractmethod
-    def _translate(self, camera: str, lines: TextIO, file: TextIO) -> None:
+    def _translate(self, camera: str, lines: Iterable[str], file: TextIO) -> None:
         """Copy the text of a camera with identities."""
 
     def _finish(self) -> None:
@@ -68,12 +68,17 @@ class GlobalTextSink(BaseSink):
                     source.open(encoding="utf-8", newline="") as lines,
                     beside.open("w", encoding="utf-8", newline="") as file,
                 ):
-                    self._translate(camera, lines, file)
+                    self._translate(camera, whole_lines(lines), file)
                 os.replace(beside, path)
             except OSError as error:
                 with suppress(OSError):
                     beside.unlink()
                 raise cannot_write(path, error) from None
+
+
+def whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Yield all lines but a last one that a power cut left half written."""
+    return (line for line in lines if line.endswith("\n"))
 
 
 class GlobalMotSink(GlobalTextSink):
@@ -82,7 +87,7 @@ class GlobalMotSink(GlobalTextSink):
     Boxes of tracklets that stayed unsure are left out, so that every id is one person's.
     """
 
-    def _translate(self, camera: str, lines: TextIO, file: TextIO) -> None:
+    def _translate(self, camera: str, lines: Iterable[str], file: TextIO) -> None:
         for line in lines:
             frame, track, rest = line.split(",", 2)
             identity = self._final.one(camera, int(track))
@@ -93,7 +98,7 @@ class GlobalMotSink(GlobalTextSink):
 class GlobalCsvSink(GlobalTextSink):
     """CSV whose column `identity` is the final one; empty where it stayed open who it is."""
 
-    def _translate(self, camera: str, lines: TextIO, file: TextIO) -> None:
+    def _translate(self, camera: str, lines: Iterable[str], file: TextIO) -> None:
         rows, writer = csv.reader(lines), csv.writer(file, lineterminator="\n")
         writer.writerow(next(rows))
         for row in rows:
@@ -104,7 +109,7 @@ class GlobalCsvSink(GlobalTextSink):
 class GlobalJsonlSink(GlobalTextSink):
     """JSON lines whose `identity` is the final one; null where it stayed open who it is."""
 
-    def _translate(self, camera: str, lines: TextIO, file: TextIO) -> None:
+    def _translate(self, camera: str, lines: Iterable[str], file: TextIO) -> None:
         for line in lines:
             frame = json.loads(line)
             for track in frame["tracks"]:

@@ -172,6 +172,32 @@ def test_what_the_centre_says_after_its_restart_is_heard(site: Site, tmp_path: P
 
 
 @pytest.mark.long
+def test_a_killed_hosts_text_is_finished_by_its_next_start(site: Site, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    site.central()
+    video, *words = long_walk(tmp_path, loops=2000)
+    edge = site.edge(video, *words, "-o", str(out), *TEXTS, *START)
+    edge.until(
+        lambda: any(
+            track["identity"] for line in complete(out, "walk.jsonl") for track in line["tracks"]
+        ),
+        "an identity in a row",
+    )
+    edge.kill()
+    (killed,) = out.iterdir()
+    assert not list(killed.glob("*_global*"))
+    edge.start()
+    finished = [killed / f"walk_global.{suffix}" for suffix in ("txt", "jsonl", "csv")]
+    edge.until(lambda: all(path.exists() for path in finished), "the final form")
+    assert edge.stop() == 128 + signal.SIGTERM
+    assert len(list(out.iterdir())) == 2
+    lines = [json.loads(line) for line in finished[1].read_text().splitlines()]
+    final = who(lines)
+    assert any(identities not in ({None}, set()) for identities in final.values())
+    assert all(len(identities) == 1 for identities in final.values())
+
+
+@pytest.mark.long
 def test_files_are_begun_anew_and_deleted(site: Site, tmp_path: Path) -> None:
     need_server()
     out = tmp_path / "out"

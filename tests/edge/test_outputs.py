@@ -294,3 +294,28 @@ def test_it_waits_for_the_centre_only_as_long_as_it_helps(tmp_path: Path) -> Non
     world.outputs.settle(1e9, 0.0, hear)
     assert world.known.awaited == 0
     world.outputs.close()
+
+
+def test_texts_of_a_killed_start_are_finished_by_the_next(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed = World(tmp_path, names="door yard")
+    killed.show(1)
+    killed.known.take(said(1, "new", 7, 1))
+    killed.show(1, 2)
+    (old,) = tmp_path.iterdir()
+    with (old / "door.jsonl").open("a") as file:
+        file.write('{"schema":"rei')  # a power cut
+    (tmp_path / "20251124T150000Z").mkdir()
+    (tmp_path / "20251124T150000Z" / "identities.jsonl").write_text("{}\n")
+    world = World(tmp_path)
+    world.outputs.finish_earlier()
+    for thread in world.outputs._finishing:
+        thread.join(30)
+    assert who(old / "door_global.jsonl") == [[7], [7, None]]
+    assert (old / "door_global.txt").read_text().count(",7,") == 2
+    assert (old / "door_global.csv").exists()
+    assert not (old / "yard_global.txt").exists()  # nobody there had a name
+    assert "20251124T150000Z are damaged" in caplog.text
+    assert not list(Path(world.outputs.state).glob("*_global*"))
+    world.outputs.close()
