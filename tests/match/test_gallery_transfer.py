@@ -14,7 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_tracker.errors import ConfigError, InputError, OutputError, StoreError
+from reid_tracker.errors import (
+    ConfigError,
+    InputError,
+    ModelMismatchError,
+    OutputError,
+    StoreError,
+)
 from reid_tracker.match.gallery_open import open_gallery as open_address
 from reid_tracker.match.gallery_transfer import export_gallery, import_gallery
 from reid_tracker.match.store import GalleryStore
@@ -150,7 +156,6 @@ def other_next(value: object) -> Callable[[list[str]], list[str]]:
         (extra_key, "line 5 is damaged"),
         (other_field("start_s", 10**400), "line 5 is damaged"),
         (other_field("quality", 10**400), "line 5 is damaged"),
-        (other_field("model", "two\nlines\x1cand\x85more"), "not of two lines and"),
         (lambda lines: [], "line 1 is damaged"),
         (lambda lines: ["[]"], "line 1 is damaged"),
     ],
@@ -166,6 +171,17 @@ def test_damaged_exports(
             import_gallery(store, full)
         assert "\n" not in str(caught.value)
         assert store.info().sightings == store.info().events == 0
+
+
+def test_another_model_on_one_line(full: Path, tmp_path: Path) -> None:
+    lines = other_field("model", "a\nb\x1cc\x85d")(full.read_text(encoding="utf-8").splitlines())
+    full.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with (
+        EmbeddedStore(tmp_path / "new.sqlite") as store,
+        pytest.raises(ModelMismatchError, match="a b c d") as caught,
+    ):
+        import_gallery(store, full)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_line_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
