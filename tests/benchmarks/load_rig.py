@@ -17,7 +17,7 @@ from typing import Any
 
 from reid_tracker.central.run import durable_name
 from reid_tracker.match.gallery_open import open_gallery
-from reid_tracker.match.topology import save_topology
+from reid_tracker.match.topology import Topology
 from reid_tracker.transport.nats_broker import TRACKLETS
 from tests.benchmarks.load_world import ENCODER, Site, joint_layout
 from tests.match.postgres import Server as Postgres
@@ -87,7 +87,7 @@ class Rig:
         if self.postgres is not None:
             stack.callback(self.postgres.stop)
         layout = folder / "topology.yaml"
-        save_topology(joint_layout(places), layout)
+        _write_layout(joint_layout(places), layout)
         self.galleries, self.centres = [], []
         for number in range(setting.centres):
             gallery = str(folder / f"{number}.sqlite")
@@ -188,6 +188,17 @@ async def sample(rig: Rig, stream: Any) -> Sample:
         taken += info.delivered.consumer_seq - again - (info.num_ack_pending or 0)
         behind += info.num_pending or 0
     return Sample(time.time(), taken, behind, rig.cpu(), rig.machine())
+
+
+def _write_layout(layout: Topology, path: Path) -> None:
+    """Write a topology in few letters: that of ten sites is near the limit of what is read."""
+    lines = [f"returning_s: {layout.returning_s:g}\nunlisted: {layout.unlisted}\npassages:"]
+    for one in layout.passages:
+        first, second = one.between
+        lines.append(
+            f"- {{between: [{first}, {second}], min_s: {one.min_s:.2f}, max_s: {one.max_s:.2f}}}"
+        )
+    path.write_text("\n".join(lines))
 
 
 def _centre_words(
