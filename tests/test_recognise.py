@@ -28,7 +28,7 @@ def test_slow_questions_get_a_quarter_of_the_time() -> None:
         asked_s += 1.0 * ask(asking, clock, 1.0)
         clock.now_s += 0.1
     passed_s = clock.now_s - 100
-    assert abs(asked_s - 0.25 * passed_s) < 12  # and what was saved at the start
+    assert abs(asked_s - 0.25 * passed_s) < 5  # and what was saved at the start
     assert asking.unasked > 1000
 
 
@@ -46,4 +46,4 @@ def test_what_is_saved_has_a_limit() -> None:
     asking = AskingTime(clock)
     clock.now_s += 1e6
     count = sum(ask(asking, clock, 1.0) for _ in range(100))
-    assert 10 <= count <= 14
+    assert 3 <= count <= 5

@@ -16,7 +16,7 @@ from reid_tracker.types import IdentityEvent
 _SHARE = 0.25
 """Of the time, that may go to questions: the larger a gallery, the longer each of them takes."""
 
-_SAVED_S = 10.0
+_SAVED_S = 3.0
 """Time for questions that is left over is kept up to so much, for when many people come at once."""
 
 
