@@ -218,11 +218,13 @@ def _write(world: Path, places: list[Site], long_s: float) -> None:
     write_world(world, sorted(parts, key=lambda one: one.due_s))
 
 
-def _members(heard: list[tuple[float, bytes]]) -> Iterator[tuple[float, int, Key]]:
+def _members(heard: list[tuple[float, bytes]]) -> Iterator[tuple[float, tuple[str, int], Key]]:
+    """Yield when, who by which start of which site's centre, and which tracklet."""
     for at_s, data in heard:
         event = json.loads(data)
         for one in event["members"]:
-            yield at_s, event["identity"], (one["edge"], one["boot"], one["camera"], one["track"])
+            who = event["boot"], event["identity"]
+            yield at_s, who, (one["edge"], one["boot"], one["camera"], one["track"])
 
 
 def _first_heard(heard: list[tuple[float, bytes]]) -> dict[tuple[Any, ...], float]:
@@ -235,7 +237,8 @@ def _first_heard(heard: list[tuple[float, bytes]]) -> dict[tuple[Any, ...], floa
 
 def _score(places: list[Site], heard: list[tuple[float, bytes]]) -> float:
     """Return the IDF1 of all tracklets that were named."""
-    last = {key: identity for _, identity, key in _members(heard)}
+    last = {key: who for _, who, key in _members(heard)}
+    numbers = {who: number for number, who in enumerate(dict.fromkeys(last.values()), 1)}
     people = {
         key: (number, person)
         for number, place in enumerate(places)
@@ -244,7 +247,7 @@ def _score(places: list[Site], heard: list[tuple[float, bytes]]) -> float:
     if not last:
         return 0.0
     truth = [people[key][0] * 10**6 + people[key][1] for key in last]
-    return idf1(np.array(truth), np.array(list(last.values())))
+    return idf1(np.array(truth), np.array([numbers[who] for who in last.values()]))
 
 
 if __name__ == "__main__":
