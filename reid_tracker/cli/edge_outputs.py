@@ -117,8 +117,7 @@ def local_outputs(
         known = KnownIdentities(numbers.edge, numbers.boot, 3600 * edge.keep_h)
     recent_s = config.tracker.max_age_s + _RECENT_S
     with EdgeOutputs(Path(folder), config.output, edge, known, recent_s=recent_s) as outputs:
-        outputs.begin(sources)
-        outputs.finish_earlier()
+        outputs.start(sources)
         if known is None:
             yield LocalOutputs(outputs)
             return

@@ -102,6 +102,24 @@ class EdgeOutputs(Closing):
         if self._known is not None:
             period.tell(self._known.recent(self._recent_s, self._utc()))
 
+    def start(self, sources: Sequence[Source]) -> None:
+        """Begin the first files, and finish those of an earlier start; a full disk is no error.
+
+        Raises:
+            OutputError: they cannot be made.
+        """
+        try:
+            self.begin(sources)
+        except OutputError as error:
+            if not self._disk_is_full():
+                raise
+            self._failed(error)  # people are to be followed all the same
+        self.finish_earlier()
+
+    def _disk_is_full(self) -> bool:
+        place = next((one for one in (self._folder, *self._folder.parents) if one.is_dir()), None)
+        return place is not None and shutil.disk_usage(place).free == 0
+
     def finish_earlier(self) -> None:
         """Give the files of an earlier start that was killed their final form, beside the flow."""
         earlier: list[Path] = []
@@ -232,6 +250,8 @@ class EdgeOutputs(Closing):
         if self._period is not None:
             with suppress(OutputError):
                 self._period.close()
+            if not self._period.frames:  # tried again every minute, it would leave a folder each
+                shutil.rmtree(self._period.folder, ignore_errors=True)
             self._period = None
 
     def _new_folder(self) -> Path:
@@ -260,6 +280,9 @@ class EdgeOutputs(Closing):
 class _Period:
     """The files of one folder, open.
 
+    Attributes:
+        frames: how many were written.
+
     Raises:
         OutputError: they cannot be made; then nothing stays open.
     """
@@ -267,7 +290,7 @@ class _Period:
     def __init__(
         self, folder: Path, output: OutputConfig, sources: Sequence[Source], *, identities: bool
     ) -> None:
-        self.folder = folder
+        self.folder, self.frames = folder, 0
         # With identities, crops go by them, into one folder of all cameras.
         own = replace(output, crops=output.crops and not identities)
         shared = output if identities else replace(output, jsonl=False, mot=False, crops=False)
@@ -295,6 +318,7 @@ class _Period:
         for sink in self._sinks[result.camera]:
             sink.write(result)
         self._shared.write(result)
+        self.frames += 1
 
     def tell(self, events: Sequence[IdentityEvent]) -> None:
         self._shared.write_events(events)

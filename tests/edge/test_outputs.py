@@ -6,8 +6,10 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -254,7 +256,7 @@ def test_a_disk_that_is_full_stops_outputs_alone_and_they_go_on_later(
     world.show(1)
     full = OutputError("cannot write door.jsonl: No space left on device")
     sink = world.outputs._period._sinks["door"][0]  # type: ignore[union-attr]
-    sink.write = lambda result: (_ for _ in ()).throw(full)  # type: ignore[method-assign]
+    sink.write = lambda result: raise_it(full)  # type: ignore[method-assign]
     world.show(1)
     world.show(1)
     world.later(59)
@@ -270,6 +272,42 @@ def test_a_disk_that_is_full_stops_outputs_alone_and_they_go_on_later(
     said_once = [record.message for record in caplog.records if "No space" in record.message]
     assert len(said_once) == 1
     assert "outputs are written again" in caplog.text
+
+
+def test_a_disk_that_stays_full_is_not_filled_with_folders(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for _ in range(5):
+        sink = world.outputs._period._sinks["door"][0]  # type: ignore[union-attr]
+        full = OutputError("No space left on device")
+        sink.write = lambda result, full=full: raise_it(full)  # type: ignore[method-assign]
+        world.show(1)
+        assert world.folders() == []
+        world.later(60)
+    assert world.outputs.failures == 5
+    world.outputs.close()
+
+
+def raise_it(error: Exception) -> None:
+    raise error
+
+
+def test_a_full_disk_at_the_start_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").write_text("")  # in the way, for want of a disk that is full
+    clock = Clock()
+    made = EdgeOutputs(tmp_path / "out", TEXTS, EdgeConfig(), None, clock=clock)
+    with pytest.raises(OutputError, match="out"):
+        made.start([StubSource()])  # type: ignore[list-item]
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=0))
+    made.start([StubSource()])  # type: ignore[list-item]
+    assert "out" in made.state
+    (tmp_path / "out").unlink()
+    clock.now_s += 60
+    made.tick()
+    made.write(make_result(0, camera="door"))
+    made.close()
+    assert len(list((tmp_path / "out").glob("*/door.jsonl"))) == 1
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_at_the_start(tmp_path: Path) -> None:
