@@ -61,7 +61,7 @@ class DetectorConfig(Checked):
     model: str = "auto"
     confidence: float = number(0.3, 0.0, 1.0)
     iou: float = number(0.7, 0.0, 1.0)
-    image_size: int = number(640, 32)
+    image_size: int = number(640, 32, 8192)
     classes: tuple[int | str, ...] = ("person",)
     device: str = "auto"
     half: bool = False
@@ -144,7 +144,7 @@ class DeepSortConfig(Checked):
     motion_weight: float = number(0.1, 0.0, 1.0)
     max_iou_distance: float = number(0.8, 0.0, 1.0)
     gate_probability: float = number(0.95, 0.0, 0.9999, exclusive=True)
-    nn_budget: int = number(100, 1)
+    nn_budget: int = number(100, 1, 10_000)
     n_init: int = number(3, 1)
     max_age_s: float = number(2.0, 0.0)
     coast_s: float = number(0.1, 0.0)
@@ -201,7 +201,7 @@ class MatchConfig(Checked):
     min_score: float = number(0.5, 0.0, 1.0)
     max_cover: float = number(0.3, 0.0, 1.0)
     min_hits: int = number(5, 1)
-    prototypes: int = number(6, 1)
+    prototypes: int = number(6, 1, 1000)
     prototype_spread: float | None = number(None, 0.0, 1.0)
     tight: float | None = number(None, 0.0, 2.0)
     loose: float | None = number(None, 0.0, 2.0)
@@ -217,7 +217,7 @@ class MatchConfig(Checked):
     revise_threshold: float | None = number(None, 0.0, 2.0)
     revise_max_tracklets: int = number(3000, 1)
     keep_bonus: float = number(0.03, 0.0, 2.0)
-    max_members: int = number(16, 1)
+    max_members: int = number(16, 1, 10_000)
     memory_s: float = number(600.0, 0.0)
 
     def thresholds(self) -> Thresholds:

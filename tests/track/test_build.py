@@ -95,4 +95,4 @@ def test_a_wrong_file_says_what_is_wrong(tmp_path: Path, yaml_text: str, expecte
 def test_a_bad_value_in_code_is_the_same_error() -> None:
     with pytest.raises(ConfigError) as call:
         DeepSortConfig(nn_budget=0)
-    assert one_line(call) == "nn_budget = 0: expected a number at least 1"
+    assert one_line(call) == "nn_budget = 0: expected a number at least 1 and at most 10000"
