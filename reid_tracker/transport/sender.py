@@ -250,8 +250,8 @@ class Sender(Closing):
                 wait_s = self._first_wait_s
             # What is on the disk can wait for the next start; what is in memory has one more try.
             elif self._stop.wait(wait_s):
-                if self._spool is None or self._disk:
-                    self._send_next()
+                while self._from_memory() and self._came and self._send_next():
+                    pass
                 return
             else:
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)

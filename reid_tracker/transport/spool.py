@@ -19,6 +19,7 @@ from reid_tracker.errors import SpoolError
 from reid_tracker.transport.broker import Outgoing
 from reid_tracker.transport.spool_file import (
     DamagedSpoolError,
+    FullDiskError,
     delete,
     open_spool,
     set_aside,
@@ -46,10 +47,15 @@ class Waiting(NamedTuple):
     message: Outgoing
 
 
+_Row = tuple[str, str, bytes, int]
+"""Id, subject, data and size of a message."""
+
+
 class Spool:
     """Messages in one file; for use from any thread of one process.
 
-    A damaged file is set aside as NAME.damaged, with one line in the log, and a new one begun.
+    A damaged file is set aside as NAME.damaged, with one line in the log, and a new one begun. On a
+    full disk it is opened later, with the first message for which there is space.
 
     Args:
         path: the file; its folder is made.
@@ -86,6 +92,8 @@ class Spool:
             self._reopen()
         except DamagedSpoolError as error:
             self._begin_anew(error)
+        except FullDiskError:
+            pass  # opened with the first message for which there is space; until then `put` says so
 
     @property
     def pending(self) -> int:
@@ -111,14 +119,25 @@ class Spool:
             size -= rows.pop(0)[3]
             left_out += 1
         if rows:
-            self._attempt(lambda database: self._put(database, rows, size, alone=left_out > 0))
+            self._put_rows(rows, size, alone=left_out > 0)
         with self._lock:
             self.dropped_full += left_out
+
+    def _put_rows(self, rows: list[_Row], size: int, *, alone: bool) -> None:
+        with self._lock:
+            try:
+                self._attempt(lambda database: self._put(database, rows, size, alone=alone))
+            except FullDiskError:
+                if self._open is None or self._count:
+                    raise
+                # As in `remove`: nothing waits, and what fills the disk may be the log of what did.
+                self._begin_empty()
+                self._attempt(lambda database: self._put(database, rows, size, alone=alone))
 
     def _put(
         self,
         database: sqlite3.Connection,
-        rows: list[tuple[str, str, bytes, int]],
+        rows: list[_Row],
         size: int,
         *,
         alone: bool,

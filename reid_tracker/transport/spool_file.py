@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -30,11 +31,16 @@ class DamagedSpoolError(SpoolError):
     """The file's content is not what was written."""
 
 
+class FullDiskError(SpoolError):
+    """There is no space for the file now."""
+
+
 def open_spool(path: Path) -> sqlite3.Connection:
     """Open a spool for this process alone, and make it where it is not there.
 
     Raises:
         DamagedSpoolError: its content is not what was written.
+        FullDiskError: no space is left.
         SpoolError: it cannot be made, is of another kind, or in use by another process.
     """
     _make_private(path)
@@ -107,6 +113,8 @@ def _make_private(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise _full(path) from None
         raise SpoolError(
             f"cannot open the spool {path}: {error.strerror}; choose another transport.spool"
         ) from None
@@ -147,5 +155,9 @@ def _translated(path: Path, text: str) -> SpoolError:
     if "locked" in text:
         return SpoolError(f"{path} is in use by another process; give each its own transport.spool")
     if "full" in text:
-        return SpoolError(f"no space is left on the disk of {path}; free some")
+        return _full(path)
     return SpoolError(f"cannot read or write {path}: {text}; look at its disk")
+
+
+def _full(path: Path) -> FullDiskError:
+    return FullDiskError(f"no space is left on the disk of {path}; free some")

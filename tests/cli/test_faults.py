@@ -372,7 +372,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk(small_disk: Path, site: Site, people: Path) -> None:
-    """What no longer fits on the disk waits in memory: a broker that returns gets all."""
+    """What no longer fits on the disk waits in memory, also from the start on."""
     camera = site.camera({"door": people})
     spool = ["--spool", str(small_disk / "spool.sqlite")]
     urls = site.cameras("list", {"door": camera.url()})
@@ -389,11 +389,16 @@ def test_a_full_disk(small_disk: Path, site: Site, people: Path) -> None:
     edge.until(lambda: edge.metric("frames_total") > frames + 50, "frames")
     site.server.start()
     some_more(site)
+    assert edge.stop() == 128 + signal.SIGTERM
+    edge.start()
+    edge.until(lambda: edge.health().get("disk", "up") != "up", "a full disk")
+    some_more(site)
     ballast.unlink()
     edge.until(lambda: edge.health()["disk"] == "up", "a disk with space")
     some_more(site)
     site.finish(central, edge)
-    assert sum("no space" in line for line in edge.lines) == 1
+    # Told once a start; the file's own log, which is given up meanwhile, may make space for a moment.
+    assert 2 <= sum("no space" in line for line in edge.lines) <= 5
 
 
 def test_a_full_spool_gives_up_the_oldest(site: Site, people: Path) -> None:

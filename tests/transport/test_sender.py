@@ -286,6 +286,23 @@ def test_a_full_disk(
     assert len(full) == 1
 
 
+def test_the_end_of_a_full_disk_and_of_an_outage(
+    gate: Gate, receiver: Receiver, tmp_path: Path
+) -> None:
+    """Whoever closes just then does not wait for the next attempt: all goes out from memory."""
+    spool = FullDisk(tmp_path / "spool")
+    spool.full = True
+    gate.error = AWAY
+    sender = Sender(SITE, gate.open, spool, first_wait_s=60)
+    for n in range(200):
+        sender.send(tracklet(n))
+    until(lambda: sender.disk and sender.away)
+    gate.error = None
+    sender.close()
+    spool.close()
+    assert numbers(receiver, 200) == list(range(200))
+
+
 @pytest.mark.long
 def test_a_server_that_is_killed_and_returns(world: World, tmp_path: Path) -> None:
     server, spool = world.server, Spool(tmp_path / "spool")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -246,8 +248,9 @@ def test_a_full_disk(tmp_path: Path) -> None:
     with_restart.close()
 
 
-def test_a_disk_of_one_megabyte(tmp_path: Path) -> None:
-    """A real full file system, where this may be mounted."""
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of one megabyte, where one may be mounted."""
     place = tmp_path / "small"
     place.mkdir()
     mounted = subprocess.run(
@@ -257,7 +260,12 @@ def test_a_disk_of_one_megabyte(tmp_path: Path) -> None:
     )
     if mounted.returncode:
         pytest.skip("needs to mount a file system")
-    spool = Spool(place / "spool")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_disk_of_one_megabyte(small_disk: Path) -> None:
+    spool = Spool(small_disk / "spool")
     try:
         with pytest.raises(SpoolError, match="disk") as caught:
             fill(spool)
@@ -272,7 +280,46 @@ def test_a_disk_of_one_megabyte(tmp_path: Path) -> None:
         assert ids(spool) == [1]
     finally:
         spool.close()
-        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_log_that_takes_the_whole_disk(small_disk: Path) -> None:
+    """Nothing waits, so that nothing is lost by a new file."""
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(500_000))
+    spool = Spool(small_disk / "spool")
+    try:
+        for n in range(400):
+            spool.put([message(n, 2000)])
+            assert ids(spool) == [n]
+            spool.remove(spool.first(1)[0].number)
+        assert spool.pending == 0
+    finally:
+        spool.close()
+
+
+@pytest.mark.parametrize("old", [0, 20])
+def test_a_disk_that_is_full_at_the_start(small_disk: Path, old: int) -> None:
+    """The file is opened when there is space; what waited in it is there, before what is new."""
+    path, ballast = small_disk / "spool", small_disk / "ballast"
+    if old:
+        before = Spool(path)
+        before.put([message(n, 5000) for n in range(old)])
+        before.close()
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    spool = Spool(path)
+    try:
+        assert spool.pending == 0
+        for _ in range(2):
+            with pytest.raises(SpoolError, match="no space is left"):
+                spool.put([message(100, 5000)])
+        ballast.unlink()
+        spool.put([message(100, 5000)])
+        assert ids(spool) == [*range(old), 100]
+        assert spool.pending == old + 1
+    finally:
+        spool.close()
 
 
 def fill(spool: Spool) -> None:
