@@ -3,7 +3,7 @@
     python -m tests.benchmarks.sent_bytes [--clip FILE] [--brokers nats mqtt] [--set KEY=VALUE ...]
 
 A real `reid-track edge` follows people in the clip and publishes to a real broker through a relay
-that counts the bytes of both directions: messages, headers, acknowledgements, keep-alives; not what
+that counts the bytes of both directions: messages, headers, acknowledgements, pings; not what
 TCP and IP add, nor what sets the connection up. A minute of a camera that sees nobody is measured
 on a grey picture, and taken off the clip's run by the time that it took, since a file is read
 faster or slower than it was recorded.
