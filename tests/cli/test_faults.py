@@ -397,7 +397,7 @@ def test_a_full_disk(small_disk: Path, site: Site, people: Path) -> None:
     edge.until(lambda: edge.health()["disk"] == "up", "a disk with space")
     some_more(site)
     site.finish(central, edge)
-    # Told once a start; the file's own log, which is given up meanwhile, may make space for a moment.
+    # Told once a start; where the file's own log is given up, there is space for a moment.
     assert 2 <= sum("no space" in line for line in edge.lines) <= 5
 
 
