@@ -87,7 +87,7 @@ def read_calibration(path: str | Path) -> Calibration:
         raise ConfigError(f"{path} is not text; {_NOT_READ}") from None
     try:
         return _finite(_from_tsai(text) if text.lstrip().startswith("<") else _from_opencv(text))
-    except (KeyError, ValueError, AttributeError, np.linalg.LinAlgError) as error:
+    except (KeyError, ValueError, AttributeError, ArithmeticError, np.linalg.LinAlgError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}; {_NOT_READ}") from None
 
 

@@ -102,6 +102,18 @@ def test_numbers_that_are_none(tmp_path: Path) -> None:
         read_calibration(path)
 
 
+@pytest.mark.parametrize("changed", [{"dpx": 0}, {"f": 1e200}, {"f": "nan"}])
+def test_a_tsai_calibration_that_cannot_be(changed: dict[str, object], tmp_path: Path) -> None:
+    values = {"dpx": 0.005, "dpy": 0.005, "f": 5.5, "k": 0.004, "cx": 324, "cy": 282, "sx": 1}
+    path = tmp_path / "camera.xml"
+    path.write_text(TSAI.format(**values, t=[-7, 4, 30], r=[2, 1, 3]))
+    read_calibration(path)
+    path.write_text(TSAI.format(**(values | changed), t=[-7, 4, 30], r=[2, 1, 3]))
+    with pytest.raises(ConfigError, match="expected a Tsai XML file") as caught:
+        read_calibration(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read"):
         read_calibration(tmp_path / "none.xml")
