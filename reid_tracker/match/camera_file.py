@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.checked import shown
 from reid_tracker.errors import ConfigError
 
 FloatArray = npt.NDArray[np.float64]
@@ -88,7 +89,7 @@ def read_calibration(path: str | Path) -> Calibration:
     try:
         return _finite(_from_tsai(text) if text.lstrip().startswith("<") else _from_opencv(text))
     except (KeyError, ValueError, AttributeError, ArithmeticError, np.linalg.LinAlgError) as error:
-        raise ConfigError(f"{path}: {' '.join(str(error).split())}; {_NOT_READ}") from None
+        raise ConfigError(f"{path}: {shown(error, str)}; {_NOT_READ}") from None
 
 
 def _finite(found: Calibration) -> Calibration:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.checked import Checked, number
+from reid_tracker.checked import Checked, number, shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.train.recipe_file import read_recipe
 
@@ -22,7 +22,7 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 
 def _one_of(key: str, value: str, choices: Iterable[str]) -> None:
     if value not in choices:
-        raise ConfigError(f"{key} = {value}: expected one of {', '.join(choices)}")
+        raise ConfigError(f"{key} = {shown(value, str)}: expected one of {', '.join(choices)}")
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,7 @@ def test_above_the_horizon_is_no_floor(tmp_path: Path) -> None:
         ("hello: world", "has no camera_matrix or cameraMatrix"),
         ("camera_matrix: !!opencv-matrix\n data: [1, 2]", "has 2 numbers"),
         ("a: !!opencv-matrix data: [\n" * 30_000, "has no camera_matrix"),
+        (f"a: !!opencv-matrix\n data: [{'0.' * 9000}]", r"to float: '0\.0\..{100,200}; expected"),
         ("\n" * 900_000, "has no camera_matrix"),
         ("camera_matrix: !!opencv-matrix\n" + "data: " * 100_000, "has no camera_matrix"),
     ],

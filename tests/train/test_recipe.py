@@ -83,6 +83,7 @@ def test_overrides_go_on_top() -> None:
     [
         ({"optimizer.lr": 1}, "unknown key 'optimizer'.*did you mean 'optimiser'"),
         ({"optimiser.name": "adam"}, "optimiser.name = adam: expected one of sgd, amsgrad, adamw"),
+        ({"optimiser.name": "adam" * 999}, "...adamadamadamadamadamadamadamadamadamadam: expected"),
         ({"schedule.name": "poly"}, "schedule.name = poly"),
         ({"sampler.name": "all"}, "sampler.name = all"),
         ({"precision": "int8"}, "precision = int8"),
