@@ -20,6 +20,7 @@ class CentralConfig(Checked):
         batch_most: most messages in one.
         ahead_s: messages of a time that lies farther in the future are refused, since one camera
             host with a wrong clock would make all others look late.
+        most_cameras: of a site, lest a host that makes up names fills the memory.
         edge_gone_s: a camera host that was silent for longer is gone, and so are its cameras; about
             three times `edge.status_every_s`.
         recognise: look for new people among those that the gallery knows from earlier.
@@ -31,5 +32,6 @@ class CentralConfig(Checked):
     batch_s: float = number(0.5, 0.01, 60.0)
     batch_most: int = number(2000, 1, 100_000)
     ahead_s: float = number(60.0, 0.0)
+    most_cameras: int = number(2000, 1, 20_000)
     edge_gone_s: float = number(35.0, 0.5, 86_400.0)
     recognise: bool = True

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reid_tracker.central.centre import Central
 from reid_tracker.central.records import (
     batch_of,
     camera_name,
@@ -19,7 +20,7 @@ from reid_tracker.central.records import (
     row_of,
     sighting_id,
 )
-from reid_tracker.central.run import Central, durable_name
+from reid_tracker.central.run import durable_name
 from reid_tracker.central.window import TimeWindow
 from reid_tracker.errors import (
     ConfigError,

@@ -85,7 +85,7 @@ REFUSED = {
     "sixties": "1" + ":1" * 100_000,
     "a number of a million digits": "1" * 1_000_000,
     "long": "#" * (MOST_BYTES + 1),
-    "many": "[" + "a," * 600_000 + "]",
+    "many": "[" + "a," * 1_000_000 + "]",
 }
 
 

@@ -15,19 +15,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
+from reid_tracker.central.admission import Admission
 from reid_tracker.central.presence import HostPresence
 from reid_tracker.central.recognise import AskingTime
-from reid_tracker.central.records import sighting_id
 from reid_tracker.central.site import NewMatcher, Outcome, SiteMatcher
-from reid_tracker.central.upkeep import GalleryUpkeep
 from reid_tracker.central.window import TimeWindow
 from reid_tracker.config import CentralConfig
-from reid_tracker.errors import (
-    ConfigError,
-    MessageError,
-    StoreUnavailableError,
-    TransportUnavailableError,
-)
+from reid_tracker.errors import StoreUnavailableError, TransportUnavailableError
 from reid_tracker.match.store import GalleryStore
 from reid_tracker.transport import (
     Broker,
@@ -109,8 +103,8 @@ class CentralSite:
         self._matched: tuple[float, float] | None = None
         self._wait_s, self._try_at_s = _FIRST_WAIT_S, -math.inf
         self._pending_at_s = -math.inf
-        self._refusals: set[str] = set()
         self.counts: Counter[str] = Counter()
+        self._admission = Admission(site, self._config, self.counts, clock)
         self.broker_up, self.gallery_up, self.pending, self.identities = True, True, 0, 0
         self.presence = HostPresence(site, self._config.edge_gone_s, monotonic)
         self._matcher: SiteMatcher | None = self._new_site_matcher()
@@ -197,33 +191,13 @@ class CentralSite:
         self.presence.heard(message)
         if isinstance(message, TrackletMessage):
             self.counts["tracklet"] += 1
-            if self._usable(message) and len(message.prototypes):
+            if self._admission.admits(message) and len(message.prototypes):
                 if self._window.add(message.end_s, received, self._monotonic()):
                     self.counts["late"] += 1
                 return
         elif isinstance(message, CameraStatus | EdgeStatus):
             self.counts["status"] += 1
         received.ack()  # nothing follows from it
-
-    def _usable(self, message: TrackletMessage) -> bool:
-        """Whether a message can be matched and stored; counts it if not."""
-        ahead_s = message.end_s - self._clock()
-        try:
-            if ahead_s > self._config.ahead_s:
-                reason = "clock"
-                raise MessageError(
-                    f"edge {message.edge!r} sends a time {ahead_s:.0f} s in the future, expected "
-                    f"at most {self._config.ahead_s:g}; set its clock by NTP"
-                )
-            reason = "name"
-            sighting_id(self.site, message.key)
-        except MessageError as error:
-            self.counts[reason] += 1
-            if reason not in self._refusals:
-                self._refusals.add(reason)
-                logger.warning("a message was refused: %s", error)
-            return False
-        return True
 
     def _match(self, due: Sequence[Received]) -> None:
         """Match what is due in its order, in batches as they would have been without a delay.
@@ -325,51 +299,6 @@ class CentralSite:
         )
         self._outbox.extend(matcher.greeting)
         return matcher
-
-
-class Central:
-    """Several sites in turn, one thread.
-
-    Args:
-        sites: at least one.
-        store: their gallery.
-        batch_s: time of a turn over all sites.
-        retention_s: what was stored longer ago is deleted about once a minute; None keeps all.
-
-    Attributes:
-        turned_s: time of the last turn, on the clock that does not jump.
-        upkeep: of the gallery.
-    """
-
-    def __init__(
-        self,
-        sites: Sequence[CentralSite],
-        store: GalleryStore,
-        batch_s: float,
-        retention_s: float | None = None,
-    ) -> None:
-        if not sites:
-            raise ConfigError("central.sites = (): expected the name of a site, e.g. --site hall")
-        self.sites = list(sites)
-        self.upkeep = GalleryUpkeep(store, retention_s)
-        self._share_s = batch_s / len(self.sites)
-        self.turned_s = time.monotonic()
-
-    def turn(self) -> None:
-        """Give each site a turn.
-
-        Raises:
-            ReidTrackerError: broker or gallery refuse, and will again.
-        """
-        for site in self.sites:
-            site.turn(self._share_s)
-        self.upkeep.turn()
-        self.turned_s = time.monotonic()
-
-    def finish(self) -> None:
-        """Match and store what the sites hold, and let go of the broker."""
-        for site in self.sites:
-            site.finish()
 
 
 def batches_by_time(ordered: Sequence[Received], span_s: float) -> list[list[Received]]:

@@ -10,8 +10,10 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, get_args
 
+from reid_tracker.central.admission import REASONS
+from reid_tracker.central.centre import Central
 from reid_tracker.central.recognise import AskingTime
-from reid_tracker.central.run import Central, CentralSite, Observe
+from reid_tracker.central.run import CentralSite, Observe
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.status import (
     Heartbeat,
@@ -282,7 +284,7 @@ def _site_readings(site: CentralSite) -> Iterator[Reading]:
     received, counts = site.receiver.counts, site.counts
     for kind in ("tracklet", "status"):
         yield Reading("messages_total", counts[kind], (kind,))
-    refused = dict(received.refused_by) | {name: counts[name] for name in ("clock", "name")}
+    refused = dict(received.refused_by) | {name: counts[name] for name in REASONS}
     for reason, count in refused.items():
         yield Reading("messages_refused_total", count, (reason,))
     for edge, count in dict(received.missing_of).items():

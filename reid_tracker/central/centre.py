@@ -1,0 +1,56 @@
+"""Several sites of one centre in turn, and the upkeep of their gallery."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from reid_tracker.central.run import CentralSite
+from reid_tracker.central.upkeep import GalleryUpkeep
+from reid_tracker.errors import ConfigError
+from reid_tracker.match.store import GalleryStore
+
+
+class Central:
+    """Several sites in turn, one thread.
+
+    Args:
+        sites: at least one.
+        store: their gallery.
+        batch_s: time of a turn over all sites.
+        retention_s: what was stored longer ago is deleted about once a minute; None keeps all.
+
+    Attributes:
+        turned_s: time of the last turn, on the clock that does not jump.
+        upkeep: of the gallery.
+    """
+
+    def __init__(
+        self,
+        sites: Sequence[CentralSite],
+        store: GalleryStore,
+        batch_s: float,
+        retention_s: float | None = None,
+    ) -> None:
+        if not sites:
+            raise ConfigError("central.sites = (): expected the name of a site, e.g. --site hall")
+        self.sites = list(sites)
+        self.upkeep = GalleryUpkeep(store, retention_s)
+        self._share_s = batch_s / len(self.sites)
+        self.turned_s = time.monotonic()
+
+    def turn(self) -> None:
+        """Give each site a turn.
+
+        Raises:
+            ReidTrackerError: broker or gallery refuse, and will again.
+        """
+        for site in self.sites:
+            site.turn(self._share_s)
+        self.upkeep.turn()
+        self.turned_s = time.monotonic()
+
+    def finish(self) -> None:
+        """Match and store what the sites hold, and let go of the broker."""
+        for site in self.sites:
+            site.finish()
