@@ -31,7 +31,6 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from reid_tracker.central.records import Key
 from reid_tracker.config import Config, EncoderConfig
 from reid_tracker.evaluate.multi_camera import (
     CameraResult,
@@ -44,8 +43,9 @@ from reid_tracker.pipeline import Pipeline
 from reid_tracker.types import Frame, IdentityEvent, VideoInfo
 from reid_tracker.video import open_source
 from reid_tracker.video.source import BaseSource
-from tests.benchmarks.live_site import HOST, Heard, run_site, write_clip
+from tests.benchmarks.live_site import run_site, write_clip
 from tests.benchmarks.multi_camera import FOLDER, VIEWS, truth
+from tests.cli.observer import Key, Observer
 
 PETS_RATE = 7.0
 _SAME_BOX = 0.9
@@ -118,19 +118,20 @@ def from_files(
 
 
 def live_boxes(
-    heard: Heard, who: Mapping[Key, int], clips: Mapping[str, Clip], known: Boxes
+    heard: Observer, who: Mapping[Key, int], clips: Mapping[str, Clip], known: Boxes
 ) -> tuple[Boxes, dict[str, dict[int, float]]]:
     """Return what was seen live by the frames of the clips, and when each frame was captured."""
     boxes, times = {}, {}
     for name, clip in clips.items():
         with open_source(clip.path) as source:
             scale = np.array([source.info.width, source.info.height] * 2, np.float64)
-        sights = [
-            (one.time_s, who.get(key, 0), np.array(one.box) * scale)
-            for key, seen in heard.sights.items()
-            if key[2] == name
-            for one in dict(zip([one.time_s for one in seen], seen, strict=True)).values()
-        ]
+        seen = {
+            (message.key, one.time_s): np.array(one.box) * scale
+            for message in heard.tracklets
+            if message.camera == name
+            for one in message.observations
+        }
+        sights = [(time_s, who.get(key, 0), box) for (key, time_s), box in seen.items()]
         began_s = _began_s(sights, known[name], clip.rate)
         numbered = [(round((at - began_s) * clip.rate), person, box) for at, person, box in sights]
         boxes[name] = _boxes(numbered)
@@ -233,8 +234,7 @@ def compare(folder: Path, clips: Mapping[str, Clip], lead: int, encoder: str) ->
     base, tracklets = from_files(clips, every, config)
     seconds = max(clip.frames / clip.rate for clip in clips.values())
     files = {name: clip.path for name, clip in clips.items()}
-    models = [] if encoder == "auto" else ["--encoder", encoder]
-    heard, who = run_site(folder, files, seconds, models)
+    heard, who = run_site(folder, files, seconds, config)
     live, times = live_boxes(heard, who, clips, base)
     again, fewer = from_files(clips, times, config)
     print(
@@ -248,8 +248,8 @@ def compare(folder: Path, clips: Mapping[str, Clip], lead: int, encoder: str) ->
     print(_line("live", live, len(who), shown, base, lead))
     both, same = same_person(again, live)
     print(f"\nlive against files, frames read live: {same} of {both} boxes have the same identity")
-    for name, status in heard.cameras.items():
-        print(f"{HOST}/{name}: {status.frames} frames read, {status.dropped} dropped")
+    for status in {one.camera: one for one in heard.states}.values():
+        print(f"camera {status.camera}: {status.frames} frames read, {status.dropped} dropped")
     print(f"messages missing: {heard.missing}; people by the centre: {len(set(who.values()))}")
     return same / max(both, 1)
 

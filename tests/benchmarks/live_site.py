@@ -1,71 +1,23 @@
-"""Two network cameras, a camera host, a broker and a centre with its gallery, as real processes.
-
-For `live_identities`: what the host sends is written down by a listener of its own, who is who is
-read from the gallery.
-"""
+"""Two network cameras, a camera host, a broker and a centre with PostgreSQL, as real processes."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
 
 import av
 import numpy as np
 
-from reid_tracker.central.records import Key, sighting_id
-from reid_tracker.config import TransportConfig
-from reid_tracker.match.gallery_open import open_gallery
-from reid_tracker.transport import (
-    Broker,
-    CameraStatus,
-    Receiver,
-    TrackletMessage,
-    open_broker,
-    pattern_of,
-)
-from tests.conftest import ROOT
+from reid_tracker.config import Config
+from tests.cli.observer import Key, Observer
+from tests.cli.site import Program, Site
 from tests.match import postgres
-from tests.transport.servers import Server, nats_server
-from tests.video.rtsp import Camera, wait_for
 
-SITE, HOST = "yard", "host"
 _GREY = 128
-_PATIENCE_S = 60.0
 _QUIET_S = 20.0
-
-
-class Sight(NamedTuple):
-    """Where a tracklet was: seconds since 1970, and its box as parts of the frame."""
-
-    time_s: float
-    box: tuple[float, float, float, float]
-
-
-@dataclass
-class Heard:
-    """What a host has sent.
-
-    Attributes:
-        sights: by tracklet.
-        ended: tracklets that are over.
-        cameras: last state of each camera.
-        missing: messages that never came.
-    """
-
-    sights: dict[Key, list[Sight]] = field(default_factory=lambda: defaultdict(list))
-    ended: set[Key] = field(default_factory=set)
-    cameras: dict[str, CameraStatus] = field(default_factory=dict)
-    missing: int = 0
+"""The centre adds nothing after it: its last look back comes about 10 s after a message."""
 
 
 def write_clip(source: Path, target: Path, rate: float, lead: int, tail: int, most: int) -> int:
@@ -116,117 +68,67 @@ def _with_grey(
 
 
 def run_site(
-    folder: Path,
-    clips: Mapping[str, Path],
-    seconds: float,
-    models: Sequence[str],
-    central_words: Sequence[str] = (),
-) -> tuple[Heard, dict[Key, int]]:
+    folder: Path, clips: Mapping[str, Path], seconds: float, config: Config
+) -> tuple[Observer, dict[Key, int]]:
     """Show clips on network cameras, once, and return what a centre makes of them.
 
     Args:
-        folder: for all files; is there.
+        folder: for all files; is there, and empty.
         clips: by the name of the camera.
         seconds: length of the clips; then the host is stopped.
-        models: options of the command line for host and centre.
-        central_words: options of the centre alone.
+        config: names the encoder, and how to track and match.
 
     Returns:
         What the host sent, and who each tracklet is in the gallery in the end.
     """
-    server = nats_server(folder / "nats", open_to_all=True)
     database = postgres.Server()
-    shared = ["--broker", f"nats://127.0.0.1:{server.port}", "--site", SITE, *models]
     try:
-        with _listening(server) as (receiver, heard), Camera(dict(clips), "--in-step") as camera:
+        with Site(folder, gallery=database.address) as site:
+            camera = site.camera(clips, "--in-step")
             began_s = time.monotonic()
-            lines = [f"- name: {name}\n  url: {camera.url(name)}\n" for name in clips]
-            (folder / "cameras.yaml").write_text("cameras:\n" + "".join(lines))
-            central = ["central", *shared, "--gallery", database.address, *central_words]
-            edge = ["edge", str(folder / "cameras.yaml"), *shared, "--edge", HOST]
+            encoder = ["--encoder", config.encoder.model]
+            central = site.central(
+                *_set("match.patience_s", config.match.patience_s),
+                *(*_set("central.window_s", 2), *_set("central.batch_s", 0.5)),
+                model=("--encoder", config.encoder.model),
+            )
             # A position of every frame, to be compared with those of the files.
-            edge += ["--set", "edge.observe_every_s=0", "--set", "edge.report_every_s=1"]
-            with _process(folder, central) as centre, _process(folder, edge) as host:
-                while time.monotonic() < began_s + seconds and host.poll() is None:
-                    _listen(receiver, heard)
-                if host.poll() is not None:
-                    raise RuntimeError(f"the host ended early: {(folder / 'edge.log').read_text()}")
-                _stop(host)
-                who = _settled(receiver, heard, database.address)
-                _stop(centre)
+            edge = site.edge(
+                site.cameras("cameras", {name: camera.url(name) for name in clips}),
+                *encoder,
+                *_set("tracker.max_age_s", config.tracker.max_age_s),
+                *_set("edge.observe_every_s", 0),
+            )
+            while time.monotonic() < began_s + seconds:
+                edge.until(lambda: True, "the end of the clips")
+                time.sleep(0.5)
+                site.observer.take(0.02)
+            edge.stop()
+            site.observer.until(site.observer.over, "the last states")
+            who = _settled(site, central)
+            central.stop()
+            return site.observer, who
     finally:
-        server.kill()
         database.stop()
-    return heard, who
 
 
-@contextmanager
-def _process(folder: Path, words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    with (folder / f"{words[0]}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "reid_tracker.cli.main", *words],
-            cwd=ROOT,
-            env=os.environ | {"REID_TRACKER_HOME": str(folder / "home")},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+def _set(key: str, value: float) -> tuple[str, str]:
+    return "--set", f"{key}={value}"
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    process.wait(_PATIENCE_S)
-
-
-@contextmanager
-def _listening(server: Server) -> Iterator[tuple[Receiver, Heard]]:
-    broker: Broker = open_broker(TransportConfig(address=f"nats://127.0.0.1:{server.port}"))
-    pattern = pattern_of("tracklet", SITE).removesuffix("tracklet") + "*"
-    receiver = Receiver(broker.subscribe(pattern, "listener"), gaps=True)
-    try:
-        yield receiver, Heard()
-    finally:
-        receiver.close()
-        broker.close()
-
-
-def _listen(receiver: Receiver, heard: Heard) -> bool:
-    """Write down one message; False if none came."""
-    received = receiver.receive(0.5)
-    if received is None:
-        return False
-    received.ack()
-    message = received.message
-    heard.missing = receiver.counts.missing
-    if isinstance(message, CameraStatus):
-        heard.cameras[message.camera] = message
-    elif isinstance(message, TrackletMessage):
-        heard.sights[message.key] += [Sight(one.time_s, one.box) for one in message.observations]
-        if message.state == "end":
-            heard.ended.add(message.key)
-    return True
-
-
-def _settled(receiver: Receiver, heard: Heard, gallery: str) -> dict[Key, int]:
+def _settled(site: Site, central: Program) -> dict[Key, int]:
     """Return who is who once the centre has all tracklets and changes nothing more."""
-    while _listen(receiver, heard):
-        pass
-    keys = {sighting_id(SITE, key): key for key in heard.sights}
     before: dict[Key, int] = {}
     same_since = time.monotonic()
 
     def done() -> bool:
         nonlocal before, same_since
-        with open_gallery(gallery, create=False) as store:
-            who = {keys[one.id]: one.identity for one in store.sightings() if one.id in keys}
+        site.observer.take(0.2)
+        who = {key: one.identity for key, one in site.sightings().items()}
         if who != before:
             before, same_since = who, time.monotonic()
-        time.sleep(0.5)
-        return len(who) == len(keys) and time.monotonic() > same_since + _QUIET_S
+        complete = who.keys() == site.observer.last().keys()
+        return complete and time.monotonic() > same_since + _QUIET_S
 
-    wait_for(done, 4 * _PATIENCE_S)
+    central.until(done, "all tracklets in the gallery")
     return before
