@@ -22,8 +22,8 @@ _MOST_CAMERAS = 1_000
 _MOST_SHOWN = 100
 _FORGOTTEN_S = 7 * 86_400.0
 _TWINS_S = 60.0
-_DEAF_S = 5.0
-"""Whoever did not listen for longer cannot tell who was silent meanwhile."""
+_DEAF_S = 10.0
+"""Whoever was late for longer cannot tell who was silent meanwhile."""
 
 
 @dataclass
@@ -33,6 +33,7 @@ class _Host:
     Attributes:
         boot: its start that counts.
         since_s: time of its first status, UTC seconds since 1970.
+        told_s: time of its latest status.
         before: earlier starts; what is still heard of them says nothing.
         cameras: state and reason by camera.
     """
@@ -40,6 +41,7 @@ class _Host:
     boot: str
     heard_s: float = 0.0
     since_s: float = math.inf
+    told_s: float = -math.inf
     state: HostState = "up"
     reason: str = ""
     before: deque[str] = field(default_factory=lambda: deque(maxlen=8))
@@ -67,7 +69,7 @@ class HostPresence:
         self._site, self._gone_s, self._clock = site, gone_s, clock
         self._hosts: OrderedDict[str, _Host] = OrderedDict()  # the one heard of last is the last
         self._lock = threading.Lock()
-        self._listening_s = self._nothing_s = clock()
+        self._listening_s = self._caught_up_s = clock()
         self._twins_at_s = -math.inf
 
     def heard(self, message: Message) -> None:
@@ -75,13 +77,14 @@ class HostPresence:
         if not isinstance(message, TrackletMessage | CameraStatus | EdgeStatus):
             return
         with self._lock:
-            host = self._host(message.edge, message.boot)
+            host = self._host(message)
             if host is None:
                 if isinstance(message, CameraStatus):
                     self._look_for_twins(message)
                 return
             if not isinstance(message, TrackletMessage):  # whose times may be those of a recording
                 host.since_s = min(host.since_s, message.time_s)
+                host.told_s = max(host.told_s, message.time_s)
             if isinstance(message, EdgeStatus) and message.state != "started":
                 state: HostState = "stopped" if message.state == "stopped" else "gone"
                 self._ended(message.edge, host, state, message.reason)
@@ -96,12 +99,12 @@ class HostPresence:
             ):
                 host.cameras[message.camera] = message.state, message.reason
 
-    def nothing(self) -> None:
-        """Note that the broker has nothing for now, and look for who is silent."""
+    def caught_up(self) -> None:
+        """Note that the broker has nothing more for now, and look for who is silent."""
         now_s = self._clock()
-        if now_s - self._nothing_s > _DEAF_S:
+        if now_s - self._caught_up_s > _DEAF_S:
             self._listening_s = now_s
-        self._nothing_s = now_s
+        self._caught_up_s = now_s
         with self._lock:
             for name, host in list(self._hosts.items()):
                 silent_s = now_s - host.heard_s
@@ -140,8 +143,9 @@ class HostPresence:
                 *(self._site, message.edge),
             )
 
-    def _host(self, name: str, boot: str) -> _Host | None:
+    def _host(self, message: TrackletMessage | CameraStatus | EdgeStatus) -> _Host | None:
         """Return a host that was just heard of; None where it was an earlier start of it."""
+        name, boot = message.edge, message.boot
         host = self._hosts.get(name)
         if host is None:
             host = self._hosts[name] = _Host(boot)
@@ -150,9 +154,10 @@ class HostPresence:
         if boot in host.before:
             return None
         if boot != host.boot:
-            before = host.before
-            before.append(host.boot)
-            self._hosts[name] = host = _Host(boot, before=before)
+            if not _is_later_start(message, host):
+                return None
+            host.before.append(host.boot)
+            self._hosts[name] = host = _Host(boot, before=host.before)
         host.heard_s = self._clock()
         self._hosts.move_to_end(name)
         return host
@@ -164,6 +169,19 @@ class HostPresence:
             logger.info("camera host %s of site %s has ended: %s", name, self._site, reason)
         host.state, host.reason = state, reason
         host.cameras = dict.fromkeys(host.cameras, ("gone", f"its host: {reason}"))
+
+
+def _is_later_start(message: TrackletMessage | CameraStatus | EdgeStatus, host: _Host) -> bool:
+    """Whether a message of another start is of a later one, not one handed out again.
+
+    Tracklets tell no order of starts: a centre that is started again gets those that the one before
+    it held. States do by their times; only where the host ended since may its clock be behind.
+    """
+    if isinstance(message, TrackletMessage):
+        return False
+    if message.time_s >= host.told_s or host.state == "gone":
+        return True
+    return host.state == "stopped" and isinstance(message, EdgeStatus)
 
 
 def _shown(host: _Host) -> Iterator[tuple[str, Any]]:

@@ -68,7 +68,7 @@ class CentralSite:
 
     Attributes:
         counts: messages by kind ("tracklet", "status"), "late" ones, and those refused here by
-            reason ("clock", "name").
+            reason, see `admission`.
         broker_up: whether the broker answered last.
         gallery_up: whether the gallery did.
         pending: messages that the broker holds, as far as it told last.
@@ -181,10 +181,10 @@ class CentralSite:
             if not self.broker_up:
                 logger.warning("the broker is back; site %s goes on", self.site)
                 self.broker_up = True
-            if received is None:
-                self.presence.nothing()
-            else:
+            if received is not None:
                 self._take(received)
+            if received is None or self.receiver.caught_up():
+                self.presence.caught_up()
 
     def _take(self, received: Received) -> None:
         message = received.message

@@ -171,7 +171,7 @@ class SiteMatcher:
         return outcome
 
     def _latest(self, batch: Sequence[Received], outcome: Outcome) -> dict[Row, Received]:
-        """Return the newest message of each tracklet; of the others only pictures are of use."""
+        """Return the newest message of each tracklet; of those it replaces, pictures count."""
         latest: dict[Row, Received] = {}
         for received in sorted(batch, key=lambda one: _message(one).edge_seq):
             message = _message(received)

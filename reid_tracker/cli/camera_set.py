@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import FrameType, TracebackType
 
@@ -25,13 +25,19 @@ class CameraSet:
     Args:
         words: sources and lists of sources, as on the command line.
         config: of the run.
+        check_names: raises where the names of sources cannot be used.
 
     Raises:
-        ReidTrackerError: a source cannot be opened.
+        ReidTrackerError: a source cannot be opened, or its name not be used.
     """
 
-    def __init__(self, words: Sequence[str], config: Config) -> None:
-        self._words, self._config = list(words), config
+    def __init__(
+        self,
+        words: Sequence[str],
+        config: Config,
+        check_names: Callable[[Sequence[str]], None] = lambda names: None,
+    ) -> None:
+        self._words, self._config, self._check_names = list(words), config, check_names
         self._asked = False
         self._before: object = None
         self._stack = ExitStack()
@@ -98,9 +104,16 @@ class CameraSet:
             stream=self._config.stream,
             wait=wait,
         )
+        try:
+            named = with_distinct_names(sources, used)
+            self._check_names([source.name for source in named])
+        except BaseException:
+            for source in sources:
+                source.close()
+            raise
         for source in sources:
             self._stack.callback(source.close)
-        return with_distinct_names(sources, used)
+        return named
 
     def __enter__(self) -> CameraSet:
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP"):

@@ -166,9 +166,8 @@ def edge(words: Sequence[str]) -> int:
     ground = load_ground(config.match.ground) if config.match.ground else GroundPlane()
     with ExitStack() as stack:
         signals = stack.enter_context(StopSignals())
-        cameras = stack.enter_context(CameraSet(arguments.sources, config))
+        cameras = stack.enter_context(CameraSet(arguments.sources, config, _check_names))
         sources = cameras.sources
-        _check_names([source.name for source in sources])
         start_s = start_of(config.gallery.start_time, sources)
         config = suited_to_encoder(replace(config, match=replace(config.match, enabled=False)))
         pipeline = Pipeline.from_config(config)

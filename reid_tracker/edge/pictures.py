@@ -23,7 +23,9 @@ class SmallPictures:
     """
 
     def __init__(self, *, blur_heads: bool = False) -> None:
-        self._best = open_best_crops(quality=_QUALITY, most_pixels=_LONGEST_SIDE)
+        self._best = open_best_crops(
+            quality=_QUALITY, most_pixels=_LONGEST_SIDE, most_bytes=MOST_PICTURE_BYTES
+        )
         self._blur_heads = blur_heads
         self._blurs: dict[str, HeadBlur] = {}
 
@@ -37,5 +39,9 @@ class SmallPictures:
 
     def take(self, camera: str, track: int) -> bytes | None:
         """Return a JPEG file; None where none is better than the one taken before."""
-        picture = self._best.take(camera, track)
-        return None if picture is None or len(picture) > MOST_PICTURE_BYTES else picture
+        return self._best.take(camera, track)
+
+    def forget(self, camera: str) -> None:
+        """Drop all of a camera, which was removed."""
+        self._best.forget(camera)
+        self._blurs.pop(camera, None)

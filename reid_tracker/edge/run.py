@@ -206,6 +206,8 @@ class EdgeRun:
     def _remove(self, name: str) -> None:
         reporter = self._reporters.pop(name)
         self._send(reporter.finish())
+        if self._pictures is not None:
+            self._pictures.forget(name)
         self._highest[name] = reporter.highest
         self._cameras[name].end("removed")
         self._tell_states()

@@ -34,11 +34,13 @@ class BestCrops:
     Args:
         quality: JPEG quality, 1 to 100.
         most_pixels: longest side of a picture; larger ones are scaled down.
+        most_bytes: of a picture; larger ones are scaled down, too. None sets no limit.
     """
 
-    def __init__(self, *, quality: int, most_pixels: int) -> None:
+    def __init__(self, *, quality: int, most_pixels: int, most_bytes: int | None) -> None:
         self._quality = quality
         self._most_pixels = most_pixels
+        self._most_bytes = most_bytes
         self._best: dict[tuple[str, int], _Best] = {}
 
     def write(self, result: FrameResult) -> None:
@@ -68,6 +70,10 @@ class BestCrops:
         best.given = True
         return best.picture
 
+    def forget(self, camera: str) -> None:
+        """Drop all pictures of a camera."""
+        self._best = {key: best for key, best in self._best.items() if key[0] != camera}
+
     def _forget(self, camera: str, now_s: float) -> None:
         old = [
             key
@@ -78,12 +84,21 @@ class BestCrops:
             del self._best[key]
 
     def _encoded(self, crop: ImageBGR) -> bytes:
-        scale = self._most_pixels / max(crop.shape[:2])
-        if scale < 1:
-            size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
-            crop = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
         options = [cv2.IMWRITE_JPEG_QUALITY, self._quality]
-        return cv2.imencode(".jpg", np.ascontiguousarray(crop), options)[1].tobytes()
+        crop = _scaled(crop, self._most_pixels / max(crop.shape[:2]))
+        while True:
+            data = cv2.imencode(".jpg", np.ascontiguousarray(crop), options)[1].tobytes()
+            if self._most_bytes is None or len(data) <= self._most_bytes:
+                return data
+            crop = _scaled(crop, 0.8)
+
+
+def _scaled(image: ImageBGR, scale: float) -> ImageBGR:
+    """Return a picture made smaller; as it is where `scale` is not below 1."""
+    if scale >= 1:
+        return image
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def merits_of(tracks: Tracks, inside: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

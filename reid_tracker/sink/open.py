@@ -71,16 +71,19 @@ def open_identity_events(folder: Path, *, overwrite: bool = False) -> IdentityEv
     return IdentityEventSink(folder / "identities.jsonl", overwrite=overwrite)
 
 
-def open_best_crops(*, quality: int = 85, most_pixels: int = 256) -> BestCrops:
+def open_best_crops(
+    *, quality: int = 85, most_pixels: int = 256, most_bytes: int | None = None
+) -> BestCrops:
     """Return what keeps the best picture of each track, of all cameras of a run.
 
     Args:
         quality: JPEG quality, 1 to 100.
         most_pixels: longest side of a picture; larger ones are scaled down.
+        most_bytes: of a picture; at least 1,000. None sets no limit.
     """
     from reid_tracker.sink.best_crop import BestCrops
 
-    return BestCrops(quality=quality, most_pixels=most_pixels)
+    return BestCrops(quality=quality, most_pixels=most_pixels, most_bytes=most_bytes)
 
 
 def open_head_blur() -> HeadBlur:

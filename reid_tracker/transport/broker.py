@@ -89,6 +89,13 @@ class Subscription(Protocol):
         """
         ...
 
+    def caught_up(self) -> bool:
+        """Whether nothing came later than the message that was returned last, as far as is known.
+
+        Costs nothing; a broker is not asked.
+        """
+        ...
+
     def pending(self) -> int:
         """Return how many messages are not acknowledged yet, as far as the broker tells.
 

@@ -137,6 +137,11 @@ class MemorySubscription:
                     return None
                 changed.wait(left_s)
 
+    def caught_up(self) -> bool:
+        """See `Subscription`."""
+        with self._broker._changed:
+            return not self._queue.waiting
+
     def pending(self) -> int:
         """See `Subscription`."""
         with self._broker._changed:

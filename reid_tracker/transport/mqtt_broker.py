@@ -199,6 +199,10 @@ class MqttSubscription:
                 self._unacked.add(delivery)
                 return delivery
 
+    def caught_up(self) -> bool:
+        """See `Subscription`."""
+        return self._came.empty()
+
     def pending(self) -> int:
         """See `Subscription`."""
         self._session.refuse_if_away()

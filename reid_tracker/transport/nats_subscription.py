@@ -52,6 +52,7 @@ class NatsSubscription:
         self._acks = _Acknowledgements(loop)
         self._fetched: deque[Msg] = deque()
         self._ahead: concurrent.futures.Future[list[Msg]] | None = None
+        self._behind = 0  # messages that the broker had beyond the one returned last
 
     def receive(self, timeout_s: float) -> NatsDelivery | None:
         """See `Subscription`."""
@@ -61,7 +62,9 @@ class NatsSubscription:
             self._fetch(min(max(left_s, _SHORTEST_FETCH_S), _LONGEST_FETCH_S))
             if not self._fetched and time.monotonic() >= deadline:
                 return None
-        return NatsDelivery(self._loop, self._acks, self._fetched.popleft())
+        message = self._fetched.popleft()
+        self._behind = message.metadata.num_pending
+        return NatsDelivery(self._loop, self._acks, message)
 
     def _fetch(self, timeout_s: float) -> None:
         fetching, self._ahead = self._ahead, None
@@ -79,6 +82,10 @@ class NatsSubscription:
 
     def _start(self, timeout_s: float) -> concurrent.futures.Future[list[Msg]]:
         return self._loop.start(self._pull.fetch(self._at_once, timeout=timeout_s))
+
+    def caught_up(self) -> bool:
+        """See `Subscription`."""
+        return not self._fetched and self._behind == 0
 
     def pending(self) -> int:
         """See `Subscription`."""

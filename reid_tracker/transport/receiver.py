@@ -119,6 +119,10 @@ class Receiver:
             if left_s <= 0:
                 return None
 
+    def caught_up(self) -> bool:
+        """See `Subscription`."""
+        return self._subscription.caught_up()
+
     def pending(self) -> int:
         """See `Subscription`."""
         return self._subscription.pending()

@@ -295,9 +295,21 @@ class Spool:
         self._reopen()
 
     def _reopen(self) -> sqlite3.Connection:
-        self._open = database = open_spool(self._path)
+        database = open_spool(self._path)
+        try:
+            count, size, highest = self._continue(database)
+        except BaseException:
+            database.close()  # half made it would give numbers anew
+            raise
+        self._count, self._bytes, self._largest_bytes = count, size, size
+        self._highest = max(self._highest, highest)
+        self._open = database
+        return database
+
+    def _continue(self, database: sqlite3.Connection) -> tuple[int, int, int]:
+        """Have numbers go on in a file; returns messages in it, their bytes, the highest number."""
         with spool_errors(self._path):
-            self._count, self._bytes, highest = database.execute(
+            count, size, highest = database.execute(
                 "SELECT count(*), coalesce(sum(size), 0), coalesce(max(number), 0) FROM messages"
             ).fetchone()
             given = database.execute("SELECT seq FROM sqlite_sequence").fetchone()
@@ -309,9 +321,7 @@ class Spool:
                         "INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', ?)",
                         (self._highest,),
                     )
-            self._highest = max(self._highest, highest)
-        self._largest_bytes = self._bytes
-        return database
+        return count, size, highest
 
 
 def _last_to_drop(database: sqlite3.Connection, too_much: int) -> int:

@@ -23,7 +23,7 @@ class World:
         """Listen for a while to a broker that has nothing."""
         for _ in range(round(seconds / step_s)):
             self.now_s += step_s
-            self.presence.nothing()
+            self.presence.caught_up()
 
     def hear(self, message: Any) -> None:
         self.presence.heard(message)
@@ -95,12 +95,44 @@ def test_a_centre_that_did_not_listen_blames_nobody(world: World) -> None:
     assert world.presence.hosts() == {"e1": False}
 
 
+def test_a_busy_site_hides_nobody(world: World) -> None:
+    """Where messages never cease, the moments count in which all that came has been taken."""
+    world.hear(camera("live"))
+    for _ in range(40):
+        world.hear(tracklet(edge="e2"))
+        world.wait(1)
+    assert world.presence.hosts() == {"e1": False, "e2": True}
+
+
+def test_what_is_handed_out_again_is_no_later_start(world: World) -> None:
+    """As after a kill of the centre, whose successor hears of the present first."""
+    world.hear(camera("live", boot="b2", time_s=NOW_S + 100))
+    for late in (tracklet(), camera("live"), word("stopped"), tracklet(boot="b0")):
+        world.hear(late)
+    assert world.shown() == {"state": "up", "cameras": {"door": {"state": "live"}}}
+    world.wait(30)
+    world.hear(camera("live", boot="b2", time_s=NOW_S + 130))
+    world.wait(10)
+    assert world.presence.hosts() == {"e1": True}
+
+
+def test_a_start_whose_clock_is_behind_counts_once_the_one_before_is_gone(world: World) -> None:
+    world.hear(camera("live", time_s=NOW_S + 1000))
+    world.hear(camera("live", boot="b2"))
+    world.wait(36)
+    world.hear(camera("live", "yard", boot="b2"))
+    assert world.shown() == {"state": "up", "cameras": {"yard": {"state": "live"}}}
+    world.hear(word("stopped", boot="b2"))
+    world.hear(host(2, boot="b3", time_s=NOW_S - 5000))
+    assert world.shown() == {"state": "up", "cameras": {}}
+
+
 def test_a_broker_that_always_has_something_is_late_and_nobody_silent(world: World) -> None:
     world.hear(camera("live"))
     for _ in range(100):
         world.now_s += 1
         world.hear(tracklet(edge="e2"))
-    world.presence.nothing()
+    world.presence.caught_up()
     assert world.presence.hosts() == {"e1": True, "e2": True}
 
 

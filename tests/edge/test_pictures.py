@@ -44,10 +44,21 @@ def test_the_best_is_given_once_and_is_small() -> None:
     assert pictures.take("cam", 7) is None
 
 
-def test_what_does_not_fit_into_a_message_is_left_out() -> None:
+def test_what_would_not_fit_into_a_message_is_made_smaller() -> None:
     pictures = SmallPictures()
     noise = np.random.default_rng(0).integers(0, 256, (320, 320, 3), np.uint8)
     pictures.write(seen(noise, 0))
+    picture = pictures.take("cam", 7)
+    assert 32 < max(decoded(picture).shape) < 160
+    assert picture is not None
+    assert len(picture) <= MOST_PICTURE_BYTES
+
+
+def test_a_camera_that_was_removed_leaves_no_picture() -> None:
+    pictures = SmallPictures()
+    pictures.write(seen(np.zeros((100, 100, 3), np.uint8), 0))
+    pictures.forget("other")
+    pictures.forget("cam")
     assert pictures.take("cam", 7) is None
 
 

@@ -177,6 +177,15 @@ def settled_at_most(receiver: Receiver, count: int) -> None:
         time.sleep(0.02)
 
 
+def test_a_receiver_knows_that_it_has_caught_up(world: World) -> None:
+    broker = world.open()
+    receiver = receiver_of(broker)
+    for first in (0, 10):  # also where more came since
+        broker.publish([outgoing(tracklet(n)) for n in range(first, first + 10)])
+        take(receiver, 10)
+        assert receiver.caught_up()
+
+
 def test_a_receiver_that_is_killed(world: World) -> None:
     server, credentials = world.server, world.config.credentials
     assert credentials is not None

@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from reid_tracker.errors import SpoolError
 from reid_tracker.transport.broker import Outgoing
 from reid_tracker.transport.spool import Spool
+from reid_tracker.transport.spool_file import FullDiskError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -262,6 +263,30 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("needs to mount a file system")
     yield place
     subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_new_file_in_which_numbers_cannot_go_on_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a file that numbers anew is given would count as sent, since its numbers are low."""
+    spool = Spool(tmp_path / "spool.sqlite")
+    spool.put([message(n) for n in range(5)])
+    last = spool.first(5)[-1].number
+    spool.remove(last)
+
+    def full(*_: object) -> tuple[int, int, int]:
+        raise FullDiskError("no space is left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "_continue", full)
+        with pytest.raises(FullDiskError):
+            spool._begin_empty()
+        with pytest.raises(FullDiskError):
+            spool.put([message(5)])
+    spool.put([message(6)])
+    assert ids(spool) == [6]
+    assert spool.first(1)[0].number > last
+    spool.close()
 
 
 def test_a_disk_of_one_megabyte(small_disk: Path) -> None:
