@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 
+from reid_tracker.errors import OutputError
 from reid_tracker.sink.files import TextSink
 from reid_tracker.sink.rounding import rounded
 from reid_tracker.types import FrameResult
@@ -40,12 +42,20 @@ class CsvSink(TextSink):
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        OutputError: the file exists, or cannot be made.
+        OutputError: the file exists, or cannot be made; then nothing new is left behind.
     """
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         super().__init__(path, overwrite=overwrite)
-        self.append(",".join(COLUMNS) + "\n")
+        try:
+            self.append(",".join(COLUMNS) + "\n")
+        except OutputError:
+            # Nobody else knows of the file yet, who could take it away.
+            with suppress(OutputError):
+                self.close()
+            with suppress(OSError):
+                path.unlink()
+            raise
 
     def write(self, result: FrameResult) -> None:
         """Write the boxes of one frame; a frame without tracks leaves no row.

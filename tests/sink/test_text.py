@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,15 @@ def test_text_is_on_disk_before_closing(tmp_path: Path) -> None:
         sink.write(make_result(index))
         assert len(sink.path.read_text().splitlines()) == index + 1
     sink.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_csv_file_whose_header_does_not_fit_is_taken_away(tmp_path: Path) -> None:
+    path = tmp_path / "o.csv"
+    path.symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="No space left"):
+        CsvSink(path, overwrite=True)
+    assert not os.path.lexists(path)
 
 
 class FilesUp:
