@@ -83,8 +83,9 @@ class EdgeOutputs(Closing):
 
     @property
     def state(self) -> str:
-        """The folder that is written, or why none is."""
-        return self._why or ("" if self._period is None else str(self._period.folder))
+        """The folder that is written, or why none is; may be asked from any thread."""
+        period = self._period  # it may be replaced meanwhile
+        return self._why or ("" if period is None else str(period.folder))
 
     def begin(self, sources: Sequence[Source]) -> None:
         """Begin new files, for these cameras; those before are finished in the background.
@@ -216,7 +217,13 @@ class EdgeOutputs(Closing):
         try:
             period.tell(events)
         except OutputError as error:
-            self._failed(error)
+            if period is self._period:
+                self._failed(error)
+                return
+            self.failures += 1  # those that are written now are none the worse for it
+            if not period.told_in_vain:
+                logger.error("files of %s lack identities: %s", period.folder, error)
+            period.told_in_vain = True
 
     def _retire(self) -> None:
         """Let the files of now wait for the last identities."""
@@ -282,6 +289,7 @@ class _Period:
 
     Attributes:
         frames: how many were written.
+        told_in_vain: whether identities could not be written.
 
     Raises:
         OutputError: they cannot be made; then nothing stays open.
@@ -290,7 +298,7 @@ class _Period:
     def __init__(
         self, folder: Path, output: OutputConfig, sources: Sequence[Source], *, identities: bool
     ) -> None:
-        self.folder, self.frames = folder, 0
+        self.folder, self.frames, self.told_in_vain = folder, 0, False
         # With identities, crops go by them, into one folder of all cameras.
         own = replace(output, crops=output.crops and not identities)
         shared = output if identities else replace(output, jsonl=False, mot=False, crops=False)
@@ -310,8 +318,6 @@ class _Period:
         self._blurs = {name: open_head_blur() for name in names}
 
     def write(self, result: FrameResult) -> None:
-        if result.camera not in self._sinks:
-            return  # it was removed, and this frame was on its way
         if result.camera in self._blurs:
             # Before any of them: none can show or keep what was to be hidden.
             result = self._blurs[result.camera].hide(result)

@@ -196,7 +196,6 @@ def test_other_cameras_begin_new_files(tmp_path: Path) -> None:
     world.show(1)
     world.later(5)
     world.outputs.change([StubSource("yard"), StubSource("hall")])  # type: ignore[list-item]
-    world.show(1)  # of a camera that was removed: a frame that was still on its way
     world.show(1, camera="hall")
     world.outputs.close()
     first, second = (tmp_path / name for name in world.folders())
@@ -285,6 +284,38 @@ def test_a_disk_that_stays_full_is_not_filled_with_folders(tmp_path: Path) -> No
         world.later(60)
     assert world.outputs.failures == 5
     world.outputs.close()
+
+
+def test_identities_that_do_not_fit_into_older_files_leave_the_newer_ones_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path)
+    world.show(1, 2)
+    world.later(3600)
+    ((_, older),) = world.outputs._settling
+    full = OutputError("No space left on device")
+    older.tell = lambda events: raise_it(full)  # type: ignore[method-assign]
+    world.show(1, 2)
+    for track in (1, 2):
+        world.known.take(said(track, "new", 6 + track, track))
+        world.show(1, 2)
+    old, new = world.folders()
+    assert world.outputs.state == str(tmp_path / new)
+    assert world.outputs.failures == 2
+    world.outputs.close()
+    assert who(tmp_path / new / "door.jsonl") == [[None, None], [7, None], [7, 8]]
+    assert [old in record.message for record in caplog.records] == [True]  # said once
+
+
+def test_the_state_may_be_asked_for_while_files_are_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = EdgeOutputs(tmp_path, TEXTS, EdgeConfig(), None)
+    periods = iter([SimpleNamespace(folder=tmp_path), None])
+    # Another thread takes the files away as soon as they were looked at.
+    current = property(lambda outputs: next(periods))
+    monkeypatch.setattr(EdgeOutputs, "_period", current, raising=False)
+    assert made.state == str(tmp_path)
 
 
 def raise_it(error: Exception) -> None:
