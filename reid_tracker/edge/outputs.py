@@ -9,24 +9,21 @@ nothing but outputs, and is tried again.
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 
 from reid_tracker.closing import Closing
 from reid_tracker.config import EdgeConfig, OutputConfig
+from reid_tracker.edge.folders import OutputFolders
 from reid_tracker.edge.known import KnownIdentities
 from reid_tracker.errors import OutputError
 from reid_tracker.sink import (
     Sink,
-    finish_texts,
     open_head_blur,
     open_shared_sinks,
     open_sinks,
@@ -38,8 +35,7 @@ logger = logging.getLogger(__name__)
 
 _AGAIN_AFTER_S = 60.0
 _LOOK_EVERY_S = 0.05
-_STAMP = "%Y%m%dT%H%M%SZ"
-_FOLDER = re.compile(r"(\d{8}T\d{6}Z)(-\d+)?")
+_DELETE_EVERY_S = 60.0
 
 
 class EdgeOutputs(Closing):
@@ -75,8 +71,9 @@ class EdgeOutputs(Closing):
         self._sources: list[Source] = []
         self._period: _Period | None = None
         self._settling: list[tuple[float, _Period]] = []
-        self._finishing: list[threading.Thread] = []
-        self._began_s = self._again_at_s = 0.0
+        self._finishing: dict[threading.Thread, Path] = {}
+        self._folders = OutputFolders(folder, edge.delete_after_h, utc=utc)
+        self._began_s = self._again_at_s = self._delete_at_s = 0.0
         self._why = ""
         self._closed = False
         self.failures = 0
@@ -97,8 +94,12 @@ class EdgeOutputs(Closing):
         self._retire()
         if not self._sources:
             return
-        folder = self._new_folder()
-        period = _Period(folder, self._output, self._sources, identities=self._known is not None)
+        folder, identities = self._folders.make(), self._known is not None
+        try:
+            period = _Period(folder, self._output, self._sources, identities=identities)
+        except BaseException:  # tried again every minute, it would leave a folder each
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         self._period, self._began_s, self._why = period, self._clock(), ""
         if self._known is not None:
             period.tell(self._known.recent(self._recent_s, self._utc()))
@@ -115,22 +116,11 @@ class EdgeOutputs(Closing):
             if not self._disk_is_full():
                 raise
             self._failed(error)  # people are to be followed all the same
-        self.finish_earlier()
+        self._folders.finish_earlier(self._busy())
 
     def _disk_is_full(self) -> bool:
         place = next((one for one in (self._folder, *self._folder.parents) if one.is_dir()), None)
         return place is not None and shutil.disk_usage(place).free == 0
-
-    def finish_earlier(self) -> None:
-        """Give the files of an earlier start that was killed their final form, beside the flow."""
-        earlier: list[Path] = []
-        with suppress(OSError):
-            for folder in sorted(self._folder.iterdir()):
-                current = self._period is not None and folder == self._period.folder
-                if _FOLDER.fullmatch(folder.name) and not current:
-                    earlier.append(folder)
-        if earlier:
-            self._beside(partial(_finish_folders, earlier))
 
     def change(self, sources: Sequence[Source]) -> None:
         """Begin new files, since the cameras are others now; a failure is logged."""
@@ -170,7 +160,10 @@ class EdgeOutputs(Closing):
                 logger.warning("outputs are written again, to %s", self.state)
         while self._settling and self._settling[0][0] <= now_s:
             self._finish_soon(self._settling.pop(0)[1])
-        self._finishing = [thread for thread in self._finishing if thread.is_alive()]
+        for thread in [one for one in self._finishing if not one.is_alive()]:
+            del self._finishing[thread]
+        if now_s >= self._delete_at_s:
+            self._delete_old()
 
     def settle(self, timeout_s: float, quiet_s: float, heard: Callable[[], bool]) -> None:
         """Wait after the last frame until the centre has named everybody.
@@ -203,6 +196,7 @@ class EdgeOutputs(Closing):
                 stack.callback(period.close)
             if self._period is not None:
                 stack.callback(self._period.close)
+            stack.callback(self._folders.close)  # the first to be called
         self._period, self._settling = None, []
 
     def _hear(self) -> None:
@@ -242,12 +236,9 @@ class EdgeOutputs(Closing):
                 self.failures += 1
                 logger.error("files of %s are not finished: %s", period.folder, error)
 
-        self._beside(finish)
-
-    def _beside(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, name="outputs")
+        thread = threading.Thread(target=finish, name="outputs")
+        self._finishing[thread] = period.folder
         thread.start()
-        self._finishing.append(thread)
 
     def _failed(self, error: OutputError) -> None:
         self.failures += 1
@@ -261,27 +252,14 @@ class EdgeOutputs(Closing):
                 shutil.rmtree(self._period.folder, ignore_errors=True)
             self._period = None
 
-    def _new_folder(self) -> Path:
-        """Return the name of a folder that is not there yet."""
-        stamp = datetime.fromtimestamp(self._utc(), timezone.utc).strftime(_STAMP)
-        folder, number = self._folder / stamp, 1
-        while folder.exists():
-            number += 1
-            folder = self._folder / f"{stamp}-{number}"
-        return folder
-
     def _delete_old(self) -> None:
-        """Delete folders that were begun too long ago and are not written any more."""
-        if self._edge.delete_after_h is None:
-            return
-        oldest_s = self._utc() - 3600 * self._edge.delete_after_h
-        busy = {period.folder.name for _, period in self._settling}
-        with suppress(OSError):  # what cannot be deleted now is tried again
-            for folder in self._folder.iterdir():
-                if (named := _FOLDER.fullmatch(folder.name)) and folder.name not in busy:
-                    began = datetime.strptime(named[1], _STAMP).replace(tzinfo=timezone.utc)
-                    if began.timestamp() < oldest_s:
-                        shutil.rmtree(folder)
+        self._delete_at_s = self._clock() + _DELETE_EVERY_S
+        self._folders.delete_old(self._busy())
+
+    def _busy(self) -> set[Path]:
+        """Return the folders that are still written."""
+        busy = {period.folder for _, period in self._settling} | set(self._finishing.values())
+        return busy if self._period is None else busy | {self._period.folder}
 
 
 class _Period:
@@ -336,18 +314,3 @@ class _Period:
             for sinks in self._sinks.values():
                 for sink in sinks:
                     stack.callback(sink.close)
-
-
-def _finish_folders(folders: Sequence[Path]) -> None:
-    for folder in folders:
-        _finish_folder(folder)
-
-
-def _finish_folder(folder: Path) -> None:
-    try:
-        made = finish_texts(folder)
-    except OutputError as error:
-        logger.warning("%s", error)
-        return
-    if made:
-        logger.info("%d files of an earlier start are finished in %s", len(made), folder)

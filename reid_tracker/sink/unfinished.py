@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from reid_tracker.sink.identity_events import SCHEMA
 from reid_tracker.sink.open import file_stem
 from reid_tracker.types import IdentityEvent
 
+_EVENTS = "identities.jsonl"
 _KINDS: dict[str, type[GlobalTextSink]] = {
     ".txt": GlobalMotSink,
     ".jsonl": GlobalJsonlSink,
@@ -30,6 +32,8 @@ _KINDS: dict[str, type[GlobalTextSink]] = {
 def finish_texts(folder: Path) -> list[Path]:
     """Write `CAMERA_global.SUFFIX` for texts of a folder that have none, from `identities.jsonl`.
 
+    One in which nothing is missing by the names of its files is told at once: nothing is read.
+
     Args:
         folder: that nobody writes any more; one without `identities.jsonl` is left as it is.
 
@@ -39,10 +43,10 @@ def finish_texts(folder: Path) -> list[Path]:
     Raises:
         OutputError: a file cannot be read or written, or is damaged.
     """
-    path = folder / "identities.jsonl"
-    if not path.is_file():
-        return []
+    path = folder / _EVENTS
     try:
+        if not path.is_file() or _has_all(os.listdir(folder)):
+            return []
         events = list(_events(path))
         stems = {file_stem(member[0]): member[0] for event in events for member in event.members}
         made = []
@@ -65,6 +69,14 @@ def finish_texts(folder: Path) -> list[Path]:
     except (ValueError, KeyError, TypeError, IndexError, StopIteration) as error:
         raise OutputError(f"the files of {folder} are damaged: {type(error).__name__}") from None
     return made
+
+
+def _has_all(names: Collection[str]) -> bool:
+    """Tell whether there is a text with final identities beside each camera's own."""
+    texts = {name for name in names if name.endswith(tuple(_KINDS)) and name != _EVENTS}
+    final = {text: "{}_global{}".format(*os.path.splitext(text)) for text in texts}
+    cameras = texts.difference(final.values())
+    return all(final[text] in texts for text in cameras)
 
 
 def _events(path: Path) -> Iterator[IdentityEvent]:

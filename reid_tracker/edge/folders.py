@@ -1,0 +1,151 @@
+"""Folders of files, named after the time: made, finished after a kill, deleted when old."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from reid_tracker.errors import OutputError
+from reid_tracker.sink import finish_texts
+from reid_tracker.sink.files import cannot_write
+
+logger = logging.getLogger(__name__)
+
+_STAMP = "%Y%m%dT%H%M%SZ"
+_FOLDER = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
+_CLOSE_S = 1.0
+
+
+class OutputFolders:
+    """Makes folders in a place, and looks after those that are there; used from one thread.
+
+    Args:
+        place: where they are; made when it is needed.
+        delete_after_h: those begun longer ago are deleted; None keeps them.
+        utc: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        place: Path,
+        delete_after_h: float | None,
+        *,
+        utc: Callable[[], float] = time.time,
+    ) -> None:
+        self._place, self._delete_after_h, self._utc = place, delete_after_h, utc
+        self._undeletable: set[str] = set()
+        self._lock = threading.Lock()
+        self._finished_now: Path | None = None
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def make(self) -> Path:
+        """Make a folder named after the time, which nobody else has.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
+        stamp = datetime.fromtimestamp(self._utc(), timezone.utc).strftime(_STAMP)
+        folder, number = self._place / stamp, 1
+        try:
+            self._place.mkdir(parents=True, exist_ok=True)
+            while not _make_new(folder):
+                number += 1
+                folder = self._place / f"{stamp}-{number}"
+        except OSError as error:
+            raise cannot_write(folder, error) from None
+        return folder
+
+    def delete_old(self, busy: Collection[Path]) -> None:
+        """Delete folders that were begun too long ago; one that stays is told of once.
+
+        Args:
+            busy: those that are still written.
+        """
+        if self._delete_after_h is None:
+            return
+        oldest_s = self._utc() - 3600 * self._delete_after_h
+        for folder in self._all():
+            if folder in busy:
+                continue
+            try:
+                with self._lock:
+                    if folder != self._finished_now and _began_s(folder) < oldest_s:
+                        shutil.rmtree(folder)
+            except (OSError, ValueError) as error:  # tried again later
+                if folder.name not in self._undeletable:
+                    logger.warning("%s is not deleted: %s", folder, error)
+                self._undeletable.add(folder.name)
+
+    def finish_earlier(self, busy: Collection[Path]) -> None:
+        """Give the files of an earlier start that was killed their final form, beside the flow.
+
+        Args:
+            busy: folders that are still written.
+        """
+        # The newest first: they are what people look at, and what is deleted last.
+        folders = [folder for folder in reversed(self._all()) if folder not in busy]
+        if folders:
+            # A daemon: the end of a program does not wait for it.
+            self._thread = threading.Thread(
+                target=self._finish, args=(folders,), name="earlier outputs", daemon=True
+            )
+            self._thread.start()
+
+    def close(self) -> None:
+        """Finish no more folders; one that takes long is left to the next start."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(_CLOSE_S)
+
+    def _all(self) -> list[Path]:
+        try:
+            return sorted(one for one in self._place.iterdir() if _FOLDER.fullmatch(one.name))
+        except OSError:  # it is not there yet, or cannot be read now
+            return []
+
+    def _finish(self, folders: Sequence[Path]) -> None:
+        try:
+            for folder in folders:
+                if self._stopped.is_set():
+                    return
+                with self._lock:  # it is not being deleted
+                    self._finished_now = folder
+                _finish_folder(folder)
+        finally:
+            self._finished_now = None
+
+
+def _make_new(folder: Path) -> bool:
+    """Make a folder; returns whether there was none."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _began_s(folder: Path) -> float:
+    """Return when a folder was begun, in seconds since 1970.
+
+    Raises:
+        ValueError: its name is no time, such as a 99th of a month.
+    """
+    stamp = folder.name.partition("-")[0]
+    return datetime.strptime(stamp, _STAMP).replace(tzinfo=timezone.utc).timestamp()
+
+
+def _finish_folder(folder: Path) -> None:
+    try:
+        made = finish_texts(folder)
+    except OutputError as error:
+        logger.warning("%s", error)
+        return
+    if made:
+        logger.info("%d files of an earlier start are finished in %s", len(made), folder)
