@@ -86,6 +86,7 @@ class MqttBroker:
                 self._generation = self._session.generation
                 self._again.update(self._recent.take())
             batch = [*self._again.values(), *messages]
+            self._drop_late({message.message_id for message in batch})
             for message in batch:
                 self._send(message)
             for message in batch:
@@ -105,6 +106,14 @@ class MqttBroker:
         if info.rc == _QUEUE_FULL:
             raise TransportUnavailableError(f"{self.place} takes no more messages now")
         self._outstanding[message.message_id] = info.mid
+
+    def _drop_late(self, wanted: set[str]) -> None:
+        """Forget what was acknowledged after its time was up, and is not sent again."""
+        with self._changed:
+            for name, number in list(self._outstanding.items()):
+                if number in self._acknowledged and name not in wanted:
+                    self._acknowledged.discard(number)
+                    del self._outstanding[name]
 
     def _wait(self, message: Outgoing, deadline: float) -> None:
         number = self._outstanding.get(message.message_id)

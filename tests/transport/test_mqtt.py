@@ -157,3 +157,23 @@ def test_a_lost_client_is_told_of_each_time_and_one_that_closes_is_not(
     assert told() == []
     assert (receiver.counts.duplicates, receiver.counts.missing) == (0, 0)
     centre.close()
+
+
+def test_what_was_given_up_and_acknowledged_late_is_forgotten(
+    start: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = start("mqtt")
+    broker = MqttBroker(config_for("mqtt", server, tmp_path))
+    server.freeze()
+    with pytest.raises(TransportUnavailableError):
+        broker.publish([outgoing(tracklet(0))])  # and the disk of its sender is full
+    server.thaw()
+    deadline = time.monotonic() + 60
+    for number in itertools.count(1):
+        sent(broker, [outgoing(tracklet(number))])
+        if not broker._outstanding:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert not broker._acknowledged
+    broker.close()
