@@ -93,6 +93,7 @@ class EdgeOutputs(Closing):
         self._sources = list(sources)
         self._retire()
         if not self._sources:
+            self._why = ""  # nothing is to be written, hence nothing is tried again
             return
         folder, identities = self._folders.make(), self._known is not None
         try:
@@ -156,7 +157,7 @@ class EdgeOutputs(Closing):
         if (self._period is not None and old) or (self._why and now_s >= self._again_at_s):
             before = self._why
             self.change(self._sources)
-            if before and not self._why:
+            if before and self._period is not None:
                 logger.warning("outputs are written again, to %s", self.state)
         while self._settling and self._settling[0][0] <= now_s:
             self._finish_soon(self._settling.pop(0)[1])

@@ -260,6 +260,19 @@ def test_a_disk_that_stays_full_is_not_filled_with_folders(tmp_path: Path) -> No
     world.outputs.close()
 
 
+def test_nothing_is_tried_again_where_there_are_no_cameras_any_more(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    sink = world.outputs._period._sinks["door"][0]  # type: ignore[union-attr]
+    full = OutputError("No space left on device")
+    sink.write = lambda result: raise_it(full)  # type: ignore[method-assign]
+    world.show(1)
+    assert "No space" in world.outputs.state
+    world.outputs.change([])
+    world.later(60)
+    assert (world.outputs.state, world.folders()) == ("", [])
+    world.outputs.close()
+
+
 def test_identities_that_do_not_fit_into_older_files_leave_the_newer_ones_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
