@@ -12,7 +12,10 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
+from tests.fuzz import files
 from tests.fuzz.worker import CURRENT, NOTE
 
 TARGETS = ("messages", "configs", "readers")
@@ -92,14 +96,19 @@ def _one_process(result: Result, folder: Path, how: Sequence[Any]) -> None:
     words = [result.name, "--seconds", str(seconds), "--folder", str(folder)]
     words += ["--engine", engine, "--seed", str(seed)]
     begun = log.stat().st_size if log.exists() else 0
-    with log.open("ab") as file:
+    with log.open("ab") as file, files.new_folder() as scratch:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.fuzz.worker", *words],
             cwd=ROOT,
+            env=os.environ | {files.FOLDER: scratch, "TMPDIR": scratch},
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-    hangs = _wait(process, note, seconds)
+        try:
+            hangs = _wait(process, note, seconds)
+        finally:
+            process.kill()
+            process.wait()
     text = log.read_bytes()[begun:].decode("utf-8", "replace")
     if note.exists():
         result.add(json.loads(note.read_text()))
@@ -113,14 +122,12 @@ def _one_process(result: Result, folder: Path, how: Sequence[Any]) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], note: Path, seconds: float) -> bool:
-    """Wait for the end; returns whether it had to be killed, since it did not go on."""
+    """Wait for the end; returns whether it has to be killed, since it does not go on."""
     end_s = time.monotonic() + seconds + _HANGS_S
     while process.poll() is None:
         time.sleep(0.2)
         still_s = time.time() - note.stat().st_mtime if note.exists() else 0.0
         if still_s > _HANGS_S or time.monotonic() > end_s:
-            process.kill()
-            process.wait()
             return True
     return False
 
@@ -161,8 +168,15 @@ def main() -> None:
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--engine", choices=["atheris", "plain"], default=None)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, default=None, help="for findings (a new one)")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=None,
+        help="for findings (a new one, removed if there are none)",
+    )
     words = parser.parse_args()
+    # Else the process of the target would stay; SIGINT does the same by itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     found = importlib.util.find_spec("atheris") is not None
     engine = words.engine or ("atheris" if found else "plain")
     folder = words.folder or Path(tempfile.mkdtemp(prefix="reid-fuzz-"))
@@ -173,6 +187,8 @@ def main() -> None:
     print(f"Engine: {engine}.\n\n{table(results)}")
     findings = [f"- {one.name}: {text}" for one in results for text in one.findings]
     print("\n" + ("\n".join(findings) or "Nothing was found."))
+    if words.folder is None and not findings:
+        shutil.rmtree(folder)
     raise SystemExit(1 if findings else 0)
 
 

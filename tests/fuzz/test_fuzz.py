@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from reid_tracker.errors import InputError
 from tests.conftest import ROOT
-from tests.fuzz import harness, run
+from tests.fuzz import files, harness, run
 from tests.fuzz.harness import Target, Watch
 from tests.fuzz.mutate import Mutator
 from tests.fuzz.targets import TARGETS
@@ -104,16 +107,56 @@ def test_the_program_knows_all_targets() -> None:
 
 
 @pytest.mark.long
-def test_the_program_prints_its_table(tmp_path: Path) -> None:
-    words = ["--targets", "messages", "--minutes", "0.1", "--folder", str(tmp_path / "found")]
+@pytest.mark.parametrize("engine", ["plain", "atheris"])
+def test_the_program_prints_its_table(engine: str, tmp_path: Path) -> None:
+    if engine == "atheris":
+        pytest.importorskip("atheris")
+    words = ["--targets", "configs", "--minutes", "0.1", "--engine", engine]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz.run", *words, "--engine", "plain"],
+        [sys.executable, "-m", "tests.fuzz.run", *words],
         cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
     assert done.returncode == 0, done
-    assert "| messages |" in done.stdout
+    assert f"Engine: {engine}." in done.stdout
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("| configs |")]
+    edges = row.split("|")[6].strip()
+    assert edges == "-" if engine == "plain" else int(edges) > 100
     assert "Nothing was found." in done.stdout
+    # Where nothing was found, nothing is left.
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.long
+def test_a_process_that_hangs_is_killed_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[Path] = []
+
+    def wait(process: subprocess.Popen[bytes], note: Path, _: float) -> bool:
+        """Take it for hanging as soon as it has run some inputs."""
+        end_s = time.monotonic() + 120
+        while not note.exists():
+            assert process.poll() is None
+            assert time.monotonic() < end_s
+            time.sleep(0.05)
+        (place,) = places
+        assert list(place.iterdir())
+        return True
+
+    def new_folder() -> tempfile.TemporaryDirectory[str]:
+        made = tempfile.TemporaryDirectory(dir=tmp_path)
+        places.append(Path(made.name))
+        return made
+
+    monkeypatch.setattr(run, "_wait", wait)
+    monkeypatch.setattr(files, "new_folder", new_folder)
+    result = run.Result("configs")
+    run._one_process(result, tmp_path, ["plain", 60.0, 0])
+    assert result.counts["inputs"] > 0
+    assert len(result.findings) == 1
+    assert not places[0].exists()
