@@ -366,6 +366,8 @@ def main() -> None:
     parser.add_argument("--more", type=int, default=0, help="threads, descriptors (0)")
     parser.add_argument("--oldest", type=float, default=5.0, help="age of a newest frame, s (5)")
     words = parser.parse_args()
+    # Else the processes would stay; SIGINT does the same by itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     limits = Limits(words.growth, words.more, words.oldest)
     with (
         tempfile.TemporaryDirectory(prefix="reid-soak-") as folder,
