@@ -123,6 +123,17 @@ def mosquitto_server(folder: Path, *, more: str = "", open_to_all: bool = False)
     return Server(folder, [program, "-c", str(folder / "mosquitto.conf")], port)
 
 
+def until_saved(server: Server, pattern: str) -> None:
+    """Wait until Mosquitto has written a subscription down, which it does after it has answered."""
+    topic = pattern.replace(".", "/").replace("*", "+").encode()
+    saved = server.folder / "mosquitto.db"
+    deadline = time.monotonic() + 20
+    while not (saved.exists() and topic in saved.read_bytes()):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{topic!r} is not in {saved}")
+        time.sleep(0.02)
+
+
 START = {"nats": nats_server, "mqtt": mosquitto_server}
 
 
