@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,6 +25,23 @@ def own_downloads(
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("REID_TRACKER_HOME", str(home))
     return home / "weights"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of one megabyte, where one may be mounted."""
+    place = tmp_path / "small"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    try:
+        mounted = subprocess.run(words, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("needs to mount a file system")
+    yield place
+    # Also where a process of a test that failed still has a file of it open.
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def shared(*parts: str) -> Path:

@@ -18,11 +18,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 import reid_tracker
+from tests.conftest import ROOT
 from tests.test_architecture import FENCES
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[1]
+
 STAND_IN = "weights/stand_in.onnx"
 DISTRIBUTIONS = {
     "cv2": "opencv-python",

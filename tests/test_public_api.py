@@ -28,8 +28,7 @@ from reid_tracker import (
     open_source,
 )
 from reid_tracker.config import DetectorConfig, EncoderConfig
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.conftest import ROOT
 
 PUBLIC = {
     "Config",

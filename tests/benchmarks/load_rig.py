@@ -20,10 +20,10 @@ from reid_tracker.match.gallery_open import open_gallery
 from reid_tracker.match.topology import Topology
 from reid_tracker.transport.nats_broker import TRACKLETS
 from tests.benchmarks.load_world import ENCODER, Site, joint_layout
+from tests.conftest import ROOT
 from tests.match.postgres import Server as Postgres
 from tests.transport.servers import Server, nats_server
 
-ROOT = Path(__file__).parents[2]
 _START_S = 120.0
 
 
@@ -117,10 +117,9 @@ class Rig:
 
     def cpu(self) -> dict[str, float]:
         """Return seconds of processor time by part."""
-        assert self.broker._process is not None
         parts = {
             "centre": [one.pid for one in self.centres],
-            "broker": [self.broker._process.pid],
+            "broker": [self.broker.pid],
             "database": [] if self.postgres is None else [self.postgres.process_id],
             "sender": [self.sender.pid],
         }

@@ -43,9 +43,9 @@ from reid_tracker.transport import (
     pattern_of,
 )
 from tests.benchmarks.counting_relay import CountingRelay, Passed
+from tests.conftest import ROOT
 from tests.transport.servers import START, Server
 
-ROOT = Path(__file__).parents[2]
 SITE = "hall"
 MARKS = {"nats": b"PUB reid.v1.", "mqtt": b"reid/v1/"}
 _START_S = 120.0

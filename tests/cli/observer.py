@@ -16,9 +16,7 @@ from reid_tracker.transport import (
     open_broker,
     pattern_of,
 )
-
-PATIENCE_S = 120.0
-"""Longest wait for what must come, on a machine that is busy with other things."""
+from tests.cli.runs import PATIENCE_S
 
 Key = tuple[str, str, str, int]
 """Edge, boot, camera and track."""

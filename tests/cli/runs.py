@@ -17,7 +17,7 @@ import av
 
 from tests.conftest import FRAMES, RATE, ROOT, write_detections, write_video
 
-_PATIENCE_S = 120.0
+PATIENCE_S = 120.0
 """A test that waits for longer has failed; no test depends on how much shorter it is."""
 
 
@@ -65,11 +65,11 @@ class Run:
 
     def until(self, true: Callable[[], object], what: str) -> None:
         """Wait until something holds; the run must still be going on."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not true():
             ended = self._process.poll() is not None
             assert not ended, f"ended before {what}: {self.lines}"
-            assert time.monotonic() < deadline, f"not within {_PATIENCE_S} s: {what}: {self.lines}"
+            assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}: {self.lines}"
             time.sleep(0.02)
 
     def until_said(self, text: str) -> None:
@@ -82,8 +82,8 @@ class Run:
         """Send a signal, None for none, and return the exit code."""
         if number is not None and self._process.poll() is None:
             self.send(number)
-        code = self._process.wait(_PATIENCE_S)
-        self._reader.join(_PATIENCE_S)
+        code = self._process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
         return code
 
     def kill(self) -> None:

@@ -38,6 +38,7 @@ from tests.central_world import (
     replayed,
     walks,
 )
+from tests.conftest import ROOT
 from tests.match.postgres import start_or_skip
 from tests.transport.conftest import config_for
 from tests.transport.servers import PASSWORD, USER, Server, free_port, nats_server
@@ -302,7 +303,7 @@ def test_help_has_commands_to_copy(capsys: pytest.CaptureFixture[str]) -> None:
 
 # --- what is ready-made ---------------------------------------------------------------------------
 
-DEPLOY = Path(__file__).resolve().parents[2] / "configs" / "deploy"
+DEPLOY = ROOT / "configs" / "deploy"
 
 
 def words_of(text: str) -> list[str]:

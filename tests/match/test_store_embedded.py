@@ -15,9 +15,8 @@ import pytest
 from reid_tracker.errors import ReidTrackerError, StoreError, StoreUnavailableError
 from reid_tracker.match.store_embedded import EmbeddedStore
 from reid_tracker.match.store_records import EventRecord
+from tests.conftest import ROOT
 from tests.match.store_samples import MODEL, identities, person, sighting
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

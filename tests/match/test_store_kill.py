@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import ROOT
 from tests.match.kill_worker import BATCH, batch, open_kind
 from tests.match.store_samples import identities
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_and_kill(words: list[str], after_s: float) -> list[str]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -9,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from reid_tracker.errors import InputError
 from reid_tracker.monitor import Metrics, Reading
 from reid_tracker.monitor.metrics import COUNTERS, GAUGES, HISTOGRAMS
+from tests.conftest import ROOT
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -64,8 +64,7 @@ def test_the_catalogue_follows_the_naming_rules_of_prometheus() -> None:
 
 def test_the_table_for_operators_has_them_all() -> None:
     """`configs/deploy/metrics.md` and the catalogue name the same metrics with the same labels."""
-    root = Path(__file__).resolve().parents[2]
-    table = (root / "configs" / "deploy" / "metrics.md").read_text(encoding="utf-8")
+    table = (ROOT / "configs" / "deploy" / "metrics.md").read_text(encoding="utf-8")
     told: dict[str, tuple[str, ...]] = {}
     for line in table.splitlines():
         if line.startswith("| `"):

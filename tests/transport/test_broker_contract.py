@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -22,10 +21,10 @@ from reid_tracker.transport.codec import MAX_MESSAGE_BYTES
 from reid_tracker.transport.messages import Message, TrackletMessage
 from reid_tracker.transport.receiver import Receiver
 from reid_tracker.transport.subjects import Subject, pattern_of
+from tests.conftest import ROOT
 from tests.transport.conftest import SITE, World, outgoing
 from tests.transport.samples import identity, status, tracklet
 
-ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 30.0
 """Longest wait for what must come; a wait for what must not come is short and can miss a failure,
 never make one."""

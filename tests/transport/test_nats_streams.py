@@ -18,11 +18,10 @@ from reid_tracker.transport.nats_broker import NatsBroker
 from reid_tracker.transport.open import open_broker
 from reid_tracker.transport.receiver import Receiver
 from reid_tracker.transport.subjects import pattern_of
+from tests.conftest import ROOT
 from tests.transport.conftest import config_for, outgoing
 from tests.transport.samples import tracklet
 from tests.transport.servers import Server
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -29,11 +29,11 @@ from reid_tracker.transport.receiver import Receiver
 from reid_tracker.transport.sender import Sender
 from reid_tracker.transport.spool import Spool
 from reid_tracker.transport.subjects import pattern_of
+from tests.conftest import ROOT
 from tests.transport.conftest import SITE, World, config_for
 from tests.transport.samples import status, tracklet
 from tests.transport.servers import Server
 
-ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 30.0
 
 

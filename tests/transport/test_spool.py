@@ -9,7 +9,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,7 @@ from reid_tracker.errors import SpoolError
 from reid_tracker.transport.broker import Outgoing
 from reid_tracker.transport.spool import Spool
 from reid_tracker.transport.spool_file import FullDiskError
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.conftest import ROOT
 
 
 def message(number: int, size: int = 100) -> Outgoing:
@@ -247,22 +245,6 @@ def test_a_full_disk(tmp_path: Path) -> None:
     with_restart = Spool(tmp_path / "spool")
     assert ids(with_restart) == later
     with_restart.close()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of one megabyte, where one may be mounted."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("needs to mount a file system")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_new_file_in_which_numbers_cannot_go_on_is_not_used(
