@@ -224,8 +224,8 @@ def main() -> None:
         compare(folder, clips, lead, words.encoder)
 
 
-def compare(folder: Path, clips: Mapping[str, Clip], lead: int, encoder: str) -> float:
-    """Print the table; returns the part of boxes in both runs that have the same identity."""
+def compare(folder: Path, clips: Mapping[str, Clip], lead: int, encoder: str) -> tuple[int, int]:
+    """Print the table; returns what `same_person` tells of both runs on the frames read live."""
     config = Config(encoder=EncoderConfig(encoder))
     every = {
         name: {number: number / clip.rate for number in range(clip.frames)}
@@ -251,7 +251,7 @@ def compare(folder: Path, clips: Mapping[str, Clip], lead: int, encoder: str) ->
     for status in {one.camera: one for one in heard.states}.values():
         print(f"camera {status.camera}: {status.frames} frames read, {status.dropped} dropped")
     print(f"messages missing: {heard.missing}; people by the centre: {len(set(who.values()))}")
-    return same / max(both, 1)
+    return both, same
 
 
 if __name__ == "__main__":
