@@ -25,6 +25,7 @@ from reid_tracker.central.records import key_of_sighting
 from reid_tracker.config import TransportConfig
 from reid_tracker.match.gallery_open import open_gallery
 from reid_tracker.match.store_records import Sighting
+from reid_tracker.monitor.metrics import COUNTERS, GAUGES
 from tests.central_world import replayed
 from tests.cli.observer import Key, Observer
 from tests.cli.runs import Run
@@ -162,7 +163,11 @@ class Program:
         return {name: float(value) for name, value in found}
 
     def metric(self, name: str) -> float:
-        """Return a metric without its prefix, summed over its labels; -1 while nobody answers."""
+        """Return a metric without its prefix, summed over its labels; -1 while nobody answers.
+
+        It is 0 where it is known but has no values yet.
+        """
+        assert name in {*COUNTERS, *GAUGES}, f"there is no counter or gauge {name}"
         metrics = self.metrics()
         if not metrics:
             return -1.0
