@@ -17,6 +17,16 @@ SHARED = ROOT.parent / "shared"
 FRAMES, RATE, WIDTH, HEIGHT = 40, 10, 320, 240
 
 
+class Clock:
+    """Tells the time that a test sets."""
+
+    def __init__(self, now_s: float = 1_700_000_000.0) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 @pytest.fixture(autouse=True)
 def own_downloads(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from reid_tracker.central.recognise import AskingTime
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.conftest import Clock
 
 
 def ask(asking: AskingTime, clock: Clock, seconds: float) -> bool:
@@ -22,7 +15,7 @@ def ask(asking: AskingTime, clock: Clock, seconds: float) -> bool:
 
 
 def test_slow_questions_get_a_quarter_of_the_time() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     asking, asked_s = AskingTime(clock), 0.0
     for _ in range(10_000):
         asked_s += 1.0 * ask(asking, clock, 1.0)
@@ -33,7 +26,7 @@ def test_slow_questions_get_a_quarter_of_the_time() -> None:
 
 
 def test_quick_questions_are_all_asked() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     asking = AskingTime(clock)
     for _ in range(1000):
         clock.now_s += 0.1
@@ -42,7 +35,7 @@ def test_quick_questions_are_all_asked() -> None:
 
 
 def test_what_is_saved_has_a_limit() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     asking = AskingTime(clock)
     clock.now_s += 1e6
     count = sum(ask(asking, clock, 1.0) for _ in range(100))

@@ -13,20 +13,15 @@ from hypothesis import strategies as st
 from reid_tracker.edge import KnownIdentities
 from reid_tracker.transport import IdentityMessage, Member
 from reid_tracker.types import IdentityEvent
+from tests.conftest import Clock
 
 NOW_S = 1_764_000_000.0
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 def known(clock: Clock | None = None, **words: Any) -> KnownIdentities:
-    return KnownIdentities("e1", "b1", **{"keep_s": 3600.0, "clock": clock or Clock(), **words})
+    return KnownIdentities(
+        "e1", "b1", **{"keep_s": 3600.0, "clock": clock or Clock(100.0), **words}
+    )
 
 
 def said(
@@ -125,7 +120,7 @@ def test_the_newest_start_of_the_centre_counts() -> None:
 
 
 def test_those_told_of_are_awaited_until_the_centre_names_them() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     made = known(clock)
     made.expect("door", 1)
     made.expect("door", 2)
@@ -140,7 +135,7 @@ def test_those_told_of_are_awaited_until_the_centre_names_them() -> None:
 
 
 def test_the_old_are_forgotten_and_those_in_sight_are_not() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     made = known(clock)
     made.take(said(1, "new", 4, 1, 2))
     made.expect("door", 3)
@@ -167,7 +162,7 @@ def test_memory_is_bounded(kind: str) -> None:
 
 
 def test_files_that_begin_are_told_of_those_in_sight() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     made = known(clock)
     made.take(said(1, "new", 4, 1, 2))
     made.take(said(2, "new", 5, 3))

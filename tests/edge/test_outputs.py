@@ -20,7 +20,8 @@ from reid_tracker.config import EdgeConfig, OutputConfig
 from reid_tracker.edge import EdgeOutputs, KnownIdentities
 from reid_tracker.errors import OutputError
 from reid_tracker.types import FrameResult, VideoInfo
-from tests.edge.test_known import Clock, said
+from tests.conftest import Clock
+from tests.edge.test_known import said
 from tests.sink.results import make_result, make_tracks
 
 START_S = 1_764_000_000.0  # 2025-11-24T16:00:00Z
@@ -42,7 +43,7 @@ class World:
     def __init__(
         self, folder: Path, output: OutputConfig = TEXTS, names: str = "door", **edge: Any
     ) -> None:
-        self.clock = Clock()
+        self.clock = Clock(100.0)
         self.known = KnownIdentities("e1", "b1", 3600.0, clock=self.clock)
         self.folder = folder
         self.outputs = EdgeOutputs(
@@ -333,7 +334,7 @@ def test_a_full_disk_at_the_start_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "out").write_text("")  # in the way, for want of a disk that is full
-    clock = Clock()
+    clock = Clock(100.0)
     made = EdgeOutputs(tmp_path / "out", TEXTS, EdgeConfig(), None, clock=clock)
     with pytest.raises(OutputError, match="out"):
         made.start([StubSource()])  # type: ignore[list-item]

@@ -16,7 +16,7 @@ from reid_tracker.match.gallery_writer import GalleryWriter
 from reid_tracker.match.store import GalleryStore
 from reid_tracker.match.store_embedded import EmbeddedStore
 from reid_tracker.match.store_records import EventRecord, Sighting
-from tests.match.conftest import Clock
+from tests.conftest import Clock
 from tests.match.store_samples import OTHER_MODEL, identities, sighting
 
 

@@ -12,7 +12,7 @@ import pytest
 from reid_tracker.errors import InputError, ModelMismatchError, StoreError
 from reid_tracker.match.store import GalleryStore
 from reid_tracker.match.store_records import ANYWHERE, EventRecord, Hit, Where
-from tests.match.conftest import Clock
+from tests.conftest import Clock
 from tests.match.store_samples import (
     MODEL,
     OTHER_MODEL,

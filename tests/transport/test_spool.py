@@ -20,7 +20,7 @@ from reid_tracker.errors import SpoolError
 from reid_tracker.transport.broker import Outgoing
 from reid_tracker.transport.spool import Spool
 from reid_tracker.transport.spool_file import FullDiskError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Clock
 
 
 def message(number: int, size: int = 100) -> Outgoing:
@@ -31,14 +31,6 @@ def message(number: int, size: int = 100) -> Outgoing:
 
 def ids(spool: Spool, count: int = 10_000) -> list[int]:
     return [int(one.message.message_id.rpartition("/")[2]) for one in spool.first(count)]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 1_764_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 def test_first_in_first_out_over_a_restart(tmp_path: Path) -> None:
