@@ -403,7 +403,8 @@ def test_the_unit_of_systemd_starts_what_there_is() -> None:
     assert (Path(program).name, edge) == ("reid-track", "edge")
     given = build_edge_parser().parse_args(words)
     assert given.sources == ["/etc/reid/cameras.yaml"]
-    assert to_config(given).edge == EdgeConfig(name="${EDGE}", site="${SITE}")
+    config = to_config(given).edge
+    assert config == EdgeConfig(name="${EDGE}", site="${SITE}", delete_after_h=72.0)
 
 
 def get(port: int, path: str, token: str = "") -> str:
