@@ -33,13 +33,13 @@ FRAMES = 40
 """Length of the clip: when it begins anew after eight seconds, all who were there are gone."""
 
 RECONNECT_S = 3.0
-"""A camera is live again so long after its return, as a rule."""
+"""A camera is live again within so long after its return; it takes two seconds at most."""
 
-RECONNECT_MOST_S = 15.0
-"""And at most so long, also on a machine that is busy with other things."""
+SLOW_S = 15.0
+"""Of forty returns two may take as long, on a machine that is busy with other things."""
 
-NOTICED_MOST_S = 15.0
-"""A camera that is frozen is told of within so long; it takes four seconds and a little."""
+NOTICED_S = 6.0
+"""A camera that is frozen is told of within so long; it takes three seconds and a little."""
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_a_camera_that_is_killed_and_returns(
     back_s = time.time()
     took_s = told(site.observer, "live", back_s).time_s - back_s
     record_property("reconnect_s", took_s)
-    assert took_s < RECONNECT_MOST_S
+    assert took_s < RECONNECT_S
     some_more(site)
     site.finish(central, edge)
 
@@ -123,7 +123,7 @@ def test_a_camera_that_is_frozen_and_returns(
     door.freeze()
     noticed_s = told(site.observer, "stalled", frozen_s).time_s - frozen_s
     record_property("noticed_s", noticed_s)
-    assert noticed_s < NOTICED_MOST_S
+    assert noticed_s < NOTICED_S
     assert told(site.observer, "gone", frozen_s).reason == "nothing came for 4 s"
     site.observer.until(lambda: not site.observer.open_at("door"), "nobody is at the door")
     some_more(site)  # at the other camera
@@ -131,7 +131,7 @@ def test_a_camera_that_is_frozen_and_returns(
     back_s = time.time()
     took_s = told(site.observer, "live", back_s).time_s - back_s
     record_property("reconnect_s", took_s)
-    assert took_s < RECONNECT_MOST_S
+    assert took_s < RECONNECT_S
     site.observer.until(lambda: site.observer.open_at("door"), "somebody at the door")
     states = {one.state for one in site.observer.states if one.camera == "yard"}
     assert states <= {"connecting", "live"}
@@ -251,8 +251,8 @@ def test_forty_reconnects_in_a_row(site: Site, tmp_path: Path, record_property: 
         waits_s.append(time.time() - back_s)
         held.append(costs(edge.pid))
     record_property("reconnects_s", [round(one, 2) for one in waits_s])
-    assert np.median(waits_s) < RECONNECT_S
-    assert max(waits_s) < RECONNECT_MOST_S
+    assert sorted(waits_s)[-3] < RECONNECT_S
+    assert max(waits_s) < SLOW_S
     threads, files, size = (max(one[part] for one in held[:10]) for part in range(3))
 
     def is_calm() -> bool:
