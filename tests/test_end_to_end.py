@@ -22,7 +22,16 @@ VIDEOS = {
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda sequence: sequence.name)
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        # 795 frames of the larger picture take a minute and more.
+        pytest.param(
+            one, marks=[pytest.mark.long] if one.name == "PETS09-S2L1" else [], id=one.name
+        )
+        for one in SEQUENCES
+    ],
+)
 def test_command_line_scores_as_the_cache(sequence: CachedSequence, tmp_path: Path) -> None:
     shared("data", "cache")
     video = shared(*VIDEOS[sequence.name])
