@@ -102,7 +102,7 @@ def build_edge_parser() -> argparse.ArgumentParser:
         "--send-pictures",
         action="store_true",
         help="send small pictures of people, too, for `reid-track search` at the centre; with "
-        "--blur-heads without faces (default: no picture leaves this host)",
+        "--blur-heads with heads hidden (default: no picture leaves this host)",
     )
     broker.add_argument(
         "--start-time",
