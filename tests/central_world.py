@@ -12,12 +12,12 @@ from reid_tracker.central.records import Key, key_of_sighting
 from reid_tracker.central.run import CentralSite
 from reid_tracker.config import CentralConfig, MatchConfig
 from reid_tracker.match import CrossCameraMatcher
-from reid_tracker.match.store import GalleryStore
-from reid_tracker.match.store_records import EventRecord
+from reid_tracker.match.gallery.records import EventRecord
+from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.transport import Broker, Observation, Outgoing, Prototypes, TrackletMessage
-from reid_tracker.transport.codec import encode_message
-from reid_tracker.transport.messages import Message, TrackletState
-from reid_tracker.transport.subjects import subject_of
+from reid_tracker.transport.wire.codec import encode_message
+from reid_tracker.transport.wire.messages import Message, TrackletState
+from reid_tracker.transport.wire.subjects import subject_of
 
 SITE = "main hall"
 MODEL = "ab" * 32

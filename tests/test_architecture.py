@@ -21,15 +21,15 @@ FENCES: dict[str, tuple[str, ...]] = {
     "h5py": ("train/datasets/cuhk03.py",),
     "lap": ("track/assignment.py",),
     "matplotlib": ("explain/sheet.py",),
-    "nats": ("transport/nats_*.py",),
+    "nats": ("transport/brokers/nats*.py",),
     "onnx": ("osnet/onnx_weights.py",),
     "onnxruntime": ("encode/onnx_backend.py",),
     "rich": ("cli/*",),
-    "paho": ("transport/mqtt_broker.py",),
-    "pgvector": ("match/store_postgres*.py",),
+    "paho": ("transport/brokers/mqtt.py",),
+    "pgvector": ("match/gallery/postgres/*",),
     "prometheus_client": ("monitor/metrics.py",),
-    "psycopg": ("match/store_postgres*.py",),
-    "pyarrow": ("sink/parquet.py",),
+    "psycopg": ("match/gallery/postgres/*",),
+    "pyarrow": ("sink/text/parquet.py",),
     "pytorch_metric_learning": ("train/metric_losses.py",),
     "scipy": (
         "track/*",
@@ -46,7 +46,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "torch": ("osnet/*", "encode/torch_backend.py", "train/*", "explain/*"),
     "typing_extensions": ("closing.py", "osnet/variants.py"),
     "ultralytics": ("detect/ultralytics_backend.py",),
-    "yaml": ("safe_yaml.py", "checked.py", "train/detector/export.py"),
+    "yaml": ("config/safe_yaml.py", "config/checked.py", "train/detector/export.py"),
 }
 """Files that may import a package, at the top or inside a function; numpy may be used anywhere."""
 
@@ -56,8 +56,8 @@ FOUNDATION: dict[str, set[str]] = {
     "resources.py": set(),
     "types.py": {"numpy"},
     "geometry.py": {"numpy"},
-    "config_file.py": set(),
-    "safe_yaml.py": {"yaml"},
+    "config/files.py": set(),
+    "config/safe_yaml.py": {"yaml"},
     "pipeline.py": set(),
 }
 """Files that import no other third-party package than these."""

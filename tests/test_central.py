@@ -29,8 +29,8 @@ from reid_tracker.errors import (
     TransportUnavailableError,
 )
 from reid_tracker.match import CrossCameraMatcher
-from reid_tracker.match.store import GalleryStore
-from reid_tracker.match.store_embedded import EmbeddedStore
+from reid_tracker.match.gallery.embedded.store import EmbeddedStore
+from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.transport import (
     IdentityMessage,
     MemoryBroker,
@@ -55,7 +55,7 @@ from tests.central_world import (
     turn_until_done,
     walks,
 )
-from tests.match.postgres import start_or_skip
+from tests.match.gallery.server import start_or_skip
 from tests.transport.conftest import config_for
 from tests.transport.samples import PICTURE, status
 from tests.transport.servers import START, Server, nats_server
@@ -445,7 +445,7 @@ def test_a_gallery_that_comes_and_goes(
 def test_a_database_that_is_killed_and_returns() -> None:
     server = start_or_skip()
     try:
-        from reid_tracker.match.store_postgres import PostgresStore
+        from reid_tracker.match.gallery.postgres.store import PostgresStore
 
         with PostgresStore(server.address, limit_s=2.0) as store:
             messages, truth = walks(12)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from reid_tracker.central.run import CentralSite
 from reid_tracker.central.upkeep import GalleryUpkeep
 from reid_tracker.errors import ConfigError
-from reid_tracker.match.store import GalleryStore
+from reid_tracker.match.gallery.store import GalleryStore
 
 
 class Central:

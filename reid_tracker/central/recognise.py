@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from reid_tracker.match.gallery_known import who_is
-from reid_tracker.match.matcher import CrossCameraMatcher
-from reid_tracker.match.restore import rename
-from reid_tracker.match.store import GalleryStore
+from reid_tracker.match.decide.matcher import CrossCameraMatcher
+from reid_tracker.match.decide.restore import rename
+from reid_tracker.match.gallery.known import who_is
+from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.types import IdentityEvent
 
 _SHARE = 0.25

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.errors import MessageError
-from reid_tracker.match.store_records import EventRecord, Sighting
-from reid_tracker.match.tracklet_batch import TrackletBatch
+from reid_tracker.match.gallery.records import EventRecord, Sighting
+from reid_tracker.match.tracklets.batch import TrackletBatch
 from reid_tracker.transport import IdentityMessage, Member, TrackletMessage
-from reid_tracker.transport.names import escape, unescape
+from reid_tracker.transport.wire.names import escape, unescape
 from reid_tracker.types import IdentityEvent
 
 Key = tuple[str, str, str, int]

@@ -22,7 +22,7 @@ from reid_tracker.central.site import NewMatcher, Outcome, SiteMatcher
 from reid_tracker.central.window import TimeWindow
 from reid_tracker.config import CentralConfig
 from reid_tracker.errors import StoreUnavailableError, TransportUnavailableError
-from reid_tracker.match.store import GalleryStore
+from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.transport import (
     Broker,
     CameraStatus,

@@ -23,10 +23,10 @@ from reid_tracker.central.records import (
     sighting_id,
     sighting_of,
 )
-from reid_tracker.match.matcher import CrossCameraMatcher
-from reid_tracker.match.restore import restore
-from reid_tracker.match.store import GalleryStore
-from reid_tracker.match.store_records import EventRecord, Sighting, Where
+from reid_tracker.match.decide.matcher import CrossCameraMatcher
+from reid_tracker.match.decide.restore import restore
+from reid_tracker.match.gallery.records import EventRecord, Sighting, Where
+from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.transport import IdentityMessage, Received, TrackletMessage, new_boot_id
 from reid_tracker.types import IdentityEvent
 

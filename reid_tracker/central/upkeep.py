@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from reid_tracker.errors import StoreUnavailableError
-from reid_tracker.match.store import GalleryStore
+from reid_tracker.match.gallery.store import GalleryStore
 
 _EVERY_S = 60.0
 

@@ -13,85 +13,85 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from reid_tracker.cli.interrupts import Terminated
-from reid_tracker.cli.privacy import redact
+from reid_tracker.cli.redact import redact
 from reid_tracker.errors import ConfigError, ReidTrackerError
 
 
 def _track(words: Sequence[str]) -> int:
     # Imported here, so that Ctrl-C while packages load is no traceback either.
-    from reid_tracker.cli.track import track
+    from reid_tracker.cli.commands.track import track
 
     return track(words)
 
 
 def _train(words: Sequence[str]) -> int:
-    from reid_tracker.cli.train import train
+    from reid_tracker.cli.commands.train import train
 
     return train(words)
 
 
 def _train_detector(words: Sequence[str]) -> int:
-    from reid_tracker.cli.train_detector import train_detector
+    from reid_tracker.cli.commands.train_detector import train_detector
 
     return train_detector(words)
 
 
 def _eval_reid(words: Sequence[str]) -> int:
-    from reid_tracker.cli.eval_reid import eval_reid
+    from reid_tracker.cli.commands.eval_reid import eval_reid
 
     return eval_reid(words)
 
 
 def _eval_mtmc(words: Sequence[str]) -> int:
-    from reid_tracker.cli.eval_mtmc import eval_mtmc
+    from reid_tracker.cli.commands.eval_mtmc import eval_mtmc
 
     return eval_mtmc(words)
 
 
 def _calibrate(words: Sequence[str]) -> int:
-    from reid_tracker.cli.calibrate import calibrate_command
+    from reid_tracker.cli.commands.calibrate import calibrate_command
 
     return calibrate_command(words)
 
 
 def _explain(words: Sequence[str]) -> int:
-    from reid_tracker.cli.explain import explain
+    from reid_tracker.cli.commands.explain import explain
 
     return explain(words)
 
 
 def _weights(words: Sequence[str]) -> int:
-    from reid_tracker.cli.weights import weights
+    from reid_tracker.cli.commands.weights import weights
 
     return weights(words)
 
 
 def _ground(words: Sequence[str]) -> int:
-    from reid_tracker.cli.ground import ground_command
+    from reid_tracker.cli.commands.ground import ground_command
 
     return ground_command(words)
 
 
 def _gallery(words: Sequence[str]) -> int:
-    from reid_tracker.cli.gallery import gallery
+    from reid_tracker.cli.commands.gallery import gallery
 
     return gallery(words)
 
 
 def _search(words: Sequence[str]) -> int:
-    from reid_tracker.cli.search import search
+    from reid_tracker.cli.commands.search.command import search
 
     return search(words)
 
 
 def _edge(words: Sequence[str]) -> int:
-    from reid_tracker.cli.edge import edge
+    from reid_tracker.cli.commands.edge import edge
 
     return edge(words)
 
 
 def _central(words: Sequence[str]) -> int:
-    from reid_tracker.cli.central import central
+    from reid_tracker.cli.commands.central import central
 
     return central(words)
 

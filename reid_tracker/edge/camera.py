@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reid_tracker.edge.reporter import MessageNumbers
 from reid_tracker.transport import CameraStatus
-from reid_tracker.transport.messages import CameraState, ClockSource
+from reid_tracker.transport.wire.messages import CameraState, ClockSource
 from reid_tracker.types import Frame
 from reid_tracker.video import LiveSource, Source
 

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable
 
 from reid_tracker.closing import Closing
-from reid_tracker.edge.known import KnownIdentities
 from reid_tracker.errors import ReidTrackerError, TransportUnavailableError
+from reid_tracker.run.known import KnownIdentities
 from reid_tracker.transport import Broker, IdentityMessage, Receiver, pattern_of
-from reid_tracker.transport.names import escape
+from reid_tracker.transport.wire.names import escape
 
 logger = logging.getLogger(__name__)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reid_tracker.sink import open_best_crops, open_head_blur
-from reid_tracker.transport.picture import MOST_PICTURE_BYTES
+from reid_tracker.transport.wire.picture import MOST_PICTURE_BYTES
 from reid_tracker.types import FrameResult
 
 if TYPE_CHECKING:
-    from reid_tracker.sink.heads import HeadBlur
+    from reid_tracker.sink.video.heads import HeadBlur
 
 _QUALITY, _LONGEST_SIDE = 75, 160
 """A person then takes 2 to 4 kB, as much as a message or two without a picture."""

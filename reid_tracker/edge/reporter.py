@@ -14,10 +14,10 @@ import numpy.typing as npt
 from reid_tracker.config import EdgeConfig, MatchConfig
 from reid_tracker.edge.journal import Journal
 from reid_tracker.match import GroundPlane
-from reid_tracker.match.floor import FloorTrails
-from reid_tracker.match.prototypes import PrototypeMemory
-from reid_tracker.match.quality import checked_looks, qualities
-from reid_tracker.match.tracklets import TrackletTable
+from reid_tracker.match.places.floor import FloorTrails
+from reid_tracker.match.tracklets.prototypes import PrototypeMemory
+from reid_tracker.match.tracklets.quality import checked_looks, qualities
+from reid_tracker.match.tracklets.table import TrackletTable
 from reid_tracker.transport import (
     EdgeStatus,
     Observation,
@@ -25,8 +25,8 @@ from reid_tracker.transport import (
     TrackletMessage,
     new_boot_id,
 )
-from reid_tracker.transport.looks import MOST_PROTOTYPES, MOST_VALUES
-from reid_tracker.transport.messages import ClockSource, EdgeState, TrackletState
+from reid_tracker.transport.wire.embeddings import MOST_PROTOTYPES, MOST_VALUES
+from reid_tracker.transport.wire.messages import ClockSource, EdgeState, TrackletState
 from reid_tracker.types import FrameResult
 
 IntArray = npt.NDArray[np.int64]

@@ -9,14 +9,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, get_args
 
 from reid_tracker.edge.camera import EdgeCamera
-from reid_tracker.edge.outputs import EdgeOutputs
 from reid_tracker.edge.pictures import SmallPictures
 from reid_tracker.edge.reporter import MessageNumbers, Reported, TrackletReporter
 from reid_tracker.errors import MessageError
 from reid_tracker.monitor import Health, Reading
 from reid_tracker.pipeline import Pipeline
+from reid_tracker.run.rotating import EdgeOutputs
 from reid_tracker.transport import Message, Sender, Spool, TrackletMessage
-from reid_tracker.transport.messages import CameraState
+from reid_tracker.transport.wire.messages import CameraState
 from reid_tracker.types import FrameResult
 from reid_tracker.video import Source
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reid_tracker.errors import InputError, OutputError
 from reid_tracker.explain.ground_picture import draw_caption, draw_floor_grid, draw_points
-from reid_tracker.match.homography import LEAST_POINTS, fit_homography
+from reid_tracker.match.places.homography import LEAST_POINTS, fit_homography
 from reid_tracker.types import ImageBGR
 
 FloatArray = npt.NDArray[np.float64]

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 
 from reid_tracker.config import MatchConfig
-from reid_tracker.match.ground import GroundPlane, load_ground
-from reid_tracker.match.matcher import CrossCameraMatcher
-from reid_tracker.match.topology import Topology, load_topology
+from reid_tracker.match.decide.matcher import CrossCameraMatcher
+from reid_tracker.match.places.ground import GroundPlane, load_ground
+from reid_tracker.match.places.topology import Topology, load_topology
 
 _log = logging.getLogger(__name__)
 

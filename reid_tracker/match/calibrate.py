@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from reid_tracker.config import MatchConfig
 from reid_tracker.errors import InputError
-from reid_tracker.match.floor import FloorTrails
-from reid_tracker.match.prototypes import PrototypeMemory, prototype_distance
-from reid_tracker.match.quality import looks_of, qualities
-from reid_tracker.match.tracklets import TrackletTable
+from reid_tracker.match.places.floor import FloorTrails
+from reid_tracker.match.tracklets.prototypes import PrototypeMemory, prototype_distance
+from reid_tracker.match.tracklets.quality import looks_of, qualities
+from reid_tracker.match.tracklets.table import TrackletTable
 from reid_tracker.types import Embeddings, Tracks
 
 FloatArray = npt.NDArray[np.float64]

@@ -14,7 +14,7 @@ from reid_tracker.sink.open import (
     open_window,
 )
 from reid_tracker.sink.open_shared import SharedSinks, open_shared_sinks
-from reid_tracker.sink.unfinished import finish_texts
+from reid_tracker.sink.text.unfinished import finish_texts
 
 __all__ = [
     "SharedSinks",

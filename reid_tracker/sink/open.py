@@ -12,12 +12,12 @@ from reid_tracker.config import OutputConfig
 from reid_tracker.errors import OutputError
 from reid_tracker.sink.base import Sink, SinkGroup
 from reid_tracker.sink.files import cannot_write, refuse_existing
-from reid_tracker.sink.identity_events import IdentityEventSink
+from reid_tracker.sink.text.identity_events import IdentityEventSink
 from reid_tracker.types import VideoInfo
 
 if TYPE_CHECKING:
-    from reid_tracker.sink.best_crop import BestCrops
-    from reid_tracker.sink.heads import HeadBlur
+    from reid_tracker.sink.crops.best import BestCrops
+    from reid_tracker.sink.video.heads import HeadBlur
 
 
 def open_sinks(
@@ -81,14 +81,14 @@ def open_best_crops(
         most_pixels: longest side of a picture; larger ones are scaled down.
         most_bytes: of a picture; at least 1,000. None sets no limit.
     """
-    from reid_tracker.sink.best_crop import BestCrops
+    from reid_tracker.sink.crops.best import BestCrops
 
     return BestCrops(quality=quality, most_pixels=most_pixels, most_bytes=most_bytes)
 
 
 def open_head_blur() -> HeadBlur:
     """Return what blurs the heads in the results of one camera."""
-    from reid_tracker.sink.heads import HeadBlur
+    from reid_tracker.sink.video.heads import HeadBlur
 
     return HeadBlur()
 
@@ -103,8 +103,8 @@ def open_window(camera: str, config: OutputConfig) -> Sink:
     Raises:
         OutputError: there is no screen, or OpenCV was built without windows.
     """
-    from reid_tracker.sink.annotate import Annotator
-    from reid_tracker.sink.window import WindowSink
+    from reid_tracker.sink.video.annotate import Annotator
+    from reid_tracker.sink.video.window import WindowSink
 
     return WindowSink(camera, Annotator(trail_s=config.trail_s).draw)
 
@@ -118,29 +118,29 @@ def _openers(
         return stem.with_name(stem.name + suffix)
 
     def video() -> Sink:
-        from reid_tracker.sink.annotate import Annotator
-        from reid_tracker.sink.video import VideoSink
+        from reid_tracker.sink.video.annotate import Annotator
+        from reid_tracker.sink.video.writer import VideoSink
 
         draw = Annotator(trail_s=config.trail_s).draw
         return VideoSink(named(".mp4"), info, draw=draw, crf=config.video_crf, overwrite=overwrite)
 
     def mot() -> Sink:
-        from reid_tracker.sink.mot import MotSink
+        from reid_tracker.sink.text.mot import MotSink
 
         return MotSink(named(".txt"), overwrite=overwrite)
 
     def jsonl() -> Sink:
-        from reid_tracker.sink.jsonl import JsonlSink
+        from reid_tracker.sink.text.jsonl import JsonlSink
 
         return JsonlSink(named(".jsonl"), overwrite=overwrite)
 
     def csv() -> Sink:
-        from reid_tracker.sink.csv_file import CsvSink
+        from reid_tracker.sink.text.csv_file import CsvSink
 
         return CsvSink(named(".csv"), overwrite=overwrite)
 
     def crops() -> Sink:
-        from reid_tracker.sink.crops import CropSink
+        from reid_tracker.sink.crops.tracks import CropSink
 
         return CropSink(named("_crops"), overwrite=overwrite)
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from reid_tracker.config import OutputConfig
 from reid_tracker.sink.base import BaseSink
-from reid_tracker.sink.identity_events import IdentityEventSink
 from reid_tracker.sink.open import file_stem
+from reid_tracker.sink.text.identity_events import IdentityEventSink
 from reid_tracker.types import FrameResult, IdentityEvent, VideoInfo
 
 if TYPE_CHECKING:
-    from reid_tracker.sink.floor_panel import FloorPanel
+    from reid_tracker.sink.video.floor_panel import FloorPanel
 
 
 class _SharedSink(Protocol):
@@ -115,22 +115,22 @@ def _openers(
         return IdentityEventSink(folder / "identities.jsonl", overwrite=overwrite)
 
     def mot() -> _SharedSink:
-        from reid_tracker.sink.global_text import GlobalMotSink
+        from reid_tracker.sink.text.global_text import GlobalMotSink
 
         return GlobalMotSink(_global_files(folder, cameras, ".txt"), overwrite=overwrite)
 
     def crops() -> _SharedSink:
-        from reid_tracker.sink.identity_crops import IdentityCropSink
+        from reid_tracker.sink.crops.identities import IdentityCropSink
 
         return IdentityCropSink(folder / "crops", stems, overwrite=overwrite)
 
     def parquet() -> _SharedSink:
-        from reid_tracker.sink.parquet import ParquetSink
+        from reid_tracker.sink.text.parquet import ParquetSink
 
         return ParquetSink(folder / "sightings.parquet", overwrite=overwrite)
 
     def mosaic() -> _SharedSink:
-        from reid_tracker.sink.mosaic import MosaicSink
+        from reid_tracker.sink.video.mosaic import MosaicSink
 
         return MosaicSink(
             folder / "mosaic.mp4",
@@ -158,12 +158,12 @@ def _row_openers(
     """Return what opens the rows with final identities."""
 
     def jsonl() -> _SharedSink:
-        from reid_tracker.sink.global_text import GlobalJsonlSink
+        from reid_tracker.sink.text.global_text import GlobalJsonlSink
 
         return GlobalJsonlSink(_global_files(folder, cameras, ".jsonl"), overwrite=overwrite)
 
     def csv() -> _SharedSink:
-        from reid_tracker.sink.global_text import GlobalCsvSink
+        from reid_tracker.sink.text.global_text import GlobalCsvSink
 
         return GlobalCsvSink(_global_files(folder, cameras, ".csv"), overwrite=overwrite)
 

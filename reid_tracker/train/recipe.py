@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.checked import Checked, number, shown
+from reid_tracker.config.checked import Checked, number, shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.train.recipe_file import read_recipe
 

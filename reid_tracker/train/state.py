@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from reid_tracker import zoo
-from reid_tracker.checked import to_yaml
+from reid_tracker.config.checked import to_yaml
 from reid_tracker.errors import ConfigError, WeightsError
 from reid_tracker.osnet import (
     OSNETS,

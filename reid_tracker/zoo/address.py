@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from reid_tracker.checked import shown
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError
 
 

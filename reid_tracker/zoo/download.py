@@ -18,7 +18,7 @@ from typing import IO, Any, Protocol
 from urllib.parse import urlsplit
 
 import reid_tracker
-from reid_tracker.checked import shown
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError, WeightsError
 from reid_tracker.zoo.address import check_url
 from reid_tracker.zoo.content import HEAD_BYTES, LARGEST_BYTES, check_head

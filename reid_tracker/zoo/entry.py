@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from reid_tracker.checked import Checked, number, shown
 from reid_tracker.config import Thresholds
+from reid_tracker.config.checked import Checked, number, shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.zoo.address import check_url
 

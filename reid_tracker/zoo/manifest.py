@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.checked import from_mapping, shown
 from reid_tracker.config import read_yaml
+from reid_tracker.config.checked import from_mapping, shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.resources import shipped
 from reid_tracker.zoo.entry import Entry

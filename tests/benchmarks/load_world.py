@@ -30,7 +30,7 @@ from reid_tracker.transport import (
     encode_message,
     subject_of,
 )
-from reid_tracker.transport.messages import TrackletState
+from reid_tracker.transport.wire.messages import TrackletState
 from tests.benchmarks.city_looks import ENCODERS, Looks
 from tests.benchmarks.city_world import World, name, topology, walk
 

@@ -12,10 +12,10 @@ import pytest
 from reid_tracker.central.run import CentralSite
 from reid_tracker.config import CentralConfig, MatchConfig
 from reid_tracker.match import CrossCameraMatcher
-from reid_tracker.match.store_embedded import EmbeddedStore
+from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.transport import Observation, Prototypes, TrackletMessage
-from reid_tracker.transport.memory_broker import MemoryBroker
-from reid_tracker.transport.messages import TrackletState
+from reid_tracker.transport.brokers.memory import MemoryBroker
+from reid_tracker.transport.wire.messages import TrackletState
 from tests.central_world import BASE_S, MODEL, SITE, look, outgoing
 
 _STEP_S = 2.0

@@ -8,8 +8,8 @@ import numpy as np
 
 from reid_tracker.central.upkeep import GalleryUpkeep
 from reid_tracker.errors import StoreUnavailableError
-from reid_tracker.match.store_embedded import EmbeddedStore
-from reid_tracker.match.store_records import Sighting
+from reid_tracker.match.gallery.embedded.store import EmbeddedStore
+from reid_tracker.match.gallery.records import Sighting
 
 
 def seen(name: str) -> Sighting:

@@ -23,8 +23,8 @@ import av
 
 from reid_tracker.central.records import key_of_sighting
 from reid_tracker.config import TransportConfig
-from reid_tracker.match.gallery_open import open_gallery
-from reid_tracker.match.store_records import Sighting
+from reid_tracker.match.gallery.open import open_gallery
+from reid_tracker.match.gallery.records import Sighting
 from reid_tracker.monitor.metrics import COUNTERS, GAUGES
 from tests.central_world import replayed
 from tests.cli.observer import Key, Observer

@@ -22,8 +22,8 @@ from reid_tracker.transport import CameraStatus, Sender, TrackletMessage, open_b
 from tests.central_world import MODEL, outgoing, walks
 from tests.cli.observer import Observer
 from tests.cli.site import Site, write_people, write_still
-from tests.match.postgres import Server as Database
-from tests.match.postgres import start_or_skip
+from tests.match.gallery.server import Server as Database
+from tests.match.gallery.server import start_or_skip
 from tests.transport.servers import publish_raw
 from tests.video.rtsp import need_server
 

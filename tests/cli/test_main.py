@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from reid_tracker.cli.arguments import build_parser, to_config
 from reid_tracker.cli.main import main
+from reid_tracker.cli.options import build_parser, to_config
 from reid_tracker.osnet import osnet_x0_5
 from tests.conftest import FRAMES, ROOT, write_detections, write_video
 

@@ -15,7 +15,7 @@ import pytest
 from reid_tracker.errors import OutputError
 from reid_tracker.explain.ground_picture import draw_floor_grid
 from reid_tracker.explain.point_picker import PointPicker, pick_points
-from reid_tracker.match.homography import apply_homography
+from reid_tracker.match.places.homography import apply_homography
 
 IMAGE = np.full((240, 320, 3), 60, np.uint8)
 CORNERS = {(60, 200): "0,0", (260, 200): "4,0", (210, 90): "4,6", (110, 90): "0,6"}

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_tracker.geometry import covered
-from reid_tracker.match.assignment import assign
-from reid_tracker.match.cluster import cluster
-from reid_tracker.match.floor import BUCKET_S, RING, FloorTrails
-from reid_tracker.match.linkage import Pairs, group_costs, nearest_groups
-from reid_tracker.match.prototypes import PrototypeMemory, prototype_distance
-from reid_tracker.match.quality import qualities
-from reid_tracker.match.relations import relate
-from reid_tracker.match.topology import TravelTimes
-from reid_tracker.match.tracklets import TrackletTable
+from reid_tracker.match.decide.assignment import assign
+from reid_tracker.match.decide.cluster import cluster
+from reid_tracker.match.decide.linkage import Pairs, group_costs, nearest_groups
+from reid_tracker.match.decide.relations import relate
+from reid_tracker.match.places.floor import BUCKET_S, RING, FloorTrails
+from reid_tracker.match.places.topology import TravelTimes
+from reid_tracker.match.tracklets.prototypes import PrototypeMemory, prototype_distance
+from reid_tracker.match.tracklets.quality import qualities
+from reid_tracker.match.tracklets.table import TrackletTable
 from tests.match.worlds import looks, tracks
 from tests.oracles.match_plain import (
     Prototypes,

@@ -15,11 +15,11 @@ import pytest
 from reid_tracker.errors import OutputError
 from reid_tracker.sink import Sink
 from reid_tracker.sink.base import BaseSink
-from reid_tracker.sink.crops import CropSink
-from reid_tracker.sink.csv_file import CsvSink
-from reid_tracker.sink.jsonl import JsonlSink
-from reid_tracker.sink.mot import MotSink
-from reid_tracker.sink.video import VideoSink
+from reid_tracker.sink.crops.tracks import CropSink
+from reid_tracker.sink.text.csv_file import CsvSink
+from reid_tracker.sink.text.jsonl import JsonlSink
+from reid_tracker.sink.text.mot import MotSink
+from reid_tracker.sink.video.writer import VideoSink
 from reid_tracker.types import Tracks
 from tests.sink.results import INFO, make_result
 

@@ -11,9 +11,9 @@ import pytest
 
 from reid_tracker.errors import OutputError
 from reid_tracker.sink import open_identity_events
-from reid_tracker.sink.annotate import Annotator
-from reid_tracker.sink.jsonl import JsonlSink
-from reid_tracker.sink.palette import identity_colours
+from reid_tracker.sink.text.jsonl import JsonlSink
+from reid_tracker.sink.video.annotate import Annotator
+from reid_tracker.sink.video.palette import identity_colours
 from reid_tracker.types import FrameResult, Identities, IdentityEvent
 from tests.sink.results import make_result, make_tracks
 

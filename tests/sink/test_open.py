@@ -11,7 +11,7 @@ import pytest
 from reid_tracker.config import OutputConfig
 from reid_tracker.errors import OutputError
 from reid_tracker.sink import Sink, SinkGroup, open_sinks, open_window
-from reid_tracker.sink.csv_file import CsvSink
+from reid_tracker.sink.text.csv_file import CsvSink
 from reid_tracker.types import FrameResult
 from tests.sink.results import INFO, make_result
 

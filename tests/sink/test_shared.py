@@ -19,9 +19,9 @@ import pytest
 from reid_tracker.config import OutputConfig
 from reid_tracker.errors import MissingDependencyError, OutputError
 from reid_tracker.sink import open_shared_sinks, open_sinks
-from reid_tracker.sink.csv_file import CsvSink
-from reid_tracker.sink.identity_crops import IdentityCropSink
-from reid_tracker.sink.parquet import ParquetSink
+from reid_tracker.sink.crops.identities import IdentityCropSink
+from reid_tracker.sink.text.csv_file import CsvSink
+from reid_tracker.sink.text.parquet import ParquetSink
 from reid_tracker.types import EventKind, FrameResult, Identities, IdentityEvent, VideoInfo
 from tests.sink.results import INFO, make_result, make_tracks
 

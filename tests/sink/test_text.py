@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reid_tracker.errors import OutputError
-from reid_tracker.sink.csv_file import COLUMNS, CsvSink
 from reid_tracker.sink.files import TextSink
-from reid_tracker.sink.jsonl import JsonlSink
-from reid_tracker.sink.mot import MotSink
+from reid_tracker.sink.text.csv_file import COLUMNS, CsvSink
+from reid_tracker.sink.text.jsonl import JsonlSink
+from reid_tracker.sink.text.mot import MotSink
 from reid_tracker.types import FrameResult, Tracks
 from tests.sink.results import make_result, make_tracks
 

@@ -7,8 +7,8 @@ from typing import Any, get_args
 import numpy as np
 from hypothesis import strategies as st
 
-from reid_tracker.transport.looks import Prototypes
-from reid_tracker.transport.messages import (
+from reid_tracker.transport.wire.embeddings import Prototypes
+from reid_tracker.transport.wire.messages import (
     CameraState,
     CameraStatus,
     ClockSource,

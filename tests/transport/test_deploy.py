@@ -12,11 +12,11 @@ import pytest
 
 from reid_tracker.config import TransportConfig
 from reid_tracker.errors import TransportUnavailableError
-from reid_tracker.transport.broker import Outgoing
-from reid_tracker.transport.messages import IdentityMessage, TrackletMessage
-from reid_tracker.transport.open import open_broker
-from reid_tracker.transport.receiver import Receiver
-from reid_tracker.transport.subjects import pattern_of
+from reid_tracker.transport.brokers.base import Outgoing
+from reid_tracker.transport.brokers.open import open_broker
+from reid_tracker.transport.receiving.receiver import Receiver
+from reid_tracker.transport.wire.messages import IdentityMessage, TrackletMessage
+from reid_tracker.transport.wire.subjects import pattern_of
 from tests.conftest import ROOT
 from tests.transport.conftest import SITE, outgoing
 from tests.transport.samples import identity, tracklet

@@ -1,0 +1,321 @@
+"""`reid-track edge`: a camera host, which tells a broker whom it sees; pictures stay here."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from reid_tracker.cli.camera_set import CameraSet
+from reid_tracker.cli.edge_outputs import LocalOutputs, check_outputs, local_outputs
+from reid_tracker.cli.interrupts import StopSignals
+from reid_tracker.cli.options import Parser, add_general, add_models, add_saved, to_config
+from reid_tracker.cli.status import (
+    Heartbeat,
+    add_status_options,
+    log_as_json,
+    read_token,
+    serve_status,
+)
+from reid_tracker.config import Config, TransportConfig
+from reid_tracker.edge import EdgeRun, MessageNumbers, Reported, SmallPictures
+from reid_tracker.encode.fingerprint import model_fingerprint
+from reid_tracker.errors import (
+    ConfigError,
+    MessageError,
+    TransportUnavailableError,
+)
+from reid_tracker.match import GroundPlane, load_ground
+from reid_tracker.monitor import notify_systemd
+from reid_tracker.pipeline import Pipeline, suited_to_encoder
+from reid_tracker.run.memory import start_of
+from reid_tracker.transport import Broker, Outgoing, Sender, Spool, open_broker
+from reid_tracker.transport.brokers.address import parse_address, read_credentials
+from reid_tracker.transport.wire.names import escape
+
+_log = logging.getLogger(__name__)
+
+_CLOSE_S = 2.0
+_EXAMPLES = """\
+examples:
+  reid-track edge cameras.yaml --broker nats://127.0.0.1:4222 --site north --edge gate-host
+  reid-track edge cameras.yaml --config edge --broker tls://centre.example:4222 \\
+      --credentials /etc/reid/edge.credentials --status 127.0.0.1:9100 --json-logs
+  reid-track edge door.mp4 --broker mqtt://192.0.2.9 --start-time 2026-11-24T18:30
+  reid-track edge cameras.yaml --config edge --output /var/lib/reid --no-save-video \
+      --delete-after-h 72
+
+SIGHUP reads cameras.yaml again: cameras that did not change keep their tracks.
+What the broker does not have yet waits in a file (--spool), also over restarts.
+"""
+
+
+def build_edge_parser() -> argparse.ArgumentParser:
+    """Return the parser. Options that are not given are absent, so that a file can set them."""
+    parser = Parser(
+        prog="reid-track edge",
+        description="Follow people and send what they look like, not pictures, to a broker.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="cameras.yaml, video file, folder or glob of images, camera number, RTSP or HTTP "
+        "address",
+    )
+    broker = parser.add_argument_group("broker")
+    broker.add_argument(
+        "--broker",
+        metavar="URL",
+        help="nats://HOST:4222, tls://HOST:4222, mqtt://HOST:1883 or mqtts://HOST:8883",
+    )
+    broker.add_argument(
+        "--credentials",
+        metavar="FILE",
+        help="file with USER:PASSWORD or a NATS nkey seed (default: REID_TRANSPORT_USER and "
+        "REID_TRANSPORT_PASSWORD, or REID_TRANSPORT_NKEY)",
+    )
+    broker.add_argument("--tls-ca", metavar="FILE", help="PEM of who signed the certificate")
+    broker.add_argument(
+        "--spool",
+        metavar="FILE",
+        help="where messages wait for the broker (default: one for this edge in the user's data)",
+    )
+    broker.add_argument(
+        "--site", dest="edge_site", metavar="NAME", help="place that the cameras are at"
+    )
+    broker.add_argument(
+        "--edge", metavar="NAME", help="name of this host, unique within the site (its own name)"
+    )
+    broker.add_argument(
+        "--send-pictures",
+        action="store_true",
+        help="send small pictures of people, too, for `reid-track search` at the centre; with "
+        "--blur-heads with heads hidden (default: no picture leaves this host)",
+    )
+    broker.add_argument(
+        "--start-time",
+        metavar="TIME",
+        help="when a recording begins, e.g. 2026-11-24T18:30 (default: what the file says)",
+    )
+    add_models(parser)
+    _add_outputs(parser)
+    parser.add_argument(
+        "--ground", metavar="FILE", help="YAML of homographies: positions in metres"
+    )
+    add_status_options(parser)
+    add_general(parser)
+    return parser
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    outputs = parser.add_argument_group("outputs", "files on this host, beside what is sent")
+    outputs.add_argument(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        default=None,
+        help="write results into new folders in it, named after the time (default: nothing)",
+    )
+    add_saved(outputs)
+    outputs.add_argument(
+        "--save-parquet",
+        action=argparse.BooleanOptionalAction,
+        help="table of all boxes, with the extra parquet",
+    )
+    outputs.add_argument(
+        "--identities",
+        action=argparse.BooleanOptionalAction,
+        help="hear from the centre who is who, and write it (default: on)",
+    )
+    for name, text in (
+        ("rotate", "begin new files of live cameras after it, 0 for never (1)"),
+        ("keep", "an identity is put right for as long after the last sight (24)"),
+        ("delete-after", "delete files that were begun longer ago (default: never)"),
+    ):
+        outputs.add_argument(f"--{name}-h", type=float, metavar="HOURS", help=text)
+
+
+def edge(words: Sequence[str]) -> int:
+    """Run a camera host; returns the exit code.
+
+    Raises:
+        ReidTrackerError: bad arguments, sources, models, or messages that could be kept nowhere.
+        KeyboardInterrupt: the user stopped the run; everything was sent or stored.
+    """
+    arguments = build_edge_parser().parse_intermixed_args(words)
+    check_outputs(arguments)
+    config = to_config(arguments)
+    numbers = MessageNumbers(config.edge.name or socket.gethostname())
+    if arguments.json_logs:
+        log_as_json(edge=numbers.edge)
+    _check_names([numbers.edge, config.edge.site])
+    _check_transport(config.transport)
+    token = read_token(arguments.status_token_file)
+    ground = load_ground(config.match.ground) if config.match.ground else GroundPlane()
+    with ExitStack() as stack:
+        signals = stack.enter_context(StopSignals())
+        cameras = stack.enter_context(CameraSet(arguments.sources, config, _check_names))
+        sources = cameras.sources
+        start_s = start_of(config.gallery.start_time, sources)
+        config = suited_to_encoder(replace(config, match=replace(config.match, enabled=False)))
+        pipeline = Pipeline.from_config(config)
+        settings = _reported(config, pipeline, ground)
+        pictures = None
+        if config.edge.send_pictures:
+            pictures = SmallPictures(blur_heads=config.output.blur_heads)
+            settings = settings._replace(picture_of=pictures.take)
+        spool = _open_spool(config, numbers.edge, stack)
+        sender = stack.enter_context(_sending(config, spool, numbers))
+        local = stack.enter_context(local_outputs(arguments.output, config, numbers, sources))
+        beat = Heartbeat(pipeline.times.seconds)
+        run = EdgeRun(
+            *(pipeline, sources, sender, numbers, settings),
+            start_s=start_s,
+            spool=spool,
+            held=signals.held,
+            alive=beat,
+            changes=cameras.changes,
+            outputs=local.outputs,
+            pictures=pictures,
+        )
+        if arguments.status is not None:
+            pages = partial(local.health, run), partial(local.readings, run)
+            server, beat.metrics = serve_status(arguments.status, token, *pages)
+            stack.callback(server.close)
+        notify_systemd("READY=1")
+        with _finishing(run, sender, signals, config, local):
+            run.run()
+    if not (arguments.quiet or arguments.json_logs):
+        _tell(run, sender, numbers.edge)
+    return 0
+
+
+@contextmanager
+def _finishing(
+    run: EdgeRun, sender: Sender, signals: StopSignals, config: Config, local: LocalOutputs
+) -> Iterator[None]:
+    """See to it that tracklets end, and that the broker gets them if it is there."""
+    reason = "stopped"
+    try:
+        yield
+        reason = "ended"
+    finally:
+        signals.ignore()
+        notify_systemd("STOPPING=1")
+        run.finish(reason)
+        # What the broker does not take now is stored, and sent at the next start.
+        drain_s = config.edge.drain_s
+        sender.wait_sent(0 if sender.away else drain_s)
+        local.settle(config, drain_s if reason == "stopped" else None)
+
+
+@contextmanager
+def _sending(config: Config, spool: Spool, numbers: MessageNumbers) -> Iterator[Sender]:
+    """Connect and open a sender, and close it in a time that whoever stops a program can wait.
+
+    Raises:
+        ReidTrackerError: the broker refuses; one that is away is tried again in the background.
+    """
+    site = config.edge.site
+
+    def will() -> Outgoing:
+        lost = numbers.host_status("lost", "its connection to the broker broke")
+        return Outgoing.of(lost, site)
+
+    opened: list[Broker] = []
+    try:
+        opened.append(open_broker(config.transport, will))
+    except TransportUnavailableError as error:
+        _log.warning("%s; tracking begins, messages are kept and sent later", error)
+    connect = lambda: opened.pop() if opened else open_broker(config.transport, will)  # noqa: E731
+    try:
+        with Sender(site, connect, spool, close_s=_CLOSE_S) as sender:
+            yield sender
+    finally:
+        for broker in opened:
+            broker.close()
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse names that messages cannot hold.
+
+    Raises:
+        ConfigError: one is too long, or no text.
+    """
+    try:
+        for name in names:
+            escape(name)
+    except MessageError as error:
+        raise ConfigError(f"a site, edge or camera cannot be called so: {error}") from None
+
+
+def _check_transport(config: TransportConfig) -> None:
+    """Find mistakes that only the user can repair before anything is opened.
+
+    Raises:
+        ConfigError: the address or the credentials are wrong.
+    """
+    if parse_address(config).kind == "memory":
+        raise ConfigError(
+            f"transport.address = {config.address}: nobody hears that; expected a broker, e.g. "
+            "--broker nats://127.0.0.1:4222"
+        )
+    read_credentials(config)
+
+
+def _reported(config: Config, pipeline: Pipeline, ground: GroundPlane) -> Reported:
+    if pipeline.embedding_size is None:
+        raise ConfigError(
+            f"encoder.model = {config.encoder.model}: other hosts know people by their looks; "
+            "expected an encoder, see `reid-track weights list`"
+        )
+    return Reported(
+        encoder=model_fingerprint(config.encoder),
+        dim=pipeline.embedding_size,
+        gone_s=config.tracker.max_age_s,
+        edge=config.edge,
+        match=config.match,
+        ground=ground,
+    )
+
+
+def _open_spool(config: Config, edge_name: str, stack: ExitStack) -> Spool:
+    transport = config.transport
+    spool = Spool(
+        transport.spool or _default_spool(edge_name),
+        most_bytes=transport.spool_bytes,
+        most_age_s=transport.spool_age_h * 3600,
+    )
+    stack.callback(spool.close)
+    return spool
+
+
+def _default_spool(edge_name: str) -> Path:
+    """Return a file of this edge in $REID_TRACKER_HOME, or else in the user's data."""
+    file = f"spool-{escape(edge_name)[:100]}.sqlite"
+    if home := os.environ.get("REID_TRACKER_HOME"):
+        return Path(home).expanduser().absolute() / file
+    data = os.environ.get("XDG_DATA_HOME", "")
+    base = Path(data) if os.path.isabs(data) else Path("~/.local/share").expanduser()
+    return base / "reid_tracker" / file
+
+
+def _tell(run: EdgeRun, sender: Sender, edge_name: str) -> None:
+    frames = ", ".join(f"{name} {count} frames" for name, count in run.frames.items())
+    waiting = f", {sender.pending} wait for the next start" if sender.pending else ""
+    sys.stdout.write(
+        f"edge {edge_name}: {frames}; {run.ended} tracklets, {sender.counts.sent} messages "
+        f"sent{waiting}\n"
+    )

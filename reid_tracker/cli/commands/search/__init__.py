@@ -1,0 +1,1 @@
+"""`reid-track search`: where a person has been."""

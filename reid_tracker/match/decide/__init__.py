@@ -1,0 +1,1 @@
+"""Who is who: costs, assignment, and looking back."""

@@ -1,0 +1,1 @@
+"""Where cameras are, and how people get from one to another."""

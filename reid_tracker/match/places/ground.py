@@ -1,0 +1,152 @@
+"""Where people stand: homographies from camera pictures to a common ground plane, in metres.
+
+The written form is YAML, one matrix a camera, nine numbers row by row. It maps the pixel between a
+person's feet to a point of a floor plan; `units_per_metre` says how long a metre is on that plan:
+
+    units_per_metre: 21.2
+    cameras:
+    - camera: door
+      matrix: [3.7, 17.2, -986.1, 0.55, 23.1, -1125.6, 0.0008, 0.017, 1]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.config import read_yaml
+from reid_tracker.config.checked import Checked, from_mapping, number, shown, to_yaml
+from reid_tracker.errors import ConfigError, OutputError
+from reid_tracker.types import Boxes
+
+FloatArray = npt.NDArray[np.float64]
+
+_HORIZON = 1e-9
+_COARSE_M = 1.0
+
+
+@dataclass(frozen=True)
+class CameraGround(Checked):
+    """The homography of one camera.
+
+    Attributes:
+        camera: its name.
+        matrix: 9 numbers, row by row, from homogeneous pixels to homogeneous plan units.
+    """
+
+    camera: str = ""
+    matrix: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        name = shown(self.camera, str)
+        if len(self.matrix) != 9:
+            raise ConfigError(
+                f"matrix of camera '{name}' has {len(self.matrix)} numbers, expected 9, row by row"
+            )
+        values = np.array(self.matrix)
+        if not np.isfinite(values).all() or abs(np.linalg.det(values.reshape(3, 3))) < 1e-30:
+            raise ConfigError(
+                f"matrix of camera '{name}' cannot be inverted; choose four points of which no "
+                "three lie on a line"
+            )
+
+
+@dataclass(frozen=True)
+class GroundPlane(Checked):
+    """Homographies of all cameras that have one.
+
+    Attributes:
+        cameras: at most one entry a camera.
+        units_per_metre: length of a metre on the plan.
+    """
+
+    cameras: tuple[CameraGround, ...] = ()
+    units_per_metre: float = number(1.0, 0.0, exclusive=True)
+
+    @cached_property
+    def _matrices(self) -> dict[str, FloatArray]:
+        return {item.camera: np.array(item.matrix).reshape(3, 3) for item in self.cameras}
+
+    def positions(self, camera: str, boxes: Boxes) -> FloatArray:
+        """Return where people stand.
+
+        Args:
+            camera: name of the camera.
+            boxes: (M, 4) xyxy pixels; a person stands at the middle of the lower edge.
+
+        Returns:
+            (M, 2) metres on the plan; NaN for a camera without homography and for points on the
+            horizon.
+        """
+        matrix = self._matrices.get(camera)
+        if matrix is None:
+            return np.full((len(boxes), 2), np.nan)
+        feet = np.ones((len(boxes), 3))
+        feet[:, 0] = boxes[:, [0, 2]].mean(axis=1)
+        feet[:, 1] = boxes[:, 3]
+        plan = feet @ matrix.T
+        depth = np.where(np.abs(plan[:, 2:]) > _HORIZON, plan[:, 2:], np.nan)
+        metres: FloatArray = plan[:, :2] / depth / self.units_per_metre
+        return metres
+
+    def footprint(self, camera: str, width: int, height: int) -> FloatArray:
+        """Return the part of the floor that a camera sees well enough to place people on.
+
+        Towards the horizon a pixel covers ever more floor; the part ends where one hundredth of the
+        picture's height does by more than `_COARSE_M`.
+
+        Args:
+            camera: name of the camera.
+            width: of its pictures, pixels.
+            height: of its pictures, pixels.
+
+        Returns:
+            (K, 2) corners of a polygon in metres on the plan; K is 0 without homography.
+        """
+        matrix = self._matrices.get(camera)
+        if matrix is None:
+            return np.zeros((0, 2))
+        x = np.linspace(0, width, 17)
+        y = np.linspace(height, 0, 601)  # from the lower edge, where people are near
+        pixels = np.stack([*np.meshgrid(x, y), np.ones((601, 17))], axis=-1)
+        plan = pixels @ matrix.T
+        depth = plan[..., 2] * np.sign(plan[0, 8, 2])
+        metres = plan[..., :2] / np.where(depth > _HORIZON, plan[..., 2], np.nan)[..., None]
+        metres = metres / self.units_per_metre
+        steps = np.linalg.norm(np.diff(metres, axis=0), axis=2)
+        # A sixth of a hundredth a row; NaN, beyond the horizon, is not small either.
+        rows = np.cumprod(6 * steps <= _COARSE_M, axis=0).sum(axis=0)
+        columns = np.flatnonzero(rows > 0)
+        upper = metres[rows[columns], columns]
+        outline: FloatArray = np.concatenate([metres[0, columns], upper[::-1]])
+        return outline
+
+
+def load_ground(path: str | Path) -> GroundPlane:
+    """Read homographies from a YAML file.
+
+    Raises:
+        ConfigError: it is missing, not YAML, or holds a matrix that is none.
+    """
+    try:
+        return from_mapping(GroundPlane, read_yaml(Path(path)))
+    except ConfigError as error:
+        name = shown(path, str)
+        raise ConfigError(str(error) if name in str(error) else f"{name}: {error}") from None
+
+
+def save_ground(ground: GroundPlane, path: str | Path) -> None:
+    """Write homographies as YAML that `load_ground` reads back to an equal object.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        Path(path).write_text(to_yaml(ground), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {shown(path, str)}: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""What a matcher remembers of tracklets: a table, prototypes, and a log of a whole run."""

@@ -1,0 +1,64 @@
+"""JSON lines: one object a frame, for programs that follow a run."""
+
+from __future__ import annotations
+
+import json
+
+from reid_tracker.sink.files import TextSink
+from reid_tracker.sink.text.rounding import rounded
+from reid_tracker.types import FrameResult
+
+SCHEMA = "reid_tracker/frame/1"
+
+
+class JsonlSink(TextSink):
+    """Writes one line a frame, also for frames without tracks.
+
+    Keys: `schema`, `camera`, `frame` (number in the source, from 0), `timestamp_s`, `captured_s`
+    (UTC seconds since 1970, absent where the source does not tell), and `tracks`, a list of `id`,
+    `box` (left, top, right, bottom in pixels), `score`, `class`, `age_s`, `observed` and
+    `detection_index` (-1 where predicted only). In a run over several cameras, a track also has
+    `identity`, its number over all cameras, null while not sure.
+
+    Args:
+        path: the file.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        OutputError: the file exists, or cannot be made.
+    """
+
+    def write(self, result: FrameResult) -> None:
+        """Write one line.
+
+        Raises:
+            OutputError: the disk is full, or the file cannot be written.
+        """
+        tracks = result.tracks
+        rows = zip(
+            tracks.ids.tolist(),
+            rounded(tracks.boxes, 2),
+            rounded(tracks.scores, 4),
+            tracks.classes.tolist(),
+            rounded(tracks.ages_s, 3),
+            tracks.observed.tolist(),
+            tracks.detection_index.tolist(),
+            strict=True,
+        )
+        keys = ("id", "box", "score", "class", "age_s", "observed", "detection_index")
+        shown = [dict(zip(keys, row, strict=True)) for row in rows]
+        if result.identities is not None:
+            for track, identity in zip(shown, result.identities.ids.tolist(), strict=True):
+                track["identity"] = identity or None
+        line: dict[str, object] = {
+            "schema": SCHEMA,
+            "camera": result.camera,
+            "frame": result.frame.index,
+            "timestamp_s": round(result.frame.timestamp_s, 6),
+        }
+        if result.frame.captured_s is not None:
+            line["captured_s"] = round(result.frame.captured_s, 6)
+        line["tracks"] = shown
+        self.append(
+            json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+        )

@@ -1,0 +1,74 @@
+"""`reid-track eval-mtmc`: files in, scores out, and errors of one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reid_tracker.cli.commands.eval_mtmc import eval_mtmc
+from reid_tracker.errors import ConfigError, InputError, OutputError
+from reid_tracker.evaluate.multi_camera_text import read_tracks
+
+TRUTH = "c1 1 0 10 10 40 90 0 0\nc1,1,1,10,10,40,90\n\n# a comment\nc2 1 0 10 10 40 90\n"
+RESULT = "c1 7 0 10 10 40 90\nc1 7 1 10 10 40 90\nc2 8 0 10 10 40 90\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    paths = tmp_path / "truth.txt", tmp_path / "result.txt"
+    for path, text in zip(paths, (TRUTH, RESULT), strict=True):
+        path.write_text(text)
+    return paths
+
+
+def test_text_is_read_camera_by_camera(files: tuple[Path, Path]) -> None:
+    found = read_tracks(files[0])
+    assert list(found) == ["c1", "c2"]
+    assert found["c1"].frames.tolist() == [0, 1]
+    assert found["c1"].boxes[0].tolist() == [10, 10, 50, 100]
+
+
+def test_scores_are_printed_and_saved(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("trackeval")
+    output = tmp_path / "scores.json"
+    words = [*map(str, files), "--save-json", str(output)]
+    assert eval_mtmc(words) == 0
+    assert "IDF1" in capsys.readouterr().out
+    scores = json.loads(output.read_text())
+    assert scores["idf1"] == pytest.approx(2 / 3)
+    assert scores["true_boxes"] == 3
+    with pytest.raises(OutputError, match="exists already"):
+        eval_mtmc(words)
+    assert eval_mtmc([*words, "--overwrite", "--quiet", "--matched-only", "c2"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("c1 1 0 10 10 40\n", "line 1: 'c1 1 0 10 10 40': expected camera identity frame left"),
+        ("c1 1 0 10 ten 40 90\n", "line 1"),
+        ("c1 1.5 0 10 10 40 90\n", "line 1"),
+        ("c1 1 0 10 10 nan 90\n", "line 1"),
+        ("c1 nan 0 10 10 40 90\n", "line 1"),
+        ("c1 1 0 10 10 -40 90\n", "line 1"),
+        ("c1 1e19 0 10 10 40 90\n", "line 1"),
+        ("c1 1 1e300 10 10 40 90\n", "line 1"),
+        ("c1 1 0 1e308 10 1e308 90\n", "line 1"),
+        ("c1 1 0 1 1 4 9\nc1 1 0 2 2 4 9\n", "camera c1: identity 1 stands twice in frame 0"),
+    ],
+)
+def test_lines_that_say_something_else_are_named(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.txt").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_tracks(tmp_path / "bad.txt")
+
+
+def test_files_and_cameras_that_are_not_there(files: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read"):
+        eval_mtmc([str(tmp_path / "none.txt"), str(files[1])])
+    with pytest.raises(ConfigError, match="camera yard is not in"):
+        eval_mtmc([*map(str, files), "--matched-only", "yard"])
