@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reid_tracker.errors import SpoolError
+from reid_tracker.sqlite import shrink, transaction
 from reid_tracker.transport.brokers.base import Outgoing
 from reid_tracker.transport.sending.spool_file import (
     DamagedSpoolError,
@@ -24,7 +25,6 @@ from reid_tracker.transport.sending.spool_file import (
     open_spool,
     set_aside,
     spool_errors,
-    transaction,
 )
 
 logger = logging.getLogger(__name__)
@@ -228,9 +228,7 @@ class Spool:
         with transaction(database):
             self._delete_done(database)
         if not self._count and self._largest_bytes > _SHRINK_FROM:
-            # After an outage the disk is given back. A script, since `execute` frees one page.
-            database.executescript("PRAGMA incremental_vacuum")
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            shrink(database)  # gives the disk back after an outage
             self._largest_bytes = 0
 
     def _delete_done(self, database: sqlite3.Connection) -> None:

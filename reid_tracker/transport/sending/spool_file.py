@@ -1,4 +1,4 @@
-"""The SQLite file of the disk buffer: opening it for one process, its table, its errors."""
+"""The SQLite file of the disk buffer: its table and its errors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reid_tracker.errors import SpoolError
+from reid_tracker.sqlite import FileFormat, WrongFileError, make_private, means_damage, open_file
 
-_APPLICATION_ID = 0x52655370  # "ReSp" in ASCII; tells a spool from other SQLite files
-_FORMAT = 1
-
-_TABLE = """
+_FORMAT = FileFormat(
+    application_id=0x52655370,  # "ReSp" in ASCII
+    version=1,
+    tables="""
 CREATE TABLE messages (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL,
@@ -23,31 +24,42 @@ CREATE TABLE messages (
     size INTEGER NOT NULL,
     stored_s REAL NOT NULL
 )
-"""
-_LARGEST_LOG = 4 * 2**20
+""",
+    # A small log: on a full disk the log cannot be deleted.
+    pragmas=("wal_autocheckpoint = 256", f"journal_size_limit = {4 * 2**20}"),
+)
 
 
 class DamagedSpoolError(SpoolError):
-    """The file's content is not what was written."""
+    """The content of the file is damaged."""
 
 
 class FullDiskError(SpoolError):
-    """There is no space for the file now."""
+    """The disk has no space for the file now."""
 
 
 def open_spool(path: Path) -> sqlite3.Connection:
-    """Open a spool for this process alone, and make it where it is not there.
+    """Open a spool for this process alone, and create it if it does not exist.
 
     Raises:
-        DamagedSpoolError: its content is not what was written.
+        DamagedSpoolError: its content is damaged.
         FullDiskError: no space is left.
-        SpoolError: it cannot be made, is of another kind, or in use by another process.
+        SpoolError: it cannot be created, is of another kind, or in use by another process.
     """
-    _make_private(path)
+    try:
+        make_private(path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise _full(path) from None
+        raise SpoolError(
+            f"cannot open the spool {path}: {error.strerror}; choose another transport.spool"
+        ) from None
     with spool_errors(path):
-        database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        database = open_file(path, _FORMAT)
         try:
-            _prepare(database, path)
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise DamagedSpoolError(f"{path} is damaged ({' '.join(str(found).split())})")
         except BaseException:
             database.close()
             raise
@@ -56,28 +68,20 @@ def open_spool(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def spool_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises into errors of the spool."""
+    """Turn SQLite's errors into errors of the spool."""
     try:
         yield
+    except WrongFileError:
+        raise SpoolError(
+            f"{path} is an SQLite file, but not a spool of this version; name another "
+            "transport.spool"
+        ) from None
     except sqlite3.Error as error:
         raise _translated(path, str(error)) from None
 
 
-@contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """Commit at the end of the `with` block, or undo all of it."""
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:  # SQLite undoes some failures by itself
-            database.execute("ROLLBACK")
-        raise
-
-
 def set_aside(path: Path) -> Path:
-    """Move a damaged file and its log away, in place of an earlier one, and return where it is.
+    """Rename a damaged file and its log, replacing an earlier one, and return the new path.
 
     Raises:
         SpoolError: the folder cannot be written.
@@ -94,69 +98,27 @@ def set_aside(path: Path) -> Path:
 
 
 def delete(path: Path) -> None:
-    """Delete a spool in which nothing waits.
+    """Delete a spool that holds no messages.
 
     Raises:
         SpoolError: the folder cannot be written.
     """
     try:
-        # The log first: the file without it is whole, if older.
+        # The log first: without it the file is intact, if older.
         for ending in ("-wal", "-shm", ""):
             path.with_name(path.name + ending).unlink(missing_ok=True)
     except OSError as error:
         raise SpoolError(f"cannot delete {path}: {error.strerror}") from None
 
 
-def _make_private(path: Path) -> None:
-    """Make an empty file that only its owner can read: embeddings are personal data."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise _full(path) from None
-        raise SpoolError(
-            f"cannot open the spool {path}: {error.strerror}; choose another transport.spool"
-        ) from None
-
-
-def _prepare(database: sqlite3.Connection, path: Path) -> None:
-    # Exclusive before the first access: the lock ends with the process, however that ends.
-    database.execute("PRAGMA locking_mode = EXCLUSIVE")
-    kind = database.execute("PRAGMA application_id").fetchone()[0]
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    new = not (kind or version or tables)
-    if not new and (kind, version) != (_APPLICATION_ID, _FORMAT):
-        raise SpoolError(
-            f"{path} is an SQLite file, but no spool of this version; name another transport.spool"
-        )
-    database.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    database.execute("PRAGMA journal_mode = WAL")
-    # FULL: what was acknowledged survives a power cut, not only the end of the process.
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute("PRAGMA secure_delete = ON")
-    # A small log: on a full disk it is what cannot be deleted.
-    database.execute("PRAGMA wal_autocheckpoint = 256")
-    database.execute(f"PRAGMA journal_size_limit = {_LARGEST_LOG}")
-    if new:
-        with transaction(database):
-            database.execute(_TABLE)
-            database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            database.execute(f"PRAGMA user_version = {_FORMAT}")
-    (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        raise DamagedSpoolError(f"{path} is damaged ({' '.join(str(found).split())})")
-
-
 def _translated(path: Path, text: str) -> SpoolError:
-    if any(word in text for word in ("malformed", "not a database", "encrypted", "no such")):
+    if means_damage(text):
         return DamagedSpoolError(f"{path} is damaged ({text})")
     if "locked" in text:
         return SpoolError(f"{path} is in use by another process; give each its own transport.spool")
     if "full" in text:
         return _full(path)
-    return SpoolError(f"cannot read or write {path}: {text}; look at its disk")
+    return SpoolError(f"cannot read or write {path}: {text}; check its disk")
 
 
 def _full(path: Path) -> FullDiskError:

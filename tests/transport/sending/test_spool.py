@@ -124,7 +124,7 @@ def test_places_that_cannot_be_used(tmp_path: Path) -> None:
         database.execute("CREATE TABLE people (name TEXT)")
     database.close()
     before = foreign.read_bytes()
-    with pytest.raises(SpoolError, match="no spool of this version"):
+    with pytest.raises(SpoolError, match="not a spool of this version"):
         Spool(foreign)
     assert foreign.read_bytes() == before
 
