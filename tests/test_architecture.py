@@ -56,6 +56,7 @@ FOUNDATION: dict[str, set[str]] = {
     "__init__.py": set(),
     "errors.py": set(),
     "resources.py": set(),
+    "arrays.py": {"numpy"},
     "sqlite.py": set(),
     "types.py": {"numpy"},
     "geometry.py": {"numpy"},

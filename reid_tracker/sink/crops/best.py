@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array, FloatArray
 from reid_tracker.geometry import areas, clip_boxes, covered
 from reid_tracker.types import FrameResult, ImageBGR, Tracks
 
@@ -101,7 +101,7 @@ def _scaled(image: ImageBGR, scale: float) -> ImageBGR:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def merits_of(tracks: Tracks, inside: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def merits_of(tracks: Tracks, inside: Float32Array) -> FloatArray:
     """Return (M,) numbers, larger for better pictures.
 
     Args:
@@ -111,7 +111,5 @@ def merits_of(tracks: Tracks, inside: npt.NDArray[np.float32]) -> npt.NDArray[np
     whole = areas(tracks.boxes)
     part_inside = areas(inside) / np.where(whole > 0, whole, 1)
     visible = (1 - covered(tracks.boxes)) * part_inside
-    merits: npt.NDArray[np.float64] = (tracks.scores * visible**2 * np.sqrt(areas(inside))).astype(
-        np.float64
-    )
+    merits: FloatArray = (tracks.scores * visible**2 * np.sqrt(areas(inside))).astype(np.float64)
     return merits

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import IntArray
 from reid_tracker.types import IdentityEvent, Member
 
 
@@ -25,6 +25,6 @@ class FinalIdentities:
         """Return the identity of a track of a camera; 0 where it is not sure who."""
         return self._identity.get((camera, track), 0)
 
-    def of(self, camera: str, tracks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def of(self, camera: str, tracks: IntArray) -> IntArray:
         """Return the (M,) identities of (M,) tracks of a camera; 0 where it is not sure who."""
         return np.array([self.one(camera, track) for track in tracks.tolist()], np.int64)

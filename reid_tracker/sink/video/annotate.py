@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import supervision as sv
 
+from reid_tracker.arrays import IntArray
 from reid_tracker.sink.video.palette import UNSURE, colour_index, colours_with_unsure, text_colours
 from reid_tracker.sink.video.trail import Trail
 from reid_tracker.types import FrameResult, ImageBGR, Tracks
@@ -72,7 +73,7 @@ class Annotator:
         return scene
 
     def _draw_trails(
-        self, scene: ImageBGR, tracks: Tracks, colours: npt.NDArray[np.int64], tools: _Tools
+        self, scene: ImageBGR, tracks: Tracks, colours: IntArray, tools: _Tools
     ) -> None:
         of_track = dict(zip(tracks.ids.tolist(), colours.tolist(), strict=True))
         for track, points in self._trail.lines(tracks.ids):
@@ -80,7 +81,7 @@ class Annotator:
             pixels = np.rint(np.clip(points, -30_000, 30_000)).astype(np.int32)
             cv2.polylines(scene, [pixels], False, colour, tools.thickness, cv2.LINE_AA)
 
-    def _labels(self, tracks: Tracks, ids: npt.NDArray[np.int64]) -> list[str]:
+    def _labels(self, tracks: Tracks, ids: IntArray) -> list[str]:
         pairs = zip(ids.tolist(), tracks.ids.tolist(), strict=True)
         labels = [str(identity) if identity > 0 else f"?{track}" for identity, track in pairs]
         if self._class_names is not None:

@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.sink.video.palette import colour_index, colours_with_unsure, text_colours
 from reid_tracker.types import Boxes, FrameResult, ImageBGR
-
-FloatArray = npt.NDArray[np.float64]
 
 Positions = Callable[[str, Boxes], FloatArray]
 """Camera and (M, 4) boxes -> (M, 2) metres on the plan, NaN where unknown."""

@@ -7,6 +7,8 @@ import colorsys
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import IntArray
+
 _GOLDEN_RATIO = (5**0.5 - 1) / 2
 _SHADES = ((0.9, 1.0), (0.55, 1.0), (0.95, 0.7))  # saturation, value; told apart on any background
 
@@ -47,7 +49,7 @@ def colours_with_unsure() -> npt.NDArray[np.uint8]:
     return np.concatenate([identity_colours(), np.full((1, 3), 128, np.uint8)])
 
 
-def colour_index(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def colour_index(ids: IntArray) -> IntArray:
     """Return the (N,) rows of the palette for (N,) identities."""
-    index: npt.NDArray[np.int64] = ids % PALETTE_SIZE
+    index: IntArray = ids % PALETTE_SIZE
     return index

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array, IntArray
 from reid_tracker.types import Tracks
 
 _MOST_POINTS = 50_000
@@ -42,7 +42,7 @@ class Trail:
         self._ids = np.append(self._ids[keep], tracks.ids)
         self._points = np.append(self._points[keep], feet.astype(np.float32), axis=0)
 
-    def lines(self, ids: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    def lines(self, ids: IntArray) -> Iterator[tuple[int, Float32Array]]:
         """Yield each of `ids` that has moved, with its (K, 2) float32 points in pixels, old first.
 
         Args:
