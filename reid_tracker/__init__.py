@@ -1,7 +1,7 @@
 """reid_tracker: follow people through video with YOLO, OSNet and DeepSORT.
 
-The names below are the public interface. They are imported on first use, so that `import
-reid_tracker` loads neither torch, cv2, ultralytics nor onnxruntime.
+The names below are the public interface. Each is imported on first use, so `import reid_tracker`
+does not load torch, cv2, ultralytics or onnxruntime.
 """
 
 from importlib import import_module

@@ -28,7 +28,7 @@ from reid_tracker.transport import (
     encode_message,
     pattern_of,
 )
-from reid_tracker.types import CameraState, CameraStatus, Detections, Frame, FrameResult, Tracks
+from reid_tracker.types import Detections, Frame, FrameResult, SourceState, SourceStatus, Tracks
 from tests.conftest import write_video
 from tests.test_pipeline import ColourEncoder, WalkerDetector
 from tests.transport.samples import PICTURE
@@ -77,7 +77,7 @@ def frame_of(
     )
     looks = LOOKS[ids] if observed else np.zeros((count, 8), np.float32)
     frame = Frame(np.zeros((HEIGHT, WIDTH, 3), np.uint8), step, step * STEP_S)
-    result = FrameResult("door", frame, Detections.empty(), tracks, looks=looks)
+    result = FrameResult("door", frame, Detections.empty(), tracks, embeddings=looks)
     return result, START_S + step * STEP_S
 
 
@@ -263,9 +263,9 @@ class StubCamera:
     name, live, label, began_s, closed, info = "door", True, "rtsp://door", None, False, None
 
     def __init__(self) -> None:
-        self.now = CameraStatus("door", CameraState.CONNECTING, 0.0)
+        self.now = SourceStatus("door", SourceState.CONNECTING, 0.0)
 
-    def status(self) -> CameraStatus:
+    def status(self) -> SourceStatus:
         return self.now
 
     def _nothing(self, *_: object) -> None:
@@ -281,17 +281,17 @@ def test_a_camera_tells_changes_at_once_and_else_now_and_then() -> None:
     assert first is not None
     assert (first.state, first.reason, first.frames) == ("connecting", "", 0)
     assert camera.news(numbers, 10.0) is None
-    stub.now = CameraStatus("door", CameraState.LIVE, 1.0, frames=7, dropped=2, clock="rtcp")
+    stub.now = SourceStatus("door", SourceState.LIVE, 1.0, frames=7, dropped=2, clock="rtcp")
     second = camera.news(numbers, 10.0)
     assert second is not None
     assert (second.state, second.reason, second.frames, second.dropped) == ("live", "", 7, 2)
     assert (second.clock, second.edge_seq) == ("rtcp", 1)
     assert camera.news(numbers, 0.0) is not None
-    stub.now = CameraStatus("door", CameraState.STALLED, 1.0, frames=7)
+    stub.now = SourceStatus("door", SourceState.STALLED, 1.0, frames=7)
     third = camera.news(numbers, 10.0)
     assert third is not None
     assert (third.state, third.reason) == ("stalled", "")
-    stub.now = CameraStatus("door", CameraState.GONE, 1.0, reason="no route")
+    stub.now = SourceStatus("door", SourceState.GONE, 1.0, reason="no route")
     camera.end("stopped")
     last = camera.news(numbers, 10.0)
     assert last is not None
@@ -306,7 +306,7 @@ def test_times_are_the_cameras_own_or_count_from_the_start() -> None:
     assert camera.take(Frame(image, 1, 3.0, captured_s=START_S + 50)) == START_S + 50
     assert camera.take(Frame(image, 2, 1.0)) == pytest.approx(START_S + 50.001, abs=1e-6)
     assert camera.silent_now() is None
-    stub.now = CameraStatus("door", CameraState.STALLED, 2.0, frames=2, frame_age_s=5.0)
+    stub.now = SourceStatus("door", SourceState.STALLED, 2.0, frames=2, frame_age_s=5.0)
     assert camera.silent_now() == pytest.approx(START_S + 55.001, abs=1e-6)
 
 

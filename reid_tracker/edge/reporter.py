@@ -180,7 +180,7 @@ class TrackletReporter:
         """Take those who were seen; predicted boxes are nobody's sight."""
         config = self._settings
         tracks, match = result.tracks, config.match
-        looks = checked_looks(tracks, result.looks, time_s, config.dim)
+        looks = checked_looks(tracks, result.embeddings, time_s, config.dim)
         worth = qualities(tracks, match.min_score, match.max_cover)
         seen = np.flatnonzero(tracks.observed)
         ids = tracks.ids[seen] + self._first

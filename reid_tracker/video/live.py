@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from reid_tracker.config import StreamConfig
 from reid_tracker.errors import SourceError
-from reid_tracker.types import CameraState, CameraStatus, Frame, VideoInfo
+from reid_tracker.types import Frame, SourceState, SourceStatus, VideoInfo
 from reid_tracker.video.address import StreamAddress
 from reid_tracker.video.connection import Connection, ConnectionBroken, Picture
 from reid_tracker.video.live_clock import LiveClock, utc_now
@@ -120,12 +120,12 @@ class NetworkCamera(BaseSource):
         with self._lock:
             return None if self._waiting is None else self._waiting.captured_s
 
-    def status(self) -> CameraStatus:
+    def status(self) -> SourceStatus:
         """Return how the camera is doing now."""
         now = time.monotonic()
         with self._lock:
             state, since, reason = self._state(now)
-            return CameraStatus(
+            return SourceStatus(
                 camera=self.name,
                 state=state,
                 since_s=now - since,
@@ -150,15 +150,15 @@ class NetworkCamera(BaseSource):
         if lost is not None:
             self._log_loss(lost)
 
-    def _state(self, now: float) -> tuple[CameraState, float, str]:
+    def _state(self, now: float) -> tuple[SourceState, float, str]:
         """Return state, since when, and why; the watchdog that sees a camera stall."""
         if self._lost is not None:
-            return CameraState.GONE, self._lost_since_s, self._lost.reason
+            return SourceState.GONE, self._lost_since_s, self._lost.reason
         if not self._received:
-            return CameraState.CONNECTING, self._started_s, ""
+            return SourceState.CONNECTING, self._started_s, ""
         if now - self._arrived_s > self._config.stall_after_s:
-            return CameraState.STALLED, self._arrived_s + self._config.stall_after_s, ""
-        return CameraState.LIVE, self._live_since_s, ""
+            return SourceState.STALLED, self._arrived_s + self._config.stall_after_s, ""
+        return SourceState.LIVE, self._live_since_s, ""
 
     def _read(self) -> Iterator[Frame]:
         bell = threading.Event()

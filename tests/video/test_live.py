@@ -16,7 +16,7 @@ import pytest
 
 from reid_tracker.config import StreamConfig
 from reid_tracker.errors import ConfigError, SourceError
-from reid_tracker.types import CameraState, Frame, ImageBGR
+from reid_tracker.types import Frame, ImageBGR, SourceState
 from reid_tracker.video import LiveSource, SourceGroup, open_source, open_sources
 from tests.video.rtsp import Camera, decoded, need_server, number_of, wait_for, write_scene
 
@@ -63,7 +63,7 @@ def take(source: LiveSource, count: int, limit_s: float = 20.0) -> list[Frame]:
     return frames
 
 
-def is_in(source: LiveSource, state: CameraState) -> Callable[[], bool]:
+def is_in(source: LiveSource, state: SourceState) -> Callable[[], bool]:
     return lambda: source.status().state is state
 
 
@@ -90,7 +90,7 @@ def test_pixels_are_those_of_the_source(
         assert frames[0].timestamp_s == 0
         assert_times_increase(frames)
         status = source.status()
-        assert status.state is CameraState.LIVE
+        assert status.state is SourceState.LIVE
         assert status.damaged == 0
         assert status.frames >= 45
         assert (source.info.width, source.info.height) == (320, 240)
@@ -155,7 +155,7 @@ def test_killed_and_returned(camera: Camera, sound: list[ImageBGR]) -> None:
     with opened(camera.url(), StreamConfig()) as source:
         frames = take(source, 5)
         camera.kill()
-        assert wait_for(is_in(source, CameraState.GONE)) < 2
+        assert wait_for(is_in(source, SourceState.GONE)) < 2
         time.sleep(5)  # by now, the wait between attempts is the longest
         status = source.status()
         assert "refused" in status.reason
@@ -180,8 +180,8 @@ def test_frozen_and_thawed(camera: Camera, sound: list[ImageBGR]) -> None:
         frames = take(source, 5)
         camera.freeze()
         try:
-            assert wait_for(is_in(source, CameraState.STALLED)) < 6
-            assert wait_for(is_in(source, CameraState.GONE)) < 6
+            assert wait_for(is_in(source, SourceState.STALLED)) < 6
+            assert wait_for(is_in(source, SourceState.GONE)) < 6
             assert source.status().reason == "nothing came for 4 s"
         finally:
             camera.thaw()
@@ -257,7 +257,7 @@ def test_wrong_password_is_refused_once_and_told_once(
         sources = open_sources([good, bad], stream=replace(QUICK, refused_after_s=60))
         time.sleep(4)
         states = [source.status() for source in sources if isinstance(source, LiveSource)]
-        assert [status.state for status in states] == [CameraState.LIVE, CameraState.GONE]
+        assert [status.state for status in states] == [SourceState.LIVE, SourceState.GONE]
         assert camera.clients() - before == 2  # one each: no hammering
         for source in sources:
             source.close()
@@ -292,9 +292,9 @@ def test_server_that_accepts_and_never_answers(camera: Camera) -> None:
         assert time.monotonic() - start < 1.5 + _SLACK  # nobody waited for it
         assert isinstance(mute, LiveSource)
         assert isinstance(good, LiveSource)
-        assert mute.status().state is CameraState.CONNECTING
+        assert mute.status().state is SourceState.CONNECTING
         take(good, 10)
-        wait_for(is_in(mute, CameraState.GONE))
+        wait_for(is_in(mute, SourceState.GONE))
         assert mute.status().reason == "no answer within 2 s"
         start = time.monotonic()
         mute.close()
@@ -370,7 +370,7 @@ def test_forty_reconnects_leave_nothing_behind(camera: Camera) -> None:
         take(source, 3)
         for number in range(41):
             camera.kill()
-            wait_for(is_in(source, CameraState.GONE))
+            wait_for(is_in(source, SourceState.GONE))
             camera.start()
             take(source, 3)
             if number == 10:

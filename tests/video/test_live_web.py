@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reid_tracker.config import StreamConfig
-from reid_tracker.types import CameraState
+from reid_tracker.types import SourceState
 from reid_tracker.video import LiveSource, open_source
 from reid_tracker.video.hardware import hardware_decoder
 from tests.video.rtsp import number_of, scene, wait_for
@@ -68,10 +68,10 @@ def test_motion_jpeg_is_live(address: str) -> None:
             assert np.abs(frame.image.astype(int) - expected).mean() < 5
         assert len({number_of(frame.image) for frame in frames}) == 20
         MotionJpeg.silent.set()
-        assert wait_for(lambda: source.status().state is CameraState.STALLED) < 4
-        wait_for(lambda: source.status().state is CameraState.GONE)
+        assert wait_for(lambda: source.status().state is SourceState.STALLED) < 4
+        wait_for(lambda: source.status().state is SourceState.GONE)
         MotionJpeg.silent.clear()
-        wait_for(lambda: source.status().state is CameraState.LIVE)
+        wait_for(lambda: source.status().state is SourceState.LIVE)
         assert "hunter2" not in f"{source.name} {source.label} {source.status()}"
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from reid_tracker.cli.cameras import describe_cameras
 from reid_tracker.cli.main import main
-from reid_tracker.types import CameraState, CameraStatus
+from reid_tracker.types import SourceState, SourceStatus
 from tests.conftest import ROOT, write_detections
 from tests.video.rtsp import Camera, need_server, wait_for, write_scene
 
@@ -184,9 +184,9 @@ def test_mistake_in_a_list_is_a_usage_error(
 
 
 def test_cameras_in_a_few_words() -> None:
-    live = CameraStatus("a", CameraState.LIVE, 9)
-    stalled = CameraStatus("yard", CameraState.STALLED, 4.2)
-    gone = CameraStatus("gate", CameraState.GONE, 75)
+    live = SourceStatus("a", SourceState.LIVE, 9)
+    stalled = SourceStatus("yard", SourceState.STALLED, 4.2)
+    gone = SourceStatus("gate", SourceState.GONE, 75)
     assert describe_cameras([live, live]) == "2 live"
     assert describe_cameras([live, stalled, gone]) == "1 live, yard stalled 4 s, gate gone 75 s"
     assert describe_cameras([gone] * 5).endswith("gate gone 75 s, 2 more not live")

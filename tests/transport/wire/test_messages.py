@@ -27,7 +27,7 @@ from reid_tracker.transport.wire.messages import (
 )
 from reid_tracker.transport.wire.picture import MOST_PICTURE_BYTES
 from reid_tracker.transport.wire.schema import SCHEMA_FILE, json_schema, schema_text
-from reid_tracker.types import CameraState as SourceState
+from reid_tracker.types import SourceState
 from tests.transport.samples import (
     ENCODER,
     MESSAGES,

@@ -1,8 +1,8 @@
-"""Appearance memory of all tracks: one ring buffer of unit embeddings and its cosine distances.
+"""Appearance memory of tracks: the last embeddings of each, and cosine distances to them.
 
 DeepSORT (arXiv 1703.07402, section 2.2) keeps the last `budget` embeddings of each track and
-compares a detection with the most similar of them. Here all of them lie in one (slots, budget, D)
-array; a track owns a slot for its life.
+compares a detection with the most similar one. One (slots, budget, D) array holds them all; a track
+owns a slot while it lives. The paper calls this a gallery; here a gallery is a database of people.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ FloatArray = npt.NDArray[np.float32]
 _FIRST_CAPACITY = 16
 
 
-class AppearanceGallery:
+class AppearanceMemory:
     """The last `budget` embeddings of each track."""
 
     def __init__(self, budget: int) -> None:
-        """Make an empty gallery; memory grows with the number of tracks alive at once."""
+        """Make an empty memory; it grows with the number of tracks alive at once."""
         self._budget = budget
-        self._features = np.zeros((0, budget, 0), np.float32)
+        self._embeddings = np.zeros((0, budget, 0), np.float32)
         self._latest = np.zeros((0, 0), np.float32)
         self._written = np.zeros(0, np.int64)
         self._free = np.zeros(0, np.bool_)
@@ -30,7 +30,7 @@ class AppearanceGallery:
     @property
     def embedding_size(self) -> int | None:
         """Length of the embeddings, None until the first one arrives."""
-        return self._features.shape[2] or None
+        return self._embeddings.shape[2] or None
 
     def acquire(self, count: int) -> IntArray:
         """Return `count` empty slots, the lowest free ones first."""
@@ -43,7 +43,7 @@ class AppearanceGallery:
 
     def release(self, slots: IntArray) -> None:
         """Forget the embeddings in (K,) slots and make the slots free."""
-        self._features[slots] = 0
+        self._embeddings[slots] = 0
         self._latest[slots] = 0
         self._written[slots] = 0
         self._free[slots] = True
@@ -53,18 +53,18 @@ class AppearanceGallery:
 
         Args:
             slots: (K,) slots.
-            embeddings: (K, D) unit rows; a row of zeros says "no appearance" and is not remembered.
+            embeddings: (K, D) unit rows; a row of zeros means "no appearance" and is skipped.
         """
         if self.embedding_size is None and embeddings.shape[1]:
             self._allocate(embeddings.shape[1])
         seen = embeddings.any(axis=1)
         slots, embeddings = slots[seen], embeddings[seen]
-        self._features[slots, self._written[slots] % self._budget] = embeddings
+        self._embeddings[slots, self._written[slots] % self._budget] = embeddings
         self._latest[slots] = embeddings
         self._written[slots] += 1
 
     def latest_distance(self, slots: IntArray, embeddings: FloatArray) -> FloatArray:
-        """Cosine distance of pairs to the newest embedding only, an upper bound of `distance`.
+        """Return cosine distances to the newest embeddings, an upper bound of `distance`.
 
         Args:
             slots: (P,) slots.
@@ -82,12 +82,12 @@ class AppearanceGallery:
     def distance(
         self, slots: IntArray, embeddings: FloatArray, pairs: npt.NDArray[np.bool_]
     ) -> FloatArray:
-        """Smallest cosine distance between a slot's embeddings and each query it is paired with.
+        """Return the smallest cosine distance between each slot's embeddings and its queries.
 
         Args:
             slots: (S,) distinct slots.
             embeddings: (N, D) unit rows.
-            pairs: (S, N) bool, the pairs to compute.
+            pairs: (S, N) the pairs to compute.
 
         Returns:
             (S, N) distances, at most 1; 1 also where `pairs` is False or a slot is empty.
@@ -97,23 +97,23 @@ class AppearanceGallery:
             return distances
         asked = np.flatnonzero(pairs.any(axis=1))
         row, column = np.nonzero(pairs[asked])
-        # Each slot's queries are packed to the left, (A, D, K) with K the most that any slot has:
-        # one stacked matrix product then covers all pairs and reads each slot's memory once.
+        # Pack each slot's queries to the left, (A, D, K), where K is the largest number of queries
+        # of a slot. One stacked matrix product then covers all pairs and reads each slot once.
         rank = np.arange(len(row)) - np.searchsorted(row, row)
         queries = np.zeros((len(asked), embeddings.shape[1], int(rank.max()) + 1), np.float32)
         queries[row, :, rank] = embeddings[column]
-        similarity = np.matmul(self._memory(slots[asked]), queries).max(axis=1, initial=0)
+        similarity = np.matmul(self._padded(slots[asked]), queries).max(axis=1, initial=0)
         distances[asked[row], column] = 1 - similarity[row, rank]
         return distances
 
-    def _memory(self, slots: IntArray) -> FloatArray:
+    def _padded(self, slots: IntArray) -> FloatArray:
         """Return the embeddings of (A,) slots, (A, depth, D), padded with zeros."""
         depth = int(min(self._written[slots].max(), self._budget))
-        return self._features[slots, :depth]
+        return self._embeddings[slots, :depth]
 
     def _grow(self, slots: int) -> None:
-        self._features = np.concatenate(
-            [self._features, np.zeros((slots, *self._features.shape[1:]), np.float32)]
+        self._embeddings = np.concatenate(
+            [self._embeddings, np.zeros((slots, *self._embeddings.shape[1:]), np.float32)]
         )
         self._latest = np.concatenate(
             [self._latest, np.zeros((slots, self._latest.shape[1]), np.float32)]
@@ -123,5 +123,5 @@ class AppearanceGallery:
 
     def _allocate(self, size: int) -> None:
         capacity = len(self._free)
-        self._features = np.zeros((capacity, self._budget, size), np.float32)
+        self._embeddings = np.zeros((capacity, self._budget, size), np.float32)
         self._latest = np.zeros((capacity, size), np.float32)

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from reid_tracker.track.gallery import AppearanceGallery
+from reid_tracker.track.memory import AppearanceMemory
 from reid_tracker.types import Embeddings
 
 SIZE = 6
@@ -30,21 +30,21 @@ def all_pairs(slots: npt.NDArray[np.int64], embeddings: Embeddings) -> npt.NDArr
     return np.ones((len(slots), len(embeddings)), np.bool_)
 
 
-class GalleryMachine(RuleBasedStateMachine):
+class MemoryMachine(RuleBasedStateMachine):
     """Random tracks come, are described and go; the model keeps a deque for each."""
 
     budget = 3
 
     def __init__(self) -> None:
         super().__init__()
-        self.gallery = AppearanceGallery(self.budget)
+        self.memory = AppearanceMemory(self.budget)
         self.model: dict[int, deque[npt.NDArray[np.float32]]] = {}
         self.most_alive = 0
 
     @rule(count=st.integers(0, 20))
     def acquire(self, count: int) -> None:
         free = sorted(set(range(len(self.model) + count)) - set(self.model))
-        slots = self.gallery.acquire(count)
+        slots = self.memory.acquire(count)
         assert slots.tolist() == free[:count], "expected the lowest free slots"
         for slot in slots:
             self.model[int(slot)] = deque(maxlen=self.budget)
@@ -55,7 +55,7 @@ class GalleryMachine(RuleBasedStateMachine):
     def release(self, seed: int) -> None:
         generator = np.random.default_rng(seed)
         slots = self._pick(generator, 0.4)
-        self.gallery.release(slots)
+        self.memory.release(slots)
         for slot in slots:
             del self.model[int(slot)]
 
@@ -66,7 +66,7 @@ class GalleryMachine(RuleBasedStateMachine):
         for _ in range(times):
             slots = generator.permutation(self._pick(generator, 0.6))
             embeddings = random_units(generator, len(slots), zero_rate=0.2)
-            self.gallery.append(slots, embeddings)
+            self.memory.append(slots, embeddings)
             for slot, embedding in zip(slots, embeddings, strict=True):
                 if embedding.any():
                     self.model[int(slot)].append(embedding)
@@ -85,112 +85,112 @@ class GalleryMachine(RuleBasedStateMachine):
             distances = [1 - float(queries[column] @ embedding) for embedding in remembered]
             expected[row, column] = min([1.0, *distances])
             newest[row, column] = min(1.0, distances[-1]) if distances else 1.0
-        actual = self.gallery.distance(slots, queries, pairs)
+        actual = self.memory.distance(slots, queries, pairs)
         np.testing.assert_allclose(actual, expected, atol=1e-6)
 
         rows, columns = np.nonzero(pairs)
-        latest = self.gallery.latest_distance(slots[rows], queries[columns])
+        latest = self.memory.latest_distance(slots[rows], queries[columns])
         np.testing.assert_allclose(latest, newest[rows, columns], atol=1e-6)
         assert (latest >= actual[rows, columns] - 1e-6).all()
 
     @invariant()
     def memory_follows_the_tracks_alive_at_once(self) -> None:
-        assert len(self.gallery._free) <= 2 * self.most_alive + 16
-        assert int((~self.gallery._free).sum()) == len(self.model)
+        assert len(self.memory._free) <= 2 * self.most_alive + 16
+        assert int((~self.memory._free).sum()) == len(self.model)
 
     def _pick(self, generator: np.random.Generator, part: float) -> npt.NDArray[np.int64]:
         slots = np.array(sorted(self.model), np.int64)
         return slots[generator.random(len(slots)) < part]
 
 
-TestGalleryAgainstDeques = GalleryMachine.TestCase
-TestGalleryAgainstDeques.settings = settings(
+TestMemoryAgainstDeques = MemoryMachine.TestCase
+TestMemoryAgainstDeques.settings = settings(
     max_examples=40, stateful_step_count=30, deadline=None, derandomize=True
 )
 
 
 def test_the_ring_overwrites_the_oldest() -> None:
-    gallery = AppearanceGallery(budget=2)
-    slots = gallery.acquire(1)
+    memory = AppearanceMemory(budget=2)
+    slots = memory.acquire(1)
     axes = np.eye(3, dtype=np.float32)
     for axis in axes:
-        gallery.append(slots, axis[None])
-    distances = gallery.distance(slots, axes, all_pairs(slots, axes))
+        memory.append(slots, axis[None])
+    distances = memory.distance(slots, axes, all_pairs(slots, axes))
     np.testing.assert_array_equal(distances, [[1, 0, 0]])
 
 
 def test_a_released_slot_tells_its_next_owner_nothing() -> None:
-    gallery = AppearanceGallery(budget=4)
-    slots = gallery.acquire(2)
+    memory = AppearanceMemory(budget=4)
+    slots = memory.acquire(2)
     axes = np.eye(2, dtype=np.float32)
     for _ in range(4):
-        gallery.append(slots, axes)
-    gallery.release(slots[:1])
-    again = gallery.acquire(1)
+        memory.append(slots, axes)
+    memory.release(slots[:1])
+    again = memory.acquire(1)
     assert again.tolist() == slots[:1].tolist()
-    np.testing.assert_array_equal(gallery.distance(again, axes, all_pairs(again, axes)), [[1, 1]])
-    np.testing.assert_array_equal(gallery.latest_distance(again, axes[:1]), [1])
+    np.testing.assert_array_equal(memory.distance(again, axes, all_pairs(again, axes)), [[1, 1]])
+    np.testing.assert_array_equal(memory.latest_distance(again, axes[:1]), [1])
     np.testing.assert_array_equal(
-        gallery.distance(slots[1:], axes, all_pairs(slots[1:], axes)), [[1, 0]]
+        memory.distance(slots[1:], axes, all_pairs(slots[1:], axes)), [[1, 0]]
     )
 
 
 def test_zero_rows_are_not_remembered() -> None:
-    gallery = AppearanceGallery(budget=1)
-    slots = gallery.acquire(1)
+    memory = AppearanceMemory(budget=1)
+    slots = memory.acquire(1)
     axis = np.array([[0, 1]], np.float32)
-    gallery.append(slots, axis)
-    gallery.append(slots, np.zeros((1, 2), np.float32))
-    assert gallery.distance(slots, axis, all_pairs(slots, axis)).item() == 0
-    assert gallery.latest_distance(slots, axis).item() == 0
+    memory.append(slots, axis)
+    memory.append(slots, np.zeros((1, 2), np.float32))
+    assert memory.distance(slots, axis, all_pairs(slots, axis)).item() == 0
+    assert memory.latest_distance(slots, axis).item() == 0
 
 
 def test_growing_keeps_what_is_remembered() -> None:
     generator = np.random.default_rng(0)
-    gallery = AppearanceGallery(budget=2)
-    first = gallery.acquire(3)
+    memory = AppearanceMemory(budget=2)
+    first = memory.acquire(3)
     embeddings = random_units(generator, 3)
-    gallery.append(first, embeddings)
-    before = gallery.distance(first, embeddings, all_pairs(first, embeddings))
-    more = gallery.acquire(200)
+    memory.append(first, embeddings)
+    before = memory.distance(first, embeddings, all_pairs(first, embeddings))
+    more = memory.acquire(200)
     assert set(first).isdisjoint(more)
     assert len(set(more.tolist())) == 200
-    gallery.append(more, random_units(generator, 200))
+    memory.append(more, random_units(generator, 200))
     np.testing.assert_array_equal(
-        gallery.distance(first, embeddings, all_pairs(first, embeddings)), before
+        memory.distance(first, embeddings, all_pairs(first, embeddings)), before
     )
 
 
 def test_only_the_pairs_asked_for_are_computed() -> None:
-    gallery = AppearanceGallery(budget=2)
-    slots = gallery.acquire(3)
+    memory = AppearanceMemory(budget=2)
+    slots = memory.acquire(3)
     axis = np.array([[1, 0]], np.float32)
-    gallery.append(slots, axis.repeat(3, axis=0))
+    memory.append(slots, axis.repeat(3, axis=0))
     pairs = np.array([[True, False], [False, False], [False, True]])
-    distances = gallery.distance(slots, axis.repeat(2, axis=0), pairs)
+    distances = memory.distance(slots, axis.repeat(2, axis=0), pairs)
     np.testing.assert_array_equal(distances, np.where(pairs, 0, 1))
 
 
 def test_distances_are_capped_at_one() -> None:
-    gallery = AppearanceGallery(budget=2)
-    slots = gallery.acquire(1)
+    memory = AppearanceMemory(budget=2)
+    slots = memory.acquire(1)
     axis = np.array([[1, 0]], np.float32)
-    gallery.append(slots, axis)
-    assert gallery.distance(slots, -axis, all_pairs(slots, axis)).item() == 1
-    assert gallery.latest_distance(slots, -axis).item() == 1
+    memory.append(slots, axis)
+    assert memory.distance(slots, -axis, all_pairs(slots, axis)).item() == 1
+    assert memory.latest_distance(slots, -axis).item() == 1
 
 
 def test_before_the_first_embedding_everything_is_far() -> None:
-    gallery = AppearanceGallery(budget=2)
-    assert gallery.embedding_size is None
-    slots = gallery.acquire(2)
+    memory = AppearanceMemory(budget=2)
+    assert memory.embedding_size is None
+    slots = memory.acquire(2)
     queries = np.eye(2, dtype=np.float32)
-    assert (gallery.distance(slots, queries, all_pairs(slots, queries)) == 1).all()
-    gallery.append(slots, queries)
-    assert gallery.embedding_size == 2
+    assert (memory.distance(slots, queries, all_pairs(slots, queries)) == 1).all()
+    memory.append(slots, queries)
+    assert memory.embedding_size == 2
 
 
 def test_before_the_first_embedding_the_latest_is_far_too() -> None:
-    gallery = AppearanceGallery(budget=2)
-    slots = gallery.acquire(2)
-    assert (gallery.latest_distance(slots, np.eye(2, dtype=np.float32)) == 1).all()
+    memory = AppearanceMemory(budget=2)
+    slots = memory.acquire(2)
+    assert (memory.latest_distance(slots, np.eye(2, dtype=np.float32)) == 1).all()
