@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from reid_tracker.match.decide.matcher import CrossCameraMatcher
-from reid_tracker.match.decide.restore import rename
 from reid_tracker.match.gallery.known import who_is
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.types import IdentityEvent
@@ -91,7 +90,7 @@ def recognised(
         if known is None:
             continue
         reason = f"known to the gallery: looks cost {known.cost:.3f}"
-        rename(matcher, number, known.identity, reason, 1 - known.cost)
+        matcher.rename(number, known.identity, reason, 1 - known.cost)
         present.add(known.identity)
         (event,) = matcher.events()
         if mentions.count(number) == 1:  # nobody has heard of the number

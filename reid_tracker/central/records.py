@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.errors import MessageError
-from reid_tracker.match.gallery.records import EventRecord, Sighting
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.tracklets.batch import TrackletBatch
 from reid_tracker.transport import IdentityMessage, Member, TrackletMessage
 from reid_tracker.transport.wire.names import escape, unescape
@@ -99,7 +99,7 @@ def batch_of(messages: Sequence[TrackletMessage]) -> TrackletBatch:
 
 
 def batch_of_sightings(
-    keys: Sequence[Key], sightings: Sequence[Sighting], hits: int
+    keys: Sequence[Key], sightings: Sequence[SightingRecord], hits: int
 ) -> TrackletBatch:
     """Return (N) tracklets as the gallery keeps them, without the weights of their looks.
 
@@ -123,9 +123,9 @@ def batch_of_sightings(
     )
 
 
-def sighting_of(message: TrackletMessage, site: str, identity: int) -> Sighting:
+def sighting_of(message: TrackletMessage, site: str, identity: int) -> SightingRecord:
     """Return what the gallery keeps of a tracklet."""
-    return Sighting(
+    return SightingRecord(
         id=sighting_id(site, message.key),
         identity=identity,
         camera=camera_name(message.edge, message.camera),

@@ -24,8 +24,7 @@ from reid_tracker.central.records import (
     sighting_of,
 )
 from reid_tracker.match.decide.matcher import CrossCameraMatcher
-from reid_tracker.match.decide.restore import restore
-from reid_tracker.match.gallery.records import EventRecord, Sighting, Where
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord, Where
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.transport import IdentityMessage, Received, TrackletMessage, new_boot_id
 from reid_tracker.types import IdentityEvent
@@ -53,7 +52,7 @@ class Outcome:
         settled: messages to acknowledge then.
     """
 
-    sightings: list[Sighting] = field(default_factory=list)
+    sightings: list[SightingRecord] = field(default_factory=list)
     events: list[EventRecord] = field(default_factory=list)
     crops: dict[str, bytes] = field(default_factory=dict)
     messages: list[IdentityMessage] = field(default_factory=list)
@@ -256,7 +255,7 @@ class SiteMatcher:
             return []
         identities = np.array([one.identity for one in kept], np.int64)
         # Whoever has an identity had looks enough for it.
-        restore(self._matcher, batch_of_sightings(keys, kept, config.min_hits), identities)
+        self._matcher.restore(batch_of_sightings(keys, kept, config.min_hits), identities)
         self._now_s = max(one.end_s for one in kept)
         logger.info("%d tracklets of site %s are known from before", len(kept), self._site)
         messages = []
@@ -268,7 +267,7 @@ class SiteMatcher:
             messages += self._told(event)
         return messages
 
-    def _recent(self, now_s: float) -> list[Sighting]:
+    def _recent(self, now_s: float) -> list[SightingRecord]:
         """Return the last `memory_s` of the site, which after an outage are not those before now.
 
         What came meanwhile waits in the broker, and goes on where the gallery ends.

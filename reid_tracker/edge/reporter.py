@@ -14,9 +14,9 @@ import numpy.typing as npt
 from reid_tracker.config import EdgeConfig, MatchConfig
 from reid_tracker.edge.journal import Journal
 from reid_tracker.match import GroundPlane
-from reid_tracker.match.places.floor import FloorTrails
+from reid_tracker.match.places.trails import GroundTrails
 from reid_tracker.match.tracklets.prototypes import PrototypeMemory
-from reid_tracker.match.tracklets.quality import checked_looks, qualities
+from reid_tracker.match.tracklets.quality import checked_embeddings, qualities
 from reid_tracker.match.tracklets.table import TrackletTable
 from reid_tracker.transport import (
     EdgeStatus,
@@ -118,7 +118,7 @@ class TrackletReporter:
         self._camera, self._numbers, self._settings = camera, numbers, settings
         spread = settings.match.thresholds().prototype_spread
         most = max(1, min(settings.match.prototypes, MOST_PROTOTYPES, MOST_VALUES // settings.dim))
-        self._table = TrackletTable(PrototypeMemory(most, spread), FloorTrails())
+        self._table = TrackletTable(PrototypeMemory(most, spread), GroundTrails())
         self._journal = Journal(settings.edge.observe_every_s)
         self._clock: ClockSource = "arrival"
         self._now_s = -np.inf
@@ -180,7 +180,7 @@ class TrackletReporter:
         """Take those who were seen; predicted boxes are nobody's sight."""
         config = self._settings
         tracks, match = result.tracks, config.match
-        looks = checked_looks(tracks, result.embeddings, time_s, config.dim)
+        looks = checked_embeddings(tracks, result.embeddings, time_s, config.dim)
         worth = qualities(tracks, match.min_score, match.max_cover)
         seen = np.flatnonzero(tracks.observed)
         ids = tracks.ids[seen] + self._first
@@ -228,7 +228,7 @@ class TrackletReporter:
         )
 
     def _prototypes(self, row: int) -> Prototypes:
-        looks, config = self._table.looks, self._settings
+        looks, config = self._table.prototypes, self._settings
         vectors, weights = looks.vectors[row], looks.weights[row]
         # Looks that point against each other leave a mean without length, which is no look.
         taken = (weights >= _LEAST_WEIGHT) & (np.linalg.norm(vectors, axis=1) > 0.5)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reid_tracker.errors import InputError, OutputError
 from reid_tracker.explain.ground_picture import draw_caption, draw_floor_grid, draw_points
-from reid_tracker.match.places.homography import LEAST_POINTS, fit_homography
+from reid_tracker.match.places.homography import MIN_POINTS, fit_homography
 from reid_tracker.types import ImageBGR
 
 FloatArray = npt.NDArray[np.float64]
@@ -80,7 +80,7 @@ class PointPicker:
 
     def picture(self) -> ImageBGR:
         """Return what the window shows: (H + 34, W, 3) uint8 BGR."""
-        matrix = self.matrix() if len(self.metres) >= LEAST_POINTS else None
+        matrix = self.matrix() if len(self.metres) >= MIN_POINTS else None
         image = self._image.copy()
         if matrix is not None:
             image, _ = draw_floor_grid(image, matrix)
@@ -91,7 +91,7 @@ class PointPicker:
     def _prompt(self) -> str:
         if self.waiting:
             return f"metres of point {len(self.pixels)} as X,Y then Enter: {self.typed}_"
-        more = LEAST_POINTS - len(self.metres)
+        more = MIN_POINTS - len(self.metres)
         if more > 0:
             return f"click a point of the floor ({more} more at least); Backspace: undo, Esc: quit"
         return "click more points, or f: finish; the grid must lie on the floor"

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.match.gallery.records import Sighting, Where
+from reid_tracker.match.gallery.records import SightingRecord, Where
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.types import Embeddings
 
@@ -65,11 +65,11 @@ def make(count: int, size: int, cameras: int, seed: int = 0) -> Data:
     return Data(vectors, random.integers(0, cameras, count), starts, identities + 1)
 
 
-def sightings(data: Data) -> Iterator[list[Sighting]]:
+def sightings(data: Data) -> Iterator[list[SightingRecord]]:
     """Yield all sightings in batches."""
     for first in range(0, len(data.vectors), BATCH):
         yield [
-            Sighting(
+            SightingRecord(
                 str(row),
                 int(data.identities[row]),
                 f"camera {data.cameras[row]}",

@@ -19,7 +19,7 @@ from reid_tracker.config.checked import from_mapping, to_yaml
 from reid_tracker.config.safe_yaml import load_yaml
 from reid_tracker.match.places.calibration import read_calibration
 from reid_tracker.match.places.ground import load_ground
-from reid_tracker.match.places.homography import fit_homography, floor_errors
+from reid_tracker.match.places.homography import fit_homography, ground_errors
 from reid_tracker.match.places.topology import load_topology
 from reid_tracker.run.moments import parse_moment
 from reid_tracker.train.detector.recipe import load_detector_recipe
@@ -97,13 +97,13 @@ def points_in_words(data: bytes) -> None:
 
 def _fit(pixels: np.ndarray, metres: np.ndarray) -> None:
     with np.errstate(all="ignore"):
-        floor_errors(fit_homography(pixels[:20], metres[:20]), pixels[:20], metres[:20])
+        ground_errors(fit_homography(pixels[:20], metres[:20]), pixels[:20], metres[:20])
 
 
 def calibration(data: bytes) -> None:
     loaded = read_calibration(written(data, "camera.xml"))
     with np.errstate(all="ignore"):
-        loaded.floor_points(np.array([[300.0, 400.0], [0.0, 0.0]]))
+        loaded.ground_points(np.array([[300.0, 400.0], [0.0, 0.0]]))
 
 
 def manifest(data: bytes) -> None:

@@ -16,7 +16,7 @@ from reid_tracker.cli.reid_data import add_data_options, embed_sides, label_side
 from reid_tracker.config import Config, MatchConfig, load_config, parse_override
 from reid_tracker.encode import build_encoder, encoder_thresholds
 from reid_tracker.errors import ConfigError, OutputError
-from reid_tracker.match.calibrate import Calibration, PieceRecorder, calibrate
+from reid_tracker.match.calibrate import CalibratedThresholds, PieceRecorder, calibrate
 from reid_tracker.pipeline import Pipeline
 from reid_tracker.track import Tracker, build_tracker
 from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
@@ -149,7 +149,7 @@ def _labelled(arguments: argparse.Namespace, config: Config) -> tuple[FloatArray
     return distances[one & other_camera], distances[~one & other_camera]
 
 
-def _written(found: Calibration) -> str:
+def _written(found: CalibratedThresholds) -> str:
     return (
         f"# {found.same_pairs} pairs of one person, {found.different_pairs} of two people; "
         f"{100 * found.equal_error:.1f} % of both on the wrong side of `loose`.\n"

@@ -15,7 +15,7 @@ from reid_tracker.cli.commands.ground_points import parse_points, read_points
 from reid_tracker.errors import ConfigError, InputError, OutputError
 from reid_tracker.match import CameraGround, GroundPlane, load_ground, save_ground
 from reid_tracker.match.places.calibration import read_calibration
-from reid_tracker.match.places.homography import fit_homography, floor_errors
+from reid_tracker.match.places.homography import fit_homography, ground_errors
 from reid_tracker.types import ImageBGR
 from reid_tracker.video import open_source
 
@@ -68,7 +68,7 @@ def ground_command(words: Sequence[str]) -> int:
     clicked = arguments.calibration is None
     _save_picture(picture, image, matrix, (pixels, metres) if clicked else None)
     if not arguments.quiet:
-        _report(name, floor_errors(matrix, pixels, metres), path, picture, clicked=clicked)
+        _report(name, ground_errors(matrix, pixels, metres), path, picture, clicked=clicked)
     return 0
 
 
@@ -148,7 +148,7 @@ def _calibrated(path: str, image: ImageBGR, unit_m: float) -> tuple[FloatArray, 
     rows, columns = _GRID
     y, x = np.meshgrid(np.linspace(0, height, rows), np.linspace(0, width, columns), indexing="ij")
     pixels = np.stack([x.ravel(), y.ravel()], axis=1)
-    metres = read_calibration(path).floor_points(pixels) * unit_m
+    metres = read_calibration(path).ground_points(pixels) * unit_m
     known = np.isfinite(metres).all(axis=1)
     if known.any():
         # Towards the horizon the floor runs away, and would outweigh all that is near.

@@ -1,69 +1,101 @@
-"""How much speaks for two tracklets being one person: looks, and where they stand on the floor."""
+"""The evidence that two tracklets show one person: embeddings, ground positions and constraints."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import NamedTuple
 
+import numpy as np
+
+from reid_tracker.arrays import BoolArray, FloatArray, IntArray
 from reid_tracker.config import MatchConfig
+from reid_tracker.match.decide.relations import relate
+from reid_tracker.match.places.topology import TravelTimes
 from reid_tracker.match.tracklets.prototypes import prototype_distance
 from reid_tracker.match.tracklets.table import TrackletTable
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+_MIN_BUCKETS = 3  # a single common moment may be an error of one detector
 
-_LEAST_BUCKETS = 3  # a single common moment may be a slip of one detector
+
+class Pairs(NamedTuple):
+    """The evidence for every pair of (A,) and (B,) tracklets.
+
+    Attributes:
+        costs: (A, B) float64 cost of joining them; +inf means impossible.
+        possible: (A, B) bool; False if a hard constraint forbids it.
+        near: (A, B) bool; True if one can directly follow or accompany the other.
+    """
+
+    costs: FloatArray
+    possible: BoolArray
+    near: BoolArray
+
+
+def compare(
+    table: TrackletTable,
+    rows_a: IntArray,
+    rows_b: IntArray,
+    times: TravelTimes,
+    config: MatchConfig,
+) -> Pairs:
+    """Compare (A,) rows of the table with (B,) rows of it."""
+    relations = relate(table, rows_a, rows_b, times)
+    return Pairs(
+        pair_costs(table, rows_a, rows_b, config), possible=relations.possible, near=relations.near
+    )
 
 
 def pair_costs(
     table: TrackletTable, rows_a: IntArray, rows_b: IntArray, config: MatchConfig
 ) -> FloatArray:
-    """Return the cost of calling every pair of tracklets one person.
+    """Return the (A, B) cost of joining every pair of tracklets.
 
-    It is the cosine distance of their looks. Where both have been on the floor at the same time,
-    standing together lowers it and standing apart raises it, by at most `floor_weight`; apart by
-    more than `floor_gate_m`, or farther than a person runs between two sightings, is +inf.
-
-    Args:
-        table: all tracklets.
-        rows_a: (A,) rows of it.
-        rows_b: (B,) rows of it.
-        config: thresholds and weights.
-
-    Returns:
-        (A, B) float64 costs.
+    The cost is the cosine distance of their embeddings. If both have ground positions at the same
+    times, standing together lowers it and standing apart raises it, by at most `floor_weight`. It
+    is +inf for two people more than `floor_gate_m` apart, and where a person would have to be
+    faster than `floor_speed_m_s` between the two sightings.
     """
-    looks = table.looks
+    memory = table.prototypes
     costs: FloatArray
     if config.prototypes == 1:
-        costs = (1 - looks.means(rows_a) @ looks.means(rows_b).T).astype(np.float64)
+        costs = (1 - memory.means(rows_a) @ memory.means(rows_b).T).astype(np.float64)
     else:
         costs = prototype_distance(
-            *(looks.vectors[rows_a], looks.weights[rows_a]),
-            *(looks.vectors[rows_b], looks.weights[rows_b]),
+            memory.vectors[rows_a],
+            memory.weights[rows_a],
+            memory.vectors[rows_b],
+            memory.weights[rows_b],
         ).astype(np.float64)
     if not np.isfinite(table.trails.last[rows_a]).any():
         return costs
     together = table.trails.together(rows_a, rows_b)
-    known = together.buckets >= _LEAST_BUCKETS
+    known = together.buckets >= _MIN_BUCKETS
     apart = np.where(known, together.metres / config.floor_gate_m, 0.5)
     costs += config.floor_weight * (2 * np.minimum(apart, 1) - 1)
     costs[(known & (apart > 1)) | _too_fast(table, rows_a, rows_b, config)] = np.inf
     return costs
 
 
+def soft_weights(costs: FloatArray, softness: float) -> FloatArray:
+    """Return the weight of each pair in the cost of two groups of tracklets; 0 for infinite costs.
+
+    A person seen by several cameras often looks alike in only one view. The plain mean over all
+    pairs is too strict then, the minimum too lenient. So each pair weighs exp(-cost / softness):
+    a large softness gives the mean, a small one the minimum.
+    """
+    weights: FloatArray = np.exp(-costs / softness)
+    return weights
+
+
 def _too_fast(
     table: TrackletTable, rows_a: IntArray, rows_b: IntArray, config: MatchConfig
-) -> npt.NDArray[np.bool_]:
-    """Whether a person would have to run faster than `floor_speed_m_s` from one to the other."""
+) -> BoolArray:
+    """Return (A, B) bool: a person would have to be too fast to get from one to the other."""
     trails = table.trails
     wait_ab = trails.first_s[None, rows_b] - trails.last_s[rows_a, None]
     wait_ba = trails.first_s[rows_a, None] - trails.last_s[None, rows_b]
     way_ab = np.linalg.norm(trails.last[rows_a, None] - trails.first[None, rows_b], axis=2)
     way_ba = np.linalg.norm(trails.first[rows_a, None] - trails.last[None, rows_b], axis=2)
     way, wait = np.where(wait_ab > 0, way_ab, way_ba), np.maximum(wait_ab, wait_ba)
-    # The gate is also the uncertainty of a position; NaN, no position, is never too fast.
-    too_fast: npt.NDArray[np.bool_] = (wait > 0) & (
-        way > config.floor_gate_m + config.floor_speed_m_s * wait
-    )
+    # The gate is also the uncertainty of a position. Unknown positions are NaN, never too fast.
+    too_fast: BoolArray = (wait > 0) & (way > config.floor_gate_m + config.floor_speed_m_s * wait)
     return too_fast

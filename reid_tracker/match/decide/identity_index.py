@@ -1,7 +1,7 @@
-"""Identities by slot: their latest tracklets, the mean of their looks, and who may be seen next.
+"""An index of identities: their latest tracklets, their mean embedding, and where they were last.
 
-It follows every change of identity, so that a batch of whole tracklets is compared with means of
-identities last seen nearby instead of with all tracklets remembered.
+With it, a batch of whole tracklets is compared with the means of people last seen nearby instead of
+with all remembered tracklets.
 """
 
 from __future__ import annotations
@@ -9,26 +9,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray, IntArray
 from reid_tracker.match.tracklets.table import TrackletTable
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-Vectors = npt.NDArray[np.float32]
+from reid_tracker.types import Embeddings
 
 _FIRST_CAPACITY = 64
 
 
-class OpenRows(NamedTuple):
-    """Tracklets after which a person may be seen next, by camera.
+class LastSeen(NamedTuple):
+    """The last tracklet of each person, by camera.
 
     Attributes:
-        slots: (B,) int64 slots of their identities, sorted by camera, then by the order in which
-            the tracklets came.
-        first_s: (B,) when each was first seen.
-        last_s: (B,) when each was last seen.
-        starts: (C + 1,) where each camera's begin.
+        slots: (B,) int64 slots of the people, sorted by camera, then by the tracklets' order.
+        first_s: (B,) start of each tracklet.
+        last_s: (B,) end of each tracklet.
+        starts: (C + 1,) int64 index of the first entry of each camera.
     """
 
     slots: IntArray
@@ -38,42 +34,46 @@ class OpenRows(NamedTuple):
 
 
 class IdentityIndex:
-    """The members of each identity, at most `most` of them; a slot is reused when its last is gone.
+    """The latest tracklets of each identity; a slot is reused after its last member has left.
 
     Attributes:
-        identity: (G,) int64 number of the identity in each slot, 0 for a free one.
-        members: (G, most) int64 rows of the table, -1 where there is none.
-        slot: (R,) int64 slot of each row of the table, -1 where it is in none.
+        identity: (G,) int64 identity in each slot, 0 for a free slot.
+        members: (G, max_members) int64 rows of the table, -1 for none.
+        slot: (R,) int64 slot of each row of the table, -1 for none.
     """
 
-    def __init__(self, table: TrackletTable, most: int) -> None:
-        """Make an index of what a table holds by now.
+    def __init__(self, table: TrackletTable, max_members: int) -> None:
+        """Index the identities that a table holds.
 
         Args:
             table: all tracklets.
-            most: members of an identity; the longest unseen makes way.
+            max_members: tracklets kept of an identity; the one unseen for longest is dropped.
         """
         self._table = table
         self.identity = np.zeros(0, np.int64)
-        self.members = np.full((0, most), -1, np.int64)
+        self.members = np.full((0, max_members), -1, np.int64)
         self.slot = np.full(0, -1, np.int64)
-        self._sums = np.zeros((0, table.looks.vectors.shape[2]), np.float32)
+        self._sums = np.zeros((0, table.prototypes.vectors.shape[2]), np.float32)
         self._means = self._sums.copy()
-        # When the latest member was first seen: who was last seen before that has been seen since.
+        # Start of the latest member: a member that ended before it is not the last sighting.
         self._latest_s = np.zeros(0)
         self._slots: dict[int, int] = {}
         self._free: list[int] = []
         rows = np.flatnonzero(table.alive & (table.identity > 0))
-        for row in rows[np.lexsort((table.order[rows], table.last_s[rows]))]:
-            self.add(np.array([row]))
+        self.add_in_turn(rows[np.lexsort((table.order[rows], table.last_s[rows]))])
 
-    def means(self, slots: IntArray) -> Vectors:
-        """Return the (A, D) means over their members' looks, of unit length."""
-        means: Vectors = self._means[slots]
+    def means(self, slots: IntArray) -> Embeddings:
+        """Return the (A, D) means over the members' embeddings, of unit length."""
+        means: Embeddings = self._means[slots]
         return means
 
+    def add_in_turn(self, rows: IntArray) -> None:
+        """Add (K,) rows that have just got an identity, one after the other."""
+        for row in rows:
+            self.add(row[None])
+
     def add(self, rows: IntArray) -> None:
-        """Note (K,) rows that have just got an identity, each a different one."""
+        """Add (K,) rows that have just got an identity, each a different one."""
         if not len(rows):
             return
         table = self._table
@@ -89,12 +89,12 @@ class IdentityIndex:
             self._subtract(gone[evicted], slots[evicted])
         self.members[slots, place] = rows
         self.slot[rows] = slots
-        self._sums[slots] += table.looks.means(rows)
+        self._sums[slots] += table.prototypes.means(rows)
         self._refresh(slots)
         self._latest_s[slots] = np.maximum(self._latest_s[slots], table.first_s[rows])
 
     def remove(self, rows: IntArray) -> None:
-        """Forget (K,) rows, before they lose their identity or change; others are passed over."""
+        """Remove (K,) rows before they change or lose their identity; others are skipped."""
         self._follow_size()
         rows = rows[self.slot[rows] >= 0]
         if not len(rows):
@@ -116,17 +116,17 @@ class IdentityIndex:
         self._sums[slots[empty]] = self._means[slots[empty]] = 0
 
     def evicted(self) -> IntArray:
-        """Return rows that have an identity but made way for later members of it."""
+        """Return rows with an identity that were dropped for later members of it."""
         self._follow_size()
         table = self._table
         return np.flatnonzero(table.alive & (table.identity > 0) & (self.slot < 0))
 
-    def open_rows(self, cameras: int, since_s: float) -> OpenRows:
-        """Return members last seen since a time, of whom none of their identity was seen later.
+    def last_seen(self, cameras: int, since_s: float) -> LastSeen:
+        """Return the last tracklets of people who were seen at a time or later.
 
         Args:
             cameras: C, number of cameras.
-            since_s: seconds.
+            since_s: that time, seconds.
         """
         self._follow_size()
         table = self._table
@@ -134,13 +134,16 @@ class IdentityIndex:
         rows = rows[table.last_s[rows] >= self._latest_s[self.slot[rows]]]
         rows = rows[np.lexsort((table.order[rows], table.camera[rows]))]
         starts = np.searchsorted(table.camera[rows], np.arange(cameras + 1))
-        columns = (self.slot[rows], table.first_s[rows], table.last_s[rows])
-        return OpenRows(*columns, starts.astype(np.int64))
+        return LastSeen(
+            self.slot[rows], table.first_s[rows], table.last_s[rows], starts.astype(np.int64)
+        )
 
     def _subtract(self, rows: IntArray, slots: IntArray) -> None:
-        """Take rows, sorted by slot, out of their slots' members and sums."""
+        """Remove rows, sorted by slot, from the members and sums of their slots."""
         first = np.flatnonzero(np.r_[True, slots[1:] != slots[:-1]])
-        self._sums[slots[first]] -= np.add.reduceat(self._table.looks.means(rows), first, axis=0)
+        self._sums[slots[first]] -= np.add.reduceat(
+            self._table.prototypes.means(rows), first, axis=0
+        )
         place = (self.members[slots] == rows[:, None]).argmax(axis=1)
         self.members[slots, place] = -1
         self.slot[rows] = -1
@@ -166,10 +169,10 @@ class IdentityIndex:
         have = len(self.identity)
         self._free.extend(range(have + more - 1, have - 1, -1))
         self.identity = np.concatenate([self.identity, np.zeros(more, np.int64)])
-        none = np.full((more, self.members.shape[1]), -1, np.int64)
-        self.members = np.concatenate([self.members, none])
+        empty = np.full((more, self.members.shape[1]), -1, np.int64)
+        self.members = np.concatenate([self.members, empty])
         self._latest_s = np.concatenate([self._latest_s, np.full(more, -np.inf)])
-        width = self._table.looks.vectors.shape[2]
+        width = self._table.prototypes.vectors.shape[2]
         sums = np.zeros((have + more, width), np.float32)
         means = sums.copy()
         if self._sums.shape[1] == width:

@@ -1,4 +1,4 @@
-"""Looking back: cluster the recent past anew, and say how identities change by it."""
+"""Looking back: clusters the recent past again and finds the identities that change by it."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from reid_tracker.arrays import BoolArray, IntArray
 from reid_tracker.config import MatchConfig
 from reid_tracker.match.decide.cluster import Clusters, cluster
-from reid_tracker.match.decide.evidence import pair_costs
-from reid_tracker.match.decide.linkage import Pairs
-from reid_tracker.match.decide.relations import relate
+from reid_tracker.match.decide.evidence import compare
 from reid_tracker.match.places.topology import TravelTimes
 from reid_tracker.match.tracklets.table import TrackletTable
 from reid_tracker.types import EventKind
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-IntArray = npt.NDArray[np.int64]
+NOBODY_SIMILAR = "no known person is similar enough"
+"""Reason of a new identity."""
 
 
 @dataclass(frozen=True, eq=False)
 class Revision:
-    """One change that clustering suggests.
+    """One change of identities that clustering suggests.
 
     Attributes:
         rows: (K,) tracklets that change.
-        identity: number they get; 0 means one that was never used.
+        identity: their identity from now on; 0 means a new one.
         kind: of the event.
-        reason: for people.
+        reason: one line for people.
         score: similarity in [0, 1].
     """
 
@@ -49,20 +48,20 @@ def revise(
     patience_s: float,
     config: MatchConfig,
 ) -> list[Revision]:
-    """Cluster the tracklets of the recent past, with all of their identities' older ones.
+    """Cluster the tracklets of the recent past, together with older ones of their identities.
 
-    Older tracklets of an identity stay together; recent ones may leave, and identities may join.
+    Older tracklets of an identity stay together. Recent ones may leave, and identities may join.
 
     Args:
         table: all tracklets; not changed.
-        times: the topology.
-        now_s: the present.
-        patience_s: tracklets that have waited for longer get an identity.
+        times: the topology, by camera number.
+        now_s: current time, seconds.
+        patience_s: a tracklet that has waited longer than this gets an identity.
         config: window and thresholds.
 
     Returns:
-        The changes; none of them breaks a hard constraint. None where more tracklets are recent
-        than `revise_max_tracklets`, since time and memory grow with their square.
+        The changes. None of them breaks a hard constraint. The list is empty if there are more
+        tracklets than `revise_max_tracklets`, because time and memory grow with their square.
     """
     since_s = now_s - config.revise_window_s
     good = table.alive & (table.hits >= config.min_hits)
@@ -72,22 +71,21 @@ def revise(
     if not len(rows):
         return []
     if len(rows) > config.revise_max_tracklets:
-        _log.warning(
-            "%d tracklets within match.revise_window_s are more than match.revise_max_tracklets, "
-            "%d: they are not clustered anew",
+        logger.warning(
+            "%d tracklets within match.revise_window_s exceed match.revise_max_tracklets = %d: "
+            "they are not clustered again",
             len(rows),
             config.revise_max_tracklets,
         )
         return []
     rows = rows[np.argsort(table.order[rows])]
     identity = table.identity[rows]
-    relations = relate(table, rows, rows, times)
-    costs = pair_costs(table, rows, rows, config)
-    costs = (costs + costs.T) / 2  # sums in floating point differ by the order of their terms
-    one = (identity[:, None] == identity[None]) & (identity > 0)[None]
-    costs = np.where(one, np.maximum(costs - config.keep_bonus, 0), costs)
+    pairs = compare(table, rows, rows, times, config)
+    # Sums in floating point depend on the order of their terms.
+    costs = (pairs.costs + pairs.costs.T) / 2
+    same = (identity[:, None] == identity[None]) & (identity > 0)[None]
     clusters = cluster(
-        Pairs(costs, relations.compatible, relations.reachable),
+        pairs._replace(costs=np.where(same, np.maximum(costs - config.keep_bonus, 0), costs)),
         np.where(table.last_s[rows] < since_s, identity, 0),
         config.thresholds().revise_threshold,
         config.softness,
@@ -97,9 +95,9 @@ def revise(
 
 
 def _changes(
-    table: TrackletTable, rows: IntArray, clusters: Clusters, overdue: npt.NDArray[np.bool_]
+    table: TrackletTable, rows: IntArray, clusters: Clusters, overdue: BoolArray
 ) -> list[Revision]:
-    """Give each cluster the identity of most of its evidence, each identity to one cluster."""
+    """Give each cluster the identity with most of its quality; no identity to two clusters."""
     names, label = np.unique(clusters.labels, return_inverse=True)
     keeps = _kept_identities(table, rows, label, len(names))
     identity = table.identity[rows]
@@ -115,19 +113,21 @@ def _changes(
             group = moved & (identity == was) if kept else moved
             kind, reason = _kind(was, kept, bool(identity[inside].any()))
             if kind == "merge" and (identity == was).sum() > group.sum():
-                kind, reason = "split", "more alike to another identity"
+                kind, reason = "split", "more similar to another person, looking back"
             changes.append(Revision(rows[group], kept, kind, reason, score))
     return changes
 
 
 def _kind(was: int, kept: int, known: bool) -> tuple[EventKind, str]:
     if kept:
-        return ("merge", "one person, seen from today") if was else ("match", "alike, looking back")
-    return ("split", "not one person, seen from today") if known else ("new", "nobody is alike")
+        return ("merge" if was else "match"), "similar enough to be one person, looking back"
+    if known:
+        return "split", "not similar enough to be one person, looking back"
+    return "new", NOBODY_SIMILAR
 
 
 def _kept_identities(table: TrackletTable, rows: IntArray, label: IntArray, count: int) -> IntArray:
-    """Return the (count,) identity that each cluster goes on with, 0 for none."""
+    """Return the (count,) identity that each cluster keeps, 0 for none."""
     identity = table.identity[rows]
     known = np.unique(identity[identity > 0])
     share = np.zeros((count, len(known)))

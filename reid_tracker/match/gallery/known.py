@@ -51,7 +51,7 @@ def who_is(
     Returns:
         The person, or None where nobody is alike enough or it is not clear who.
     """
-    looks = np.concatenate([tracklet.looks for tracklet in tracklets])
+    looks = np.concatenate([tracklet.prototypes for tracklet in tracklets])
     weights = np.concatenate([tracklet.weights for tracklet in tracklets])
     mean = weights @ looks
     query = (mean / np.linalg.norm(mean)).astype(np.float32)

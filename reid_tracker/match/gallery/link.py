@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from reid_tracker.match.gallery.records import EventRecord, Sighting
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.types import Embeddings, IdentityEvent
 
 
@@ -41,7 +41,7 @@ class RunLink:
         span_s: tuple[float, float],
         embeddings: Embeddings,
         quality: float,
-    ) -> Sighting:
+    ) -> SightingRecord:
         """Make the record of a tracklet; made again as it goes on, it replaces the one before.
 
         Args:
@@ -55,7 +55,7 @@ class RunLink:
         Raises:
             InputError: a value does not fit.
         """
-        return Sighting(
+        return SightingRecord(
             id=self.sighting_id(camera, track),
             identity=identity,
             camera=camera,

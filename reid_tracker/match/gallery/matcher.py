@@ -137,7 +137,7 @@ class GalleryMatcher:
             one = self._link.sighting(
                 *(*member, identity),
                 span_s=tracklet.span_s,
-                embeddings=tracklet.looks,
+                embeddings=tracklet.prototypes,
                 quality=min(tracklet.quality, 1.0),
             )
             sightings.append(one)

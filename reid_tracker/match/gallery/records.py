@@ -26,7 +26,7 @@ _UNIT_TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
+class SightingRecord:
     """One person, followed by one camera without a break.
 
     Attributes:
@@ -57,9 +57,9 @@ class Sighting:
 
     def __post_init__(self) -> None:
         for name in ("id", "camera", "model"):
-            _check_text(f"Sighting.{name}", getattr(self, name))
-        _check_text("Sighting.site", self.site, empty=True)
-        _check_identity("Sighting.identity", self.identity)
+            _check_text(f"SightingRecord.{name}", getattr(self, name))
+        _check_text("SightingRecord.site", self.site, empty=True)
+        _check_identity("SightingRecord.identity", self.identity)
         if not (math.isfinite(self.start_s) and self.start_s <= self.end_s < math.inf):
             raise InputError(
                 f"sighting {self.id} lasts from {self.start_s} to {self.end_s}: expected finite "
@@ -172,7 +172,7 @@ class Hit:
     """
 
     score: float
-    sighting: Sighting
+    sighting: SightingRecord
 
 
 @dataclass(frozen=True)

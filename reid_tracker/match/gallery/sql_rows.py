@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reid_tracker.match.gallery.records import EventRecord, Sighting, Where
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord, Where
 from reid_tracker.types import Embeddings
 
 
@@ -107,12 +107,12 @@ def about(events: Iterable[EventRecord], identity: int) -> list[EventRecord]:
     return [event for event in events if event.identity in same or same & set(event.previous)]
 
 
-def last_of_each(sightings: Iterable[Sighting]) -> list[Sighting]:
+def last_of_each(sightings: Iterable[SightingRecord]) -> list[SightingRecord]:
     """Keep the last sighting of each id."""
     return list({sighting.id: sighting for sighting in sightings}.values())
 
 
-def highest_identity(sightings: Iterable[Sighting], events: Iterable[EventRecord]) -> int:
+def highest_identity(sightings: Iterable[SightingRecord], events: Iterable[EventRecord]) -> int:
     """Return the largest number that any of these bears, or 0."""
     numbers = [sighting.identity for sighting in sightings]
     for event in events:

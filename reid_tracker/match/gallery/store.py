@@ -20,7 +20,7 @@ from reid_tracker.match.gallery.records import (
     Embedding,
     EventRecord,
     Hit,
-    Sighting,
+    SightingRecord,
     StoreInfo,
     Where,
     check_unit,
@@ -49,7 +49,7 @@ class GalleryStore(Protocol):
 
     def write(
         self,
-        sightings: Sequence[Sighting] = (),
+        sightings: Sequence[SightingRecord] = (),
         events: Sequence[EventRecord] = (),
         crops: Mapping[str, bytes] | None = None,
     ) -> None:
@@ -87,10 +87,12 @@ class GalleryStore(Protocol):
             ModelMismatchError: the query is of another model than the store.
         """
 
-    def sightings(self, where: Where = ANYWHERE, *, limit: int | None = None) -> list[Sighting]:
+    def sightings(
+        self, where: Where = ANYWHERE, *, limit: int | None = None
+    ) -> list[SightingRecord]:
         """Return sightings in the order of their start: the timeline of an identity, or of all."""
 
-    def pages(self, rows: int = 1000) -> Iterator[list[Sighting]]:
+    def pages(self, rows: int = 1000) -> Iterator[list[SightingRecord]]:
         """Yield all sightings in a fixed order, at most `rows` at a time."""
 
     def events(self, identity: int | None = None) -> list[EventRecord]:

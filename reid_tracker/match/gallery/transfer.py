@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple
 
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError, OutputError, ReidTrackerError, StoreError
-from reid_tracker.match.gallery.records import EventRecord, Sighting
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.gallery.sql_rows import from_bytes, to_bytes
 from reid_tracker.match.gallery.store import GalleryStore
 
@@ -141,7 +141,7 @@ def _line(data: dict[str, Any]) -> bytes:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _plain(one: Sighting, crop: bytes | None) -> dict[str, Any]:
+def _plain(one: SightingRecord, crop: bytes | None) -> dict[str, Any]:
     data = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
     data["embeddings"] = base64.b64encode(to_bytes(one.embeddings)).decode()
     if crop is not None:
@@ -152,7 +152,7 @@ def _plain(one: Sighting, crop: bytes | None) -> dict[str, Any]:
 class _Read(NamedTuple):
     """A line of an export: a sighting with its picture, an event, or the counts at the end."""
 
-    sighting: Sighting | None = None
+    sighting: SightingRecord | None = None
     crop: bytes | None = None
     event: EventRecord | None = None
     end: dict[str, int] | None = None
@@ -247,7 +247,7 @@ def _record(path: Path, number: int, line: bytes, header: dict[str, Any]) -> _Re
             vectors = base64.b64decode(fields["embeddings"], validate=True)
             fields["embeddings"] = from_bytes(vectors, header["embedding_size"])
             picture = None if crop is None else base64.b64decode(crop, validate=True)
-            return _Read(Sighting(**fields), picture)
+            return _Read(SightingRecord(**fields), picture)
         return _Read(end=data["end"])
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise InputError(f"{path} line {number} is damaged: {shown(error, str)}") from None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from reid_tracker.closing import Closing
 from reid_tracker.errors import StoreUnavailableError
-from reid_tracker.match.gallery.records import EventRecord, Sighting
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _PURGE_EVERY_S = 60.0
 
 
 class _Batch(NamedTuple):
-    sightings: list[Sighting]
+    sightings: list[SightingRecord]
     events: list[EventRecord]
     crops: dict[str, bytes]
 
@@ -88,7 +88,7 @@ class GalleryWriter(Closing):
 
     def put(
         self,
-        sightings: Sequence[Sighting] = (),
+        sightings: Sequence[SightingRecord] = (),
         events: Sequence[EventRecord] = (),
         crops: Mapping[str, bytes] | None = None,
     ) -> None:

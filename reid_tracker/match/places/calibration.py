@@ -1,7 +1,7 @@
-"""Calibrated cameras read from files: Tsai XML as PETS publishes it, and OpenCV YAML.
+"""Reads calibrated cameras from files: Tsai XML as PETS publishes it, and OpenCV YAML.
 
-A calibration holds more than a homography can, the distortion of the lens above all. The homography
-is fitted to the calibration over the floor in the picture; how far it is off is part of the result.
+A calibration holds more than a homography, above all the distortion of the lens. So a homography
+fitted to the ground points of a calibration is only an approximation.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError
-
-FloatArray = npt.NDArray[np.float64]
 
 _NAMES = {
     "matrix": ("camera_matrix", "cameraMatrix", "Camera_Matrix", "K"),
@@ -26,84 +24,84 @@ _NAMES = {
     "rotation": ("rvec", "rotation_vector", "R", "rotation_matrix"),
     "translation": ("tvec", "translation_vector", "T", "t"),
 }
-"""How people call the parts of a calibration in OpenCV's files."""
+"""Names for the parts of a calibration in OpenCV's files."""
 
-# Nothing in it goes on behind the next matrix or bracket: the time is linear in the length.
+# No part of it crosses the next matrix or bracket, so the time is linear in the length.
 _OPENCV_MATRIX = re.compile(
     r"^[ \t]*(\w+):[ \t]*!!opencv-(?:nd-)?matrix(?:(?!!!opencv-).)*?data:\s*\[([^\[\]]*)\]",
     re.M | re.S,
 )
-_NOT_READ = "expected a Tsai XML file as of PETS, or an OpenCV YAML file"
+_EXPECTED = "expected a Tsai XML file as published with PETS, or an OpenCV YAML file"
 _MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
-    """How a camera sees the floor, the plane Z = 0 of the world.
+class CameraCalibration:
+    """A calibrated camera above the ground plane Z = 0 of the world.
 
     Attributes:
-        floor: (3, 3) from undistorted, normalised camera coordinates to the world's X and Y.
+        to_ground: (3, 3) from undistorted, normalised camera coordinates to the world's X and Y.
         focal: focal lengths, x and y, in pixels.
         centre: principal point, pixels.
-        distortion: k1, k2, p1, p2, k3 of OpenCV's model, which distorts; or for Tsai's model,
-            which undistorts, its single coefficient for normalised coordinates.
-        tsai: which of both it is.
+        distortion: k1, k2, p1, p2, k3 of OpenCV's model, which distorts; or the single coefficient
+            of Tsai's model, which undistorts normalised coordinates.
+        tsai: True for Tsai's model.
     """
 
-    floor: FloatArray
+    to_ground: FloatArray
     focal: FloatArray
     centre: FloatArray
     distortion: FloatArray
     tsai: bool
 
-    def floor_points(self, pixels: FloatArray) -> FloatArray:
-        """Return the (N, 2) world points of (N, 2) pixels, NaN for those above the horizon."""
+    def ground_points(self, pixels: FloatArray) -> FloatArray:
+        """Return the (N, 2) world points of (N, 2) pixels, NaN for pixels above the horizon."""
         distorted = (pixels - self.centre) / self.focal
         if self.tsai:
             square = (distorted**2).sum(axis=1, keepdims=True)
             plain = distorted * (1 + self.distortion[0] * square)
         else:
             plain = _undistorted(distorted, self.distortion)
-        mapped = np.concatenate([plain, np.ones((len(plain), 1))], axis=1) @ self.floor.T
-        # The last row is one over the distance along the view: the floor must lie in front.
+        mapped = np.concatenate([plain, np.ones((len(plain), 1))], axis=1) @ self.to_ground.T
+        # The last row is one over the distance along the view: the ground must be in front.
         depth = np.where(mapped[:, 2:] > 1e-12, mapped[:, 2:], np.nan)
         world: FloatArray = mapped[:, :2] / depth
         return world
 
 
-def read_calibration(path: str | Path) -> Calibration:
+def read_calibration(path: str | Path) -> CameraCalibration:
     """Read a calibration file.
 
     Raises:
-        ConfigError: it cannot be read, is of another form, or lacks a part.
+        ConfigError: the file cannot be read, has another format, or lacks a part.
     """
     path = Path(path)
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise ConfigError(f"{path}: too large for a calibration; {_NOT_READ}")
+            raise ConfigError(f"{path}: too large for a calibration; {_EXPECTED}")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not text; {_NOT_READ}") from None
+        raise ConfigError(f"{path} is not text; {_EXPECTED}") from None
     try:
         return _finite(_from_tsai(text) if text.lstrip().startswith("<") else _from_opencv(text))
     except (KeyError, ValueError, AttributeError, ArithmeticError, np.linalg.LinAlgError) as error:
-        raise ConfigError(f"{path}: {shown(error, str)}; {_NOT_READ}") from None
+        raise ConfigError(f"{path}: {shown(error, str)}; {_EXPECTED}") from None
 
 
-def _finite(found: Calibration) -> Calibration:
-    parts = (found.floor, found.focal, found.centre, found.distortion)
+def _finite(found: CameraCalibration) -> CameraCalibration:
+    parts = (found.to_ground, found.focal, found.centre, found.distortion)
     if not all(np.isfinite(part).all() for part in parts):
         raise ValueError("a number is not finite, or too large")
     return found
 
 
-def _from_tsai(text: str) -> Calibration:
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:  # entities can be made to fill the memory
+def _from_tsai(text: str) -> CameraCalibration:
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:  # entities can fill the memory
         raise ValueError("declares entities")
     try:
-        root = Xml.fromstring(text)  # noqa: S314 - no entities, and no larger than checked above
+        root = Xml.fromstring(text)  # noqa: S314 - no entities, and the size is limited
     except Xml.ParseError as error:
         raise ValueError(f"not XML ({error})") from None
     values: dict[str, float] = {}
@@ -120,8 +118,8 @@ def _from_tsai(text: str) -> Calibration:
     rotation = turned[2] @ turned[1] @ turned[0]
     translation = np.array([values["tx"], values["ty"], values["tz"]])
     focal = values["focal"]
-    return Calibration(
-        floor=_floor(rotation, translation),
+    return CameraCalibration(
+        to_ground=_to_ground(rotation, translation),
         focal=np.array([focal * values["sx"] / values["dpx"], focal / values["dpy"]]),
         centre=np.array([values["cx"], values["cy"]]),
         distortion=np.array([values["kappa1"] * focal**2]),
@@ -129,7 +127,7 @@ def _from_tsai(text: str) -> Calibration:
     )
 
 
-def _from_opencv(text: str) -> Calibration:
+def _from_opencv(text: str) -> CameraCalibration:
     found = {
         name: np.array([float(number) for number in data.replace("\n", " ").split(",")])
         for name, data in _OPENCV_MATRIX.findall(text)
@@ -141,8 +139,8 @@ def _from_opencv(text: str) -> Calibration:
         given = _part(found, "distortion", (4, 5))
         distortion[: len(given)] = given
     turned = rotation.reshape(3, 3) if rotation.size == 9 else _rodrigues(rotation)
-    return Calibration(
-        floor=_floor(turned, _part(found, "translation", (3,))),
+    return CameraCalibration(
+        to_ground=_to_ground(turned, _part(found, "translation", (3,))),
         focal=matrix[[0, 1], [0, 1]],
         centre=matrix[:2, 2],
         distortion=distortion,
@@ -159,7 +157,7 @@ def _part(found: dict[str, FloatArray], part: str, sizes: Sequence[int]) -> Floa
     raise ValueError(f"has no {' or '.join(_NAMES[part])}")
 
 
-def _floor(rotation: FloatArray, translation: FloatArray) -> FloatArray:
+def _to_ground(rotation: FloatArray, translation: FloatArray) -> FloatArray:
     """Invert the projection of the plane Z = 0."""
     inverse: FloatArray = np.linalg.inv(np.column_stack([rotation[:, :2], translation]))
     return inverse

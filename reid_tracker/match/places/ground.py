@@ -1,7 +1,8 @@
-"""Where people stand: homographies from camera pictures to a common ground plane, in metres.
+"""The ground plane: homographies from camera pictures to common coordinates in metres.
 
-The written form is YAML, one matrix a camera, nine numbers row by row. It maps the pixel between a
-person's feet to a point of a floor plan; `units_per_metre` says how long a metre is on that plan:
+It is written as YAML, with one matrix of nine numbers per camera, row by row. A matrix maps the
+pixel between a person's feet to a point of the ground plane; `units_per_metre` is the length of a
+metre in its units:
 
     units_per_metre: 21.2
     cameras:
@@ -16,14 +17,12 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from reid_tracker.config import read_yaml
-from reid_tracker.config.checked import Checked, from_mapping, number, shown, to_yaml
-from reid_tracker.errors import ConfigError, OutputError
+from reid_tracker.arrays import FloatArray
+from reid_tracker.config.checked import Checked, number, shown
+from reid_tracker.errors import ConfigError
+from reid_tracker.match.places.files import load_checked, save_checked
 from reid_tracker.types import Boxes
-
-FloatArray = npt.NDArray[np.float64]
 
 _HORIZON = 1e-9
 _COARSE_M = 1.0
@@ -35,7 +34,7 @@ class CameraGround(Checked):
 
     Attributes:
         camera: its name.
-        matrix: 9 numbers, row by row, from homogeneous pixels to homogeneous plan units.
+        matrix: 9 numbers, row by row, from homogeneous pixels to homogeneous ground units.
     """
 
     camera: str = ""
@@ -51,18 +50,18 @@ class CameraGround(Checked):
         values = np.array(self.matrix)
         if not np.isfinite(values).all() or abs(np.linalg.det(values.reshape(3, 3))) < 1e-30:
             raise ConfigError(
-                f"matrix of camera '{name}' cannot be inverted; choose four points of which no "
-                "three lie on a line"
+                f"matrix of camera '{name}' cannot be inverted; choose four points, no three "
+                "of them on a line"
             )
 
 
 @dataclass(frozen=True)
 class GroundPlane(Checked):
-    """Homographies of all cameras that have one.
+    """The homographies of all cameras that have one.
 
     Attributes:
-        cameras: at most one entry a camera.
-        units_per_metre: length of a metre on the plan.
+        cameras: at most one entry per camera.
+        units_per_metre: length of a metre on the ground plane.
     """
 
     cameras: tuple[CameraGround, ...] = ()
@@ -73,15 +72,14 @@ class GroundPlane(Checked):
         return {item.camera: np.array(item.matrix).reshape(3, 3) for item in self.cameras}
 
     def positions(self, camera: str, boxes: Boxes) -> FloatArray:
-        """Return where people stand.
+        """Return where people stand on the ground plane.
 
         Args:
             camera: name of the camera.
             boxes: (M, 4) xyxy pixels; a person stands at the middle of the lower edge.
 
         Returns:
-            (M, 2) metres on the plan; NaN for a camera without homography and for points on the
-            horizon.
+            (M, 2) metres; NaN for a camera without homography and for points on the horizon.
         """
         matrix = self._matrices.get(camera)
         if matrix is None:
@@ -95,10 +93,10 @@ class GroundPlane(Checked):
         return metres
 
     def footprint(self, camera: str, width: int, height: int) -> FloatArray:
-        """Return the part of the floor that a camera sees well enough to place people on.
+        """Return the part of the ground plane that a camera sees well enough to locate people.
 
-        Towards the horizon a pixel covers ever more floor; the part ends where one hundredth of the
-        picture's height does by more than `_COARSE_M`.
+        Towards the horizon a pixel covers more and more ground. The part ends where one hundredth
+        of the picture's height covers more than `_COARSE_M`.
 
         Args:
             camera: name of the camera.
@@ -106,7 +104,7 @@ class GroundPlane(Checked):
             height: of its pictures, pixels.
 
         Returns:
-            (K, 2) corners of a polygon in metres on the plan; K is 0 without homography.
+            (K, 2) corners of a polygon in metres; K is 0 without homography.
         """
         matrix = self._matrices.get(camera)
         if matrix is None:
@@ -119,7 +117,7 @@ class GroundPlane(Checked):
         metres = plan[..., :2] / np.where(depth > _HORIZON, plan[..., 2], np.nan)[..., None]
         metres = metres / self.units_per_metre
         steps = np.linalg.norm(np.diff(metres, axis=0), axis=2)
-        # A sixth of a hundredth a row; NaN, beyond the horizon, is not small either.
+        # A row is a sixth of a hundredth; NaN, beyond the horizon, fails the comparison.
         rows = np.cumprod(6 * steps <= _COARSE_M, axis=0).sum(axis=0)
         columns = np.flatnonzero(rows > 0)
         upper = metres[rows[columns], columns]
@@ -131,13 +129,9 @@ def load_ground(path: str | Path) -> GroundPlane:
     """Read homographies from a YAML file.
 
     Raises:
-        ConfigError: it is missing, not YAML, or holds a matrix that is none.
+        ConfigError: the file is missing, is not YAML, or holds an invalid matrix.
     """
-    try:
-        return from_mapping(GroundPlane, read_yaml(Path(path)))
-    except ConfigError as error:
-        name = shown(path, str)
-        raise ConfigError(str(error) if name in str(error) else f"{name}: {error}") from None
+    return load_checked(GroundPlane, path)
 
 
 def save_ground(ground: GroundPlane, path: str | Path) -> None:
@@ -146,7 +140,4 @@ def save_ground(ground: GroundPlane, path: str | Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    try:
-        Path(path).write_text(to_yaml(ground), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {shown(path, str)}: {error.strerror}") from None
+    save_checked(ground, path)

@@ -1,49 +1,47 @@
-"""Homographies from points: where the floor lies in a picture, from places measured on both."""
+"""Homographies from a picture to the ground plane, fitted to points measured on both."""
 
 from __future__ import annotations
 
 import itertools
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.errors import InputError
 
-FloatArray = npt.NDArray[np.float64]
-
-LEAST_POINTS = 4
+MIN_POINTS = 4
 _FLAT = 0.004
-"""A triangle with a smaller part of the square around all points is a badly clicked line."""
+"""Points are on a line if no triangle covers a larger part of the square around all of them."""
 
-_MOST_COMBINED = 24  # points of which all fours are tried
+_MOST_COMBINED = 24  # points whose subsets of four are all tried
 
 
 def fit_homography(pixels: FloatArray, metres: FloatArray) -> FloatArray:
-    """Return the homography that maps pixels to the floor, by least squares over all points.
+    """Return the homography that maps pixels to the ground plane, by least squares.
 
     The normalised direct linear transform (Hartley and Zisserman, algorithm 4.2).
 
     Args:
-        pixels: (N, 2) x and y in the picture; N is at least 4.
-        metres: (N, 2) the same points on the floor.
+        pixels: (N, 2) x and y in the picture; N >= 4.
+        metres: (N, 2) the same points on the ground plane.
 
     Returns:
-        (3, 3) matrix, scaled so that its last element is 1 where that can be.
+        (3, 3) matrix, scaled so that its last element is 1 if possible.
 
     Raises:
-        InputError: fewer than four points, or no four of which no three lie on a line.
+        InputError: there are fewer than four points, or almost all are on one line.
     """
     pixels, metres = np.asarray(pixels, np.float64), np.asarray(metres, np.float64)
-    if len(pixels) < LEAST_POINTS:
+    if len(pixels) < MIN_POINTS:
         raise InputError(
-            f"{len(pixels)} points: expected at least {LEAST_POINTS}, better 6 to 10, spread over "
-            "the floor that people walk on"
+            f"{len(pixels)} points: expected at least {MIN_POINTS}, better 6 to 10, spread over "
+            "the ground that people walk on"
         )
-    for points, where in ((pixels, "picture"), (metres, "floor")):
+    for points, where in ((pixels, "picture"), (metres, "ground plane")):
         if _flatness(points) < _FLAT:
             raise InputError(
-                f"the points lie on a line in the {where}, or all but one do: expected four of "
-                "which no three lie on a line; choose the corners of a large rectangle"
+                f"the points lie on a line in the {where}, or all but one do: expected four "
+                "points, no three of them on a line; choose the corners of a large rectangle"
             )
     to_a, a = _normalised(pixels)
     to_b, b = _normalised(metres)
@@ -62,21 +60,21 @@ def fit_homography(pixels: FloatArray, metres: FloatArray) -> FloatArray:
 
 
 def apply_homography(matrix: FloatArray, points: FloatArray) -> FloatArray:
-    """Map (N, 2) points; those on the horizon become NaN or infinite."""
+    """Map (N, 2) points; points on the horizon become NaN or infinite."""
     mapped = np.concatenate([points, np.ones((len(points), 1))], axis=1) @ matrix.T
     with np.errstate(divide="ignore", invalid="ignore"):
         result: FloatArray = mapped[:, :2] / mapped[:, 2:]
     return result
 
 
-def floor_errors(matrix: FloatArray, pixels: FloatArray, metres: FloatArray) -> FloatArray:
-    """Return the (N,) distances on the floor between mapped pixels and their places, metres."""
-    away: FloatArray = np.linalg.norm(apply_homography(matrix, pixels) - metres, axis=1)
-    return away
+def ground_errors(matrix: FloatArray, pixels: FloatArray, metres: FloatArray) -> FloatArray:
+    """Return the (N,) distances on the ground between mapped pixels and their places, metres."""
+    errors: FloatArray = np.linalg.norm(apply_homography(matrix, pixels) - metres, axis=1)
+    return errors
 
 
 def _normalised(points: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the (3, 3) matrix that centres points and scales them to about 1, and its result."""
+    """Return the (3, 3) matrix that centres points and scales them to about 1, and the points."""
     middle = points.mean(axis=0)
     scale = np.sqrt(2) / max(float(np.linalg.norm(points - middle, axis=1).mean()), 1e-12)
     matrix = np.array([[scale, 0, -scale * middle[0]], [0, scale, -scale * middle[1]], [0, 0, 1]])
@@ -84,7 +82,7 @@ def _normalised(points: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _flatness(points: FloatArray) -> float:
-    """Return the smallest triangle of the best four points, as a part of the square around all."""
+    """Return the smallest triangle of the best four points, relative to the square around all."""
     if len(points) > _MOST_COMBINED:
         points = points[np.linspace(0, len(points) - 1, _MOST_COMBINED).astype(int)]
     span = float((points.max(axis=0) - points.min(axis=0)).max())

@@ -1,6 +1,6 @@
-"""How cameras lie to each other: which overlap, and how long people take from one to another.
+"""The topology of cameras: which views overlap, and how long people take between cameras.
 
-The written form is YAML:
+It is written as YAML:
 
     passages:
     - between: [door, hall]
@@ -24,51 +24,53 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from reid_tracker.config import read_yaml
-from reid_tracker.config.checked import Checked, from_mapping, number, shown, to_yaml
-from reid_tracker.errors import ConfigError, OutputError
-
-FloatArray = npt.NDArray[np.float64]
+from reid_tracker.arrays import BoolArray, FloatArray, IntArray
+from reid_tracker.config.checked import Checked, number, shown
+from reid_tracker.errors import ConfigError
+from reid_tracker.match.places.files import load_checked, save_checked
 
 UNLISTED = ("open", "closed")
 
 
 class Reach(NamedTuple):
-    """From where people come to a camera directly, and how long that takes.
+    """The cameras from which people come to a camera directly, and their travel times.
 
     Attributes:
-        sources: (S,) int64 numbers of the cameras, rising; the camera itself may be one.
-        min_s: (S,) seconds that at least pass.
-        max_s: (S,) seconds that at most pass.
-        overlap: (S,) bool; whether both may see a person at the same time.
+        sources: (S,) int64 camera numbers, ascending; the camera itself may be one.
+        min_s: (S,) minimum seconds.
+        max_s: (S,) maximum seconds.
+        overlap: (S,) bool; both cameras may see a person at the same time.
     """
 
-    sources: npt.NDArray[np.int64]
+    sources: IntArray
     min_s: FloatArray
     max_s: FloatArray
-    overlap: npt.NDArray[np.bool_]
+    overlap: BoolArray
 
 
 class TravelTimes(NamedTuple):
-    """Topology as tables over C cameras, symmetric.
+    """The topology of C cameras as symmetric tables.
 
     Attributes:
-        min_s: (C, C) seconds that at least pass between leaving one and entering the other.
-        max_s: (C, C) seconds that at most pass; -inf where nobody goes directly.
-        overlap: (C, C) bool; whether both may see a person at the same time.
+        min_s: (C, C) minimum seconds between leaving one camera and entering the other.
+        max_s: (C, C) maximum seconds; -inf if nobody goes there directly.
+        overlap: (C, C) bool; both cameras may see a person at the same time.
     """
 
     min_s: FloatArray
     max_s: FloatArray
-    overlap: npt.NDArray[np.bool_]
+    overlap: BoolArray
 
     def reach(self, camera: int) -> Reach:
-        """Return from where people come to a camera, by its number."""
+        """Return the cameras from which people come to a camera directly."""
         sources = np.flatnonzero(self.max_s[camera] >= 0)
-        rows = (self.min_s[camera], self.max_s[camera], self.overlap[camera])
-        return Reach(sources, *(row[sources] for row in rows))
+        return Reach(
+            sources,
+            min_s=self.min_s[camera, sources],
+            max_s=self.max_s[camera, sources],
+            overlap=self.overlap[camera, sources],
+        )
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,10 @@ class Passage(Checked):
     """The way between two cameras.
 
     Attributes:
-        between: the two cameras; the same one twice says how soon people come back.
-        min_s: least time between the last sight in one and the first in the other, seconds.
-        max_s: most time; null is no limit.
-        overlap: the views overlap: a person may be seen by both at once.
+        between: the two cameras; the same camera twice says how soon people return to it.
+        min_s: minimum time from leaving one camera to entering the other, seconds.
+        max_s: maximum time, seconds; null means no limit.
+        overlap: the views overlap: both may see a person at once.
     """
 
     between: tuple[str, ...] = ()
@@ -102,16 +104,14 @@ class Passage(Checked):
 
 @dataclass(frozen=True)
 class Topology(Checked):
-    """Everything known of how cameras lie.
-
-    The default, `Topology()`, knows nothing and forbids nothing across cameras.
+    """How cameras lie to each other. The default, `Topology()`, forbids nothing across cameras.
 
     Attributes:
-        passages: ways between cameras; a pair may be named once.
-        returning_s: most time until a person comes back to the camera that saw them last, where no
-            passage says otherwise; null is no limit.
-        unlisted: "open": anybody may go from any camera to any other, in no time, and be seen by
-            both at once; "closed": between cameras without a passage nobody goes directly.
+        passages: ways between cameras, at most one per pair.
+        returning_s: maximum time until a person returns to the camera that saw them last, unless a
+            passage says otherwise, seconds; null means no limit.
+        unlisted: pairs of cameras without a passage. "open": people may take any time between them
+            and be seen by both at once; "closed": nobody goes directly from one to the other.
     """
 
     passages: tuple[Passage, ...] = ()
@@ -127,23 +127,21 @@ class Topology(Checked):
             pair = frozenset(passage.between)
             if pair in seen:
                 names = ", ".join(passage.between)
-                raise ConfigError(f"between = [{names}]: named twice; keep one of them")
+                raise ConfigError(f"between = [{names}]: listed twice; keep one of them")
             seen.add(pair)
 
     @functools.cached_property
     def _from(self) -> dict[str, list[Passage]]:
-        """Passages by the first of their cameras."""
+        """Passages by their first camera."""
         found: dict[str, list[Passage]] = {}
         for passage in self.passages:
             found.setdefault(passage.between[0], []).append(passage)
         return found
 
     def travel_times(self, cameras: Sequence[str]) -> TravelTimes:
-        """Return the tables for these cameras, in this order.
+        """Return the tables of C distinct cameras, in this order.
 
-        Args:
-            cameras: C distinct names. Passages of other cameras are left out: a topology may
-                describe more cameras than a run has.
+        A topology may describe more cameras than a run has; passages of others are left out.
         """
         count = len(cameras)
         is_open = self.unlisted == "open"
@@ -151,10 +149,9 @@ class Topology(Checked):
         max_s = np.full((count, count), math.inf if is_open else -math.inf)
         overlap = np.full((count, count), is_open)
         np.fill_diagonal(max_s, _limit(self.returning_s))
-        # A camera overlaps with itself in space, but two of its tracks at one time are two people.
+        # Two tracks of one camera at the same time are two people.
         np.fill_diagonal(overlap, False)
         place = {camera: row for row, camera in enumerate(cameras)}
-        # A file may describe many sites, of which these cameras are one.
         for a, camera in enumerate(cameras):
             for passage in self._from.get(camera, ()):
                 b = place.get(passage.between[1], -1)
@@ -170,13 +167,9 @@ def load_topology(path: str | Path) -> Topology:
     """Read a topology from a YAML file.
 
     Raises:
-        ConfigError: it is missing, not YAML, or says something that cannot be.
+        ConfigError: the file is missing, is not YAML, or holds a value that is not allowed.
     """
-    try:
-        return from_mapping(Topology, read_yaml(Path(path)))
-    except ConfigError as error:
-        name = shown(path, str)
-        raise ConfigError(str(error) if name in str(error) else f"{name}: {error}") from None
+    return load_checked(Topology, path)
 
 
 def save_topology(topology: Topology, path: str | Path, head: str = "") -> None:
@@ -185,15 +178,12 @@ def save_topology(topology: Topology, path: str | Path, head: str = "") -> None:
     Args:
         topology: to write.
         path: the file; replaced if it exists.
-        head: lines of comment, each beginning with "#" and ending with a newline.
+        head: comment lines, each beginning with "#" and ending with a newline.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    try:
-        Path(path).write_text(head + to_yaml(topology), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {shown(path, str)}: {error.strerror}") from None
+    save_checked(topology, path, head)
 
 
 def _limit(seconds: float | None) -> float:

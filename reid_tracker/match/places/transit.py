@@ -1,30 +1,27 @@
-"""Transit times learned from people whom several cameras saw, and a topology made of them."""
+"""Transit times of people between cameras, and a topology made of them."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray, IntArray
 from reid_tracker.match.places.topology import Passage, Topology
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A person seen by a camera without a break.
+    """A person followed by one camera without a break.
 
     Attributes:
         camera: its name.
-        identity: who.
-        first_s: seconds.
-        last_s: seconds.
-        score: similarity in [0, 1] on which the identity rests; does not count in comparisons.
+        identity: number of the person.
+        first_s: start, seconds.
+        last_s: end, seconds.
+        score: similarity in [0, 1] on which the identity rests; ignored by ==.
     """
 
     camera: str
@@ -36,13 +33,13 @@ class Sighting:
 
 @dataclass(frozen=True, eq=False)
 class Transit:
-    """How people went from one camera to the next one that saw them.
+    """The transits of people from one camera to the next one that saw them.
 
     Attributes:
         source: camera they left.
-        target: camera they came to; both may be the same.
-        waits_s: (N,) seconds between, rising; below 0 where both saw them at once, by how long.
-        people: how many different ones they were.
+        target: camera they came to; may be the same.
+        waits_s: (N,) seconds between the two, ascending; negative if both saw them at once.
+        people: number of different people.
     """
 
     source: str
@@ -51,7 +48,7 @@ class Transit:
     people: int = 0
 
     def histogram(self, bin_s: float = 1.0) -> tuple[IntArray, FloatArray]:
-        """Return (B,) counts and the (B + 1,) edges in seconds of bins of equal width."""
+        """Return (B,) counts and the (B + 1,) edges of bins of equal width, seconds."""
         low, high = np.floor(self.waits_s[[0, -1]] / bin_s)
         edges = np.arange(low, high + 2) * bin_s
         counts, edges = np.histogram(self.waits_s, edges)
@@ -59,7 +56,7 @@ class Transit:
 
 
 def transits(sightings: Iterable[Sighting]) -> list[Transit]:
-    """Collect the way of each person from sighting to sighting.
+    """Collect the transits of each person from sighting to sighting.
 
     Args:
         sightings: of all people and cameras, in any order; identity 0, "not sure", is left out.
@@ -67,29 +64,38 @@ def transits(sightings: Iterable[Sighting]) -> list[Transit]:
     Returns:
         One entry for each pair of cameras between which somebody went, by name.
     """
-    known = [item for item in sightings if item.identity > 0]
-    known.sort(key=lambda item: (item.identity, item.first_s, item.last_s, item.camera))
     waits: dict[tuple[str, str], list[float]] = {}
     people: dict[tuple[str, str], set[int]] = {}
+    for before, after in consecutive(sightings):
+        pair = before.camera, after.camera
+        waits.setdefault(pair, []).append(after.first_s - min(before.last_s, after.last_s))
+        people.setdefault(pair, set()).add(before.identity)
+    return [
+        Transit(source, target, np.sort(waits[source, target]), len(people[source, target]))
+        for source, target in sorted(waits)
+    ]
+
+
+def consecutive(sightings: Iterable[Sighting]) -> Iterator[tuple[Sighting, Sighting]]:
+    """Yield each sighting of a known person with the next one of the same person."""
+    known = [item for item in sightings if item.identity > 0]
+    known.sort(key=lambda item: (item.identity, item.first_s, item.last_s, item.camera))
     for before, after in itertools.pairwise(known):
         if before.identity == after.identity:
-            pair = before.camera, after.camera
-            waits.setdefault(pair, []).append(after.first_s - min(before.last_s, after.last_s))
-            people.setdefault(pair, set()).add(before.identity)
-    return [Transit(*pair, np.sort(waits[pair]), len(people[pair])) for pair in sorted(waits)]
+            yield before, after
 
 
 def learn_topology(
     learned: Iterable[Transit], *, least_people: int = 5, spread: float = 0.05, slack: float = 0.5
 ) -> Topology:
-    """Make a topology from what was seen; pairs of cameras seldom walked stay open.
+    """Make a topology from transits; pairs of cameras with few transits stay open.
 
     Args:
         learned: from `transits`.
-        least_people: pairs with fewer ways in both directions together are left out.
-        spread: part of the ways that may be errors at either end.
-        slack: widens the span of times by this part to either side, since others walk faster or
-            slower than those seen so far.
+        least_people: minimum number of transits of a pair, both directions together.
+        spread: part of the transits that may be errors, at either end.
+        slack: widens the range of times by this part on both sides, because others walk faster or
+            slower than the people seen so far.
     """
     both: dict[tuple[str, str], list[FloatArray]] = {}
     for item in learned:

@@ -1,7 +1,7 @@
-"""What a camera's host tells of its tracklets: looks, span and how many looks they rest on.
+"""Whole tracklets as camera hosts send them: embeddings, time span and quality.
 
-A batch holds the tracklets of any number of cameras, as they end or go on; a tracklet sent again
-replaces what was known of it.
+A batch holds tracklets of any number of cameras, ended or not. A tracklet that is sent again
+replaces its earlier state.
 """
 
 from __future__ import annotations
@@ -10,13 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.errors import InputError
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,24 +22,24 @@ class TrackletBatch:
     Attributes:
         cameras: N names.
         tracks: (N,) int64 ids that the cameras' trackers gave.
-        first_s: (N,) time of the first sight, in seconds on a clock that all cameras share.
-        last_s: (N,) time of the last sight.
-        prototypes: (N, K, D) float32 unit vectors; zeros where a prototype is not taken.
-        weights: (N, K) float32 of the prototypes, 0 where not taken.
-        hits: (N,) int64 looks that they were made of.
-        quality: (N,) sum of the looks' qualities.
+        first_s: (N,) start in seconds, on a clock that all cameras share.
+        last_s: (N,) end in seconds.
+        prototypes: (N, K, D) float32 unit vectors; zeros for unused prototypes.
+        weights: (N, K) float32 weights of the prototypes; 0 for unused ones.
+        hits: (N,) int64 number of embeddings that the prototypes were made of.
+        quality: (N,) sum of the qualities of these embeddings.
 
     Raises:
-        InputError: the columns do not fit together, a camera's track comes twice, a span ends
-            before it begins, or something is not finite or not of unit length.
+        InputError: the columns do not fit together, a tracklet is in the batch twice, a span ends
+            before it begins, or a value is not finite or not of unit length.
     """
 
     cameras: Sequence[str]
     tracks: IntArray
     first_s: FloatArray
     last_s: FloatArray
-    prototypes: Vectors
-    weights: Vectors
+    prototypes: Float32Array
+    weights: Float32Array
     hits: IntArray
     quality: FloatArray
 
@@ -56,7 +52,7 @@ class TrackletBatch:
             object.__setattr__(self, name, np.asarray(getattr(self, name), np.float32))
         self._check_shapes()
         self._check_spans()
-        self._check_looks()
+        self._check_prototypes()
 
     def _check_shapes(self) -> None:
         count, shape = len(self.cameras), self.prototypes.shape
@@ -67,9 +63,11 @@ class TrackletBatch:
         for name in ("tracks", "first_s", "last_s", "hits", "quality"):
             got = getattr(self, name).shape
             if got != (count,):
-                raise InputError(f"{name} has shape {got}, expected ({count},): a value a tracklet")
+                raise InputError(
+                    f"{name} has shape {got}, expected ({count},): one value per tracklet"
+                )
         if len(set(zip(self.cameras, self.tracks.tolist(), strict=True))) < count:
-            raise InputError("a tracklet comes twice in a batch; send its latest state only")
+            raise InputError("a tracklet is in the batch twice; send only its latest state")
 
     def _check_spans(self) -> None:
         if not np.isfinite(self.first_s).all() or not np.isfinite(self.last_s).all():
@@ -82,15 +80,15 @@ class TrackletBatch:
                 f"{self.last_s[row]:g} s, before it begins at {self.first_s[row]:g} s"
             )
 
-    def _check_looks(self) -> None:
+    def _check_prototypes(self) -> None:
         taken = self.weights > 0
-        # Sums of squares are NaN or infinite where a component is.
+        # A sum of squares is NaN or infinite if a component is.
         squares = np.einsum("nkd,nkd->nk", self.prototypes, self.prototypes)
         if not (np.isfinite(squares).all() and np.isfinite(self.weights).all()):
             raise InputError("prototypes or weights hold NaN or infinite values")
         if (self.weights < 0).any() or (np.abs(squares - 1)[taken] > 0.01).any():
             raise InputError(
-                "expected prototypes of length 1 where their weight is above 0, and no weight below"
+                "expected prototypes of length 1 where the weight is above 0, and no weight below 0"
             )
 
     def __len__(self) -> int:

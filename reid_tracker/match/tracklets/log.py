@@ -1,4 +1,4 @@
-"""Who was seen where and when in a whole run, with the identities that hold at its end."""
+"""Where and when people were seen in a whole run, with their identities at its end."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.match.places.ground import GroundPlane
 from reid_tracker.match.places.transit import Sighting
 from reid_tracker.types import FrameResult, IdentityEvent, Member
-
-FloatArray = npt.NDArray[np.float64]
 
 _STEP_S = 0.5
 
@@ -31,8 +29,8 @@ class FloorPath:
 
     Attributes:
         camera: its name.
-        identity: who.
-        places: (K, 3) seconds, and x and y in metres on the plan, by time; K is at least 1.
+        identity: number of the person.
+        places: (K, 3) time in seconds, x and y in metres on the ground plane; K >= 1, by time.
     """
 
     camera: str
@@ -41,12 +39,15 @@ class FloorPath:
 
 
 class SightingLog:
-    """Takes the results of every camera; a few numbers a tracklet, and its path every half second.
+    """Records the time span of every tracklet of a run, and its position every half second.
 
-    Unlike the matcher, which forgets, it remembers the whole run.
+    Unlike the matcher, it forgets nothing.
 
     Args:
-        ground: homographies; None remembers no paths.
+        ground: homographies; None records no paths.
+
+    Attributes:
+        end_s: time of the latest frame, seconds; -inf before the first.
     """
 
     def __init__(self, ground: GroundPlane | None = None) -> None:
@@ -56,7 +57,7 @@ class SightingLog:
         self.end_s = -math.inf
 
     def add(self, result: FrameResult) -> None:
-        """Take one frame and its events."""
+        """Record one frame and its events."""
         self.take(result.events)
         time_s = result.frame.timestamp_s
         self.end_s = max(self.end_s, time_s)
@@ -75,12 +76,12 @@ class SightingLog:
                 places.append((time_s, x, y))
 
     def take(self, events: Iterable[IdentityEvent]) -> None:
-        """Note events, also those that no frame carries."""
+        """Record events, also those that come without a frame."""
         for event in events:
             self._identity.update(dict.fromkeys(event.members, (event.identity, event.score)))
 
     def sightings(self) -> list[Sighting]:
-        """Return all sightings whose identity is sure, by first time, camera and identity."""
+        """Return the sightings of known people, by start, camera and identity."""
         found = []
         for member, entry in self._entries.items():
             identity, score = self._identity.get(member, (0, 0.0))
@@ -89,7 +90,7 @@ class SightingLog:
         return sorted(found, key=lambda item: (item.first_s, item.camera, item.identity))
 
     def paths(self) -> list[FloorPath]:
-        """Return where those people walked, by identity, camera and time."""
+        """Return where known people walked, by identity, camera and time."""
         found = []
         for member, entry in self._entries.items():
             identity = self._identity.get(member, (0, 0.0))[0]

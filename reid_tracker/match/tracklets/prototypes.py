@@ -1,33 +1,34 @@
-"""Several prototypes per tracklet: unit vectors, each the weighted mean of embeddings alike.
+"""Several prototypes per tracklet: unit vectors, each the weighted mean of similar embeddings.
 
-One mean over a tracklet blurs front and back, light and shade, and whoever stood in front for a
-second. A prototype takes the embeddings that are near it; a look that none has makes a new one,
-until all are taken. How alike two tracklets are is then asked look by look.
+One mean over a whole tracklet would mix front and back, light and shade, and people who stood in
+front for a second. So each prototype collects the embeddings near it. An embedding far from all
+prototypes starts a new one, as long as one is free. Two tracklets are then compared prototype by
+prototype.
 """
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Sequence
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
+import numpy as np
+
+from reid_tracker.arrays import Float32Array, IntArray
 
 
 class PrototypeMemory:
     """The prototypes of many tracklets, one row a tracklet.
 
     Attributes:
-        vectors: (R, K, D) float32 unit vectors; zeros where a prototype is not taken.
-        weights: (R, K) float32 sums of the qualities of the embeddings taken; 0 where not taken.
+        vectors: (R, K, D) float32 unit vectors; zeros for unused prototypes.
+        weights: (R, K) float32 sums of the qualities of their embeddings; 0 for unused ones.
     """
 
     def __init__(self, prototypes: int, spread: float) -> None:
         """Make an empty memory.
 
         Args:
-            prototypes: K, most prototypes of a tracklet.
-            spread: cosine distance to the nearest prototype above which a new one is made.
+            prototypes: K, maximum number of prototypes of a tracklet.
+            spread: cosine distance to the nearest prototype above which a new one is started.
         """
         self._spread = spread
         self.vectors = np.zeros((0, prototypes, 0), np.float32)
@@ -37,39 +38,35 @@ class PrototypeMemory:
     def grow(self, rows: int) -> None:
         """Add empty rows until there are `rows`."""
         have, size, width = self.vectors.shape
-        vectors, weights = (
-            np.zeros((rows, size, width), np.float32),
-            np.zeros((rows, size), np.float32),
-        )
+        vectors = np.zeros((rows, size, width), np.float32)
+        weights = np.zeros((rows, size), np.float32)
         means = np.zeros((rows, width), np.float32)
-        # Zeros are only touched, and so only take memory, where something is written.
+        # Zeros take memory only where something is written.
         vectors[:have], weights[:have], means[:have] = self.vectors, self.weights, self._means
         self.vectors, self.weights, self._means = vectors, weights, means
 
     def clear(self, rows: IntArray) -> None:
-        """Make (K,) rows empty."""
+        """Empty (K,) rows."""
         self.vectors[rows] = 0
         self.weights[rows] = 0
         self._means[rows] = 0
 
-    def add(self, rows: IntArray, embeddings: FloatArray, qualities: FloatArray) -> None:
-        """Take one embedding for each of (M,) distinct rows.
+    def add(self, rows: IntArray, embeddings: Float32Array, qualities: Float32Array) -> None:
+        """Add one embedding to each of (M,) distinct rows.
 
         Args:
             rows: (M,) rows.
             embeddings: (M, D) unit rows.
             qualities: (M,) weights above 0.
         """
-        if not self.vectors.shape[2] and embeddings.shape[1]:
-            self.vectors = np.zeros((*self.vectors.shape[:2], embeddings.shape[1]), np.float32)
-            self._means = np.zeros((len(self.vectors), embeddings.shape[1]), np.float32)
+        self._set_width(embeddings.shape[1])
         vectors, weights = self.vectors[rows], self.weights[rows]
         taken = weights > 0
         similarity = np.einsum("mkd,md->mk", vectors, embeddings)
         nearest = np.where(taken, similarity, -np.inf).argmax(axis=1)
         line = np.arange(len(rows))
         far = ~taken[line, nearest] | (similarity[line, nearest] < 1 - self._spread)
-        # The first free prototype, where there is one and the look is new.
+        # The first free prototype, if there is one and the embedding is far from the others.
         slot = np.where(far & ~taken.all(axis=1), (~taken).argmax(axis=1), nearest)
         total = weights[line, slot] + qualities
         blend = weights[line, slot, None] * vectors[line, slot] + qualities[:, None] * embeddings
@@ -80,20 +77,18 @@ class PrototypeMemory:
         length = np.linalg.norm(mean, axis=1, keepdims=True)
         self._means[rows] = mean / np.where(length > 0, length, 1)
 
-    def put(self, rows: IntArray, vectors: FloatArray, weights: FloatArray) -> None:
+    def put(self, rows: IntArray, vectors: Float32Array, weights: Float32Array) -> None:
         """Replace what (M,) distinct rows hold.
 
         Args:
             rows: (M,) rows.
-            vectors: (M, L, D) unit vectors; of more than K the heaviest are kept, or their mean
-                where K is 1.
-            weights: (M, L), 0 where not taken.
+            vectors: (M, L, D) unit vectors. If L > K, the K heaviest are kept, or their mean if K
+                is 1.
+            weights: (M, L), 0 for unused ones.
         """
         if not len(rows):
-            return  # vectors of none have no size
-        if not self.vectors.shape[2] and vectors.shape[2]:
-            self.vectors = np.zeros((*self.vectors.shape[:2], vectors.shape[2]), np.float32)
-            self._means = np.zeros((len(self.vectors), vectors.shape[2]), np.float32)
+            return  # D is not known
+        self._set_width(vectors.shape[2])
         means = np.einsum("ml,mld->md", weights, vectors)
         length = np.sqrt(np.einsum("md,md->m", means, means))[:, None]
         means /= np.where(length > 0, length, 1)
@@ -109,27 +104,53 @@ class PrototypeMemory:
         self.weights[rows, :given], self.weights[rows, given:] = weights, 0
         self._means[rows] = means
 
-    def means(self, rows: IntArray) -> FloatArray:
-        """Return the (A, D) weighted means of rows, of unit length; zeros where nothing is held."""
+    def means(self, rows: IntArray) -> Float32Array:
+        """Return the (A, D) weighted means of rows, of unit length; zeros for empty rows."""
         return self._means[rows]
+
+    def _set_width(self, width: int) -> None:
+        """Learn D from the first embedding."""
+        if width and not self.vectors.shape[2]:
+            self.vectors = np.zeros((*self.vectors.shape[:2], width), np.float32)
+            self._means = np.zeros((len(self.vectors), width), np.float32)
+
+
+def stack_prototypes(
+    vectors: Sequence[Float32Array], weights: Sequence[Float32Array]
+) -> tuple[Float32Array, Float32Array]:
+    """Stack N sets of (P_i, D) prototypes and (P_i,) weights into (N, P, D) and (N, P) arrays.
+
+    P is the largest P_i; unused places hold zeros.
+    """
+    most = max((len(rows) for rows in vectors), default=0)
+    width = vectors[0].shape[1] if vectors else 0
+    stacked = np.zeros((len(vectors), most, width), np.float32)
+    weighed = np.zeros((len(vectors), most), np.float32)
+    for row, (rows, own) in enumerate(zip(vectors, weights, strict=True)):
+        stacked[row, : len(rows)] = rows
+        weighed[row, : len(rows)] = own
+    return stacked, weighed
 
 
 def prototype_distance(
-    vectors_a: FloatArray, weights_a: FloatArray, vectors_b: FloatArray, weights_b: FloatArray
-) -> FloatArray:
-    """Cosine distance of every pair of prototype sets, look by look.
+    vectors_a: Float32Array,
+    weights_a: Float32Array,
+    vectors_b: Float32Array,
+    weights_b: Float32Array,
+) -> Float32Array:
+    """Return the cosine distance of every pair of prototype sets.
 
-    Each prototype is compared with the nearest of the other set; the mean over a set goes by
-    weight, and the two directions count alike.
+    Each prototype is compared with the nearest one of the other set. The distance is the weighted
+    mean over a set, averaged over both directions.
 
     Args:
-        vectors_a: (A, K, D) unit vectors, zeros where not taken.
-        weights_a: (A, K), 0 where not taken.
+        vectors_a: (A, K, D) unit vectors, zeros for unused ones.
+        weights_a: (A, K), 0 for unused ones.
         vectors_b: (B, L, D).
         weights_b: (B, L).
 
     Returns:
-        (A, B) distances in [0, 2]; 1 where a set is empty.
+        (A, B) distances in [0, 2]; 1 if a set is empty.
     """
     (count_a, size_a, width), (count_b, size_b, _) = vectors_a.shape, vectors_b.shape
     if not (count_a and count_b and width):
@@ -144,18 +165,21 @@ def prototype_distance(
 
 
 def paired_prototype_distance(
-    vectors_a: FloatArray, weights_a: FloatArray, vectors_b: FloatArray, weights_b: FloatArray
-) -> FloatArray:
-    """`prototype_distance` of each set with some sets of its own, instead of with all.
+    vectors_a: Float32Array,
+    weights_a: Float32Array,
+    vectors_b: Float32Array,
+    weights_b: Float32Array,
+) -> Float32Array:
+    """Return the `prototype_distance` of each of P sets to M sets of its own.
 
     Args:
-        vectors_a: (P, K, D) unit vectors, zeros where not taken.
-        weights_a: (P, K), 0 where not taken.
+        vectors_a: (P, K, D) unit vectors, zeros for unused ones.
+        weights_a: (P, K), 0 for unused ones.
         vectors_b: (P, M, L, D).
         weights_b: (P, M, L).
 
     Returns:
-        (P, M) distances in [0, 2]; 1 where a set is empty.
+        (P, M) distances in [0, 2]; 1 if a set is empty.
     """
     count, sets, size_b, width = vectors_b.shape
     size_a = vectors_a.shape[1]
@@ -169,9 +193,9 @@ def paired_prototype_distance(
     return (1 - (from_a + from_b) / 2).astype(np.float32)
 
 
-def _weighted(similarity: FloatArray, weights: FloatArray) -> FloatArray:
-    """Mean of (A, B, K) similarities by weights that broadcast; 0 where there is none."""
+def _weighted(similarity: Float32Array, weights: Float32Array) -> Float32Array:
+    """Return the (A, B) weighted means of (A, B, K) similarities; 0 without weight."""
     total = weights.sum(axis=2)
     known = np.where(np.isfinite(similarity), similarity, 0) * weights
-    mean: FloatArray = known.sum(axis=2) / np.where(total > 0, total, 1)
+    mean: Float32Array = known.sum(axis=2) / np.where(total > 0, total, 1)
     return mean

@@ -1,35 +1,32 @@
-"""The tracklets that a matcher remembers: one row each, of all cameras, in reused slots."""
+"""The tracklets of all cameras that a matcher remembers, one row each, in reused slots."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from reid_tracker.match.places.floor import FloorTrails
+from reid_tracker.arrays import Float32Array, FloatArray, IntArray
+from reid_tracker.match.places.trails import GroundTrails
 from reid_tracker.match.tracklets.batch import TrackletBatch
 from reid_tracker.match.tracklets.prototypes import PrototypeMemory
 from reid_tracker.types import Embeddings
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 _FIRST_CAPACITY = 64
 
 
 class Tracklet(NamedTuple):
-    """What is known of one tracklet.
+    """A copy of one tracklet.
 
     Attributes:
         camera: number of the camera.
         track: id that the camera's tracker gave.
-        identity: number of the identity, 0 while not sure.
-        span_s: times of the first and the last observation.
-        hits: observations that were good enough to be remembered.
+        identity: number of the person, 0 while not sure.
+        span_s: start and end, seconds.
+        hits: number of embeddings that were good enough to be remembered.
         quality: mean of their qualities, 0 to 1.
-        looks: (P, D) float32 unit rows, P >= 1 prototypes.
-        weights: (P,) float32 their weights.
+        prototypes: (P, D) float32 unit rows, P >= 1.
+        weights: (P,) float32 weights of the prototypes.
     """
 
     camera: int
@@ -38,8 +35,8 @@ class Tracklet(NamedTuple):
     span_s: tuple[float, float]
     hits: int
     quality: float
-    looks: Embeddings
-    weights: npt.NDArray[np.float32]
+    prototypes: Embeddings
+    weights: Float32Array
 
 
 class TrackletTable:
@@ -49,44 +46,47 @@ class TrackletTable:
         alive: (R,) bool; False for free slots.
         camera: (R,) int64 number of the camera.
         track: (R,) int64 id that the camera's tracker gave.
-        first_s: (R,) time of the first observation.
-        last_s: (R,) time of the last.
-        hits: (R,) int64 observations with an embedding that was good enough.
+        first_s: (R,) start, seconds.
+        last_s: (R,) end so far, seconds.
+        hits: (R,) int64 number of embeddings that were good enough.
         quality: (R,) sum of their qualities.
-        identity: (R,) int64 number of the identity, 0 while not sure.
-        joined_s: (R,) time at which it got that identity; since when it waits, where it has none.
+        identity: (R,) int64 number of the person, 0 while not sure.
+        joined_s: (R,) time at which it got its identity; without one, the time since it waits.
         score: (R,) similarity in [0, 1] of that decision.
-        order: (R,) int64 number of the tracklet in the order in which tracklets came.
-        looks: prototypes.
-        trails: positions on the floor.
+        order: (R,) int64 number of the tracklet in the order of arrival.
+        prototypes: their embeddings.
+        trails: their positions on the ground plane.
     """
 
-    def __init__(self, looks: PrototypeMemory, trails: FloorTrails) -> None:
-        self.looks, self.trails = looks, trails
+    def __init__(self, prototypes: PrototypeMemory, trails: GroundTrails) -> None:
+        self.prototypes = prototypes
+        self.trails = trails
         self.alive = np.zeros(0, np.bool_)
-        self.camera, self.track, self.hits, self.identity, self.order = np.zeros((5, 0), np.int64)
-        self.first_s, self.last_s, self.quality, self.joined_s, self.score = np.zeros((5, 0))
+        self.camera = np.zeros(0, np.int64)
+        self.track = np.zeros(0, np.int64)
+        self.first_s = np.zeros(0)
+        self.last_s = np.zeros(0)
+        self.hits = np.zeros(0, np.int64)
+        self.quality = np.zeros(0)
+        self.identity = np.zeros(0, np.int64)
+        self.joined_s = np.zeros(0)
+        self.score = np.zeros(0)
+        self.order = np.zeros(0, np.int64)
         self._row_of: dict[tuple[int, int], int] = {}
         self._came = 0
 
     def rows_of(self, camera: int, tracks: IntArray, time_s: float) -> IntArray:
-        """Return the (M,) rows of a camera's tracks; unknown ones get a free slot.
-
-        Args:
-            camera: number of the camera.
-            tracks: (M,) distinct ids, rising: the order in which new tracklets come.
-            time_s: first and last time of new ones.
-        """
+        """Return the (M,) rows of tracks of one camera; see `rows_of_keys`."""
         cameras = np.full(len(tracks), camera, np.int64)
         return self.rows_of_keys(cameras, tracks, np.full(len(tracks), time_s))
 
     def rows_of_keys(self, cameras: IntArray, tracks: IntArray, times_s: FloatArray) -> IntArray:
-        """Return the (M,) rows of tracks of several cameras; unknown ones get a free slot.
+        """Return the (M,) rows of tracks of several cameras; unknown tracks get a free slot.
 
         Args:
             cameras: (M,) numbers of the cameras.
-            tracks: (M,) their ids; each pair of both once, in the order in which new ones come.
-            times_s: (M,) first and last time of new ones.
+            tracks: (M,) ids; no pair of camera and id twice. New tracklets come in this order.
+            times_s: (M,) start and end of new tracklets, seconds.
         """
         keys = list(zip(cameras.tolist(), tracks.tolist(), strict=True))
         rows = np.array([self._row_of.get(key, -1) for key in keys], np.int64)
@@ -113,33 +113,33 @@ class TrackletTable:
         Args:
             rows: (M,) rows.
             time_s: time of the frame.
-            embeddings: (M, D) unit rows; a row of zeros is no look.
-            qualities: (M,) weights in [0, 1]; 0 keeps the look out.
+            embeddings: (M, D) unit rows; a row of zeros is no embedding.
+            qualities: (M,) weights in [0, 1]; an embedding of weight 0 is not remembered.
         """
         self.last_s[rows] = time_s
         good = (qualities > 0) & embeddings.any(axis=1)
         rows, qualities = rows[good], qualities[good]
-        self.looks.add(rows, embeddings[good], qualities.astype(np.float32))
+        self.prototypes.add(rows, embeddings[good], qualities.astype(np.float32))
         self.hits[rows] += 1
         self.quality[rows] += qualities
 
     def replace(self, rows: IntArray, batch: TrackletBatch) -> None:
-        """Put what a batch tells of its tracklets into their (M,) distinct rows."""
+        """Replace the content of (M,) distinct rows with the tracklets of a batch."""
         self.first_s[rows], self.last_s[rows] = batch.first_s, batch.last_s
         self.hits[rows], self.quality[rows] = batch.hits, batch.quality
-        self.looks.put(rows, batch.prototypes, batch.weights)
+        self.prototypes.put(rows, batch.prototypes, batch.weights)
 
     def members(self, rows: IntArray) -> list[tuple[int, int]]:
-        """Return camera number and track id of (K,) rows, in the order in which they came."""
+        """Return camera number and track id of (K,) rows, in the order of arrival."""
         rows = rows[np.argsort(self.order[rows])]
         return list(zip(self.camera[rows].tolist(), self.track[rows].tolist(), strict=True))
 
     def tracklets(self, rows: IntArray) -> list[Tracklet]:
-        """Return copies of (K,) rows that have a look, in the order in which they came."""
+        """Return copies of those of (K,) rows that have an embedding, in the order of arrival."""
         rows = rows[self.hits[rows] > 0]
         found = []
         for row in rows[np.argsort(self.order[rows])].tolist():
-            taken = self.looks.weights[row] > 0
+            taken = self.prototypes.weights[row] > 0
             found.append(
                 Tracklet(
                     camera=int(self.camera[row]),
@@ -148,8 +148,8 @@ class TrackletTable:
                     span_s=(float(self.first_s[row]), float(self.last_s[row])),
                     hits=int(self.hits[row]),
                     quality=float(self.quality[row] / self.hits[row]),
-                    looks=self.looks.vectors[row, taken],
-                    weights=self.looks.weights[row, taken],
+                    prototypes=self.prototypes.vectors[row, taken],
+                    weights=self.prototypes.weights[row, taken],
                 )
             )
         return found
@@ -160,7 +160,7 @@ class TrackletTable:
             del self._row_of[key]
         self.alive[rows] = False
         self.identity[rows] = 0
-        self.looks.clear(rows)
+        self.prototypes.clear(rows)
         self.trails.clear(rows)
 
     def row(self, camera: int, track: int) -> int | None:
@@ -175,11 +175,8 @@ class TrackletTable:
         return np.flatnonzero(~self.alive)[:count]
 
     def _grow(self, more: int) -> None:
-        for name in (
-            *("alive", "camera", "track", "hits", "identity", "order"),
-            *("first_s", "last_s", "quality", "joined_s", "score"),
-        ):
-            column = getattr(self, name)
-            setattr(self, name, np.concatenate([column, np.zeros(more, column.dtype)]))
-        self.looks.grow(len(self.alive))
+        for name, column in vars(self).items():
+            if isinstance(column, np.ndarray):
+                setattr(self, name, np.concatenate([column, np.zeros(more, column.dtype)]))
+        self.prototypes.grow(len(self.alive))
         self.trails.grow(len(self.alive))

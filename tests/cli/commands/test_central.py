@@ -24,7 +24,7 @@ from reid_tracker.cli.main import main
 from reid_tracker.config import read_yaml
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.match.gallery.open import open_gallery
-from reid_tracker.match.gallery.records import Sighting
+from reid_tracker.match.gallery.records import SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.transport import Broker, TrackletMessage, open_broker
 from tests.central_world import (
@@ -287,7 +287,7 @@ def test_a_gallery_of_another_encoder(capsys: pytest.CaptureFixture[str], tmp_pa
     path = tmp_path / "g.sqlite"
     rows = look(0, np.random.default_rng(0))
     with EmbeddedStore(path) as store:
-        store.write([Sighting("a", 1, "door", "", 0, 1, rows, 1.0, "cd" * 32)])
+        store.write([SightingRecord("a", 1, "door", "", 0, 1, rows, 1.0, "cd" * 32)])
     words = ["--broker", f"nats://127.0.0.1:{free_port()}", "--site", "hall"]
     said = refusal(capsys, 1, *words, "--gallery", str(path), "--fingerprint", MODEL)
     assert "cdcdcdcdcdcdcdcd" in said

@@ -11,7 +11,7 @@ import pytest
 
 from reid_tracker.cli.main import main
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
-from reid_tracker.match.gallery.records import EventRecord, Sighting
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from tests.conftest import walker_boxes
 from tests.match.gallery.samples import identities, sighting
 
@@ -159,7 +159,7 @@ def seen(
     return video, [picture, *words]
 
 
-def _walker(number: int, row: np.ndarray, model: str) -> Sighting:
+def _walker(number: int, row: np.ndarray, model: str) -> SightingRecord:
     return sighting(f"walker {number}", number, embeddings=row[None], model=model)
 
 

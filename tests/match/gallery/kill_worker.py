@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from reid_tracker.match.gallery.records import EventRecord, Sighting
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 from tests.match.gallery.samples import sighting, unit
 
@@ -26,7 +26,7 @@ def open_kind(kind: str, address: str, schema: str) -> GalleryStore:
     return PostgresStore(address, schema=schema)
 
 
-def batch(turn: int, step: int, first: int) -> tuple[list[Sighting], list[EventRecord]]:
+def batch(turn: int, step: int, first: int) -> tuple[list[SightingRecord], list[EventRecord]]:
     """New sightings of new identities; every third batch merges the first two of them."""
     random = np.random.default_rng(step)
     new = [

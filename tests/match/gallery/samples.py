@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.match.gallery.records import Embedding, Sighting
+from reid_tracker.match.gallery.records import Embedding, SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.types import Embeddings
 
@@ -36,9 +36,9 @@ def views(look: Embedding, count: int, seed: int = 0, noise: float = 0.05) -> Em
     return unit(look + noise * random.standard_normal((count, len(look))).astype(np.float32))
 
 
-def sighting(id: str, identity: int = 1, camera: str = "door", **changes: Any) -> Sighting:
+def sighting(id: str, identity: int = 1, camera: str = "door", **changes: Any) -> SightingRecord:
     """A sighting of a person whose looks follow from the identity; any field can be set."""
-    plain = Sighting(
+    plain = SightingRecord(
         id=id,
         identity=identity,
         camera=camera,
@@ -52,7 +52,7 @@ def sighting(id: str, identity: int = 1, camera: str = "door", **changes: Any) -
     return replace(plain, **changes)
 
 
-def plain(record: Sighting) -> tuple[Any, ...]:
+def plain(record: SightingRecord) -> tuple[Any, ...]:
     """All of a sighting but its embeddings, to compare."""
     return (
         record.id,

@@ -208,9 +208,9 @@ def test_a_merge_ends_only_numbers_of_this_run(store: GalleryStore) -> None:
         (one,) = world.walk({1: 1}, 4)
         (two,) = world.walk({2: 2}, 4, "yard")
         assert (one in known, two in known) == (1 in known, 2 in known)
-        event = IdentityEvent("merge", 1, (2,), (("yard", 2),), "alike", 0.9, world.now_s)
-        world.matcher._matcher._events.append(event)
-        world.matcher._matcher._table.identity[world.matcher._matcher._table.identity == 2] = 1
+        ledger = world.matcher._matcher._ledger
+        rows = np.flatnonzero(ledger.table.identity == 2)
+        ledger.assign(rows, 1, "merge", "similar", np.full(len(rows), 0.9))
         kept, ended = (two, one) if known == (2,) else (one, two)
         assert world.walk({2: 2}, 1, "yard") == [kept]
         world.end()

@@ -13,7 +13,7 @@ from reid_tracker.config import GalleryConfig
 from reid_tracker.errors import ConfigError, ModelMismatchError, StoreUnavailableError
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.match.gallery.open import writing_to
-from reid_tracker.match.gallery.records import EventRecord, Sighting
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.gallery.writer import GalleryWriter
 from tests.conftest import Clock
@@ -29,7 +29,7 @@ class Shaky(EmbeddedStore):
 
     def write(
         self,
-        sightings: Sequence[Sighting] = (),
+        sightings: Sequence[SightingRecord] = (),
         events: Sequence[EventRecord] = (),
         crops: Mapping[str, bytes] | None = None,
     ) -> None:

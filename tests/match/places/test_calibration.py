@@ -34,7 +34,7 @@ def write_tsai(folder: Path, view: str) -> Path:
 def test_tsai_puts_feet_where_the_truth_has_them(tmp_path: Path) -> None:
     truth = read_mot(shared("data", "multicam", "PETS09-S2L1", "gt_view001.txt"))
     feet = np.column_stack([truth[:, 2] + truth[:, 4] / 2, truth[:, 3] + truth[:, 5]])
-    metres = read_calibration(write_tsai(tmp_path, "1")).floor_points(feet) / 1000
+    metres = read_calibration(write_tsai(tmp_path, "1")).ground_points(feet) / 1000
     away = np.linalg.norm(metres - truth[:, 7:9], axis=1)
     assert np.median(away) < 0.15
     assert np.quantile(away, 0.9) < 0.4
@@ -61,14 +61,14 @@ def test_opencv_yaml_undoes_what_opencv_projects(vector: bool, tmp_path: Path) -
     rng = np.random.default_rng(0)
     world = np.column_stack([rng.uniform(-2, 2, (40, 2)), np.zeros(40)])
     pixels = cv2.projectPoints(world, rvec, tvec, matrix, distortion)[0][:, 0]
-    found = read_calibration(path).floor_points(pixels.astype(np.float64))
+    found = read_calibration(path).ground_points(pixels.astype(np.float64))
     np.testing.assert_allclose(found, world[:, :2], atol=1e-5)
 
 
 def test_above_the_horizon_is_no_floor(tmp_path: Path) -> None:
     path = tmp_path / "camera.yaml"
     write_opencv(path, vector=True)
-    found = read_calibration(path).floor_points(np.array([[330.0, -5000], [330, 300]]))
+    found = read_calibration(path).ground_points(np.array([[330.0, -5000], [330, 300]]))
     assert np.isnan(found[0]).all()
     assert np.isfinite(found[1]).all()
 

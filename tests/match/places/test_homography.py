@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_tracker.errors import InputError
-from reid_tracker.match import CameraGround, GroundPlane, load_ground, save_ground
-from reid_tracker.match.places.homography import apply_homography, fit_homography, floor_errors
+from reid_tracker.match.places.homography import apply_homography, fit_homography, ground_errors
 
 some = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -34,7 +31,7 @@ def test_points_of_a_homography_give_it_back(seed: int, count: int) -> None:
     metres = apply_homography(matrix, pixels)
     found = fit_homography(pixels, metres)
     np.testing.assert_allclose(found, matrix / matrix[2, 2], rtol=1e-5, atol=1e-9)
-    assert floor_errors(found, pixels, metres).max() < 1e-8
+    assert ground_errors(found, pixels, metres).max() < 1e-8
 
 
 def test_clicks_that_are_off_are_averaged_not_followed() -> None:
@@ -43,13 +40,13 @@ def test_clicks_that_are_off_are_averaged_not_followed() -> None:
     pixels = rng.uniform([50, 200], [720, 570], (60, 2))
     metres = apply_homography(matrix, pixels)
     found = fit_homography(pixels + rng.normal(0, 1.5, pixels.shape), metres)
-    assert floor_errors(found, pixels, metres).mean() < 0.05
+    assert ground_errors(found, pixels, metres).mean() < 0.05
 
 
 def test_the_same_metres_in_other_units_and_far_from_the_origin() -> None:
     metres = apply_homography(camera(np.random.default_rng(1)), FRAME)
     far = metres * 1000 + [5e6, -4e5]  # millimetres in a national grid
-    assert floor_errors(fit_homography(FRAME, far), FRAME, far).max() < 1.0
+    assert ground_errors(fit_homography(FRAME, far), FRAME, far).max() < 1.0
 
 
 LINE = np.column_stack([np.arange(5.0) * 100, np.arange(5.0) * 50 + 200])
@@ -72,9 +69,3 @@ def test_points_that_fix_nothing_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         fit_homography(pixels, metres)
-
-
-def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
-    plane = GroundPlane((CameraGround("tür", (1.5, 0, 0, 0, 1, 0, 0, 1e-9, 1)),), 3.0)
-    save_ground(plane, tmp_path / "floor.yaml")
-    assert load_ground(tmp_path / "floor.yaml") == plane

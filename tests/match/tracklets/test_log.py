@@ -50,30 +50,3 @@ def test_paths_are_in_metres_and_leave_out_predicted_boxes() -> None:
     assert (path.camera, path.identity) == ("a", 4)
     assert path.places[:, 0].tolist() == [0, 0.5, 1.0, 1.5]  # every half second
     np.testing.assert_allclose(path.places[:, 1:], [[0.2, 0.9]] * 4)  # the box is 0 0 40 90
-
-
-def test_a_footprint_ends_where_the_floor_gets_coarse() -> None:
-    # A camera 5 m above the floor that looks 45 degrees down: x sideways, y away from it.
-    focal, height = 500.0, 5.0
-    turned = np.sqrt(0.5)
-    # Pixel (u, v) about the centre looks along (u, f cos - v sin, -f sin - v cos).
-    rows = np.array(
-        [
-            [height, 0, 0],
-            [0, -height * turned, height * focal * turned],
-            [0, turned, focal * turned],
-        ]
-    )
-    centred = np.array([[1.0, 0, -320], [0, 1, -240], [0, 0, 1]])
-    matrix = rows @ centred
-    ground = GroundPlane((CameraGround("a", tuple(matrix.ravel().tolist())),))
-    outline = ground.footprint("a", 640, 480)
-    # The lower edge of the picture, 45 degrees and atan(240 / 500) down, is this far away.
-    np.testing.assert_allclose(outline[8], [0, height * (500 - 240) / (500 + 240)], atol=1e-9)
-    far = outline[17:, 1].max()
-    v = np.linspace(240, -240, 100001)
-    y = height * (500 - v) / (500 + v)
-    step = np.gradient(y, v[0] - v[1]) * 4.8  # a hundredth of the picture's height
-    expected = y[step <= 1.0].max()
-    assert abs(far - expected) < 0.3
-    assert len(ground.footprint("b", 640, 480)) == 0

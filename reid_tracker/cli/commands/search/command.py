@@ -18,7 +18,7 @@ from reid_tracker.cli.gallery_options import add_gallery_option, default_gallery
 from reid_tracker.cli.redact import redact
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.match.gallery.open import open_gallery
-from reid_tracker.match.gallery.records import Sighting, Where
+from reid_tracker.match.gallery.records import SightingRecord, Where
 from reid_tracker.match.gallery.sql_rows import number_now
 from reid_tracker.run.moments import moment, parse_moment
 
@@ -182,7 +182,7 @@ def _of_picture(arguments: argparse.Namespace, where: Where) -> list[dict[str, A
     return [_row(hit.sighting, hit.score) for hit in hits]
 
 
-def _row(one: Sighting, score: float | None) -> dict[str, Any]:
+def _row(one: SightingRecord, score: float | None) -> dict[str, Any]:
     known = {} if score is None else {"score": round(score, 4)}
     return known | {
         "identity": one.identity,

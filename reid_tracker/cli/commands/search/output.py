@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reid_tracker.cli.redact import redact
 from reid_tracker.errors import OutputError
-from reid_tracker.match.gallery.records import Sighting
+from reid_tracker.match.gallery.records import SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.run.moments import moment
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 def save_pictures(
     arguments: argparse.Namespace,
     store: GalleryStore,
-    found: Sequence[tuple[Sighting, float | None]],
+    found: Sequence[tuple[SightingRecord, float | None]],
 ) -> None:
     """Write the pictures that --save-crops and --sheet ask for.
 
@@ -51,7 +51,7 @@ def save_pictures(
 
 
 def _write_files(
-    folder: Path, found: Sequence[tuple[Sighting, float | None]], crops: dict[str, bytes]
+    folder: Path, found: Sequence[tuple[SightingRecord, float | None]], crops: dict[str, bytes]
 ) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def _write_files(
 
 def _draw(
     arguments: argparse.Namespace,
-    found: Sequence[tuple[Sighting, float | None]],
+    found: Sequence[tuple[SightingRecord, float | None]],
     crops: dict[str, bytes],
 ) -> None:
     from reid_tracker.explain.found import Found, found_sheet

@@ -12,7 +12,7 @@ import numpy as np
 
 from reid_tracker.match.gallery.embedded.file import damaged
 from reid_tracker.match.gallery.embedded.memory import Rows, VectorMemory
-from reid_tracker.match.gallery.records import Deletion, EventRecord, Sighting, StoreInfo
+from reid_tracker.match.gallery.records import Deletion, EventRecord, SightingRecord, StoreInfo
 from reid_tracker.match.gallery.sql_rows import from_bytes
 
 _LOAD_ROWS = 4096
@@ -67,7 +67,7 @@ def read_sightings(
     model: tuple[str, int],
     rest: str,
     values: Sequence[Any],
-) -> list[tuple[int, Sighting]]:
+) -> list[tuple[int, SightingRecord]]:
     """Return sightings with their numbers.
 
     Args:
@@ -89,7 +89,7 @@ def read_sightings(
         return [
             (
                 number,
-                Sighting(
+                SightingRecord(
                     name,
                     identity,
                     camera,

@@ -33,7 +33,7 @@ from reid_tracker.match.gallery.records import (
     Embedding,
     EventRecord,
     Hit,
-    Sighting,
+    SightingRecord,
     StoreInfo,
     Where,
 )
@@ -126,7 +126,7 @@ class EmbeddedStore(Closing):
 
     def write(
         self,
-        sightings: Sequence[Sighting] = (),
+        sightings: Sequence[SightingRecord] = (),
         events: Sequence[EventRecord] = (),
         crops: Mapping[str, bytes] | None = None,
     ) -> None:
@@ -181,7 +181,7 @@ class EmbeddedStore(Closing):
             numbers, scores = self._memory.search(
                 query, k, where, one_per_identity=one_per_identity
             )
-            found: dict[int, Sighting] = {}
+            found: dict[int, SightingRecord] = {}
             for part in in_parts(numbers.tolist()):
                 rows = self._select(database, f"number IN ({marks(part, '?')})", part)
                 found.update(rows)
@@ -190,7 +190,9 @@ class EmbeddedStore(Closing):
             for number, score in zip(numbers.tolist(), scores.tolist(), strict=True)
         ]
 
-    def sightings(self, where: Where = ANYWHERE, *, limit: int | None = None) -> list[Sighting]:
+    def sightings(
+        self, where: Where = ANYWHERE, *, limit: int | None = None
+    ) -> list[SightingRecord]:
         """See `GalleryStore`."""
         condition, values = conditions(where, "?")
         # A limit of -1 is none.
@@ -199,7 +201,7 @@ class EmbeddedStore(Closing):
             rows = self._select(database, ordered, [*values, -1 if limit is None else limit])
         return [sighting for _, sighting in rows]
 
-    def pages(self, rows: int = 1000) -> Iterator[list[Sighting]]:
+    def pages(self, rows: int = 1000) -> Iterator[list[SightingRecord]]:
         """See `GalleryStore`."""
         after = 0
         while True:
@@ -212,7 +214,7 @@ class EmbeddedStore(Closing):
 
     def _select(
         self, database: sqlite3.Connection, rest: str, values: Sequence[Any]
-    ) -> list[tuple[int, Sighting]]:
+    ) -> list[tuple[int, SightingRecord]]:
         """Return sightings with their numbers; `rest` holds marks where `values` belong."""
         if self._known is None:
             return []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from reid_tracker.errors import InputError
 from reid_tracker.match.gallery.embedded.memory import Rows
 from reid_tracker.match.gallery.embedded.read import memory_rows
-from reid_tracker.match.gallery.records import EventRecord, Sighting
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.gallery.sql_rows import in_parts, marks, to_bytes
 
 
@@ -31,7 +31,7 @@ class MemoryChange:
 
 def write_all(
     database: sqlite3.Connection,
-    sightings: Sequence[Sighting],
+    sightings: Sequence[SightingRecord],
     events: Sequence[EventRecord],
     crops: Mapping[str, bytes],
     now_s: float,
@@ -70,7 +70,10 @@ def numbers_of(database: sqlite3.Connection, ids: Sequence[str]) -> list[int]:
 
 
 def _write_sightings(
-    database: sqlite3.Connection, sightings: Sequence[Sighting], now_s: float, change: MemoryChange
+    database: sqlite3.Connection,
+    sightings: Sequence[SightingRecord],
+    now_s: float,
+    change: MemoryChange,
 ) -> None:
     model, size = sightings[0].model, sightings[0].embeddings.shape[1]
     database.execute(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reid_tracker.match.gallery.records import Deletion, Sighting, StoreInfo
+from reid_tracker.match.gallery.records import Deletion, SightingRecord, StoreInfo
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -31,7 +31,7 @@ def read_sightings(
     *,
     order: str = "number",
     most: int | None = None,
-) -> list[tuple[int, Sighting]]:
+) -> list[tuple[int, SightingRecord]]:
     """Return sightings with their numbers.
 
     Args:
@@ -47,7 +47,7 @@ def read_sightings(
     return [
         (
             number,
-            Sighting(
+            SightingRecord(
                 name,
                 identity,
                 camera,

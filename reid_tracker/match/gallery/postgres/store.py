@@ -29,7 +29,7 @@ from reid_tracker.match.gallery.records import (
     Embedding,
     EventRecord,
     Hit,
-    Sighting,
+    SightingRecord,
     StoreInfo,
     Where,
 )
@@ -157,7 +157,7 @@ class PostgresStore(Closing):
 
     def write(
         self,
-        sightings: Sequence[Sighting] = (),
+        sightings: Sequence[SightingRecord] = (),
         events: Sequence[EventRecord] = (),
         crops: Mapping[str, bytes] | None = None,
     ) -> None:
@@ -207,7 +207,9 @@ class PostgresStore(Closing):
             longest = _one(connection, "SELECT longest_s FROM state")
         return conditions(where, "%s", longest)
 
-    def sightings(self, where: Where = ANYWHERE, *, limit: int | None = None) -> list[Sighting]:
+    def sightings(
+        self, where: Where = ANYWHERE, *, limit: int | None = None
+    ) -> list[SightingRecord]:
         """See `GalleryStore`."""
         with self._use() as connection:
             condition, values = self._conditions(connection, where)
@@ -216,7 +218,7 @@ class PostgresStore(Closing):
             )
         return [sighting for _, sighting in rows]
 
-    def pages(self, rows: int = 1000) -> Iterator[list[Sighting]]:
+    def pages(self, rows: int = 1000) -> Iterator[list[SightingRecord]]:
         """See `GalleryStore`."""
         after = 0
         while True:

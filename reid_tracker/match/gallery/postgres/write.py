@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reid_tracker.errors import InputError
-from reid_tracker.match.gallery.records import EventRecord, Sighting
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.gallery.sql_rows import highest_identity
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ RETURNING id, number
 
 def write_all(
     connection: Connection[Any],
-    sightings: Sequence[Sighting],
+    sightings: Sequence[SightingRecord],
     events: Sequence[EventRecord],
     crops: Mapping[str, bytes],
     now_s: float,
@@ -71,7 +71,7 @@ def write_all(
 
 
 def _write_sightings(
-    connection: Connection[Any], sightings: Sequence[Sighting], now_s: float
+    connection: Connection[Any], sightings: Sequence[SightingRecord], now_s: float
 ) -> None:
     from pgvector import HalfVector
 

@@ -1,7 +1,7 @@
-"""Where tracklets have been on the floor, and how far apart two of them were at the same time.
+"""Positions of tracklets on the ground plane, and how far apart two were at the same time.
 
-Time is cut into buckets: cameras take their pictures at different moments, and a position is kept
-for each bucket, the last one seen in it. A tracklet remembers as many buckets as its ring holds.
+Cameras take pictures at different moments, so time is cut into buckets and the last position in
+each bucket counts. A tracklet remembers the buckets that fit into its ring.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from reid_tracker.arrays import FloatArray, IntArray
 
 BUCKET_S = 0.25
 RING = 256
@@ -20,10 +18,10 @@ _NEVER = -(2**62)
 
 
 class Together(NamedTuple):
-    """How far apart pairs of tracklets were while both were seen.
+    """The distance of pairs of tracklets while both were seen.
 
     Attributes:
-        metres: (A, B) mean distance, NaN where they have no bucket in common.
+        metres: (A, B) mean distance, NaN without a common bucket.
         buckets: (A, B) int64 number of common buckets.
     """
 
@@ -31,14 +29,14 @@ class Together(NamedTuple):
     buckets: IntArray
 
 
-class FloorTrails:
-    """Positions of many tracklets, one row a tracklet, in metres.
+class GroundTrails:
+    """Positions of many tracklets, one row each.
 
     Attributes:
-        first: (R, 2) first known position, NaN if none.
+        first: (R, 2) first known position in metres on the ground plane, NaN if none.
         last: (R, 2) last known position.
-        first_s: (R,) time of the first one.
-        last_s: (R,) time of the last one.
+        first_s: (R,) time of the first position, seconds.
+        last_s: (R,) time of the last position.
     """
 
     def __init__(self) -> None:
@@ -61,17 +59,17 @@ class FloorTrails:
             self._grow_rings()
 
     def clear(self, rows: IntArray) -> None:
-        """Make (K,) rows empty."""
+        """Empty (K,) rows."""
         self.first[rows] = self.last[rows] = np.nan
         if self._used:
             self._buckets[rows] = _NEVER
 
     def add(self, rows: IntArray, metres: FloatArray, time_s: float) -> None:
-        """Note the (M, 2) positions of (M,) distinct rows; NaN is not noted."""
+        """Add (M, 2) positions of (M,) distinct rows; NaN is skipped."""
         known = np.isfinite(metres).all(axis=1)
         rows, metres = rows[known], metres[known]
         if len(rows) and not self._used:
-            # The rings are the most of a tracklet's memory; many sites have no floor plan.
+            # Rings take most of a tracklet's memory; many sites have no ground plane.
             self._used = True
             self._grow_rings()
         if not len(rows):
