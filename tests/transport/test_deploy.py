@@ -152,7 +152,6 @@ def test_from_a_camera_host_to_the_centre(site: Site) -> None:
     centre.close()
 
 
-@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_while_the_centre_is_away(site: Site) -> None:
@@ -173,7 +172,6 @@ def test_while_the_centre_is_away(site: Site) -> None:
     centre.close()
 
 
-@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_camera_host_hears_the_centre_also_what_it_said_meanwhile(site: Site) -> None:

@@ -20,8 +20,6 @@ from reid_tracker.types import Frame, ImageBGR, SourceState
 from reid_tracker.video import LiveSource, SourceGroup, open_source, open_sources
 from tests.video.rtsp import Camera, decoded, need_server, number_of, wait_for, write_scene
 
-pytestmark = pytest.mark.slow
-
 QUICK = StreamConfig(
     open_timeout_s=2, read_timeout_s=1.5, stall_after_s=1, reconnect_after_s=0.1, hardware="none"
 )
@@ -79,6 +77,7 @@ def assert_times_increase(frames: list[Frame]) -> None:
 # --- a camera that works ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_pixels_are_those_of_the_source(
     camera: Camera, sound: list[ImageBGR], transport: str
@@ -97,6 +96,7 @@ def test_pixels_are_those_of_the_source(
         assert source.info.frame_rate == 10
 
 
+@pytest.mark.slow
 def test_time_is_the_cameras_own(camera: Camera) -> None:
     with opened(camera.url()) as source:
         wait_for(lambda: source.status().clock == "rtcp")
@@ -109,6 +109,7 @@ def test_time_is_the_cameras_own(camera: Camera) -> None:
     assert status.clock_jumps == 0
 
 
+@pytest.mark.slow
 def test_slow_reader_gets_the_newest_frame_and_a_count_of_the_rest(camera: Camera) -> None:
     with opened(camera.url()) as source:
         wait_for(lambda: source.status().frames >= 1)
@@ -125,6 +126,7 @@ def test_slow_reader_gets_the_newest_frame_and_a_count_of_the_rest(camera: Camer
         assert taken + status.dropped <= status.frames <= taken + status.dropped + 1
 
 
+@pytest.mark.slow
 def test_iterating_waits_for_frames(camera: Camera) -> None:
     with opened(camera.url()) as source:
         frames = [frame for frame, _ in zip(source, range(5), strict=False)]
@@ -134,6 +136,7 @@ def test_iterating_waits_for_frames(camera: Camera) -> None:
     assert len(frames) > 5
 
 
+@pytest.mark.slow
 def test_stride_and_rotation(camera: Camera, sound: list[ImageBGR], tmp_path: Path) -> None:
     cameras = tmp_path / "cameras.yaml"
     cameras.write_text(f"cameras:\n- name: door\n  url: {camera.url()}\n  rotate: 90\n")
@@ -151,6 +154,7 @@ def test_stride_and_rotation(camera: Camera, sound: list[ImageBGR], tmp_path: Pa
 # --- a camera that fails ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_killed_and_returned(camera: Camera, sound: list[ImageBGR]) -> None:
     with opened(camera.url(), StreamConfig()) as source:
         frames = take(source, 5)
@@ -175,6 +179,7 @@ def test_killed_and_returned(camera: Camera, sound: list[ImageBGR]) -> None:
     assert 4.5 < pause_s < 12  # time did not stop while the camera was away
 
 
+@pytest.mark.slow
 def test_frozen_and_thawed(camera: Camera, sound: list[ImageBGR]) -> None:
     with opened(camera.url(), StreamConfig()) as source:
         frames = take(source, 5)
@@ -191,6 +196,7 @@ def test_frozen_and_thawed(camera: Camera, sound: list[ImageBGR]) -> None:
     assert_times_increase(frames)
 
 
+@pytest.mark.slow
 def test_one_frozen_camera_does_not_slow_another(clip: Path) -> None:
     with Camera({"a": clip}) as first, Camera({"b": clip}) as second:
         urls = [first.url("a"), second.url("b")]
@@ -224,6 +230,7 @@ def test_one_frozen_camera_does_not_slow_another(clip: Path) -> None:
         assert group.ended()
 
 
+@pytest.mark.slow
 def test_cameras_share_one_time(clip: Path) -> None:
     with Camera({"a": clip, "b": clip}) as camera:
         (first,) = open_sources([camera.url("a")], stream=QUICK)
@@ -241,6 +248,7 @@ def test_cameras_share_one_time(clip: Path) -> None:
     assert np.ptp(np.concatenate(list(times.values()))) < 1e-6
 
 
+@pytest.mark.slow
 def test_wrong_password_is_refused_once_and_told_once(
     clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -267,6 +275,7 @@ def test_wrong_password_is_refused_once_and_told_once(
     assert "p@ss" not in caplog.text
 
 
+@pytest.mark.slow
 def test_waits_after_a_refusal_grow(clip: Path) -> None:
     with Camera({"door": clip}, "--user", "admin", "--password", "right") as camera:
         urls = [camera.url(credentials=f"admin:{word}@") for word in ("right", "wrong")]
@@ -277,11 +286,13 @@ def test_waits_after_a_refusal_grow(clip: Path) -> None:
             source.close()
 
 
+@pytest.mark.slow
 def test_no_such_stream(camera: Camera) -> None:
     with pytest.raises(SourceError, match="404"):
         opened(camera.url("window"))
 
 
+@pytest.mark.slow
 def test_server_that_accepts_and_never_answers(camera: Camera) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -302,6 +313,7 @@ def test_server_that_accepts_and_never_answers(camera: Camera) -> None:
         assert time.monotonic() - start < 2
 
 
+@pytest.mark.slow
 def test_none_of_several_cameras_answers() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -312,6 +324,7 @@ def test_none_of_several_cameras_answers() -> None:
     wait_for(lambda: not [thread for thread in threading.enumerate() if ours in thread.name])
 
 
+@pytest.mark.slow
 def test_camera_that_comes_back_with_another_size(
     camera: Camera, sound: list[ImageBGR], tmp_path: Path
 ) -> None:
@@ -328,6 +341,7 @@ def test_camera_that_comes_back_with_another_size(
         np.testing.assert_array_equal(frame.image, large[number_of(frame.image)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jump_s", [-5000, 5000])
 def test_camera_whose_clock_jumps(
     clip: Path, sound: list[ImageBGR], jump_s: int, caplog: pytest.LogCaptureFixture
@@ -347,6 +361,7 @@ def test_camera_whose_clock_jumps(
     assert sum("clock" in record.getMessage() for record in caplog.records) == 1
 
 
+@pytest.mark.slow
 def test_camera_whose_clock_was_never_set(clip: Path) -> None:
     with Camera({"door": clip}, "--clock-never-set") as camera, opened(camera.url()) as source:
         wait_for(lambda: source.status().clock_offset_s is not None)
@@ -385,6 +400,7 @@ def test_forty_reconnects_leave_nothing_behind(camera: Camera) -> None:
 # --- what is asked for ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_unknown_transport_and_hardware_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"stream\.transport = 'smoke': expected tcp or udp"):
         open_source("rtsp://127.0.0.1:9/x", stream=StreamConfig(transport="smoke"))
@@ -392,6 +408,7 @@ def test_unknown_transport_and_hardware_are_refused() -> None:
         open_source("rtsp://127.0.0.1:9/x", stream=StreamConfig(hardware="abacus"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("REID_NEED_RTSP"), reason="not on CI: set REID_NEED_RTSP")
 def test_the_server_is_there() -> None:
     need_server()

@@ -17,7 +17,7 @@ from tests.conftest import FRAMES, write_detections, write_video
 from tests.match.gallery.samples import identities
 from tests.match.gallery.server import Server, start_or_skip
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 Start = Callable[[list[str]], Run]
 
@@ -139,6 +139,7 @@ def test_a_database_that_goes_away_and_returns(
     assert not any("Traceback" in line for line in run.lines)
 
 
+@pytest.mark.slow
 def test_a_database_still_away_at_the_end(
     server: Server, database: str, walk: list[str], tmp_path: Path, start: Start
 ) -> None:
@@ -178,6 +179,7 @@ def test_a_database_that_was_emptied_does_not_end_the_run(
     assert run.lines[-1].startswith("reid-track: error: the gallery postgresql://")
 
 
+@pytest.mark.slow
 def test_a_second_run_on_a_file(walk: list[str], tmp_path: Path, start: Start) -> None:
     gallery = str(tmp_path / "gallery.sqlite")
     first = start([*walk, "--gallery", gallery, "-o", str(tmp_path / "a"), "--no-save-video"])
@@ -193,6 +195,7 @@ def test_a_second_run_on_a_file(walk: list[str], tmp_path: Path, start: Start) -
         assert store.info().next_identity > 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is set by Linux's prlimit")
 def test_a_full_disk(walk: list[str], tmp_path: Path, start: Start) -> None:
     """A limit on the size of files is a disk that is full for this process alone."""
@@ -222,6 +225,7 @@ def test_a_full_disk(walk: list[str], tmp_path: Path, start: Start) -> None:
         reached = max(reached, end)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"garbage" * 5000, "is damaged"), (b"SQLite format 3\0" + b"\7" * 5000, "is damaged")],
@@ -239,6 +243,7 @@ def test_a_damaged_file(
     assert gallery.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_no_server(walk: list[str], tmp_path: Path, start: Start) -> None:
     pytest.importorskip("psycopg")
     address = "postgresql://me:geheim@127.0.0.1:1/people"

@@ -38,7 +38,6 @@ def run_and_kill(words: list[str], after_s: float) -> list[str]:
     return [line.strip() for line in lines if line.endswith("\n")]
 
 
-@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", ["embedded", "postgres"])

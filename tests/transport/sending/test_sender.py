@@ -418,7 +418,6 @@ def test_kills(kind: str, start: Callable[..., Server], tmp_path: Path) -> None:
     check_kills(kind, server, config_for(kind, server, tmp_path), 4, tmp_path / "spool")
 
 
-@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", ["nats", "mqtt"])
