@@ -23,6 +23,7 @@ class OutputConfig(Checked):
         trail_s: length of the drawn trail.
         video_crf: x264 quality, 0 best to 51 worst.
         blur_heads: make heads unrecognisable in whatever pictures are shown, written or stored.
+        extra: names of further output formats, those that have no key of their own here.
     """
 
     video: bool = True
@@ -36,3 +37,4 @@ class OutputConfig(Checked):
     trail_s: float = number(2.0, 0.0)
     video_crf: int = number(23, 0, 51)
     blur_heads: bool = False
+    extra: tuple[str, ...] = ()

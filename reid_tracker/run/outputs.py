@@ -22,7 +22,7 @@ from reid_tracker.match import (
     save_topology,
     supported_topology,
 )
-from reid_tracker.sink import SharedSinks, open_shared_sinks
+from reid_tracker.sink import SinkGroup, open_shared_sinks
 from reid_tracker.types import FrameResult, IdentityEvent
 from reid_tracker.video import Source
 
@@ -69,7 +69,7 @@ class RunOutputs:
         self._pictures = config.output.pictures and _can_draw()
         self._log = SightingLog(self._ground)
         self._refuse_existing()
-        self._sinks: SharedSinks = open_shared_sinks(
+        self._sinks: SinkGroup = open_shared_sinks(
             folder,
             config.output,
             {source.name: source.info for source in sources},

@@ -22,12 +22,8 @@ from reid_tracker.config import EdgeConfig, OutputConfig
 from reid_tracker.errors import OutputError
 from reid_tracker.run.folders import OutputFolders
 from reid_tracker.run.known import KnownIdentities
-from reid_tracker.sink import (
-    Sink,
-    open_head_blur,
-    open_shared_sinks,
-    open_sinks,
-)
+from reid_tracker.run.writer import ResultWriter, Write
+from reid_tracker.sink import open_shared_sinks, open_sinks
 from reid_tracker.types import FrameResult, IdentityEvent
 from reid_tracker.video import Source
 
@@ -278,31 +274,28 @@ class _Period:
         self, folder: Path, output: OutputConfig, sources: Sequence[Source], *, identities: bool
     ) -> None:
         self.folder, self.frames, self.told_in_vain = folder, 0, False
-        # With identities, crops go by them, into one folder of all cameras.
-        own = replace(output, crops=output.crops and not identities)
-        shared = output if identities else replace(output, jsonl=False, mot=False, crops=False)
+        writes: dict[str, list[Write]] = {}
         with ExitStack() as stack:
-            self._sinks: dict[str, list[Sink]] = {}
             for source in sources:
-                opened = open_sinks(folder, own, source.info, source.name)
-                self._sinks[source.name] = opened
-                for sink in opened:
+                sinks = open_sinks(folder, output, source.info, source.name, identities=identities)
+                writes[source.name] = [sink.write for sink in sinks]
+                for sink in sinks:
                     stack.callback(sink.close)
-            cameras = {source.name: source.info for source in sources}
             self._shared = open_shared_sinks(
-                folder, shared, cameras, lambda camera: False, final_rows=identities
+                folder,
+                output,
+                {source.name: source.info for source in sources},
+                lambda camera: False,
+                identities=identities,
+                final_rows=identities,
             )
-            stack.pop_all()
-        names = [source.name for source in sources if output.blur_heads]
-        self._blurs = {name: open_head_blur() for name in names}
+            self._own = stack.pop_all()
+        for camera in writes.values():
+            camera.append(self._shared.write)
+        self._writer = ResultWriter(writes, blur_heads=output.blur_heads)
 
     def write(self, result: FrameResult) -> None:
-        if result.camera in self._blurs:
-            # Before any of them: none can show or keep what was to be hidden.
-            result = self._blurs[result.camera].hide(result)
-        for sink in self._sinks[result.camera]:
-            sink.write(result)
-        self._shared.write(result)
+        self._writer.write(result)
         self.frames += 1
 
     def tell(self, events: Sequence[IdentityEvent]) -> None:
@@ -312,6 +305,4 @@ class _Period:
         """Close all: first the cameras' files, of which those with final identities are made."""
         with ExitStack() as stack:
             stack.callback(self._shared.close)
-            for sinks in self._sinks.values():
-                for sink in sinks:
-                    stack.callback(sink.close)
+            stack.callback(self._own.close)

@@ -229,8 +229,8 @@ def test_a_disk_that_is_full_stops_outputs_alone_and_they_go_on_later(
     world = World(tmp_path)
     world.show(1)
     full = OutputError("cannot write door.jsonl: No space left on device")
-    sink = world.outputs._period._sinks["door"][0]  # type: ignore[union-attr]
-    sink.write = lambda result: raise_it(full)  # type: ignore[method-assign]
+    writer = world.outputs._period._writer  # type: ignore[union-attr]
+    writer.write = lambda result: raise_it(full)  # type: ignore[method-assign]
     world.show(1)
     world.show(1)
     world.later(59)
@@ -251,9 +251,9 @@ def test_a_disk_that_is_full_stops_outputs_alone_and_they_go_on_later(
 def test_a_disk_that_stays_full_is_not_filled_with_folders(tmp_path: Path) -> None:
     world = World(tmp_path)
     for _ in range(5):
-        sink = world.outputs._period._sinks["door"][0]  # type: ignore[union-attr]
+        writer = world.outputs._period._writer  # type: ignore[union-attr]
         full = OutputError("No space left on device")
-        sink.write = lambda result, full=full: raise_it(full)  # type: ignore[method-assign]
+        writer.write = lambda result, full=full: raise_it(full)  # type: ignore[method-assign]
         world.show(1)
         assert world.folders() == []
         world.later(60)
@@ -263,9 +263,9 @@ def test_a_disk_that_stays_full_is_not_filled_with_folders(tmp_path: Path) -> No
 
 def test_nothing_is_tried_again_where_there_are_no_cameras_any_more(tmp_path: Path) -> None:
     world = World(tmp_path)
-    sink = world.outputs._period._sinks["door"][0]  # type: ignore[union-attr]
+    writer = world.outputs._period._writer  # type: ignore[union-attr]
     full = OutputError("No space left on device")
-    sink.write = lambda result: raise_it(full)  # type: ignore[method-assign]
+    writer.write = lambda result: raise_it(full)  # type: ignore[method-assign]
     world.show(1)
     assert "No space" in world.outputs.state
     world.outputs.change([])

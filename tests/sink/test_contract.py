@@ -16,9 +16,9 @@ from reid_tracker.errors import OutputError
 from reid_tracker.sink import Sink
 from reid_tracker.sink.base import BaseSink
 from reid_tracker.sink.crops.tracks import CropSink
-from reid_tracker.sink.text.csv_file import CsvSink
-from reid_tracker.sink.text.jsonl import JsonlSink
-from reid_tracker.sink.text.mot import MotSink
+from reid_tracker.sink.text.csv_rows import CsvSink
+from reid_tracker.sink.text.json_lines import JsonlSink
+from reid_tracker.sink.text.mot_text import MotSink
 from reid_tracker.sink.video.writer import VideoSink
 from reid_tracker.types import Tracks
 from tests.sink.results import INFO, make_result

@@ -12,6 +12,7 @@ from pathlib import Path
 from reid_tracker.sink.base import BaseSink
 from reid_tracker.sink.crops.tracks import DueCrops, save_crop
 from reid_tracker.sink.files import cannot_write, refuse_existing
+from reid_tracker.sink.text.final_text import FinalIdentities
 from reid_tracker.types import FrameResult, IdentityEvent, Member
 
 _UNSURE = "unsure"
@@ -52,7 +53,7 @@ class IdentityCropSink(BaseSink):
         self._due = DueCrops(every_s)
         self._quality = quality
         self._home: dict[Member, str] = {}  # of tracklets that have pictures
-        self._identity: dict[Member, int] = {}
+        self._final = FinalIdentities()
         refuse_existing(path, overwrite)
         try:
             path.mkdir(exist_ok=overwrite)
@@ -82,8 +83,8 @@ class IdentityCropSink(BaseSink):
             OutputError: a picture cannot be moved.
         """
         for event in events:
+            self._final.take([event])
             for member in event.members:
-                self._identity[member] = event.identity
                 folder = self._folder_of(member)
                 if self._home.get(member, folder) != folder:
                     self._move(member, folder)
@@ -103,7 +104,7 @@ class IdentityCropSink(BaseSink):
         self._home[member] = folder
 
     def _folder_of(self, member: Member) -> str:
-        identity = self._identity.get(member, 0)
+        identity = self._final.one(*member)
         return f"identity-{identity:04d}" if identity else _UNSURE
 
     def _prefix(self, member: Member) -> str:

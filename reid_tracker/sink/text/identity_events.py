@@ -1,29 +1,25 @@
-"""Identity events as JSON lines: who is new, matched, merged or split, for all cameras of a run."""
+"""Identity events as JSON lines: people new, matched, merged or split over all cameras."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
-from reid_tracker.sink.files import TextSink
+from reid_tracker.sink.files import TextSink, whole_lines
 from reid_tracker.types import FrameResult, IdentityEvent
 
-SCHEMA = "reid_tracker/identity/1"
+EVENTS_FILE = "identities.jsonl"
+_SCHEMA = "reid_tracker/identity/1"
 
 
 class IdentityEventSink(TextSink):
-    """Writes one line an event; takes the results of every camera.
+    """Writes one line an event, from the results of every camera.
 
-    Keys: `schema`, `kind` (new, match, merge, split), `identity` (null where it is open who it is),
+    Keys: `schema`, `kind` (new, match, merge, split), `identity` (null while unknown),
     `previous_ids`, `members` (a list of `camera` and `track`), `reason`, `score`, `time_s`. From
     the event on, the members have this identity, also for their past.
-
-    Args:
-        path: the file.
-        overwrite: whether an existing file may be replaced.
-
-    Raises:
-        OutputError: the file exists, or cannot be made.
     """
 
     def write(self, result: FrameResult) -> None:
@@ -35,13 +31,40 @@ class IdentityEventSink(TextSink):
         self.write_events(result.events)
 
     def write_events(self, events: Iterable[IdentityEvent]) -> None:
-        """Write events that no frame carries, such as those after the last one."""
+        """Write events that belong to no frame, such as those after the last one.
+
+        Raises:
+            OutputError: the disk is full, or the file cannot be written.
+        """
         self.append("".join(f"{_line(event)}\n" for event in events))
+
+
+def read_events(path: Path) -> Iterator[IdentityEvent]:
+    """Yield the events of a file that an `IdentityEventSink` wrote; a half-written end is skipped.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError, KeyError, TypeError: the file is damaged.
+    """
+    with path.open(encoding="utf-8") as lines:
+        for line in whole_lines(lines):
+            one: dict[str, Any] = json.loads(line)
+            if one["schema"] != _SCHEMA:
+                raise ValueError(one["schema"])
+            yield IdentityEvent(
+                kind=one["kind"],
+                identity=one["identity"] or 0,
+                previous_ids=tuple(one["previous_ids"]),
+                members=tuple((each["camera"], each["track"]) for each in one["members"]),
+                reason=one["reason"],
+                score=one["score"],
+                time_s=one["time_s"],
+            )
 
 
 def _line(event: IdentityEvent) -> str:
     line = {
-        "schema": SCHEMA,
+        "schema": _SCHEMA,
         "kind": event.kind,
         "identity": event.identity or None,
         "previous_ids": list(event.previous_ids),

@@ -13,7 +13,7 @@ import numpy as np
 from reid_tracker.errors import MissingDependencyError
 from reid_tracker.sink.base import BaseSink
 from reid_tracker.sink.files import cannot_write, refuse_existing
-from reid_tracker.sink.text.final_identities import FinalIdentities
+from reid_tracker.sink.text.final_text import FinalIdentities
 from reid_tracker.types import FrameResult, IdentityEvent
 
 _COLUMNS = (

@@ -1,41 +1,26 @@
-"""Makes the text with final identities of a run that was killed, of what it had written by then."""
+"""Repairs the outputs of a killed run: writes the texts with final identities that it lacks."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from reid_tracker.errors import OutputError
-from reid_tracker.sink.files import cannot_write
-from reid_tracker.sink.open import file_stem
-from reid_tracker.sink.text.global_text import (
-    GlobalCsvSink,
-    GlobalJsonlSink,
-    GlobalMotSink,
-    GlobalTextSink,
-    whole_lines,
-)
-from reid_tracker.sink.text.identity_events import SCHEMA
-from reid_tracker.types import IdentityEvent
-
-_EVENTS = "identities.jsonl"
-_KINDS: dict[str, type[GlobalTextSink]] = {
-    ".txt": GlobalMotSink,
-    ".jsonl": GlobalJsonlSink,
-    ".csv": GlobalCsvSink,
-}
+from reid_tracker.sink.files import cannot_write, file_stem
+from reid_tracker.sink.formats import FORMATS, final_name
+from reid_tracker.sink.text.final_text import CopyWithIdentities, FinalTextSink
+from reid_tracker.sink.text.identity_events import EVENTS_FILE, read_events
 
 
 def finish_texts(folder: Path) -> list[Path]:
-    """Write `CAMERA_global.SUFFIX` for texts of a folder that have none, from `identities.jsonl`.
+    """Write the missing `CAMERA_global.SUFFIX` files of a folder, from `identities.jsonl`.
 
-    One in which nothing is missing by the names of its files is told at once: nothing is read.
+    A folder that lacks none is recognised by its file names alone; no file is read.
 
     Args:
-        folder: that nobody writes any more; one without `identities.jsonl` is left as it is.
+        folder: a folder that no run writes to any more; without `identities.jsonl` it is left
+            as it is.
 
     Returns:
         The files made.
@@ -43,16 +28,16 @@ def finish_texts(folder: Path) -> list[Path]:
     Raises:
         OutputError: a file cannot be read or written, or is damaged.
     """
-    path = folder / _EVENTS
+    path = folder / EVENTS_FILE
+    made: list[Path] = []
     try:
         if not path.is_file() or _has_all(os.listdir(folder)):
             return []
-        events = list(_events(path))
+        events = list(read_events(path))
         stems = {file_stem(member[0]): member[0] for event in events for member in event.members}
-        made = []
-        for suffix, kind in _KINDS.items():
+        for suffix, copy in _copiers().items():
             files = {
-                camera: (folder / f"{stem}{suffix}", folder / f"{stem}_global{suffix}")
+                camera: (folder / f"{stem}{suffix}", folder / final_name(f"{stem}{suffix}"))
                 for stem, camera in stems.items()
             }
             missing = {
@@ -61,7 +46,7 @@ def finish_texts(folder: Path) -> list[Path]:
                 if source.is_file() and not target.exists()
             }
             if missing:
-                with kind(missing) as sink:
+                with FinalTextSink(missing, copy) as sink:
                     sink.write_events(events)
                 made += [target for _, target in missing.values()]
     except OSError as error:
@@ -71,26 +56,13 @@ def finish_texts(folder: Path) -> list[Path]:
     return made
 
 
+def _copiers() -> dict[str, CopyWithIdentities]:
+    return {one.suffix: one.copy for one in FORMATS.values() if one.copy is not None}
+
+
 def _has_all(names: Collection[str]) -> bool:
-    """Tell whether there is a text with final identities beside each camera's own."""
-    texts = {name for name in names if name.endswith(tuple(_KINDS)) and name != _EVENTS}
-    final = {text: "{}_global{}".format(*os.path.splitext(text)) for text in texts}
+    """Tell whether each camera's text has a copy with final identities beside it."""
+    texts = {name for name in names if name.endswith(tuple(_copiers())) and name != EVENTS_FILE}
+    final = {text: final_name(text) for text in texts}
     cameras = texts.difference(final.values())
     return all(final[text] in texts for text in cameras)
-
-
-def _events(path: Path) -> Iterator[IdentityEvent]:
-    with path.open(encoding="utf-8") as lines:
-        for line in whole_lines(lines):
-            one: dict[str, Any] = json.loads(line)
-            if one["schema"] != SCHEMA:
-                raise ValueError(one["schema"])
-            yield IdentityEvent(
-                kind=one["kind"],
-                identity=one["identity"] or 0,
-                previous_ids=tuple(one["previous_ids"]),
-                members=tuple((each["camera"], each["track"]) for each in one["members"]),
-                reason=one["reason"],
-                score=one["score"],
-                time_s=one["time_s"],
-            )

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
+import cv2
 import numpy as np
 
 from reid_tracker.errors import OutputError
 from reid_tracker.sink.base import BaseSink
 from reid_tracker.sink.files import cannot_write, refuse_existing
-from reid_tracker.sink.video.canvas import fit_to_canvas, with_even_sides
 from reid_tracker.types import FrameResult, ImageBGR, VideoInfo
 
 if TYPE_CHECKING:
@@ -179,3 +179,43 @@ class VideoSink(BaseSink):
 def _storable(rate: Fraction) -> Fraction:
     """Return the rate, or one close to it whose ticks leave room for pauses in 32-bit durations."""
     return rate if rate.numerator <= _MOST_TICKS else rate.limit_denominator(1001)
+
+
+def with_even_sides(image: ImageBGR) -> ImageBGR:
+    """Repeat the last column and row where a side is odd, which 4:2:0 video cannot hold.
+
+    Args:
+        image: (H, W, 3) uint8.
+
+    Returns:
+        (H', W', 3) uint8 with H' and W' even; pixels keep their places.
+    """
+    height, width = image.shape[:2]
+    if height % 2 == 0 and width % 2 == 0:
+        return image
+    return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def fit_to_canvas(image: ImageBGR, width: int, height: int) -> ImageBGR:
+    """Bring a picture to a canvas: as it is if it fits, else scaled and centred on black.
+
+    Args:
+        image: (H, W, 3) uint8.
+        width: of the canvas, even, pixels.
+        height: of the canvas, even, pixels.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    even = with_even_sides(image)
+    if even.shape[:2] == (height, width):
+        return even
+    scale = min(width / image.shape[1], height / image.shape[0])
+    new_width = min(width, max(1, round(image.shape[1] * scale)))
+    new_height = min(height, max(1, round(image.shape[0] * scale)))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(image, (new_width, new_height), interpolation=interpolation)
+    canvas = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - new_height) // 2, (width - new_width) // 2
+    canvas[top : top + new_height, left : left + new_width] = scaled
+    return canvas

@@ -8,49 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_tracker.sink.video.floor_panel import FloorPanel
 from reid_tracker.sink.video.mosaic import MosaicSink
-from reid_tracker.sink.video.mosaic_layout import Tile, arrange, clock
+from reid_tracker.sink.video.mosaic_layout import Tile, arrange
 from reid_tracker.types import FrameResult, ImageBGR, Tracks, VideoInfo
 from tests.sink.readers import read_video
-from tests.sink.results import grey, make_result, make_tracks, number_of
-from tests.sink.test_identities import with_identities
-
-SIZES = [(64, 48), (768, 576), (1920, 1080), (576, 1024), (640, 480), (3840, 2160), (101, 77)]
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7])
-@pytest.mark.parametrize("extra", [False, True])
-def test_tiles_are_apart_and_on_the_canvas(count: int, extra: bool) -> None:
-    layout = arrange(SIZES[:count], extra)
-    assert len(layout.tiles) == count + extra
-    assert layout.width % 2 == layout.height % 2 == 0
-    assert layout.width <= 1922
-    assert layout.height <= 1082
-    taken = np.zeros((layout.height, layout.width), int)
-    for tile in layout.tiles:
-        assert min(tile.left, tile.top) >= 0
-        assert tile.left + tile.width <= layout.width
-        assert tile.top + tile.height <= layout.height
-        taken[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] += 1
-    assert taken.max() == 1
-
-
-def test_cameras_without_a_picture_yet_have_a_tile() -> None:
-    assert arrange([(0, 0)]) == arrange([(1280, 720)])
-    assert len(arrange([(0, 0), (768, 576)]).tiles) == 2
-
-
-def test_the_last_tile_takes_what_is_left_of_its_row() -> None:
-    tiles = arrange([(768, 576)] * 2, extra=True).tiles
-    assert tiles[2].width == tiles[0].width + tiles[1].left + tiles[1].width - tiles[0].width - 4
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "00:00.0"), (61.26, "01:01.3"), (3599.96, "1:00:00.0")]
-)
-def test_clock(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
+from tests.sink.results import grey, make_result, make_tracks, number_of, with_identities
 
 
 def picture(image: ImageBGR, tile: Tile) -> ImageBGR:
@@ -168,26 +130,3 @@ def test_boxes_are_drawn_where_they_are_in_the_smaller_picture(tmp_path: Path) -
     columns = np.flatnonzero(np.abs(inside[middle].astype(int) - 90).max(axis=1) > 40)
     assert columns.min() == pytest.approx(400 * scale, abs=3)
     assert columns.max() == pytest.approx(800 * scale, abs=3)
-
-
-def test_the_floor_shows_a_person_once_in_the_middle_of_what_cameras_say() -> None:
-    outline = np.array([[0.0, 0], [10, 0], [10, 10], [0, 10]])
-    places = {"a": np.array([[4.0, 5.0]]), "b": np.array([[6.0, 5.0]])}
-    panel = FloorPanel(lambda camera, boxes: places[camera], {"a": outline})
-    results = [
-        with_identities(make_result(0, make_tracks([1]), timestamp_s=0.0, camera=camera), 3)
-        for camera in "ab"
-    ]
-    panel.add(results, 0.0)
-    drawn = np.zeros((324, 324, 3), np.uint8)
-    panel.draw(drawn, 0.0)
-    assert panel.note == "1 m grid"
-    colour = panel._colours[3].astype(int)
-    rows, columns = np.nonzero(np.abs(drawn.astype(int) - colour).max(axis=2) < 8)
-    # The plan of 10 m fills 300 of the 324 pixels; the middle of both places is (5, 5).
-    assert rows.mean() == pytest.approx(162, abs=3)
-    assert columns.mean() == pytest.approx(162, abs=3)
-    assert np.ptp(columns) < 30
-    panel.add([], 60.0)
-    panel.draw(drawn, 60.0)
-    assert not (np.abs(drawn.astype(int) - colour).max(axis=2) < 8).any()

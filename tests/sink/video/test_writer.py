@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from reid_tracker.sink.video import writer as video
-from reid_tracker.sink.video.canvas import fit_to_canvas, with_even_sides
-from reid_tracker.sink.video.writer import VideoSink
+from reid_tracker.sink.video.writer import VideoSink, fit_to_canvas, with_even_sides
 from reid_tracker.types import FrameResult, ImageBGR, VideoInfo
 from tests.sink.readers import read_video
 from tests.sink.results import INFO, grey, make_result, number_of

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
 import numpy as np
 
 from reid_tracker.geometry import xyxy_to_tlwh
@@ -16,13 +19,6 @@ class MotSink(TextSink):
 
     Predicted boxes of unseen tracks are written like any other box that the tracker reports. Equal
     results give equal bytes.
-
-    Args:
-        path: the file.
-        overwrite: whether an existing file may be replaced.
-
-    Raises:
-        OutputError: the file exists, or cannot be made.
     """
 
     def write(self, result: FrameResult) -> None:
@@ -43,3 +39,21 @@ class MotSink(TextSink):
         # Adding zero turns -0.0 into 0.0, which would print as "-0.00".
         values = (columns.astype(np.float64).round(2) + 0.0).ravel().tolist()
         self.append(_LINE * len(tracks) % tuple(values))
+
+
+def copy_with_identities(
+    lines: Iterable[str], identity_of: Callable[[int], int], file: TextIO
+) -> None:
+    """Copy MOTChallenge text with identities in place of track ids.
+
+    Boxes of tracklets whose identity stayed unknown are left out, so that every id is one person's.
+
+    Args:
+        lines: what a `MotSink` wrote.
+        identity_of: final identity of a track id; 0 if unknown.
+        file: receives the copy.
+    """
+    for line in lines:
+        frame, track, rest = line.split(",", 2)
+        if identity := identity_of(int(track)):
+            file.write(f"{frame},{identity},{rest}")

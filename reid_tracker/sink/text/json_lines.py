@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
+from typing import TextIO
 
-from reid_tracker.sink.files import TextSink
-from reid_tracker.sink.text.rounding import rounded
+from reid_tracker.sink.files import TextSink, rounded
 from reid_tracker.types import FrameResult
 
 SCHEMA = "reid_tracker/frame/1"
@@ -14,18 +15,11 @@ SCHEMA = "reid_tracker/frame/1"
 class JsonlSink(TextSink):
     """Writes one line a frame, also for frames without tracks.
 
-    Keys: `schema`, `camera`, `frame` (number in the source, from 0), `timestamp_s`, `captured_s`
-    (UTC seconds since 1970, absent where the source does not tell), and `tracks`, a list of `id`,
-    `box` (left, top, right, bottom in pixels), `score`, `class`, `age_s`, `observed` and
-    `detection_index` (-1 where predicted only). In a run over several cameras, a track also has
-    `identity`, its number over all cameras, null while not sure.
-
-    Args:
-        path: the file.
-        overwrite: whether an existing file may be replaced.
-
-    Raises:
-        OutputError: the file exists, or cannot be made.
+    Keys: `schema`, `camera`, `frame` (number in the source, counted from 0), `timestamp_s`,
+    `captured_s` (UTC seconds since 1970, absent if the source does not say), and `tracks`, a list
+    of `id`, `box` (left, top, right, bottom in pixels), `score`, `class`, `age_s`, `observed` and
+    `detection_index` (-1 if predicted only). In a run over several cameras, a track also has
+    `identity`, its number over all cameras, null while unknown.
     """
 
     def write(self, result: FrameResult) -> None:
@@ -62,3 +56,20 @@ class JsonlSink(TextSink):
         self.append(
             json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
         )
+
+
+def copy_with_identities(
+    lines: Iterable[str], identity_of: Callable[[int], int], file: TextIO
+) -> None:
+    """Copy JSON lines with final identities; null where they are unknown.
+
+    Args:
+        lines: what a `JsonlSink` wrote.
+        identity_of: final identity of a track id; 0 if unknown.
+        file: receives the copy.
+    """
+    for line in lines:
+        frame = json.loads(line)
+        for track in frame["tracks"]:
+            track["identity"] = identity_of(track["id"]) or None
+        file.write(json.dumps(frame, ensure_ascii=False, separators=(",", ":")) + "\n")

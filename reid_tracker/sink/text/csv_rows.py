@@ -4,45 +4,28 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
+from typing import TextIO
 
 from reid_tracker.errors import OutputError
-from reid_tracker.sink.files import TextSink
-from reid_tracker.sink.text.rounding import rounded
+from reid_tracker.sink.files import TextSink, rounded
 from reid_tracker.types import FrameResult
 
 COLUMNS = (
-    "camera",
-    "frame",
-    "timestamp_s",
-    "id",
-    "left",
-    "top",
-    "right",
-    "bottom",
-    "score",
-    "class",
-    "age_s",
-    "observed",
-    "detection_index",
-    "identity",
+    *("camera", "frame", "timestamp_s", "id", "left", "top", "right", "bottom", "score", "class"),
+    *("age_s", "observed", "detection_index", "identity"),
 )
+_TRACK, _IDENTITY = COLUMNS.index("id"), COLUMNS.index("identity")
 
 
 class CsvSink(TextSink):
-    """Writes one row a box in pixels, seconds and frame numbers from 0; `observed` is 0 or 1.
+    """Writes one row a box, in pixels and seconds; frames count from 0, `observed` is 0 or 1.
 
-    `identity` is who it is over all cameras as known at that frame; empty while not sure, and in a
-    run of one camera. Events tell what changes later.
-
-    Args:
-        path: the file.
-        overwrite: whether an existing file may be replaced.
-
-    Raises:
-        OutputError: the file exists, or cannot be made; then nothing new is left behind.
+    `identity` is the identity over all cameras as known at that frame. It is empty while unknown,
+    and in a run of one camera. `identities.jsonl` holds later changes.
     """
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
@@ -50,7 +33,7 @@ class CsvSink(TextSink):
         try:
             self.append(",".join(COLUMNS) + "\n")
         except OutputError:
-            # Nobody else knows of the file yet, who could take it away.
+            # No caller knows of the file yet, so nobody else removes it.
             with suppress(OutputError):
                 self.close()
             with suppress(OSError):
@@ -86,3 +69,20 @@ def _identities(result: FrameResult) -> list[int | None]:
     if result.identities is None:
         return [None] * len(result.tracks)
     return [identity or None for identity in result.identities.ids.tolist()]
+
+
+def copy_with_identities(
+    lines: Iterable[str], identity_of: Callable[[int], int], file: TextIO
+) -> None:
+    """Copy CSV rows with final identities; the field stays empty where they are unknown.
+
+    Args:
+        lines: what a `CsvSink` wrote.
+        identity_of: final identity of a track id; 0 if unknown.
+        file: receives the copy.
+    """
+    rows, writer = csv.reader(lines), csv.writer(file, lineterminator="\n")
+    writer.writerow(next(rows))
+    for row in rows:
+        row[_IDENTITY] = str(identity_of(int(row[_TRACK])) or "")
+        writer.writerow(row)
