@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from reid_tracker.central.centre import Central
 from reid_tracker.central.records import (
@@ -174,7 +175,7 @@ def test_order_and_copies_change_nothing(store: GalleryStore) -> None:
     # Delays of up to a second, less than the window's.
     mixed = sorted(messages, key=lambda one: one.end_s + rng.uniform(0, 1))
     broker = MemoryBroker()
-    centre = open_site(broker, store, config=replace(CENTRAL, window_s=1.1))
+    centre = open_site(broker, store, config=dataclasses.replace(CENTRAL, window_s=1.1))
     copies = [outgoing(message) for message in mixed for _ in range(2)]
     # Another id of the broker, so that the second copy arrives.
     broker.publish([one._replace(message_id=f"{i}") for i, one in enumerate(copies)])
@@ -221,7 +222,7 @@ def test_the_last_people_of_a_day_are_looked_back_at(store: GalleryStore) -> Non
     )
     strange = Prototypes.of(MODEL, np.eye(64, dtype=np.float32)[[40]], [3.0])
     broker = MemoryBroker()
-    centre = open_site(broker, store, match=replace(MATCH, revise_every_s=2.0))
+    centre = open_site(broker, store, match=dataclasses.replace(MATCH, revise_every_s=2.0))
     broker.publish([outgoing(door[-1]), outgoing(replace(yard[1], prototypes=strange))])
     turn_until_done(centre)
     assert len(set(identities(store).values())) == 2
@@ -329,7 +330,7 @@ def test_people_of_long_ago_are_recognised(store: GalleryStore) -> None:
 def test_sites_are_matched_by_themselves(store: GalleryStore) -> None:
     broker = MemoryBroker()
     messages, truth = walks(3)
-    config = replace(CENTRAL, recognise=False)
+    config = dataclasses.replace(CENTRAL, recognise=False)
     sites = [open_site(broker, store, site=site, config=config) for site in ("north", "south")]
     broker.publish([outgoing(one, "north") for one in messages])
     broker.publish(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from reid_tracker.transport import CameraStatus, EdgeStatus, Message, TrackletMessage
+from reid_tracker.transport import CameraMessage, EdgeMessage, Message, TrackletMessage
 
 logger = logging.getLogger(__name__)
 
@@ -74,18 +74,18 @@ class HostPresence:
 
     def heard(self, message: Message) -> None:
         """Note a message of a camera host."""
-        if not isinstance(message, TrackletMessage | CameraStatus | EdgeStatus):
+        if not isinstance(message, TrackletMessage | CameraMessage | EdgeMessage):
             return
         with self._lock:
             host = self._host(message)
             if host is None:
-                if isinstance(message, CameraStatus):
+                if isinstance(message, CameraMessage):
                     self._look_for_twins(message)
                 return
             if not isinstance(message, TrackletMessage):  # whose times may be those of a recording
                 host.since_s = min(host.since_s, message.time_s)
                 host.told_s = max(host.told_s, message.time_s)
-            if isinstance(message, EdgeStatus) and message.state != "started":
+            if isinstance(message, EdgeMessage) and message.state != "started":
                 state: HostState = "stopped" if message.state == "stopped" else "gone"
                 self._ended(message.edge, host, state, message.reason)
                 return
@@ -94,7 +94,7 @@ class HostPresence:
             if host.state == "gone":
                 logger.warning("camera host %s of site %s is back", message.edge, self._site)
             host.state, host.reason = "up", ""
-            if isinstance(message, CameraStatus) and (
+            if isinstance(message, CameraMessage) and (
                 message.camera in host.cameras or len(host.cameras) < _MOST_CAMERAS
             ):
                 host.cameras[message.camera] = message.state, message.reason
@@ -133,7 +133,7 @@ class HostPresence:
             order = sorted(self._hosts.items(), key=lambda one: (one[1].state == "up", one[0]))
             return {name: dict(_shown(host)) for name, host in order[:_MOST_SHOWN]}
 
-    def _look_for_twins(self, message: CameraStatus) -> None:
+    def _look_for_twins(self, message: CameraMessage) -> None:
         """Warn, once an hour, where an earlier start of a host goes on beside the later one."""
         beside_s = message.time_s - self._hosts[message.edge].since_s
         if beside_s > _TWINS_S and self._clock() >= self._twins_at_s:
@@ -143,7 +143,7 @@ class HostPresence:
                 *(self._site, message.edge),
             )
 
-    def _host(self, message: TrackletMessage | CameraStatus | EdgeStatus) -> _Host | None:
+    def _host(self, message: TrackletMessage | CameraMessage | EdgeMessage) -> _Host | None:
         """Return a host that was just heard of; None where it was an earlier start of it."""
         name, boot = message.edge, message.boot
         host = self._hosts.get(name)
@@ -171,7 +171,7 @@ class HostPresence:
         host.cameras = dict.fromkeys(host.cameras, ("gone", f"its host: {reason}"))
 
 
-def _is_later_start(message: TrackletMessage | CameraStatus | EdgeStatus, host: _Host) -> bool:
+def _is_later_start(message: TrackletMessage | CameraMessage | EdgeMessage, host: _Host) -> bool:
     """Whether a message of another start is of a later one, not one handed out again.
 
     Tracklets tell no order of starts: a centre that is started again gets those that the one before
@@ -181,7 +181,7 @@ def _is_later_start(message: TrackletMessage | CameraStatus | EdgeStatus, host: 
         return False
     if message.time_s >= host.told_s or host.state == "gone":
         return True
-    return host.state == "stopped" and isinstance(message, EdgeStatus)
+    return host.state == "stopped" and isinstance(message, EdgeMessage)
 
 
 def _shown(host: _Host) -> Iterator[tuple[str, Any]]:

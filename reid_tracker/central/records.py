@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reid_tracker.errors import MessageError
 from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.tracklets.batch import TrackletBatch
-from reid_tracker.transport import IdentityMessage, Member, TrackletMessage
+from reid_tracker.transport import IdentityMessage, TrackletMessage, TrackletRef
 from reid_tracker.transport.wire.names import escape, unescape
 from reid_tracker.types import IdentityEvent
 
@@ -163,7 +163,7 @@ def identity_messages(
         numbers: of its messages, rising by one.
         key_of: tells which tracklet a row of the matcher is.
     """
-    members = [Member(*key_of(row)) for row in event.members]
+    members = [TrackletRef(*key_of(row)) for row in event.members]
     return [
         IdentityMessage(
             centre=CENTRE,

@@ -25,8 +25,8 @@ from reid_tracker.errors import StoreUnavailableError, TransportUnavailableError
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.transport import (
     Broker,
-    CameraStatus,
-    EdgeStatus,
+    CameraMessage,
+    EdgeMessage,
     IdentityMessage,
     Outgoing,
     Received,
@@ -195,7 +195,7 @@ class CentralSite:
                 if self._window.add(message.end_s, received, self._monotonic()):
                     self.counts["late"] += 1
                 return
-        elif isinstance(message, CameraStatus | EdgeStatus):
+        elif isinstance(message, CameraMessage | EdgeMessage):
             self.counts["status"] += 1
         received.ack()  # nothing follows from it
 

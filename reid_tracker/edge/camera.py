@@ -6,9 +6,9 @@ import time
 from typing import NamedTuple
 
 from reid_tracker.edge.reporter import MessageNumbers
-from reid_tracker.transport import CameraStatus
-from reid_tracker.transport.wire.messages import CameraState, ClockSource
-from reid_tracker.types import Frame
+from reid_tracker.transport import CameraMessage
+from reid_tracker.transport.wire.messages import CameraState
+from reid_tracker.types import ClockSource, Frame
 from reid_tracker.video import LiveSource, Source
 
 _LONGEST_REASON = 500
@@ -122,7 +122,7 @@ class EdgeCamera:
         """Note that no more frames come."""
         self._ended = self._ended or reason
 
-    def news(self, numbers: MessageNumbers, every_s: float) -> CameraStatus | None:
+    def news(self, numbers: MessageNumbers, every_s: float) -> CameraMessage | None:
         """Return the state if it has changed, or was told long enough ago."""
         state, now_s = self.state, time.monotonic()
         passed_s = now_s - self._told_s
@@ -131,7 +131,7 @@ class EdgeCamera:
         rate = (self.processed - self._told_processed) / max(passed_s, 0.1)
         self._told, self._told_s, self._told_processed = state, now_s, self.processed
         counts = self.counts()
-        return CameraStatus(
+        return CameraMessage(
             edge=numbers.edge,
             boot=numbers.boot,
             edge_seq=numbers.next(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reid_tracker.sink import open_best_crops, open_head_blur
-from reid_tracker.transport.wire.picture import MOST_PICTURE_BYTES
+from reid_tracker.transport.wire.messages import MOST_PICTURE_BYTES
 from reid_tracker.types import FrameResult
 
 if TYPE_CHECKING:

@@ -19,15 +19,15 @@ from reid_tracker.match.tracklets.prototypes import PrototypeMemory
 from reid_tracker.match.tracklets.quality import checked_embeddings, qualities
 from reid_tracker.match.tracklets.table import TrackletTable
 from reid_tracker.transport import (
-    EdgeStatus,
+    EdgeMessage,
     Observation,
     Prototypes,
     TrackletMessage,
     new_boot_id,
 )
 from reid_tracker.transport.wire.embeddings import MOST_PROTOTYPES, MOST_VALUES
-from reid_tracker.transport.wire.messages import ClockSource, EdgeState, TrackletState
-from reid_tracker.types import FrameResult
+from reid_tracker.transport.wire.messages import EdgeState, TrackletState
+from reid_tracker.types import ClockSource, FrameResult
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -58,9 +58,9 @@ class MessageNumbers:
         """Return the number of the next message, which is to be sent before any later one."""
         return next(self._numbers)
 
-    def host_status(self, state: EdgeState, reason: str = "") -> EdgeStatus:
+    def host_status(self, state: EdgeState, reason: str = "") -> EdgeMessage:
         """Return a message about the host itself, which needs no place in the count."""
-        return EdgeStatus(
+        return EdgeMessage(
             edge=self.edge,
             boot=self.boot,
             number=next(self._of_host),

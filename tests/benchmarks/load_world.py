@@ -22,7 +22,7 @@ import numpy.typing as npt
 from reid_tracker.central.records import Key, camera_name
 from reid_tracker.match import Passage, Topology
 from reid_tracker.transport import (
-    CameraStatus,
+    CameraMessage,
     Message,
     Observation,
     Prototypes,
@@ -247,9 +247,9 @@ class Site:
             prototypes=Prototypes.of(ENCODER, vectors[:taken], np.full(taken, frames / taken)),
         )
 
-    def _status(self, edges: _Edges, at_s: float, camera: int) -> CameraStatus:
+    def _status(self, edges: _Edges, at_s: float, camera: int) -> CameraMessage:
         edge, frames = edges.of(camera), int(at_s * self.model.frames_s)
-        return CameraStatus(
+        return CameraMessage(
             edge=edge,
             boot=BOOT,
             edge_seq=edges.next(edge),

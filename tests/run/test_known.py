@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_tracker.edge import KnownIdentities
-from reid_tracker.transport import IdentityMessage, Member
+from reid_tracker.transport import IdentityMessage, TrackletRef
 from reid_tracker.types import IdentityEvent
 from tests.conftest import Clock
 
@@ -41,7 +41,7 @@ def said(
         kind=kind,  # type: ignore[arg-type]
         identity=identity,
         previous_ids=previous,
-        members=tuple(Member(edge, edge_boot, "door", track) for track in tracks),
+        members=tuple(TrackletRef(edge, edge_boot, "door", track) for track in tracks),
         reason="looks alike",
         score=0.75,
         time_s=NOW_S + seq,

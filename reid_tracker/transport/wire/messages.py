@@ -1,54 +1,44 @@
 """The messages between camera hosts and the centre: tracklets, states, identities.
 
-Times are UTC seconds since 1970, kept to the millisecond; positions are parts of the frame's width
-and height from its top left corner. A message holds its values as the wire has them, so that one
-that was sent is equal to the one that arrives.
+Times are UTC seconds since 1970, kept to the millisecond. Positions are fractions of the frame's
+width and height from its top left corner. A message holds its values as the wire has them, so that
+the message that arrives equals the one that was sent.
 """
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
 
 from reid_tracker.errors import MessageError
 from reid_tracker.transport.wire.embeddings import Prototypes
-from reid_tracker.transport.wire.fields import (
-    Choice,
-    ListOf,
-    Maybe,
-    Real,
-    RecordOf,
-    Text,
-    Whole,
-    check_fields,
-    wire,
+from reid_tracker.transport.wire.names import escape
+from reid_tracker.transport.wire.record import (
+    Count,
+    Fraction,
+    Name,
+    Positive,
+    Reason,
+    Record,
+    Time,
+    wrong,
 )
-from reid_tracker.transport.wire.names import NAME, escape
-from reid_tracker.transport.wire.picture import Jpeg
-from reid_tracker.types import EventKind
+from reid_tracker.types import ClockSource, EventKind
 
 SCHEMA_VERSION = 1
 
+MOST_PICTURE_BYTES = 6000
+"""Fits into a message beside the most prototypes and observations that it may hold."""
+
 TrackletState = Literal["new", "update", "end"]
-ClockSource = Literal["rtcp", "arrival", "file"]
 CameraState = Literal["connecting", "live", "stalled", "gone"]
 EdgeState = Literal["started", "stopped", "lost"]
 
-_TIME = Real(0, 1e11, digits=3)
-# A box may leave the frame, by no more than its size.
-_BOX = ListOf(Real(-1, 2, digits=5), most=4, least=4)
-_POINT = ListOf(Real(-1, 2, digits=5), most=2, least=2)
-_METRES = ListOf(Real(-1e6, 1e6, digits=3), most=2, least=2)
-_PART = Real(0, 1, digits=4)
-_REASON = Text(most=500, least=0)
-_TRACKLET_STATE = Choice(get_args(TrackletState))
-_CLOCK = Choice(get_args(ClockSource))
-_CAMERA_STATE = Choice(get_args(CameraState))
-_EDGE_STATE = Choice(get_args(EdgeState))
-_EVENT_KIND = Choice(get_args(EventKind))
-_PROTOTYPES = RecordOf(Prototypes)
-_PICTURE = Maybe(Jpeg())
+# A box may extend beyond the frame by at most the frame's size.
+_Part = Annotated[float, Meta(ge=-1, le=2)]
+_Metres = Annotated[float, Meta(ge=-1e6, le=1e6)]
 
 
 def new_boot_id() -> str:
@@ -56,31 +46,28 @@ def new_boot_id() -> str:
     return uuid.uuid4().hex
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(Record, frozen=True):
     """Where a person was at one time.
 
     Attributes:
         time_s: UTC seconds since 1970.
-        box: (left, top, right, bottom) as parts of the frame's size, -1 to 2.
-        foot: (x, y) of the point on the floor, likewise.
-        world: (x, y) of it on the floor plan in metres; None where the camera is not calibrated.
+        box: (left, top, right, bottom) as fractions of the frame's size, -1 to 2.
+        foot: (x, y) of the point where the person stands, likewise.
+        world: (x, y) of it on the ground plane in metres; None if the camera is not calibrated.
 
     Raises:
         MessageError: a value does not fit.
     """
 
-    time_s: float = wire(_TIME)
-    box: tuple[float, float, float, float] = wire(_BOX)
-    foot: tuple[float, float] = wire(_POINT)
-    world: tuple[float, float] | None = wire(Maybe(_METRES), default=None)
+    time_s: Time
+    box: tuple[_Part, _Part, _Part, _Part]
+    foot: tuple[_Part, _Part]
+    world: tuple[_Metres, _Metres] | None = None
+
+    digits: ClassVar[dict[str, int]] = {"time_s": 3, "box": 5, "foot": 5, "world": 3}
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        self.check_together()
-
-    def check_together(self) -> None:
-        """Check what no field can tell alone."""
+        super().__post_init__()
         left, top, right, bottom = self.box
         if right < left or bottom < top:
             raise MessageError(
@@ -89,56 +76,53 @@ class Observation:
             )
 
 
-@dataclass(frozen=True)
-class TrackletMessage:
-    """What a camera host knows of one person followed by one camera without a break.
+class TrackletMessage(Record, frozen=True):
+    """What a camera host knows of one person whom one camera has followed without a break.
 
-    Each message of a tracklet replaces the ones before it, but for the observations, which are
+    Each message of a tracklet replaces the earlier ones, except for the observations, which are
     those since the message before: a lost message costs positions, not the person.
 
     Attributes:
         edge: name of the camera host.
-        boot: see `new_boot_id`; tracks are numbered anew after a restart.
+        boot: see `new_boot_id`; after a restart track numbers begin again.
         edge_seq: number of the message within edge and boot, rising by one: a gap is a loss.
         camera: name, unique within the edge.
-        track: number that the camera's tracker gave, positive.
+        track: number from the camera's tracker, positive.
         state: "new", "update" or "end".
-        start_s: first time seen, UTC seconds since 1970.
-        end_s: last time seen.
-        clock: where the times come from: "rtcp" the camera's own clock, "arrival" when a frame
-            came, "file" the time within a recording.
+        start_s: time of the first detection, UTC seconds since 1970.
+        end_s: time of the last detection.
+        clock: source of the times: "rtcp" the camera's own clock, "arrival" the arrival of the
+            frame, "file" the time within a recording.
         frames: number of frames in which the person was detected so far.
-        quality: how much the looks can be trusted, 0 to 1.
+        quality: how far the embeddings can be trusted, 0 to 1.
         observations: 1 to 64 since the message before, oldest first; the last is the newest.
-        prototypes: what the person looks like; may hold none yet.
-        picture: a JPEG file of them, where the host was told to send it and has a better one than
-            before; mostly None.
+        prototypes: embeddings of the person; may hold none yet.
+        picture: a JPEG file of the person, if the host was told to send pictures and has a better
+            one than before; mostly None.
 
     Raises:
         MessageError: a value does not fit.
     """
 
-    edge: str = wire(NAME)
-    boot: str = wire(NAME)
-    edge_seq: int = wire(Whole())
-    camera: str = wire(NAME)
-    track: int = wire(Whole(low=1))
-    state: TrackletState = wire(_TRACKLET_STATE)
-    start_s: float = wire(_TIME)
-    end_s: float = wire(_TIME)
-    clock: ClockSource = wire(_CLOCK)
-    frames: int = wire(Whole(low=1))
-    quality: float = wire(_PART)
-    observations: tuple[Observation, ...] = wire(ListOf(RecordOf(Observation), most=64, least=1))
-    prototypes: Prototypes = wire(_PROTOTYPES)
-    picture: bytes | None = wire(_PICTURE, default=None)
+    edge: Name
+    boot: Name
+    edge_seq: Count
+    camera: Name
+    track: Positive
+    state: TrackletState
+    start_s: Time
+    end_s: Time
+    clock: ClockSource
+    frames: Positive
+    quality: Fraction
+    observations: Annotated[tuple[Observation, ...], Meta(min_length=1, max_length=64)]
+    prototypes: Prototypes
+    picture: Annotated[bytes, Meta(max_length=MOST_PICTURE_BYTES)] | None = None
+
+    digits: ClassVar[dict[str, int]] = {"start_s": 3, "end_s": 3, "quality": 4}
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        self.check_together()
-
-    def check_together(self) -> None:
-        """Check what no field can tell alone."""
+        super().__post_init__()
         if self.end_s < self.start_s:
             raise MessageError(
                 f"TrackletMessage lasts from {self.start_s} to {self.end_s}: expected start_s <= "
@@ -149,10 +133,13 @@ class TrackletMessage:
             raise MessageError(
                 "TrackletMessage.observations: expected times that rise, from start_s to end_s"
             )
+        jpeg = self.picture
+        if jpeg is not None and not (jpeg[:3] == b"\xff\xd8\xff" and jpeg[-2:] == b"\xff\xd9"):
+            raise wrong("TrackletMessage.picture", jpeg[:8], "Expected a JPEG file")
 
     @property
     def message_id(self) -> str:
-        """Text that no other message has, by which one that came twice is known."""
+        """Text that no other message has; it identifies a second copy."""
         return _message_id(self.edge, self.boot, self.edge_seq)
 
     @property
@@ -161,9 +148,8 @@ class TrackletMessage:
         return self.edge, self.boot, self.camera, self.track
 
 
-@dataclass(frozen=True)
-class CameraStatus:
-    """How a camera is doing, sent when it changes and now and then.
+class CameraMessage(Record, frozen=True):
+    """The state of a camera, sent when it changes and at regular intervals.
 
     Attributes:
         edge: name of the camera host.
@@ -171,34 +157,33 @@ class CameraStatus:
         edge_seq: as in `TrackletMessage`, in the same count.
         camera: name.
         time_s: UTC seconds since 1970.
-        state: "connecting" until the first frame, "live", "stalled" where a connection brings no
-            frame, "gone" where it cannot be reached, has ended or was removed.
-        reason: one line for people that says why it is gone; empty otherwise.
+        state: "connecting" until the first frame, "live", "stalled" if a connection brings no
+            frame, "gone" if it cannot be reached, has ended or was removed.
+        reason: why the camera is gone, one line for people; empty otherwise.
         clock: as in `TrackletMessage`.
         frames: frames read since the start.
-        dropped: frames left out since the start, since newer ones were there.
-        frame_rate: frames a second that are processed now.
-        frame_age_s: time from the newest frame's to now; None before the first frame.
+        dropped: frames left out since the start because newer ones were waiting.
+        frame_rate: frames processed per second at present.
+        frame_age_s: time since the newest frame; None before the first frame.
 
     Raises:
         MessageError: a value does not fit.
     """
 
-    edge: str = wire(NAME)
-    boot: str = wire(NAME)
-    edge_seq: int = wire(Whole())
-    camera: str = wire(NAME)
-    time_s: float = wire(_TIME)
-    state: CameraState = wire(_CAMERA_STATE)
-    reason: str = wire(_REASON)
-    clock: ClockSource = wire(_CLOCK)
-    frames: int = wire(Whole())
-    dropped: int = wire(Whole())
-    frame_rate: float = wire(Real(0, 1e4, digits=2))
-    frame_age_s: float | None = wire(Maybe(Real(-1e9, 1e9, digits=3)), default=None)
+    edge: Name
+    boot: Name
+    edge_seq: Count
+    camera: Name
+    time_s: Time
+    state: CameraState
+    reason: Reason
+    clock: ClockSource
+    frames: Count
+    dropped: Count
+    frame_rate: Annotated[float, Meta(ge=0, le=1e4)]
+    frame_age_s: Annotated[float, Meta(ge=-1e9, le=1e9)] | None = None
 
-    def __post_init__(self) -> None:
-        check_fields(self)
+    digits: ClassVar[dict[str, int]] = {"time_s": 3, "frame_rate": 2, "frame_age_s": 3}
 
     @property
     def message_id(self) -> str:
@@ -206,18 +191,17 @@ class CameraStatus:
         return _message_id(self.edge, self.boot, self.edge_seq)
 
 
-@dataclass(frozen=True)
-class EdgeStatus:
-    """A camera host begins, ends, or is lost, which an MQTT broker says in its stead.
+class EdgeMessage(Record, frozen=True):
+    """A camera host has started or stopped, or an MQTT broker has lost it.
 
-    That it goes on is told by its other messages, those of its cameras at least.
+    While the host runs, the messages of its cameras show it.
 
     Attributes:
         edge: name of the camera host.
         boot: see `new_boot_id`.
-        number: of the message within edge and boot, in a count of its own: one that is never sent,
-            since nothing was lost, is no gap.
-        time_s: UTC seconds since 1970 at which it was made; of "lost", when it connected.
+        number: of the message within edge and boot, in a count of its own: a "lost" message that is
+            never sent is not a gap.
+        time_s: UTC seconds since 1970 at which it was made; for "lost", when the host connected.
         state: "started", "stopped" or "lost".
         reason: one line for people; may be empty.
 
@@ -225,15 +209,14 @@ class EdgeStatus:
         MessageError: a value does not fit.
     """
 
-    edge: str = wire(NAME)
-    boot: str = wire(NAME)
-    number: int = wire(Whole())
-    time_s: float = wire(_TIME)
-    state: EdgeState = wire(_EDGE_STATE)
-    reason: str = wire(_REASON)
+    edge: Name
+    boot: Name
+    number: Count
+    time_s: Time
+    state: EdgeState
+    reason: Reason
 
-    def __post_init__(self) -> None:
-        check_fields(self)
+    digits: ClassVar[dict[str, int]] = {"time_s": 3}
 
     @property
     def message_id(self) -> str:
@@ -241,12 +224,11 @@ class EdgeStatus:
         return _message_id(self.edge, self.boot, f"host-{self.number}")
 
 
-@dataclass(frozen=True)
-class Member:
-    """A tracklet that an identity message is about.
+class TrackletRef(Record, frozen=True):
+    """A tracklet that an identity message names.
 
     Attributes:
-        edge: see `TrackletMessage`, as are the others.
+        edge: see `TrackletMessage`, as for the others.
         boot: start of the edge's program.
         camera: name.
         track: number.
@@ -255,17 +237,13 @@ class Member:
         MessageError: a value does not fit.
     """
 
-    edge: str = wire(NAME)
-    boot: str = wire(NAME)
-    camera: str = wire(NAME)
-    track: int = wire(Whole(low=1))
-
-    def __post_init__(self) -> None:
-        check_fields(self)
+    edge: Name
+    boot: Name
+    camera: Name
+    track: Positive
 
 
-@dataclass(frozen=True)
-class IdentityMessage:
+class IdentityMessage(Record, frozen=True):
     """From `time_s` on, the members are one person; this also holds for their past.
 
     Attributes:
@@ -273,30 +251,29 @@ class IdentityMessage:
         boot: see `new_boot_id`.
         seq: number of the message within centre and boot, rising by one.
         kind: "new", "match", "merge" or "split", see `reid_tracker.types.IdentityEvent`.
-        identity: number of the person; 0 after a split that leaves open who it is.
+        identity: number of the person; 0 after a split that leaves the person open.
         previous_ids: other numbers that the members had before.
         members: the tracklets that changed.
         reason: one line for people.
-        score: similarity in [0, 1] on which it rests; 1 where nothing was compared.
+        score: similarity in [0, 1] behind the decision; 1 if nothing was compared.
         time_s: time of the decision, UTC seconds since 1970.
 
     Raises:
         MessageError: a value does not fit.
     """
 
-    centre: str = wire(NAME)
-    boot: str = wire(NAME)
-    seq: int = wire(Whole())
-    kind: EventKind = wire(_EVENT_KIND)
-    identity: int = wire(Whole())
-    previous_ids: tuple[int, ...] = wire(ListOf(Whole(low=1), most=1000))
-    members: tuple[Member, ...] = wire(ListOf(RecordOf(Member), most=256))
-    reason: str = wire(_REASON)
-    score: float = wire(_PART)
-    time_s: float = wire(_TIME)
+    centre: Name
+    boot: Name
+    seq: Count
+    kind: EventKind
+    identity: Count
+    previous_ids: Annotated[tuple[Positive, ...], Meta(max_length=1000)]
+    members: Annotated[tuple[TrackletRef, ...], Meta(max_length=256)]
+    reason: Reason
+    score: Fraction
+    time_s: Time
 
-    def __post_init__(self) -> None:
-        check_fields(self)
+    digits: ClassVar[dict[str, int]] = {"score": 4, "time_s": 3}
 
     @property
     def message_id(self) -> str:
@@ -304,14 +281,14 @@ class IdentityMessage:
         return _message_id(self.centre, self.boot, self.seq)
 
 
-Message = TrackletMessage | CameraStatus | EdgeStatus | IdentityMessage
+Message = TrackletMessage | CameraMessage | EdgeMessage | IdentityMessage
 
 
 def check_encoder(message: Message, fingerprint: str, dim: int) -> None:
-    """Refuse looks of another encoder, since comparing them silently ruins identities.
+    """Refuse embeddings of another encoder, since comparing them ruins identities unnoticed.
 
     Args:
-        message: one without looks always passes.
+        message: one without embeddings always passes.
         fingerprint: see `reid_tracker.encode.fingerprint.model_fingerprint`.
         dim: size of its embeddings.
 
@@ -320,11 +297,11 @@ def check_encoder(message: Message, fingerprint: str, dim: int) -> None:
     """
     if not isinstance(message, TrackletMessage):
         return
-    looks = message.prototypes
-    if looks.encoder != fingerprint or looks.dim != dim:
+    sent = message.prototypes
+    if sent.encoder != fingerprint or sent.dim != dim:
         raise MessageError(
-            f"edge {message.edge!r} sends embeddings of encoder {looks.encoder[:12]} with "
-            f"{looks.dim} values, expected {fingerprint[:12]} with {dim}; run the same weights on "
+            f"edge {message.edge!r} sends embeddings of encoder {sent.encoder[:12]} with "
+            f"{sent.dim} values, expected {fingerprint[:12]} with {dim}; run the same weights on "
             "all edges"
         )
 

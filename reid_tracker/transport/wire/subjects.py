@@ -12,8 +12,8 @@ from reid_tracker.config.checked import shown
 from reid_tracker.errors import MessageError
 from reid_tracker.transport.wire.messages import (
     SCHEMA_VERSION,
-    CameraStatus,
-    EdgeStatus,
+    CameraMessage,
+    EdgeMessage,
     IdentityMessage,
     Message,
     TrackletMessage,
@@ -51,7 +51,7 @@ def subject_of(message: Message, site: str) -> Subject:
     """Return where a message goes."""
     if isinstance(message, IdentityMessage):
         return Subject("identity", site)
-    if isinstance(message, EdgeStatus):
+    if isinstance(message, EdgeMessage):
         return Subject("status", site, message.edge)
     kind: SubjectKind = "tracklet" if isinstance(message, TrackletMessage) else "status"
     return Subject(kind, site, message.edge, message.camera)
@@ -61,9 +61,9 @@ def belongs(message: Message, subject: Subject) -> bool:
     """Tell whether a message may come on a subject: who may write to one edge's speaks for it."""
     if isinstance(message, IdentityMessage):
         return subject.kind == "identity"
-    if isinstance(message, EdgeStatus):
+    if isinstance(message, EdgeMessage):
         return ("status", message.edge, "") == (subject.kind, subject.edge, subject.camera)
-    kind = "status" if isinstance(message, CameraStatus) else "tracklet"
+    kind = "status" if isinstance(message, CameraMessage) else "tracklet"
     return (kind, message.edge, message.camera) == (subject.kind, subject.edge, subject.camera)
 
 

@@ -22,7 +22,7 @@ from reid_tracker.config import EdgeConfig
 from reid_tracker.resources import shipped
 from reid_tracker.transport import (
     Broker,
-    CameraStatus,
+    CameraMessage,
     Receiver,
     TrackletMessage,
     open_broker,
@@ -47,7 +47,7 @@ class Centre:
         self._broker: Broker | None = None
         self._receivers: list[Receiver] = []
         self.tracklets: list[TrackletMessage] = []
-        self.states: list[CameraStatus] = []
+        self.states: list[CameraMessage] = []
 
     def listen(self) -> None:
         """Begin to receive; before that, and while it is down, streams keep what comes."""
@@ -64,7 +64,7 @@ class Centre:
                 message = got.message
                 if isinstance(message, TrackletMessage):
                     self.tracklets.append(message)
-                elif isinstance(message, CameraStatus):
+                elif isinstance(message, CameraMessage):
                     self.states.append(message)
                 got.ack()
 
@@ -84,7 +84,7 @@ class Centre:
     def check_numbers(self) -> None:
         """Of each start, every number came once, and none is missing."""
         for boot in {one.boot for one in self.tracklets}:
-            messages: list[TrackletMessage | CameraStatus] = [*self.tracklets, *self.states]
+            messages: list[TrackletMessage | CameraMessage] = [*self.tracklets, *self.states]
             got = [one.edge_seq for one in messages if one.boot == boot]
             assert sorted(got) == list(range(len(got)))
 

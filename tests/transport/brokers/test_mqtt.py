@@ -15,7 +15,7 @@ from reid_tracker.transport.brokers.base import Outgoing
 from reid_tracker.transport.brokers.mqtt import MqttBroker, Recent
 from reid_tracker.transport.brokers.open import open_broker
 from reid_tracker.transport.receiving.receiver import Receiver
-from reid_tracker.transport.wire.messages import EdgeStatus
+from reid_tracker.transport.wire.messages import EdgeMessage
 from reid_tracker.transport.wire.subjects import pattern_of
 from tests.transport.conftest import SITE, config_for, outgoing
 from tests.transport.samples import host, tracklet
@@ -138,7 +138,7 @@ def test_a_lost_client_is_told_of_each_time_and_one_that_closes_is_not(
             if time.monotonic() > end_s:
                 return []
         got.ack()
-        assert isinstance(got.message, EdgeStatus)
+        assert isinstance(got.message, EdgeMessage)
         return [got.message.state]
 
     closed = connect()
