@@ -27,7 +27,7 @@ def test_an_empty_name_has_a_part_of_its_own() -> None:
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 201, "ä" * 101])
 def test_names_that_no_message_may_have(name: str) -> None:
-    with pytest.raises(MessageError, match="name = .*: Expected text"):
+    with pytest.raises(MessageError, match=r"name = .*: Expected text"):
         escape(name)
 
 
