@@ -48,7 +48,7 @@ def test_values_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
 
 
 def test_numbers_of_numpy_become_python_numbers() -> None:
-    box = tuple(np.float32([0.25, 0.5, 0.75, 1.0]))
+    box = tuple(np.array([0.25, 0.5, 0.75, 1.0], np.float32))
     one = Observation(np.float64(NOW_S), box, np.array([0.5, 1.0]))  # type: ignore[arg-type]
     assert one == Observation(NOW_S, (0.25, 0.5, 0.75, 1.0), (0.5, 1.0))
     assert {type(value) for value in (one.time_s, *one.box, *one.foot)} == {float}
