@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
+
 _Float = TypeVar("_Float", bound=np.floating[Any])
 
 
@@ -77,7 +79,7 @@ def clip_boxes(boxes: npt.NDArray[_Float], width: int, height: int) -> npt.NDArr
     return clipped
 
 
-def covered(boxes: npt.NDArray[_Float]) -> npt.NDArray[np.float64]:
+def covered(boxes: npt.NDArray[_Float]) -> FloatArray:
     """Return (M,) how much of each box the most covering person in front of it hides, from 0 to 1.
 
     Most cameras look down on people: of two overlapping people, the one whose feet are lower in the

@@ -14,15 +14,16 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reid_tracker.errors import InputError
 
 ImageBGR = npt.NDArray[np.uint8]
 """An image, (H, W, 3) uint8, channels blue, green, red."""
 
-Boxes = npt.NDArray[np.float32]
+Boxes = Float32Array
 """Boxes, (N, 4) float32 xyxy, pixels of the original frame."""
 
-Embeddings = npt.NDArray[np.float32]
+Embeddings = Float32Array
 """Appearance embeddings, (N, D) float32; each row has Euclidean length 1."""
 
 
@@ -197,8 +198,8 @@ class Detections(_StructOfArrays):
     """
 
     boxes: Boxes
-    scores: npt.NDArray[np.float32]
-    classes: npt.NDArray[np.int64]
+    scores: Float32Array
+    classes: IntArray
 
     def __post_init__(self) -> None:
         rows = _count(self.boxes, "Detections.boxes")
@@ -233,13 +234,13 @@ class Tracks(_StructOfArrays):
         detection_index: (M,) int64 row of the matched detection in this frame, -1 where predicted.
     """
 
-    ids: npt.NDArray[np.int64]
+    ids: IntArray
     boxes: Boxes
-    scores: npt.NDArray[np.float32]
-    classes: npt.NDArray[np.int64]
-    ages_s: npt.NDArray[np.float64]
-    observed: npt.NDArray[np.bool_]
-    detection_index: npt.NDArray[np.int64]
+    scores: Float32Array
+    classes: IntArray
+    ages_s: FloatArray
+    observed: BoolArray
+    detection_index: IntArray
 
     def __post_init__(self) -> None:
         rows = _count(self.ids, "Tracks.ids")
@@ -269,9 +270,9 @@ class Identities(_StructOfArrays):
             where not yet decided.
     """
 
-    track_ids: npt.NDArray[np.int64]
-    ids: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float32]
+    track_ids: IntArray
+    ids: IntArray
+    scores: Float32Array
 
     def __post_init__(self) -> None:
         rows = _count(self.track_ids, "Identities.track_ids")

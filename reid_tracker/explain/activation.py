@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name that every PyTorch reader knows
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.encode.base import Crops
 from reid_tracker.encode.preprocess import PERSON_SIZE
 from reid_tracker.errors import InputError
@@ -18,8 +18,6 @@ from reid_tracker.explain.nets import network_batches, to_crops
 from reid_tracker.explain.sheet import GREY, SMALL, Sheet, line_height
 from reid_tracker.osnet import EmbeddingNet
 from reid_tracker.types import ImageBGR
-
-FloatArray = npt.NDArray[np.float32]
 
 _EPS = 1e-12
 _HEAT = cv2.COLORMAP_INFERNO  # grows lighter throughout: readable in grey and by the colour-blind
@@ -40,7 +38,7 @@ _CAPTION = (
 
 def activation_maps(
     net: EmbeddingNet, images: Sequence[ImageBGR], *, batch_size: int = 32
-) -> FloatArray:
+) -> Float32Array:
     """Tell how strongly the net responds to each place of each image.
 
     The sum over channels of squared conv5 features, scaled to length 1 an image, enlarged to the
@@ -54,7 +52,7 @@ def activation_maps(
     Returns:
         (N, 256, 128) float32 in [0, 1]; all 0 where the features are the same everywhere.
     """
-    maps: FloatArray = np.zeros((len(images), *PERSON_SIZE), np.float32)
+    maps: Float32Array = np.zeros((len(images), *PERSON_SIZE), np.float32)
     start = 0
     with torch.inference_mode():
         for batch in network_batches(net, to_crops(images), batch_size):
@@ -64,7 +62,7 @@ def activation_maps(
     return maps
 
 
-def overlay(crops: Crops, maps: FloatArray) -> tuple[Crops, Crops]:
+def overlay(crops: Crops, maps: Float32Array) -> tuple[Crops, Crops]:
     """Colour activation maps, and blend them with their crops.
 
     Args:

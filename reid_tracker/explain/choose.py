@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from reid_tracker.arrays import IntArray
 
 
 def spread(total: int, count: int) -> IntArray:
@@ -42,7 +42,7 @@ def spread_by(values: npt.NDArray[np.floating[Any]], count: int) -> IntArray:
     return chosen
 
 
-def one_per_identity(identities: npt.NDArray[np.int64], count: int) -> IntArray:
+def one_per_identity(identities: IntArray, count: int) -> IntArray:
     """Return at most `count` rows of different identities, evenly spread over the identities.
 
     Args:

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.errors import InputError
 from reid_tracker.explain.sheet import CYCLE, GREY, NORMAL, SMALL, Sheet, legend, line_height
 
 if TYPE_CHECKING:
     from reid_tracker.explain.sheet import Axes
 
-FloatColumn = npt.NDArray[np.float64]
 
 METRICS_FILE = "metrics.jsonl"
 """What `reid-track train` writes into the folder of a run, a line for each epoch."""
@@ -50,9 +49,9 @@ class TrainingCurve:
     """
 
     name: str
-    epochs: FloatColumn
-    heights: FloatColumn
-    series: dict[str, FloatColumn]
+    epochs: FloatArray
+    heights: FloatArray
+    series: dict[str, FloatArray]
 
     def phases(self) -> list[tuple[float, int]]:
         """Return the first epoch and the image height of every stretch of equal heights."""
@@ -258,5 +257,5 @@ def _record(line: str, path: Path, number: int) -> dict[str, Any]:
     return checked
 
 
-def _column(values: Any) -> FloatColumn:
+def _column(values: Any) -> FloatArray:
     return np.array([np.nan if value is None else float(value) for value in values], np.float64)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.errors import InputError, MissingDependencyError
 from reid_tracker.explain.choose import spread
 from reid_tracker.explain.sheet import CYCLE, GREY, SMALL, Sheet, legend
@@ -15,7 +15,6 @@ from reid_tracker.types import Embeddings
 if TYPE_CHECKING:
     from reid_tracker.explain.sheet import Axes
 
-IntArray = npt.NDArray[np.int64]
 
 MOST_PICTURES = 2000
 """t-SNE takes about a minute for so many; whole identities are left out above it."""
@@ -40,7 +39,7 @@ _CAPTION = (
 )
 
 
-def embedding_map(embeddings: Embeddings, *, seed: int = _SEED) -> npt.NDArray[np.float32]:
+def embedding_map(embeddings: Embeddings, *, seed: int = _SEED) -> Float32Array:
     """Lay embeddings out in two dimensions by t-SNE: cosine, started from the principal components.
 
     Args:
@@ -63,7 +62,7 @@ def embedding_map(embeddings: Embeddings, *, seed: int = _SEED) -> npt.NDArray[n
     layout = tsne(
         perplexity=_perplexity(len(embeddings)), init="pca", metric="cosine", random_state=seed
     )
-    positions: npt.NDArray[np.float32] = layout.fit_transform(np.asarray(embeddings, np.float32))
+    positions: Float32Array = layout.fit_transform(np.asarray(embeddings, np.float32))
     return positions
 
 
@@ -105,7 +104,7 @@ def choose_people(identities: IntArray, most: int = MOST_PICTURES) -> IntArray:
 
 
 def map_sheet(
-    positions: npt.NDArray[np.float32],
+    positions: Float32Array,
     identities: IntArray,
     cameras: IntArray,
     *,
@@ -151,14 +150,14 @@ def map_sheet(
     return sheet
 
 
-def _middles(positions: npt.NDArray[np.float32], person: IntArray) -> npt.NDArray[np.float64]:
+def _middles(positions: Float32Array, person: IntArray) -> FloatArray:
     """Return the (P, 2) mean position of each person, numbered from 0."""
     sums = [np.bincount(person, positions[:, axis]) for axis in (0, 1)]
-    middles: npt.NDArray[np.float64] = np.stack(sums, axis=1) / np.bincount(person)[:, None]
+    middles: FloatArray = np.stack(sums, axis=1) / np.bincount(person)[:, None]
     return middles
 
 
-def _draw_numbers(chart: Axes, people: IntArray, middles: npt.NDArray[np.float64]) -> None:
+def _draw_numbers(chart: Axes, people: IntArray, middles: FloatArray) -> None:
     for identity, (x, y) in zip(people.tolist(), middles, strict=True):
         chart.text(
             x,
@@ -175,9 +174,9 @@ def _draw_numbers(chart: Axes, people: IntArray, middles: npt.NDArray[np.float64
 
 def _draw_spokes(
     chart: Axes,
-    positions: npt.NDArray[np.float32],
+    positions: Float32Array,
     person: IntArray,
-    middles: npt.NDArray[np.float64],
+    middles: FloatArray,
 ) -> None:
     for number in range(len(middles)):
         own = positions[person == number]
@@ -187,9 +186,7 @@ def _draw_spokes(
         chart.plot(ends[:, 0], ends[:, 1], color=colour, linewidth=_SPOKE_WIDTH, alpha=0.5)
 
 
-def _draw_marks(
-    chart: Axes, positions: npt.NDArray[np.float32], person: IntArray, cameras: IntArray
-) -> None:
+def _draw_marks(chart: Axes, positions: Float32Array, person: IntArray, cameras: IntArray) -> None:
     colours = np.array(CYCLE)[person % len(CYCLE)]
     for number, camera in enumerate(np.unique(cameras)):
         own = cameras == camera

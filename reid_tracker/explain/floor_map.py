@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.explain.sheet import BLACK, SMALL, Sheet
 from reid_tracker.explain.timeline import camera_colour
 from reid_tracker.match import FloorPath
@@ -15,7 +15,6 @@ from reid_tracker.match import FloorPath
 if TYPE_CHECKING:
     from reid_tracker.explain.sheet import Axes
 
-FloatArray = npt.NDArray[np.float64]
 
 _WIDTH = 900
 _HEIGHTS = (360, 900)  # lowest, highest

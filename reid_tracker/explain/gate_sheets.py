@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.errors import InputError
 from reid_tracker.explain.choose import spread_by
 from reid_tracker.explain.gates import LAST_BLOCKS, GateClusters, GateRecord, in_deviations
@@ -171,7 +172,7 @@ def _draw_bars(
 
 
 def _draw_table(
-    sheet: Sheet, left: int, top: int, record: GateRecord, values: npt.NDArray[np.float32]
+    sheet: Sheet, left: int, top: int, record: GateRecord, values: Float32Array
 ) -> None:
     """Draw coloured cells, (K, T) values in [-1, 1], with the names of blocks and streams."""
     colours = _diverging(values)
@@ -196,7 +197,7 @@ def _draw_scale(sheet: Sheet) -> None:
     sheet.text(234, 0, text, size=SMALL)
 
 
-def _diverging(values: npt.NDArray[np.float32]) -> ImageBGR:
+def _diverging(values: Float32Array) -> ImageBGR:
     """Colour (h, w) values in [-1, 1]: red below 0, white at 0, blue above; (h, w, 3) uint8 BGR."""
     strength = np.minimum(np.abs(values), 1)[..., None]
     full = np.where(values[..., None] < 0, rgb(RED)[::-1], rgb(BLUE)[::-1])

@@ -14,20 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.cluster.vq import kmeans2
 from torch import nn
 
+from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.errors import InputError
 from reid_tracker.explain.nets import network_batches, to_crops
 from reid_tracker.osnet import EmbeddingNet
 from reid_tracker.osnet.blocks import ConvNorm, Lite3x3, OSBlock
 from reid_tracker.osnet.gate import UnifiedGate
 from reid_tracker.types import ImageBGR
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 LAST_BLOCKS = 2
 """Blocks whose gates describe an image: the last stage, whose features are the most abstract."""
@@ -49,33 +46,33 @@ class GateRecord:
 
     blocks: tuple[str, ...]
     receptive_fields: IntArray
-    activations: tuple[FloatArray, ...]
+    activations: tuple[Float32Array, ...]
 
     def __len__(self) -> int:
         return len(self.activations[0])
 
-    def profiles(self) -> FloatArray:
+    def profiles(self) -> Float32Array:
         """Return (B, K, T): the mean activation of each gate for each stream."""
         return np.stack([block.mean(axis=2) for block in self.activations], axis=1)
 
-    def relative_profiles(self) -> FloatArray:
+    def relative_profiles(self) -> Float32Array:
         """Return (B, K, T): the profiles minus their mean over the images.
 
         Every net opens some streams wider than others for all images; what remains is what it
         does differently for one.
         """
         profiles = self.profiles()
-        relative: FloatArray = profiles - profiles.mean(axis=0)
+        relative: Float32Array = profiles - profiles.mean(axis=0)
         return relative
 
-    def mean_fields(self) -> FloatArray:
+    def mean_fields(self) -> Float32Array:
         """Return (B, K): the receptive fields in pixels, averaged with the gates as weights."""
         profiles = self.profiles()
         weights = profiles / profiles.sum(axis=2, keepdims=True)
-        fields: FloatArray = (weights @ self.receptive_fields).astype(np.float32)
+        fields: Float32Array = (weights @ self.receptive_fields).astype(np.float32)
         return fields
 
-    def coarseness(self, last: int | None = None) -> FloatArray:
+    def coarseness(self, last: int | None = None) -> Float32Array:
         """Return (B,): whether the gates favour large parts (above 0) or fine detail (below 0).
 
         The mean over blocks of `mean_fields`, each in standard deviations from the average image:
@@ -85,14 +82,14 @@ class GateRecord:
             last: of so many last blocks; None takes all.
         """
         fields = in_deviations(self.mean_fields())
-        coarseness: FloatArray = fields[:, -last if last else 0 :].mean(axis=1)
+        coarseness: Float32Array = fields[:, -last if last else 0 :].mean(axis=1)
         return coarseness
 
-    def vectors(self, last: int = LAST_BLOCKS) -> FloatArray:
+    def vectors(self, last: int = LAST_BLOCKS) -> Float32Array:
         """Return (B, D): all activations of the last blocks side by side, minus their mean."""
         flat = [block.reshape(len(block), -1) for block in self.activations[-last:]]
         joined = np.concatenate(flat, axis=1)
-        relative: FloatArray = joined - joined.mean(axis=0)
+        relative: Float32Array = joined - joined.mean(axis=0)
         return relative
 
 
@@ -106,7 +103,7 @@ class GateClusters:
     """
 
     labels: IntArray
-    distances: FloatArray
+    distances: Float32Array
 
     @property
     def count(self) -> int:
@@ -138,7 +135,7 @@ def record_gates(
         raise InputError("record_gates got no image, expected at least one")
     blocks = {name: module for name, module in net.named_modules() if isinstance(module, OSBlock)}
     _check_gates(blocks)
-    found: dict[str, list[FloatArray]] = {name: [] for name in blocks}
+    found: dict[str, list[Float32Array]] = {name: [] for name in blocks}
     with _listening(blocks, found), torch.inference_mode():
         for batch in network_batches(net, to_crops(images), batch_size):
             net.feature_map(batch)
@@ -168,12 +165,12 @@ def cluster_gates(
     return GateClusters(place[labels].astype(np.int64), np.sqrt(squares).astype(np.float32))
 
 
-def in_deviations(values: FloatArray) -> FloatArray:
+def in_deviations(values: Float32Array) -> Float32Array:
     """Return (B, ...) values as standard deviations from their mean over B; 0 where all agree."""
     relative = values - values.mean(axis=0)
     deviation = values.std(axis=0)
     # Rounding alone makes equal float32 values differ by some 1e-7.
-    scaled: FloatArray = np.where(deviation > 1e-6, relative / np.maximum(deviation, 1e-6), 0)
+    scaled: Float32Array = np.where(deviation > 1e-6, relative / np.maximum(deviation, 1e-6), 0)
     return scaled.astype(np.float32)
 
 
@@ -190,7 +187,7 @@ def _check_gates(blocks: dict[str, OSBlock]) -> None:
 
 
 @contextmanager
-def _listening(blocks: dict[str, OSBlock], found: dict[str, list[FloatArray]]) -> Iterator[None]:
+def _listening(blocks: dict[str, OSBlock], found: dict[str, list[Float32Array]]) -> Iterator[None]:
     """While the `with` block runs, append (b, T, C) activations of every batch to `found`."""
 
     def listener(name: str) -> Any:
@@ -213,9 +210,7 @@ def _depth(stream: nn.Module) -> int:
     return sum(isinstance(module, Lite3x3 | ConvNorm) for module in stream.modules())
 
 
-def _group(
-    vectors: npt.NDArray[np.float64], starts: npt.NDArray[np.float64]
-) -> tuple[IntArray, npt.NDArray[np.float64]]:
+def _group(vectors: FloatArray, starts: FloatArray) -> tuple[IntArray, FloatArray]:
     """Run k-means; return the cluster of each row, from 0, and its squared distance to the centre.
 
     A cluster that runs empty disappears.
@@ -227,9 +222,7 @@ def _group(
     return np.unique(labels, return_inverse=True)[1].astype(np.int64), squares
 
 
-def _distant_rows(
-    vectors: npt.NDArray[np.float64], count: int, generator: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def _distant_rows(vectors: FloatArray, count: int, generator: np.random.Generator) -> FloatArray:
     """Choose rows to start from as k-means++ does: likelier the farther from those chosen before.
 
     scipy can do this, but the name of its argument for the seed depends on its version.

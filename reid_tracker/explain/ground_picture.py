@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.errors import OutputError
 from reid_tracker.match import CameraGround, GroundPlane
 from reid_tracker.types import ImageBGR
-
-FloatArray = npt.NDArray[np.float64]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _STEPS_M = (0.5, 1, 2, 5, 10, 20, 50)

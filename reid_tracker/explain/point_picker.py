@@ -7,14 +7,12 @@ import sys
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.errors import InputError, OutputError
 from reid_tracker.explain.ground_picture import draw_caption, draw_floor_grid, draw_points
 from reid_tracker.match.places.homography import MIN_POINTS, fit_homography
 from reid_tracker.types import ImageBGR
-
-FloatArray = npt.NDArray[np.float64]
 
 _ENTER, _ESCAPE, _BACKSPACE = (10, 13), 27, (8, 127)
 _TYPED = "0123456789.,- "

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import BoolArray, Float32Array, IntArray
 from reid_tracker.errors import InputError
 from reid_tracker.evaluate import JUNK, EmbeddingDistances, Metric, Samples, evaluate_reid
 from reid_tracker.explain.choose import spread_by
@@ -42,9 +42,9 @@ class RankedList:
     """
 
     query: int
-    gallery: npt.NDArray[np.int64]
-    distances: npt.NDArray[np.float32]
-    correct: npt.NDArray[np.bool_]
+    gallery: IntArray
+    distances: Float32Array
+    correct: BoolArray
     average_precision: float
     matches: int
 
@@ -145,7 +145,7 @@ def _ranked(
     query: Samples,
     gallery: Samples,
     row: int,
-    distances: npt.NDArray[np.float32],
+    distances: Float32Array,
     *,
     average_precision: float,
     top: int,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from reid_tracker.explain.sheet import BLUE, GREY, NORMAL, RED, SKY, SMALL, Sheet
 from reid_tracker.explain.times import duration
@@ -16,7 +15,6 @@ from reid_tracker.match import PairLinks, Topology
 if TYPE_CHECKING:
     from reid_tracker.explain.sheet import Axes
 
-FloatArray = npt.NDArray[np.float64]
 
 _PANEL = (460, 190)  # width, height
 _SPACE = (80, 110)  # between panels: for the labels of the axes

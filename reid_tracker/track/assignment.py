@@ -6,7 +6,7 @@ import lap
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from reid_tracker.arrays import IntArray
 
 # Infeasible pairs cost this much more than the gate, so that a pair at the gate beats them.
 _INFEASIBLE_MARGIN = 1e-5

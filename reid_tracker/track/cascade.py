@@ -11,14 +11,15 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.track.assignment import IntArray, assign
+from reid_tracker.arrays import BoolArray, IntArray
+from reid_tracker.track.assignment import assign
 
 PairCost = Callable[[IntArray, IntArray], npt.NDArray[np.floating]]
 """Returns the (R, C) costs of given rows and columns; +inf where a pair is not allowed."""
 
 
 def match_cascade(
-    ages: IntArray, allowed: npt.NDArray[np.bool_], pair_cost: PairCost, max_cost: float
+    ages: IntArray, allowed: BoolArray, pair_cost: PairCost, max_cost: float
 ) -> tuple[IntArray, IntArray]:
     """Match tracks to detections, age by age.
 

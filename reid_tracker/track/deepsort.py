@@ -10,13 +10,13 @@ import logging
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import chdtri
 
+from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reid_tracker.config import DeepSortConfig
 from reid_tracker.errors import InputError
 from reid_tracker.geometry import cxcyah_to_xyxy, iou_matrix, xyxy_to_cxcyah
-from reid_tracker.track.assignment import IntArray, assign
+from reid_tracker.track.assignment import assign
 from reid_tracker.track.cascade import match_cascade
 from reid_tracker.track.kalman import BoxKalmanFilter
 from reid_tracker.track.memory import AppearanceMemory
@@ -141,8 +141,8 @@ class DeepSort:
 
     def _match(
         self,
-        boxes: npt.NDArray[np.float64],
-        measurements: npt.NDArray[np.float64],
+        boxes: FloatArray,
+        measurements: FloatArray,
         embeddings: Embeddings | None,
     ) -> tuple[IntArray, IntArray]:
         """Return the matched rows of the track table and their detections."""
@@ -175,9 +175,9 @@ class DeepSort:
         self,
         slots: IntArray,
         embeddings: Embeddings,
-        motion: npt.NDArray[np.float64],
-        allowed: npt.NDArray[np.bool_],
-    ) -> npt.NDArray[np.float64]:
+        motion: FloatArray,
+        allowed: BoolArray,
+    ) -> FloatArray:
         """Return the cost of equation 5 where both gates pass (equation 6), +inf elsewhere."""
         appearance = self._appearance_distance(slots, embeddings, allowed)
         weight = self.config.motion_weight
@@ -186,8 +186,8 @@ class DeepSort:
         return cost
 
     def _appearance_distance(
-        self, slots: IntArray, embeddings: Embeddings, allowed: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.float32]:
+        self, slots: IntArray, embeddings: Embeddings, allowed: BoolArray
+    ) -> Float32Array:
         """Return the smallest cosine distance of each allowed pair, 1 elsewhere.
 
         A pair without competitors only has to pass the gate. If it passes with the newest
@@ -205,7 +205,7 @@ class DeepSort:
         return distance
 
     def _match_by_iou(
-        self, boxes: npt.NDArray[np.float64], rows: IntArray, columns: IntArray
+        self, boxes: FloatArray, rows: IntArray, columns: IntArray
     ) -> tuple[IntArray, IntArray]:
         """Match tentative tracks, and confirmed tracks seen in the last frame, by IoU."""
         tracks = self._tracks
@@ -226,7 +226,7 @@ class DeepSort:
         self,
         rows: IntArray,
         detection_index: IntArray,
-        measurements: npt.NDArray[np.float64],
+        measurements: FloatArray,
         detections: Detections,
     ) -> None:
         """Correct each matched track with its detection."""
@@ -242,12 +242,12 @@ class DeepSort:
         tracks.detection_index[rows] = detection_index
         tracks.confirmed |= tracks.hits >= self.config.n_init
 
-    def _expired(self) -> npt.NDArray[np.bool_]:
+    def _expired(self) -> BoolArray:
         unseen_s = (self._now_s or 0.0) - self._tracks.seen_s
-        expired: npt.NDArray[np.bool_] = unseen_s > self.config.max_age_s + _TIME_SLACK_S
+        expired: BoolArray = unseen_s > self.config.max_age_s + _TIME_SLACK_S
         return expired
 
-    def _delete(self, rows: npt.NDArray[np.bool_]) -> None:
+    def _delete(self, rows: BoolArray) -> None:
         """Delete the tracks where the (T,) mask is True."""
         self._memory.release(self._tracks.slots[rows])
         self._tracks = self._tracks.select(~rows)
@@ -255,7 +255,7 @@ class DeepSort:
     def _start(
         self,
         detection_index: IntArray,
-        measurements: npt.NDArray[np.float64],
+        measurements: FloatArray,
         detections: Detections,
     ) -> None:
         """Start a tentative track for each unmatched detection."""

@@ -18,9 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from reid_tracker.arrays import FloatArray
 
 _HEIGHT = 3
 _ASPECT = 2
@@ -43,7 +42,7 @@ class BoxKalmanFilter:
     std_weight_position: float = 1 / 20
     std_weight_velocity: float = 1 / 160
 
-    def initiate(self, measurements: Array) -> tuple[Array, Array]:
+    def initiate(self, measurements: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Start tracks with zero velocity.
 
         Args:
@@ -63,7 +62,9 @@ class BoxKalmanFilter:
         )
         return mean, covariance
 
-    def predict(self, mean: Array, covariance: Array, step: float) -> tuple[Array, Array]:
+    def predict(
+        self, mean: FloatArray, covariance: FloatArray, step: float
+    ) -> tuple[FloatArray, FloatArray]:
         """Predict the state of all tracks after a time step.
 
         The closed form sums the process noise of `step` predictions over one frame: noise that
@@ -101,7 +102,9 @@ class BoxKalmanFilter:
         )
         return moved, spread
 
-    def update(self, mean: Array, covariance: Array, measurements: Array) -> tuple[Array, Array]:
+    def update(
+        self, mean: FloatArray, covariance: FloatArray, measurements: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Correct each track with the measurement in the same row.
 
         Args:
@@ -128,7 +131,9 @@ class BoxKalmanFilter:
         )
         return corrected, spread
 
-    def squared_mahalanobis(self, mean: Array, covariance: Array, measurements: Array) -> Array:
+    def squared_mahalanobis(
+        self, mean: FloatArray, covariance: FloatArray, measurements: FloatArray
+    ) -> FloatArray:
         """Return the distance of every measurement from every track (equation 1 of the paper).
 
         Args:
@@ -149,7 +154,7 @@ class BoxKalmanFilter:
             distance += np.square(scaled, out=scaled)
         return distance
 
-    def _process_std(self, height: Array) -> tuple[Array, Array]:
+    def _process_std(self, height: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the standard deviations of position and velocity noise per frame, (T, 4) each."""
         position = np.repeat(self.std_weight_position * height[:, None], 4, axis=1)
         velocity = np.repeat(self.std_weight_velocity * height[:, None], 4, axis=1)
@@ -157,7 +162,7 @@ class BoxKalmanFilter:
         velocity[:, _ASPECT] = _ASPECT_VELOCITY_STD
         return position, velocity
 
-    def _measurement_var(self, mean: Array) -> Array:
+    def _measurement_var(self, mean: FloatArray) -> FloatArray:
         """Return the variance of the measurement noise, (T, 4)."""
         variance = np.repeat((self.std_weight_position * mean[:, _HEIGHT, :1]) ** 2, 4, axis=1)
         variance[:, _ASPECT] = _ASPECT_MEASUREMENT_STD**2

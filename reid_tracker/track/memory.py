@@ -8,10 +8,8 @@ owns a slot while it lives. The paper calls this a gallery; here a gallery is a 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
+from reid_tracker.arrays import BoolArray, Float32Array, IntArray
 
 _FIRST_CAPACITY = 16
 
@@ -48,7 +46,7 @@ class AppearanceMemory:
         self._written[slots] = 0
         self._free[slots] = True
 
-    def append(self, slots: IntArray, embeddings: FloatArray) -> None:
+    def append(self, slots: IntArray, embeddings: Float32Array) -> None:
         """Remember one embedding for each of (K,) distinct slots; the oldest is overwritten.
 
         Args:
@@ -63,7 +61,7 @@ class AppearanceMemory:
         self._latest[slots] = embeddings
         self._written[slots] += 1
 
-    def latest_distance(self, slots: IntArray, embeddings: FloatArray) -> FloatArray:
+    def latest_distance(self, slots: IntArray, embeddings: Float32Array) -> Float32Array:
         """Return cosine distances to the newest embeddings, an upper bound of `distance`.
 
         Args:
@@ -76,12 +74,10 @@ class AppearanceMemory:
         if self.embedding_size is None:
             return np.ones(len(slots), np.float32)
         similarity = np.einsum("pd,pd->p", self._latest[slots], embeddings)
-        distance: FloatArray = 1 - np.maximum(similarity, 0)
+        distance: Float32Array = 1 - np.maximum(similarity, 0)
         return distance
 
-    def distance(
-        self, slots: IntArray, embeddings: FloatArray, pairs: npt.NDArray[np.bool_]
-    ) -> FloatArray:
+    def distance(self, slots: IntArray, embeddings: Float32Array, pairs: BoolArray) -> Float32Array:
         """Return the smallest cosine distance between each slot's embeddings and its queries.
 
         Args:
@@ -106,7 +102,7 @@ class AppearanceMemory:
         distances[asked[row], column] = 1 - similarity[row, rank]
         return distances
 
-    def _padded(self, slots: IntArray) -> FloatArray:
+    def _padded(self, slots: IntArray) -> Float32Array:
         """Return the embeddings of (A,) slots, (A, depth, D), padded with zeros."""
         depth = int(min(self._written[slots].max(), self._budget))
         return self._embeddings[slots, :depth]

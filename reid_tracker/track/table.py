@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 
 
 @dataclass
@@ -36,10 +34,10 @@ class TrackTable:
     covariance: FloatArray
     hits: IntArray
     missed: IntArray
-    confirmed: npt.NDArray[np.bool_]
+    confirmed: BoolArray
     born_s: FloatArray
     seen_s: FloatArray
-    scores: npt.NDArray[np.float32]
+    scores: Float32Array
     classes: IntArray
     detection_index: IntArray
 
@@ -65,7 +63,7 @@ class TrackTable:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def select(self, rows: npt.NDArray[np.bool_]) -> TrackTable:
+    def select(self, rows: BoolArray) -> TrackTable:
         """Return the rows where the (T,) mask is True."""
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 

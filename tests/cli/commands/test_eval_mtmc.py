@@ -9,7 +9,6 @@ import pytest
 
 from reid_tracker.cli.commands.eval_mtmc import eval_mtmc
 from reid_tracker.errors import ConfigError, InputError, OutputError
-from reid_tracker.evaluate.multi_camera_text import read_tracks
 
 TRUTH = "c1 1 0 10 10 40 90 0 0\nc1,1,1,10,10,40,90\n\n# a comment\nc2 1 0 10 10 40 90\n"
 RESULT = "c1 7 0 10 10 40 90\nc1 7 1 10 10 40 90\nc2 8 0 10 10 40 90\n"
@@ -21,13 +20,6 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     for path, text in zip(paths, (TRUTH, RESULT), strict=True):
         path.write_text(text)
     return paths
-
-
-def test_text_is_read_camera_by_camera(files: tuple[Path, Path]) -> None:
-    found = read_tracks(files[0])
-    assert list(found) == ["c1", "c2"]
-    assert found["c1"].frames.tolist() == [0, 1]
-    assert found["c1"].boxes[0].tolist() == [10, 10, 50, 100]
 
 
 def test_scores_are_printed_and_saved(
@@ -44,27 +36,6 @@ def test_scores_are_printed_and_saved(
     with pytest.raises(OutputError, match="exists already"):
         eval_mtmc(words)
     assert eval_mtmc([*words, "--overwrite", "--quiet", "--matched-only", "c2"]) == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("c1 1 0 10 10 40\n", "line 1: 'c1 1 0 10 10 40': expected camera identity frame left"),
-        ("c1 1 0 10 ten 40 90\n", "line 1"),
-        ("c1 1.5 0 10 10 40 90\n", "line 1"),
-        ("c1 1 0 10 10 nan 90\n", "line 1"),
-        ("c1 nan 0 10 10 40 90\n", "line 1"),
-        ("c1 1 0 10 10 -40 90\n", "line 1"),
-        ("c1 1e19 0 10 10 40 90\n", "line 1"),
-        ("c1 1 1e300 10 10 40 90\n", "line 1"),
-        ("c1 1 0 1e308 10 1e308 90\n", "line 1"),
-        ("c1 1 0 1 1 4 9\nc1 1 0 2 2 4 9\n", "camera c1: identity 1 stands twice in frame 0"),
-    ],
-)
-def test_lines_that_say_something_else_are_named(text: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "bad.txt").write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_tracks(tmp_path / "bad.txt")
 
 
 def test_files_and_cameras_that_are_not_there(files: tuple[Path, Path], tmp_path: Path) -> None:
