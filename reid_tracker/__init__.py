@@ -7,7 +7,7 @@ does not load torch, cv2, ultralytics or onnxruntime.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from reid_tracker.config import Config, DeepSortConfig, load_config

@@ -1,6 +1,6 @@
 """Whatever fails at a site, nothing is lost and nothing doubled once it is back: real processes.
 
-The table in configs/deploy/README.md says what an operator sees of each.
+The tables in docs/operations/faults.md say what an operator sees of each.
 """
 
 from __future__ import annotations
