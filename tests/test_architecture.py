@@ -28,6 +28,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "onnx": ("osnet/onnx_weights.py",),
     "onnxruntime": ("encode/onnx_backend.py",),
     "rich": ("cli/*",),
+    "shtab": ("cli/commands/completion.py",),
     "paho": ("transport/brokers/mqtt.py",),
     "pgvector": ("match/gallery/postgres/*",),
     "prometheus_client": ("monitor/metrics.py",),
@@ -49,7 +50,12 @@ FENCES: dict[str, tuple[str, ...]] = {
     "torch": ("osnet/*", "encode/torch_backend.py", "train/*", "explain/*"),
     "typing_extensions": ("closing.py", "osnet/variants.py"),
     "ultralytics": ("detect/ultralytics_backend.py",),
-    "yaml": ("config/safe_yaml.py", "config/checked.py", "train/detector/export.py"),
+    "yaml": (
+        "config/safe_yaml.py",
+        "config/checked.py",
+        "config/docs.py",
+        "train/detector/export.py",
+    ),
 }
 """Files that may import a package, at the top or inside a function; numpy may be used anywhere."""
 

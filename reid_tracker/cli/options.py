@@ -1,232 +1,222 @@
-"""The options of `reid-track SOURCE...` and how they become a configuration."""
+"""Options that several commands share, and how options become a configuration."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any, NoReturn
+import os
+import re
+import typing
+from collections.abc import Sequence
+from typing import Any
 
 import reid_tracker
-from reid_tracker.cli.redact import redact
+from reid_tracker.cli.parser import Parser
 from reid_tracker.config import Config, load_config, parse_override
+from reid_tracker.config.docs import keys_of
+from reid_tracker.errors import WeightsError
+from reid_tracker.resources import user_data
 
-_EXAMPLES = """\
-examples:
-  reid-track video.mp4
-  reid-track video.mp4 --detector yolo11s.pt --encoder osnet_x1_0_msmt17.pth
-  reid-track cam1.mp4 cam2.mp4 --config fast -o results --no-save-video
-  reid-track rtsp://user:password@192.0.2.7/stream --show
-  reid-track door.mp4 --gallery people.sqlite --start-time 2026-11-24T18:30
-  reid-track frames/ --detector public_detections.txt --set tracker.max_age_s=2
-"""
-
-# Option -> the configuration keys that it sets.
-_KEYS = {
-    "detector": ("detector.model",),
-    "encoder": ("encoder.model",),
-    # The tracker must not throw away what the user asked the detector to keep.
-    "conf": ("detector.confidence", "tracker.min_confidence"),
-    "iou": ("detector.iou",),
-    "imgsz": ("detector.image_size",),
-    "classes": ("detector.classes",),
-    "device": ("detector.device", "encoder.device"),
-    "half": ("detector.half", "encoder.half"),
-    "vid_stride": ("video.stride",),
-    "fps": ("video.frame_rate",),
-    "save_video": ("output.video",),
-    "save_mot": ("output.mot",),
-    "save_jsonl": ("output.jsonl",),
-    "save_csv": ("output.csv",),
-    "save_crops": ("output.crops",),
-    "blur_heads": ("output.blur_heads",),
-    "gallery": ("gallery.address",),
-    "site": ("gallery.site",),
-    "store_crops": ("gallery.store_crops",),
-    "retention_h": ("gallery.retention_h",),
-    "start_time": ("gallery.start_time",),
-    "mosaic": ("output.mosaic",),
-    "save_parquet": ("output.parquet",),
-    "save_pictures": ("output.pictures",),
-    "topology": ("match.topology",),
-    "ground": ("match.ground",),
-    "broker": ("transport.address",),
-    "credentials": ("transport.credentials",),
-    "tls_ca": ("transport.tls_ca",),
-    "spool": ("transport.spool",),
-    "edge": ("edge.name",),
-    "edge_site": ("edge.site",),
-    "send_pictures": ("edge.send_pictures",),
-    "identities": ("edge.identities",),
-    "keep_h": ("edge.keep_h",),
-    "rotate_h": ("edge.rotate_h",),
-    "delete_after_h": ("edge.delete_after_h",),
-}
+Group = argparse.ArgumentParser | argparse._ArgumentGroup
+PARQUET_HELP = "write a table of all boxes; needs pip install 'reid-tracker[parquet]'"
+_KEYS = {name: keys_of(kind) for name, kind in typing.get_type_hints(Config).items()}
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints hold no credentials, should an address be in the wrong place."""
+def add_setting(
+    group: Group, *flags: str, key: str, help: str | None = None, **options: Any
+) -> None:
+    """Add an option that sets configuration keys. This is the one place that a new flag needs.
 
-    def error(self, message: str) -> NoReturn:
-        """Print usage and the redacted message, and exit with 2."""
-        super().error(redact(message))
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser. Options that are not given are absent, so that a file can set them."""
-    parser = Parser(
-        prog="reid-track",
-        description="Follow people through video: detect, describe, track, and write the result.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "sources",
-        nargs="+",
-        metavar="SOURCE",
-        help="video file, folder or glob of images, camera number, RTSP or HTTP address; "
-        "several are several cameras",
-    )
-    add_models(parser)
-    _add_outputs(parser)
-    _add_gallery(parser)
-    _add_several_cameras(parser)
-    add_general(parser)
-    return parser
+    Args:
+        group: parser or group that the option belongs to.
+        flags: names of the option, such as "--conf".
+        key: the key that it sets, such as "detector.confidence"; several have spaces between them.
+        help: what it means; None takes the first sentence about the key.
+        options: of `argparse`; type and metavar follow from the key. A switch can be negated.
+    """
+    section, _, name = key.split(maxsplit=1)[0].partition(".")
+    described = _KEYS[section][name]
+    kinds = [kind for kind in _kinds(described.kind) if kind is not type(None)]
+    if kinds == [bool]:
+        options["action"] = argparse.BooleanOptionalAction
+    elif "action" not in options:
+        options = {"type": kinds[0], "metavar": _metavar(described.unit, kinds[0])} | options
+    if help is None:
+        help = re.split(r"; |\. ", described.meaning)[0].rstrip(".")
+    group.add_argument(*flags, dest=key, default=argparse.SUPPRESS, help=help, **options)
 
 
-def add_general(parser: argparse.ArgumentParser) -> None:
-    """Add what commands with a configuration have in common."""
-    general = parser.add_argument_group("general")
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) or (hint,)
+
+
+def _metavar(unit: str, kind: type) -> str:
+    named = unit.upper() if unit in {"hours", "seconds", "bytes"} else ""
+    return named or {float: "NUMBER", int: "N"}.get(kind, "TEXT")
+
+
+def add_general(parser: Parser, config: str | None = None) -> None:
+    """Add the general options of commands that have a configuration."""
+    general = parser.general
+    default = f" (default: {config})" if config else ""
     general.add_argument(
-        "--config", metavar="FILE", default=None, help="YAML file, or a name in configs/: fast, ..."
+        "--config",
+        metavar="FILE",
+        default=config,
+        help=f"YAML file, or a name in configs/: fast, accurate, rtsp, ...{default}",
     )
     general.add_argument(
         "--set",
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="set any configuration key, e.g. tracker.max_age_s=2 (repeatable)",
-    )
-    general.add_argument("--quiet", action="store_true", default=False, help="print errors only")
-    general.add_argument(
-        "--debug", action="store_true", default=False, help="log more, show tracebacks"
+        help="set any key that `reid-track config` lists, e.g. tracker.max_age_s=2 (repeatable)",
     )
     general.add_argument(
-        "--version", action="version", version=f"%(prog)s {reid_tracker.__version__}"
+        "--version",
+        action="version",
+        version=f"reid-track {reid_tracker.__version__}",
+        help="print the version",
     )
 
 
-def add_models(parser: argparse.ArgumentParser) -> None:
-    """Add what says which models find and describe people, and how sources are read."""
+def add_models(parser: Parser) -> None:
+    """Add the options about models, and about reading sources."""
+    parser.rewrite = joined_classes
     models = parser.add_argument_group("models")
-    models.add_argument(
+    add_setting(
+        models,
         "--detector",
         "--yolo-model",
+        key="detector.model",
         metavar="MODEL",
         help="YOLO file, folder or name, a name of `reid-track weights list`, a MOTChallenge "
         "detection file (.txt) to replay, or auto, the best on this machine (default)",
     )
-    models.add_argument(
+    add_setting(
+        models,
         "--encoder",
         "--reid-model",
+        key="encoder.model",
         metavar="MODEL",
         help="OSNet .onnx, .pt or .pth, a name of `reid-track weights list`, a published size, "
-        "timm:NAME, none for motion alone, or auto, the best on this machine (default)",
+        "timm:NAME, none to track by motion alone, or auto, the best on this machine (default)",
     )
-    models.add_argument(
+    add_setting(
+        models,
         "--conf",
-        type=float,
-        help="least detection confidence; weak detections continue tracks, "
+        # The tracker must not drop what the user asked the detector to keep.
+        key="detector.confidence tracker.min_confidence",
+        help="minimum detection confidence; weak detections only continue tracks, "
         "tracker.high_confidence is what starts them",
     )
-    models.add_argument("--iou", type=float, help="overlap for non-maximum suppression")
-    models.add_argument("--imgsz", type=int, metavar="PIXELS", help="detector image size")
+    add_setting(models, "--iou", key="detector.iou")
+    add_setting(models, "--imgsz", key="detector.image_size", metavar="PIXELS")
     models.add_argument(
-        "--classes", help="class numbers or names, with commas between them (default: person)"
+        "--classes",
+        dest="detector.classes",
+        metavar="CLASS",
+        default=argparse.SUPPRESS,
+        type=_class_list,
+        help="class numbers or names, e.g. 0 2 or person,car (default: person)",
     )
-    models.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps")
-    models.add_argument("--half", action="store_true", help="compute in float16 (GPU)")
-    models.add_argument("--vid-stride", type=int, metavar="N", help="take every n-th frame")
-    models.add_argument(
-        "--fps", type=float, help="frames per second, where a file tells it wrong and for images"
-    )
+    add_device(models, dest="detector.device encoder.device", default=argparse.SUPPRESS)
+    add_setting(models, "--half", key="detector.half encoder.half")
+    add_setting(models, "--vid-stride", key="video.stride")
+    add_setting(models, "--fps", key="video.frame_rate")
 
 
-def _add_outputs(parser: argparse.ArgumentParser) -> None:
-    outputs = parser.add_argument_group("outputs")
-    outputs.add_argument(
-        "--output",
-        "-o",
-        metavar="FOLDER",
-        default=None,
-        help="where the results go (default: a new folder below runs/)",
-    )
-    outputs.add_argument(
-        "--overwrite", action="store_true", default=False, help="replace earlier results"
-    )
-    outputs.add_argument("--show", action="store_true", default=False, help="show a live window")
-    add_saved(outputs)
-
-
-def add_saved(outputs: argparse._ArgumentGroup) -> None:
-    """Add what says which files are written of each camera."""
-    for name, text in (
-        ("video", "annotated video"),
-        ("mot", "MOTChallenge text"),
-        ("jsonl", "JSON lines"),
-        ("csv", "CSV"),
-        ("crops", "pictures of each identity"),
-    ):
-        outputs.add_argument(f"--save-{name}", action=argparse.BooleanOptionalAction, help=text)
-    outputs.add_argument(
-        "--blur-heads",
-        action=argparse.BooleanOptionalAction,
-        help="make heads unrecognisable in every picture that is shown, written or stored",
+def add_gallery_setting(group: Group) -> None:
+    """Add --gallery, for commands that fill a gallery."""
+    add_setting(
+        group,
+        "--gallery",
+        key="gallery.address",
+        metavar="PATH|URL",
+        help="file, or postgresql://USER@HOST/DATABASE with the password in ~/.pgpass or "
+        "PGPASSWORD (default: none)",
     )
 
 
-def _add_gallery(parser: argparse.ArgumentParser) -> None:
-    gallery = parser.add_argument_group(
-        "gallery", "remember who was seen where, and know people from earlier runs"
+def add_saved(outputs: Group) -> None:
+    """Add the options that choose the files which are written of each camera."""
+    add_setting(outputs, "--save-video", "--save", key="output.video")
+    add_setting(outputs, "--save-mot", key="output.mot", help="write MOTChallenge text")
+    add_setting(outputs, "--save-jsonl", key="output.jsonl", help="write JSON lines")
+    add_setting(outputs, "--save-csv", key="output.csv", help="write CSV")
+    add_setting(outputs, "--save-crops", key="output.crops")
+    add_setting(outputs, "--blur-heads", key="output.blur_heads")
+
+
+def add_broker(group: Group) -> None:
+    """Add the options about the message broker."""
+    add_setting(
+        group,
+        "--broker",
+        key="transport.address",
+        metavar="URL",
+        help="nats://HOST:4222, tls://HOST:4222, mqtt://HOST:1883 or mqtts://HOST:8883",
     )
-    gallery.add_argument(
+    add_setting(
+        group,
+        "--credentials",
+        key="transport.credentials",
+        metavar="FILE",
+        help="file with USER:PASSWORD or a NATS nkey seed (default: REID_TRANSPORT_USER and "
+        "REID_TRANSPORT_PASSWORD, or REID_TRANSPORT_NKEY)",
+    )
+    add_setting(group, "--tls-ca", key="transport.tls_ca", metavar="FILE")
+
+
+def add_device(group: Group, **options: Any) -> None:
+    """Add --device; a bare number is a CUDA device, as for ultralytics."""
+    options = {"default": "auto"} | options
+    read = lambda text: f"cuda:{text}" if text.isdigit() else text  # noqa: E731
+    group.add_argument(
+        "--device", type=read, metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or 1, mps", **options
+    )
+
+
+def default_gallery() -> str:
+    """Return the gallery that is meant where none is named.
+
+    It is $REID_TRACKER_GALLERY, or gallery.sqlite in the user's data.
+    """
+    return os.environ.get("REID_TRACKER_GALLERY") or str(user_data("gallery.sqlite"))
+
+
+def add_gallery_option(parser: Parser) -> None:
+    """Add --gallery, for commands on a gallery that exists."""
+    parser.add_argument(
         "--gallery",
         metavar="PATH|URL",
-        help="file, or postgresql://USER@HOST/DATABASE, with the password in ~/.pgpass or "
-        "PGPASSWORD (default: remember nothing)",
-    )
-    gallery.add_argument("--site", metavar="NAME", help="place that the cameras belong to")
-    gallery.add_argument(
-        "--store-crops",
-        action=argparse.BooleanOptionalAction,
-        help="store the best picture of each sighting, too",
-    )
-    gallery.add_argument(
-        "--retention-h", type=float, metavar="HOURS", help="delete what was stored longer ago (72)"
-    )
-    gallery.add_argument(
-        "--start-time",
-        metavar="TIME",
-        help="when the recording begins, e.g. 2026-11-24T18:30 (default: what the file says; the "
-        "present for cameras and streams)",
+        default=None,
+        help="file, or postgresql://USER@HOST/DATABASE with the password in ~/.pgpass or "
+        "PGPASSWORD (default: $REID_TRACKER_GALLERY, or gallery.sqlite in the user's data)",
     )
 
 
-def _add_several_cameras(parser: argparse.ArgumentParser) -> None:
-    several = parser.add_argument_group("several cameras")
-    several.add_argument(
-        "--topology", metavar="FILE", help="YAML of overlaps and transit times (default: learned)"
-    )
-    several.add_argument(
-        "--ground", metavar="FILE", help="YAML of homographies, as `reid-track ground` makes it"
-    )
-    for names, text in (
-        (("--mosaic", "--save-mosaic"), "one video of all cameras (default: on)"),
-        (("--save-parquet",), "table of all boxes, with the extra parquet"),
-        (("--save-pictures",), "timeline, transitions, transit times, floor map (default: on)"),
-    ):
-        several.add_argument(*names, action=argparse.BooleanOptionalAction, help=text)
+def _class_list(text: str) -> list[int | str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return [int(name) if name.isdigit() else name for name in names]
+
+
+def joined_classes(words: Sequence[str]) -> list[str]:
+    """Join the classes of `--classes 0 2` by commas, as long as a source is left."""
+    words = list(words)
+    if "--classes" not in words:
+        return words
+    start = words.index("--classes") + 1
+    end = start + 1
+    while end < len(words) and _may_be_class(words[end]):
+        end += 1
+    others = [word for word in words[: start - 1] + words[end:] if not word.startswith("-")]
+    if not others:
+        return words
+    return [*words[:start], ",".join(words[start:end]), *words[end:]]
+
+
+def _may_be_class(word: str) -> bool:
+    return bool(re.fullmatch(r"[\w ,]+", word)) and not os.path.exists(word)
 
 
 def to_config(arguments: argparse.Namespace) -> Config:
@@ -234,19 +224,34 @@ def to_config(arguments: argparse.Namespace) -> Config:
 
     Raises:
         ConfigError: a key, value or file is wrong.
+        WeightsError: a ready-made configuration names a model that is not on this machine.
     """
-    given = vars(arguments)
     overrides: dict[str, Any] = {}
-    for option, keys in _KEYS.items():
-        if option in given:
-            overrides.update(dict.fromkeys(keys, given[option]))
-    if "classes" in given:
-        overrides["detector.classes"] = _split_classes(given["classes"])
-    overrides.update(parse_override(text) for text in given["set"])
-    return load_config(given["config"], overrides)
+    for dest, value in vars(arguments).items():
+        if "." in dest:
+            overrides.update(dict.fromkeys(dest.split(), value))
+    overrides.update(parse_override(text) for text in arguments.set)
+    config = load_config(arguments.config, overrides)
+    if arguments.config and not os.path.isfile(arguments.config):
+        for task in ("detector", "encoder"):
+            if f"{task}.model" not in overrides:
+                _check_is_here(task, getattr(config, task).model, arguments.config)
+    return config
 
 
-def _split_classes(text: str) -> list[int | str]:
-    """Read class numbers and names, separated by commas."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    return [int(name) if name.isdigit() else name for name in names]
+def _check_is_here(task: str, model: str, preset: str) -> None:
+    """Refuse a model that a ready-made configuration names and that would have to be downloaded.
+
+    Raises:
+        WeightsError: it is not on this machine.
+    """
+    from reid_tracker import zoo
+
+    manifest = zoo.load_manifest()
+    entry = manifest.known(model.removesuffix(".pt"), task)
+    if entry is None or os.path.exists(model) or zoo.locate(entry, manifest) is not None:
+        return
+    raise WeightsError(
+        f"--config {preset} needs the {task} {entry.name}, which is not on this machine: get it "
+        f"with `reid-track weights pull {entry.name}`, or choose another with --{task}"
+    )

@@ -1,4 +1,4 @@
-"""How the centre matches what camera hosts send: the configuration of `reid-track central`."""
+"""Settings of `reid-track central`, the centre of many camera hosts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ class CentralConfig(Checked):
     """How the centre matches what camera hosts send.
 
     Attributes:
-        sites: names of the places whose cameras are matched here; each by itself.
-        fingerprint: SHA-256 of the encoder's weights, for a centre that does not have them; null
-            takes that of `encoder.model`.
-        window_s: longest time that a message waits for earlier ones of other cameras.
+        sites: names of the places whose cameras are matched here, each place by itself.
+        fingerprint: SHA-256 of the encoder's weights, for a centre without the file; null takes
+            the hash of `encoder.model`.
+        window_s: longest time that a message waits for earlier messages of other cameras.
         batch_s: time between two batches.
-        batch_most: most messages in one.
-        ahead_s: messages of a time that lies farther in the future are refused, since one camera
-            host with a wrong clock would make all others look late.
-        most_cameras: of a site, lest a host that makes up names fills the memory.
-        edge_gone_s: a camera host that was silent for longer is gone, and so are its cameras; about
-            three times `edge.status_every_s`.
-        recognise: look for new people among those that the gallery knows from earlier.
+        batch_most: largest number of messages in a batch.
+        ahead_s: messages with a time further in the future are refused; otherwise one camera host
+            with a wrong clock would make all others look late.
+        most_cameras: largest number of cameras of a site, so that a host which makes up names
+            cannot fill the memory.
+        edge_gone_s: a camera host that is silent for longer counts as gone, with its cameras; set
+            it to about three times `edge.status_every_s`.
+        recognise: look for new people among those whom the gallery knows from earlier.
     """
 
     sites: tuple[str, ...] = ()

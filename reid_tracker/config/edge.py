@@ -1,4 +1,4 @@
-"""What a camera host tells, and how often: the configuration of `reid-track edge`."""
+"""Settings of `reid-track edge`, a camera host."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from reid_tracker.config.checked import Checked, number
 
 @dataclass(frozen=True)
 class EdgeConfig(Checked):
-    """What a camera host tells the centre, and how often.
+    """What a camera host reports to the centre, and how often.
 
     Attributes:
-        name: of this host, unique within the site; null takes the machine's name.
+        name: name of this host, unique within the site; null takes the machine's name.
         site: name of the place that the cameras are at; may be empty.
-        report_every_s: time between two messages about somebody who stays in sight.
+        report_every_s: time between two messages about a person who stays in sight.
         observe_every_s: time between the positions in a message.
-        status_every_s: time between two messages about how a camera is doing; changes are told at
+        status_every_s: time between two messages about the state of a camera; changes are sent at
             once.
-        drain_s: at its end the program waits for the broker for at most so long; what is not sent
-            by then stays in the spool for the next start.
-        send_pictures: with the first and the last message about somebody goes a small picture of
-            them; otherwise no picture ever leaves this host.
-        identities: files of this host (--output) hold the centre's identities.
-        keep_h: a tracklet that was neither seen nor told of for longer is forgotten, so that its
-            identity cannot be put right any more.
-        settle_s: so long after its last frame a file still takes identities, then it is finished.
-        rotate_h: files of live cameras are begun anew after it; 0 never does.
-        delete_after_h: files begun longer ago are deleted; null keeps them.
+        drain_s: longest wait for the broker when the program ends; unsent messages stay in the
+            spool for the next start.
+        send_pictures: send a small picture with the first and the last message about a person;
+            otherwise no picture ever leaves this host.
+        identities: write the centre's identities into the files of this host (`--output`).
+        keep_h: a tracklet that was neither seen nor named for longer is forgotten; its identity
+            cannot be corrected any more.
+        settle_s: a file still takes identities for this long after its last frame, then it is
+            finished.
+        rotate_h: live cameras start new files after this time; 0 never does.
+        delete_after_h: files that were started longer ago are deleted; null keeps them.
     """
 
     name: str | None = None

@@ -1,4 +1,4 @@
-"""Where sightings are stored, and for how long."""
+"""Settings of the gallery, which remembers who was seen where."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from reid_tracker.config.checked import Checked, number
 
 @dataclass(frozen=True)
 class GalleryConfig(Checked):
-    """Where it is remembered who was seen where, and for how long.
+    """Where sightings of people are stored, and for how long.
 
     Attributes:
-        address: file, or postgresql://USER@HOST/DATABASE; null remembers nothing beyond the run.
+        address: file, or postgresql://USER@HOST/DATABASE; null stores nothing beyond the run.
         site: name of the place that the cameras belong to; may be empty.
-        retention_h: what was stored more hours ago is deleted; null keeps it until it is purged.
-        store_crops: keep a picture of each sighting, with the same retention.
-        start_time: when the recording begins, such as "2026-11-24T18:30" (local time) or with a
-            zone; null takes what the file says, and the present for cameras and streams.
-        max_waiting: most sightings and events kept in memory while the gallery is away.
+        retention_h: sightings stored longer ago are deleted; null keeps them until they are purged.
+        store_crops: also store a picture of each sighting, with the same retention.
+        start_time: time at which the recording begins, such as "2026-11-24T18:30" (local time) or
+            with a time zone; null takes the time in the file, and the current time for cameras and
+            streams.
+        max_waiting: largest number of sightings and events kept in memory while the gallery is
+            unavailable.
     """
 
     address: str | None = None

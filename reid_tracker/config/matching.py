@@ -1,4 +1,4 @@
-"""How people are recognised across cameras."""
+"""Settings of the matcher, which recognises people across cameras."""
 
 from __future__ import annotations
 
@@ -12,37 +12,41 @@ from reid_tracker.config.thresholds import Thresholds, chosen_thresholds
 class MatchConfig(Checked):
     """Who is who across cameras; costs are cosine distances of embeddings.
 
-    Where `prototype_spread`, `tight`, `loose`, `margin` or `revise_threshold` is null, it is
-    that of the encoder, see `Thresholds`.
+    Where `prototype_spread`, `tight`, `loose`, `margin` or `revise_threshold` is null, the
+    encoder's own value is used, see `Thresholds`.
 
     Attributes:
-        enabled: give identities over all cameras of a run that has several.
-        topology: YAML file of overlaps and transit times; null forbids nothing but what is learned.
-        learn_links: ways between two cameras that are seen before, without a topology, times are
-            learned of them; 0 never learns.
-        ground: YAML file of homographies to a floor plan; null goes without positions.
-        min_score: looks of weaker detections are not remembered.
-        max_cover: looks of boxes covered more than this part by nearer ones are not remembered.
-        min_hits: looks after which a tracklet is good enough to be matched.
-        prototypes: most looks remembered per tracklet; 1 is one mean.
-        prototype_spread: distance above which a look gets a prototype of its own.
-        tight: an identity that costs at most this is taken at once.
-        loose: one that costs at most this, or `tight`, is taken when the time to be sure is over.
-        margin: by how much the best identity must beat the next to be taken at once.
-        patience_s: longest time that a tracklet good enough waits without an identity.
-        shortlist: identities, nearest by mean looks, that a tracklet is compared with closely.
-        softness: from pair costs to costs of identities, small: nearest pair, large: mean.
-        floor_weight: part that being near or far on the floor adds to or takes off a cost.
+        enabled: give people identities over all cameras of a run with several cameras.
+        topology: YAML file of overlaps and transit times; null rules out only what is learned.
+        learn_links: without a topology, transit times between two cameras are used once this many
+            people went between them; 0 never learns.
+        ground: YAML file of homographies to the ground plane; null matches without positions.
+        min_score: embeddings of detections with a lower confidence are not remembered.
+        max_cover: embeddings of boxes of which nearer boxes cover a larger part are not remembered.
+        min_hits: number of embeddings after which a tracklet is good enough to be matched.
+        prototypes: largest number of embeddings remembered per tracklet; 1 is their mean.
+        prototype_spread: an embedding farther than this from all prototypes becomes a new one.
+        tight: an identity whose cost is at most this is taken at once.
+        loose: an identity whose cost is at most this, or `tight`, is taken when `patience_s` is
+            over.
+        margin: to be taken at once, the best identity must beat the next by this much.
+        patience_s: longest time that a tracklet which is good enough waits for an identity.
+        shortlist: number of identities, the nearest by mean embedding, that a tracklet is compared
+            with closely.
+        softness: how costs of pairs become the cost of an identity; small takes the nearest pair,
+            large the mean.
+        floor_weight: how much a near or far position on the ground lowers or raises a cost.
         floor_gate_m: two tracklets farther apart at the same time are two people.
-        floor_speed_m_s: nobody goes faster from one sight to the next.
-        revise_every_s: time between re-clusterings of the recent past; 0 never does.
-        revise_window_s: how long ago the recent past begins.
-        revise_threshold: highest cost of joining two groups.
-        revise_max_tracklets: a recent past that holds more is left as it is, with a warning.
-        keep_bonus: cost taken off pairs that are one identity already, so that ids stay.
-        max_members: most tracklets remembered of an identity where whole tracklets come in; the
-            latest ones stay.
-        memory_s: a tracklet not seen for longer is forgotten by the live matcher.
+        floor_speed_m_s: highest speed of a person between two sightings.
+        revise_every_s: time between two revisions, which cluster the recent past again; 0 never
+            does.
+        revise_window_s: length of the recent past.
+        revise_threshold: highest cost at which two groups are joined.
+        revise_max_tracklets: a recent past with more tracklets is not revised, with a warning.
+        keep_bonus: taken off the cost of pairs that already share an identity, so that ids stay.
+        max_members: largest number of tracklets remembered of an identity where whole tracklets
+            come in; the latest ones stay.
+        memory_s: the live matcher forgets a tracklet that was not seen for longer.
     """
 
     enabled: bool = True

@@ -1,4 +1,4 @@
-"""Which detector and encoder run, and the distances of an encoder."""
+"""Settings of the detector and the encoder."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from reid_tracker.config.checked import Checked, number
 
 @dataclass(frozen=True)
 class DetectorConfig(Checked):
-    """Which detector runs, and what it keeps.
+    """Which detector runs, and which detections it keeps.
 
     Attributes:
         model: "auto" takes the best detector on this machine and downloads nothing; or a name of
             `reid-track weights list`, a model file or folder that ultralytics loads (.pt, .onnx,
             OpenVINO, .engine), a YOLO name such as "yolo11n.pt", which is downloaded, or a
             MOTChallenge detection file (.txt) to replay.
-        confidence: detections below it are dropped.
+        confidence: detections with a lower confidence are dropped.
         iou: overlap above which non-maximum suppression drops the weaker of two boxes.
-        image_size: side in pixels to which the longer side of a frame is scaled.
-        classes: class numbers or names to keep; empty keeps all.
-        device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        half: run in float16 (GPU only).
-        max_detections: most boxes kept in a frame.
+        image_size: length in pixels to which the longer side of a frame is scaled.
+        classes: class numbers or names to keep; an empty list keeps all.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        half: compute in float16 (GPU only).
+        max_detections: largest number of boxes kept in a frame.
     """
 
     model: str = "auto"
@@ -37,17 +37,17 @@ class DetectorConfig(Checked):
 
 @dataclass(frozen=True)
 class EncoderConfig(Checked):
-    """Which appearance encoder runs, and how.
+    """Which encoder describes people's appearance, and how it runs.
 
     Attributes:
         model: "auto" takes the best encoder on this machine and downloads nothing; a run without
             one tracks by motion alone, as does "none"; or a name of `reid-track weights list`, an
             .onnx file, a torchreid-style checkpoint (.pt, .pth), a published size such as
-            "osnet_x0_25", or "timm:NAME".
-        architecture: network of a checkpoint whose file name does not tell, e.g. "osnet_x1_0".
-        device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        half: run in float16; None means on CUDA only.
-        batch_size: most crops in one forward pass; bounds memory.
+            "osnet_x0_25" (untrained), or "timm:NAME".
+        architecture: network of a checkpoint whose file name does not say it, e.g. "osnet_x1_0".
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        half: compute in float16; null does so on CUDA only.
+        batch_size: largest number of crops in one forward pass; bounds the memory.
     """
 
     model: str = "auto"

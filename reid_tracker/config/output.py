@@ -1,4 +1,4 @@
-"""Which results a run writes."""
+"""Settings of the results that a run writes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from reid_tracker.config.checked import Checked, number
 
 @dataclass(frozen=True)
 class OutputConfig(Checked):
-    """Which results are written, for each camera and for a run over several.
+    """Which results are written, for each camera and for a run over several cameras.
 
     Attributes:
-        video: annotated H.264 video.
-        mot: MOTChallenge text; with several cameras, also with ids over all of them.
-        jsonl: JSON lines, one frame a line; with several cameras, also the identities' events.
-        csv: one row a box.
-        crops: one folder of pictures per identity.
-        mosaic: one video of all cameras, where a run has several.
-        parquet: a table of all boxes of all cameras, where a run has several.
-        pictures: timeline, transitions, transit times and floor map, where a run has several.
+        video: write an annotated H.264 video.
+        mot: write MOTChallenge text, which counts frames from 1; with several cameras, also with
+            ids over all of them.
+        jsonl: write JSON lines, one frame a line, counted from 0; with several cameras, also the
+            events of identities.
+        csv: write CSV, one row a box; frames count from 0.
+        crops: write pictures of each identity, in a folder of its own.
+        mosaic: write one video of all cameras; several cameras only.
+        parquet: write a table of all boxes of all cameras; several cameras only.
+        pictures: draw timeline, transitions, transit times and map; several cameras only.
         trail_s: length of the drawn trail.
-        video_crf: x264 quality, 0 best to 51 worst.
-        blur_heads: make heads unrecognisable in whatever pictures are shown, written or stored.
-        extra: names of further output formats, those that have no key of their own here.
+        video_crf: quality of the x264 encoder; 0 is best, 51 is worst.
+        blur_heads: blur heads in every picture that is shown, written or stored.
+        extra: names of further output formats, which have no key of their own.
     """
 
     video: bool = True

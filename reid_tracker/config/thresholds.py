@@ -13,15 +13,15 @@ class Thresholds(Checked):
     """Cosine distances at which an encoder's embeddings mean the same or another person.
 
     Encoders differ in how far they spread people apart. Those of the manifest come with their own;
-    the defaults were measured with an OSNet x0.25 of MSMT17.
+    the defaults were measured with an OSNet x0.25 trained on MSMT17.
 
     Attributes:
         max_cosine_distance: see `DeepSortConfig`.
-        prototype_spread: see `MatchConfig`, as are the others.
-        tight: at most this is taken at once.
-        loose: at most this is taken at last.
-        margin: to the next best.
-        revise_threshold: of joining groups.
+        prototype_spread: see `MatchConfig`, as for the others.
+        tight: an identity at most this far away is taken at once.
+        loose: an identity at most this far away is taken in the end.
+        margin: lead over the next best identity.
+        revise_threshold: highest cost at which two groups are joined.
     """
 
     max_cosine_distance: float = number(0.3, 0.0, 1.0)

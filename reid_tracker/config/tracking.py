@@ -1,4 +1,4 @@
-"""How people are tracked within one camera."""
+"""Settings of the tracker within one camera."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from reid_tracker.config.thresholds import Thresholds, chosen_thresholds
 
 @dataclass(frozen=True)
 class DeepSortConfig(Checked):
-    """DeepSORT (arXiv 1703.07402); defaults measured for OSNet embeddings.
+    """DeepSORT (arXiv 1703.07402) within one camera; defaults measured for OSNet embeddings.
 
     Attributes:
-        min_confidence: detections below it are ignored.
-        high_confidence: only detections at or above it start tracks and enter the appearance
-            memory; weaker ones, often half hidden, continue tracks.
+        min_confidence: detections with a lower confidence are ignored.
+        high_confidence: only detections with at least this confidence start tracks and enter the
+            appearance memory; weaker ones, often half hidden, continue tracks.
         max_cosine_distance: appearance gate; OSNet embeddings are non-negative, so distances lie
             in [0, 1]. 1 switches the gate off; null takes the encoder's own, see `Thresholds`.
-        motion_weight: lambda of the paper's combined cost, the part of motion in ranking the pairs
+        motion_weight: lambda of the paper's combined cost: the part of motion in ranking the pairs
             that pass both gates.
         max_iou_distance: gate of the IoU stage, on 1 - IoU.
         gate_probability: part of the chi-square distribution inside the Mahalanobis gate.
-        nn_budget: embeddings remembered per track.
-        n_init: consecutive detections that confirm a track.
-        max_age_s: a confirmed track unseen for longer is deleted.
-        coast_s: a track unseen for at most this long is still reported, at its predicted box.
+        nn_budget: number of embeddings remembered per track.
+        n_init: number of consecutive detections that confirm a track.
+        max_age_s: a confirmed track that is not seen for longer is deleted.
+        coast_s: a track that is not seen is still reported for this long, at its predicted box.
         nominal_rate: frames per second for which the noise weights hold; time steps are measured
             in frames of this rate.
         std_weight_position: position noise per nominal frame, as a part of the box height.

@@ -1,4 +1,4 @@
-"""How messages travel between camera hosts and the centre: the configuration of the transport."""
+"""Settings of the messages between camera hosts and the centre."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ class TransportConfig(Checked):
             environment, and connects without credentials where they are not set.
         tls_ca: PEM file of the authority that signed the broker's certificate; null trusts those
             of the system. Setting it demands TLS.
-        timeout_s: longest time to wait for an answer of the broker.
-        ack_wait_s: a message that was handed out and not acknowledged for as long is handed out
-            again (NATS).
-        max_unacked: most messages handed out and not acknowledged (NATS, memory).
+        timeout_s: longest wait for an answer of the broker.
+        ack_wait_s: a message that was not acknowledged within this time is delivered again (NATS).
+        max_unacked: largest number of delivered messages that wait for an acknowledgement (NATS,
+            memory).
         edge_domains: JetStream domains of leaf nodes whose streams the centre collects; empty where
             edges publish to the centre's own server.
-        identities_domain: JetStream domain of the centre's server, from which the leaf node of a
-            camera host collects what the centre says; null where the host has none of its own.
+        identities_domain: JetStream domain of the centre's server, from which a host's leaf node
+            collects identities; null for a host without a leaf node.
         stream_bytes: largest size of a stream on the NATS server's disk.
         stream_age_h: how long a NATS server keeps messages.
         stream_discard: what a full stream does: "old" drops its oldest message, "new" refuses new
             ones, which then wait on the camera host.
         dedup_window_s: how long a NATS server remembers the ids of messages.
-        spool: file in which a camera host keeps messages until the broker has them.
-        spool_bytes: most bytes of messages in it; beyond, the oldest are dropped.
-        spool_age_h: older messages in it are dropped.
+        spool: file in which a camera host keeps messages until the broker has them; null takes one
+            for this host in the user's data.
+        spool_bytes: largest total size of these messages; the oldest are dropped first.
+        spool_age_h: messages that waited longer are dropped.
     """
 
     address: str = "memory"

@@ -1,4 +1,4 @@
-"""How files and network cameras are read: the configuration of the sources."""
+"""Settings of reading files and network cameras."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from reid_tracker.config.checked import Checked, number
 
 @dataclass(frozen=True)
 class VideoConfig(Checked):
-    """How sources are read.
+    """How videos and images are read.
 
     Attributes:
-        stride: take every n-th frame.
-        frame_rate: frames per second of a file whose header tells it wrong, or of images; null
-            takes what the file says.
-        frames_per_batch: frames of each source that are detected in one batch; more than 1 helps a
-            GPU on files and delays the output by as many frames.
+        stride: read every n-th frame only.
+        frame_rate: frames per second of images, or of a file whose header is wrong; null takes the
+            file's own.
+        frames_per_batch: number of frames of each source that are detected in one batch; more than
+            1 helps a GPU on files and delays the output by as many frames.
     """
 
     stride: int = number(1, 1)
@@ -31,14 +31,14 @@ class StreamConfig(Checked):
     Attributes:
         transport: "tcp", or "udp", which smears pictures where packets are lost; RTSP only.
         open_timeout_s: longest wait for an answer while connecting.
-        read_timeout_s: a connection that brings nothing for so long is given up and made anew.
-        stall_after_s: a connected camera without a picture for so long is reported as stalled.
+        read_timeout_s: a connection without data for this long is closed and opened again.
+        stall_after_s: a connected camera without a picture for this long is reported as stalled.
         reconnect_after_s: wait before the first new attempt; doubles with each that fails.
         reconnect_most_s: longest such wait.
-        refused_after_s: the same where the camera refuses user and password, since many lock an
-            account after a few wrong ones; doubles up to ten times this.
-        hardware: "auto" decodes on a device where there is one, "none" never; or "cuda", "vaapi",
-            "videotoolbox", ...
+        refused_after_s: wait where the camera refuses user and password, since many cameras lock
+            an account after a few wrong ones; doubles up to ten times this.
+        hardware: "auto" decodes on a graphics device if there is one, "none" never does; or "cuda",
+            "vaapi", "videotoolbox", ...
     """
 
     transport: str = "tcp"

@@ -22,8 +22,8 @@ from tests.train.samples import tiny_recipe
 
 _TRAIN = """
 import sys
-from reid_tracker.cli.commands.train import train
-sys.exit(train(sys.argv[1:]))
+from reid_tracker.cli.main import run
+sys.exit(run(["train", *sys.argv[1:]]))
 """
 
 _TOY = """

@@ -16,9 +16,7 @@ from reid_tracker.train import CHECKPOINT, RESULT
 from tests.conftest import ROOT
 from tests.train.samples import tiny_recipe
 
-_CODE = (
-    "import sys; from reid_tracker.cli.commands.train import train; sys.exit(train(sys.argv[1:]))"
-)
+_CODE = "import sys; from reid_tracker.cli.main import run; sys.exit(run(['train', *sys.argv[1:]]))"
 
 
 def start(recipe: Path, output: Path, *more: str) -> subprocess.Popen[bytes]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.reid_data import add_data_options, embed_sides, label_sides, open_sides
 from reid_tracker.config import Config, MatchConfig, load_config, parse_override
 from reid_tracker.encode import build_encoder, encoder_thresholds
@@ -32,13 +33,12 @@ examples:
 FloatArray = npt.NDArray[np.float64]
 
 
-def calibrate_command(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print, and save, thresholds for the footage named; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments, sources, models or output; too little footage.
     """
-    arguments = build_parser().parse_args(words)
     if bool(arguments.sources) == bool(arguments.labelled):
         raise ConfigError("expected videos, or --labelled with a data set; see --help")
     output = None if arguments.save is None else Path(arguments.save)
@@ -64,16 +64,13 @@ def calibrate_command(words: Sequence[str]) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    parser = argparse.ArgumentParser(
-        prog="reid-track calibrate",
-        description="Choose the matcher's thresholds for an encoder, on your own footage: videos "
-        "without labels, or pictures of known people.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Choose the matcher's thresholds for an encoder, on your own footage: videos "
+        "without labels, or pictures of known people."
     )
+    parser.epilog = _EXAMPLES
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="videos, without labels")
     parser.add_argument("--labelled", metavar="DATASET", help="pictures of known people instead")
     add_data_options(parser)
@@ -83,9 +80,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--save", metavar="FILE", help="write a configuration instead of printing")
     parser.add_argument("--overwrite", action="store_true", help="replace that file")
-    parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.add_argument("--debug", action="store_true", help="log more, show tracebacks")
-    return parser
 
 
 class _RecordingTracker:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, get_args
+from typing import get_args
 
 from reid_tracker.central.admission import REASONS
 from reid_tracker.central.centre import Central
 from reid_tracker.central.recognise import AskingTime
 from reid_tracker.central.run import CentralSite, Observe
 from reid_tracker.cli.interrupts import StopSignals
+from reid_tracker.cli.options import (
+    add_broker,
+    add_gallery_setting,
+    add_general,
+    add_setting,
+    to_config,
+)
+from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.status import (
     Heartbeat,
     add_status_options,
@@ -22,7 +30,7 @@ from reid_tracker.cli.status import (
     read_token,
     serve_status,
 )
-from reid_tracker.config import Config, load_config, parse_override
+from reid_tracker.config import Config
 from reid_tracker.encode.fingerprint import model_fingerprint
 from reid_tracker.errors import ConfigError, ModelMismatchError
 from reid_tracker.match.build import build_matcher
@@ -35,43 +43,34 @@ from reid_tracker.pipeline import MOTION_ONLY, suited_to_encoder
 from reid_tracker.transport import Broker, open_broker
 from reid_tracker.transport.wire.messages import CameraState
 
-_EXAMPLES = """examples:
+_EXAMPLES = """\
+examples:
   reid-track central --broker nats://127.0.0.1:4222 --site hall --gallery people.sqlite
   reid-track central --broker tls://centre.example:4222 --site north --site south \\
     --gallery postgresql://reid@db.example/people --encoder osnet_x0_5_cuhk03.onnx \\
     --topology site.yaml --status 127.0.0.1:9101 --json-logs
 
-In a topology a camera is called EDGE/CAMERA, as it is in the gallery. A camera host and its centre
-must run the same encoder; a centre without its file takes the --fingerprint, what sha256sum shows.
-One centre a site; several sites may share one. Stop it with Ctrl-C or SIGTERM.
+In topologies and in the gallery a camera is called EDGE/CAMERA. Camera hosts and their centre must
+use the same encoder. A centre without the encoder's file takes --fingerprint, the SHA-256 of that
+file. A site has one centre; several sites may share it. Stop it with Ctrl-C or SIGTERM.
 """
 
-_KEYS = {
-    "broker": "transport.address",
-    "gallery": "gallery.address",
-    "topology": "match.topology",
-    "encoder": "encoder.model",
-    "fingerprint": "central.fingerprint",
-    "sites": "central.sites",
-    "retention_h": "gallery.retention_h",
-}
 _LIMIT_S = 4.0
-"""A database that takes longer for a call is away; a stop waits for no more than that."""
+"""A database call that takes longer counts as failed; a stop waits no longer than this."""
 
 _STUCK_S = 30.0
 
 
-def central(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Run the centre until it is stopped; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments; broker or gallery are away at the start, or refuse.
         KeyboardInterrupt: it was stopped; what was held is stored.
     """
-    arguments = build_parser().parse_args(words)
     if arguments.json_logs:
         log_as_json(command="central")
-    config = _to_config(arguments)
+    config = _checked_config(arguments)
     token = read_token(arguments.status_token_file)
     topology = None if config.match.topology is None else load_topology(config.match.topology)
     model, config = _model(config)
@@ -103,88 +102,55 @@ def central(words: Sequence[str]) -> int:
                 heartbeat()
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    parser = argparse.ArgumentParser(
-        prog="reid-track central",
-        description="Match the people that camera hosts see (`reid-track edge`) across all "
-        "cameras of a site: tracklets come from a message broker, who is who goes to a gallery.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Match the people of all camera hosts (`reid-track edge`) of a site: tracklets come from a "
+        "message broker, identities go to a gallery."
     )
-    parser.add_argument(
-        "--broker",
-        metavar="URL",
-        help="nats://HOST:4222, tls://HOST:4222, mqtt://HOST:1883 or mqtts://HOST:8883; user and "
-        "password in REID_TRANSPORT_USER and REID_TRANSPORT_PASSWORD, or transport.credentials",
-    )
-    parser.add_argument(
+    parser.epilog = _EXAMPLES
+    add_broker(parser)
+    add_setting(
+        parser,
         "--site",
+        key="central.sites",
+        action="append",
         metavar="NAME",
-        dest="sites",
-        action="append",
-        help="name of the place, as its camera hosts have it (repeatable)",
+        help="name of the place, as its camera hosts know it (repeatable)",
     )
-    parser.add_argument(
-        "--gallery",
-        metavar="PATH|URL",
-        help="file, or postgresql://USER@HOST/DATABASE, with the password in ~/.pgpass or "
-        "PGPASSWORD",
-    )
-    parser.add_argument("--topology", metavar="FILE", help="YAML file of overlaps, transit times")
+    add_gallery_setting(parser)
+    add_setting(parser, "--topology", key="match.topology", metavar="FILE")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--encoder", metavar="MODEL", help="encoder of the camera hosts")
-    which.add_argument(
-        "--fingerprint", metavar="HASH", help="SHA-256 of its weights, where they are not here"
+    add_setting(
+        which,
+        "--encoder",
+        key="encoder.model",
+        metavar="MODEL",
+        help="encoder of the camera hosts (default: auto)",
     )
-    parser.add_argument(
-        "--retention-h", type=float, metavar="HOURS", help="sightings older than that are deleted"
-    )
+    add_setting(which, "--fingerprint", key="central.fingerprint", metavar="HASH")
+    add_setting(parser, "--retention-h", key="gallery.retention_h")
     add_status_options(parser)
-    general = parser.add_argument_group("general")
-    general.add_argument(
-        "--config", metavar="FILE", default="central", help="YAML file (default: central)"
-    )
-    general.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="set any configuration key, e.g. central.window_s=5 (repeatable)",
-    )
-    general.add_argument("--quiet", action="store_true", default=False, help="print errors only")
-    general.add_argument(
-        "--debug", action="store_true", default=False, help="log more, show tracebacks"
-    )
-    return parser
+    add_general(parser, "central")
 
 
-def _to_config(arguments: argparse.Namespace) -> Config:
-    given = vars(arguments)
-    overrides: dict[str, Any] = {
-        key: given[option] for option, key in _KEYS.items() if option in given
-    }
-    if "sites" in given:
-        overrides["central.sites"] = list(given["sites"])
-    overrides.update(parse_override(text) for text in given["set"])
-    config = load_config(given["config"], overrides)
+def _checked_config(arguments: argparse.Namespace) -> Config:
+    config = to_config(arguments)
     sites = config.central.sites
     if not sites or not all(sites) or len(set(sites)) < len(sites):
         raise ConfigError(
-            f"central.sites = {list(sites)}: expected names of sites, each once; add e.g. "
-            "--site hall, the name that its camera hosts have"
+            f"central.sites = {list(sites)}: expected names of sites, each once; add the name "
+            "that the camera hosts have, e.g. --site hall"
         )
     if config.gallery.address is None:
         raise ConfigError(
-            "gallery.address = null: the centre keeps who is who in a gallery; add e.g. --gallery "
-            "people.sqlite or --gallery postgresql://USER@HOST/DATABASE"
+            "gallery.address = null: the centre needs a gallery to store identities; add e.g. "
+            "--gallery people.sqlite or --gallery postgresql://USER@HOST/DATABASE"
         )
     if config.transport.address == "memory":
         raise ConfigError(
-            "transport.address = memory: no other process can reach it; add e.g. --broker "
-            "nats://127.0.0.1:4222"
+            "transport.address = memory: other processes cannot reach it; add a broker, e.g. "
+            "--broker nats://127.0.0.1:4222"
         )
     return config
 
@@ -201,8 +167,8 @@ def _model(config: Config) -> tuple[str, Config]:
         return fingerprint, config
     if config.encoder.model == MOTION_ONLY:
         raise ConfigError(
-            "encoder.model = none: people are matched by their looks; expected the encoder of the "
-            "camera hosts, e.g. --encoder osnet_x0_5_cuhk03.onnx"
+            "encoder.model = none: people are matched by their embeddings; expected the encoder of "
+            "the camera hosts, e.g. --encoder osnet_x0_5_cuhk03.onnx"
         )
     return model_fingerprint(config.encoder), suited_to_encoder(config)
 

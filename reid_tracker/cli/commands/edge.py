@@ -1,4 +1,4 @@
-"""`reid-track edge`: a camera host, which tells a broker whom it sees; pictures stay here."""
+"""`reid-track edge`: a camera host, which sends tracklets to a broker; pictures stay here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ from pathlib import Path
 from reid_tracker.cli.camera_set import CameraSet
 from reid_tracker.cli.edge_outputs import LocalOutputs, check_outputs, local_outputs
 from reid_tracker.cli.interrupts import StopSignals
-from reid_tracker.cli.options import Parser, add_general, add_models, add_saved, to_config
+from reid_tracker.cli.options import (
+    PARQUET_HELP,
+    add_broker,
+    add_general,
+    add_models,
+    add_saved,
+    add_setting,
+    to_config,
+)
+from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.status import (
     Heartbeat,
     add_status_options,
@@ -49,112 +58,88 @@ examples:
   reid-track edge cameras.yaml --config edge --broker tls://centre.example:4222 \\
       --credentials /etc/reid/edge.credentials --status 127.0.0.1:9100 --json-logs
   reid-track edge door.mp4 --broker mqtt://192.0.2.9 --start-time 2026-11-24T18:30
-  reid-track edge cameras.yaml --config edge --output /var/lib/reid --no-save-video \
+  reid-track edge cameras.yaml --config edge --output /var/lib/reid --no-save-video \\
       --delete-after-h 72
 
-SIGHUP reads cameras.yaml again: cameras that did not change keep their tracks.
-What the broker does not have yet waits in a file (--spool), also over restarts.
+SIGHUP reads cameras.yaml again; cameras that did not change keep their tracks.
+Messages that the broker does not have yet wait in a file (--spool), also over restarts.
 """
 
 
-def build_edge_parser() -> argparse.ArgumentParser:
-    """Return the parser. Options that are not given are absent, so that a file can set them."""
-    parser = Parser(
-        prog="reid-track edge",
-        description="Follow people and send what they look like, not pictures, to a broker.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Follow people on the host that the cameras are connected to, and send their tracklets to "
+        "a message broker: times, positions and embeddings, no pictures."
     )
-    parser.add_argument(
-        "sources",
-        nargs="+",
-        metavar="SOURCE",
-        help="cameras.yaml, video file, folder or glob of images, camera number, RTSP or HTTP "
-        "address",
+    parser.epilog = _EXAMPLES
+    parser.add_sources(
+        "cameras.yaml, video file, folder or glob of images, camera number, RTSP or HTTP address"
     )
     broker = parser.add_argument_group("broker")
-    broker.add_argument(
-        "--broker",
-        metavar="URL",
-        help="nats://HOST:4222, tls://HOST:4222, mqtt://HOST:1883 or mqtts://HOST:8883",
-    )
-    broker.add_argument(
-        "--credentials",
-        metavar="FILE",
-        help="file with USER:PASSWORD or a NATS nkey seed (default: REID_TRANSPORT_USER and "
-        "REID_TRANSPORT_PASSWORD, or REID_TRANSPORT_NKEY)",
-    )
-    broker.add_argument("--tls-ca", metavar="FILE", help="PEM of who signed the certificate")
-    broker.add_argument(
-        "--spool",
-        metavar="FILE",
-        help="where messages wait for the broker (default: one for this edge in the user's data)",
-    )
-    broker.add_argument(
-        "--site", dest="edge_site", metavar="NAME", help="place that the cameras are at"
-    )
-    broker.add_argument(
-        "--edge", metavar="NAME", help="name of this host, unique within the site (its own name)"
-    )
-    broker.add_argument(
+    add_broker(broker)
+    add_setting(broker, "--spool", key="transport.spool", metavar="FILE")
+    add_setting(broker, "--site", key="edge.site", metavar="NAME")
+    add_setting(broker, "--edge", key="edge.name", metavar="NAME")
+    add_setting(
+        broker,
         "--send-pictures",
-        action="store_true",
-        help="send small pictures of people, too, for `reid-track search` at the centre; with "
-        "--blur-heads with heads hidden (default: no picture leaves this host)",
+        key="edge.send_pictures",
+        help="also send small pictures of people, for `reid-track search` at the centre; "
+        "--blur-heads blurs heads in them (default: no picture leaves this host)",
     )
-    broker.add_argument(
-        "--start-time",
-        metavar="TIME",
-        help="when a recording begins, e.g. 2026-11-24T18:30 (default: what the file says)",
-    )
+    add_setting(broker, "--start-time", key="gallery.start_time", metavar="TIME")
     add_models(parser)
     _add_outputs(parser)
-    parser.add_argument(
-        "--ground", metavar="FILE", help="YAML of homographies: positions in metres"
-    )
+    add_setting(parser, "--ground", key="match.ground", metavar="FILE")
     add_status_options(parser)
     add_general(parser)
-    return parser
 
 
-def _add_outputs(parser: argparse.ArgumentParser) -> None:
-    outputs = parser.add_argument_group("outputs", "files on this host, beside what is sent")
+def _add_outputs(parser: Parser) -> None:
+    outputs = parser.add_argument_group("outputs", "files on this host, besides the messages")
     outputs.add_argument(
         "--output",
         "-o",
         metavar="FOLDER",
         default=None,
-        help="write results into new folders in it, named after the time (default: nothing)",
+        help="write results into new folders in it, named after the time (default: no files)",
     )
     add_saved(outputs)
-    outputs.add_argument(
-        "--save-parquet",
-        action=argparse.BooleanOptionalAction,
-        help="table of all boxes, with the extra parquet",
-    )
-    outputs.add_argument(
+    add_setting(outputs, "--save-parquet", key="output.parquet", help=PARQUET_HELP)
+    add_setting(
+        outputs,
         "--identities",
-        action=argparse.BooleanOptionalAction,
-        help="hear from the centre who is who, and write it (default: on)",
+        key="edge.identities",
+        help="receive identities from the centre, and write them into the files (default: on)",
     )
-    for name, text in (
-        ("rotate", "begin new files of live cameras after it, 0 for never (1)"),
-        ("keep", "an identity is put right for as long after the last sight (24)"),
-        ("delete-after", "delete files that were begun longer ago (default: never)"),
-    ):
-        outputs.add_argument(f"--{name}-h", type=float, metavar="HOURS", help=text)
+    add_setting(
+        outputs,
+        "--rotate-h",
+        key="edge.rotate_h",
+        help="start new files of live cameras every HOURS (0: never; default: 1)",
+    )
+    add_setting(
+        outputs,
+        "--keep-h",
+        key="edge.keep_h",
+        help="correct identities for HOURS after a person was last seen (default: 24)",
+    )
+    add_setting(
+        outputs,
+        "--delete-after-h",
+        key="edge.delete_after_h",
+        help="delete files that are older than HOURS (default: never)",
+    )
 
 
-def edge(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Run a camera host; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments, sources, models, or messages that could be kept nowhere.
         KeyboardInterrupt: the user stopped the run; everything was sent or stored.
     """
-    arguments = build_edge_parser().parse_intermixed_args(words)
     check_outputs(arguments)
     config = to_config(arguments)
     numbers = MessageNumbers(config.edge.name or socket.gethostname())
@@ -180,7 +165,7 @@ def edge(words: Sequence[str]) -> int:
         sender = stack.enter_context(_sending(config, spool, numbers))
         local = stack.enter_context(local_outputs(arguments.output, config, numbers, sources))
         beat = Heartbeat(pipeline.times.seconds)
-        run = EdgeRun(
+        host = EdgeRun(
             *(pipeline, sources, sender, numbers, settings),
             start_s=start_s,
             spool=spool,
@@ -191,14 +176,14 @@ def edge(words: Sequence[str]) -> int:
             pictures=pictures,
         )
         if arguments.status is not None:
-            pages = partial(local.health, run), partial(local.readings, run)
+            pages = partial(local.health, host), partial(local.readings, host)
             server, beat.metrics = serve_status(arguments.status, token, *pages)
             stack.callback(server.close)
         notify_systemd("READY=1")
-        with _finishing(run, sender, signals, config, local):
-            run.run()
+        with _finishing(host, sender, signals, config, local):
+            host.run()
     if not (arguments.quiet or arguments.json_logs):
-        _tell(run, sender, numbers.edge)
+        _report(host, sender, numbers.edge)
     return 0
 
 
@@ -312,7 +297,7 @@ def _default_spool(edge_name: str) -> Path:
     return base / "reid_tracker" / file
 
 
-def _tell(run: EdgeRun, sender: Sender, edge_name: str) -> None:
+def _report(run: EdgeRun, sender: Sender, edge_name: str) -> None:
     frames = ", ".join(f"{name} {count} frames" for name, count in run.frames.items())
     waiting = f", {sender.pending} wait for the next start" if sender.pending else ""
     sys.stdout.write(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from reid_tracker.cli.parser import Parser
 from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.evaluate.multi_camera import (
     CameraResult,
@@ -31,13 +31,12 @@ examples:
 """
 
 
-def eval_mtmc(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Score the result that the command line names; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments or files, or trackeval is missing.
     """
-    arguments = build_parser().parse_args(words)
     output = None if arguments.save_json is None else Path(arguments.save_json)
     if output is not None and output.exists() and not arguments.overwrite:
         raise OutputError(f"{output} exists already: use --overwrite, or another name")
@@ -63,15 +62,10 @@ def eval_mtmc(words: Sequence[str]) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    parser = argparse.ArgumentParser(
-        prog="reid-track eval-mtmc",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = _DESCRIPTION
+    parser.epilog = _EXAMPLES
     parser.add_argument("truth", metavar="TRUTH", help="text file of the true boxes")
     parser.add_argument("result", metavar="RESULT", help="text file of the boxes found")
     parser.add_argument(
@@ -84,9 +78,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--save-json", metavar="FILE", help="also write the scores to a file")
     parser.add_argument("--overwrite", action="store_true", help="replace that file")
-    parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.add_argument("--debug", action="store_true", help="log more, show tracebacks")
-    return parser
 
 
 def _save(path: Path, scores: MultiCameraScores) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.reid_data import (
     add_data_options,
     add_encoder_options,
@@ -38,14 +38,13 @@ examples:
 """
 
 
-def eval_reid(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Score an encoder as the command line says; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments, data, encoder or output.
         KeyboardInterrupt: the user stopped the run.
     """
-    arguments = build_parser().parse_args(words)
     _check_numbers(arguments)
     json_file = None if arguments.save_json is None else Path(arguments.save_json)
     if json_file is not None:
@@ -80,16 +79,12 @@ def eval_reid(words: Sequence[str]) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    parser = argparse.ArgumentParser(
-        prog="reid-track eval-reid",
-        description="Score how well an encoder finds the pictures of a person among others: "
-        "CMC, mAP and mINP.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Score how well an encoder finds the pictures of a person among others: CMC, mAP and mINP."
     )
+    parser.epilog = _EXAMPLES
     parser.add_argument("dataset", metavar="DATASET", help="folder of a data set, or a CSV file")
     parser.add_argument(
         "--encoder",
@@ -104,9 +99,6 @@ def build_parser() -> argparse.ArgumentParser:
     add_encoder_options(parser)
     parser.add_argument("--save-json", metavar="FILE", help="also write the scores to a file")
     parser.add_argument("--overwrite", action="store_true", help="replace that file")
-    parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.add_argument("--debug", action="store_true", help="log more, show tracebacks")
-    return parser
 
 
 def _add_scoring(parser: argparse.ArgumentParser) -> None:

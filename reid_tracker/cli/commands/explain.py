@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reid_tracker.cli.outputs import output_folder
+from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.reid_data import (
     Images,
     add_data_options,
@@ -60,14 +61,13 @@ _log = logging.getLogger(__name__)
 Draw = Callable[[], Sequence["Sheet"]]
 
 
-def explain(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Draw what the command line asks for; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments, data, encoder or output.
         KeyboardInterrupt: the user stopped the run; pictures written before are whole.
     """
-    arguments = build_parser().parse_args(words)
     _check(arguments)
     from reid_tracker.explain.sheet import refuse_existing, require_matplotlib
 
@@ -91,17 +91,14 @@ def explain(words: Sequence[str]) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    parser = argparse.ArgumentParser(
-        prog="reid-track explain",
-        description="Draw PNG pictures of what an encoder does: where it looks (activation), at "
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Draw PNG pictures of what an encoder does: where it looks (activation), at "
         "which scale (gates), whom it finds (ranked), how it sorts people (map); and of a training "
-        "(--curves).",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        "(--curves)."
     )
+    parser.epilog = _EXAMPLES
     parser.add_argument(
         "dataset", metavar="DATASET", nargs="?", help="folder of a data set, or a CSV file"
     )
@@ -132,9 +129,6 @@ def build_parser() -> argparse.ArgumentParser:
         "--output", "-o", metavar="FOLDER", help="for the pictures (default: new, below runs/)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace pictures in that folder")
-    parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.add_argument("--debug", action="store_true", help="log more, show tracebacks")
-    return parser
 
 
 def _check(arguments: argparse.Namespace) -> None:

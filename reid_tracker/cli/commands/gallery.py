@@ -6,11 +6,12 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from reid_tracker.cli.gallery_options import add_gallery_option, default_gallery
+from reid_tracker.cli.options import add_gallery_option, default_gallery
+from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.redact import redact
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.match.gallery.open import open_gallery
@@ -20,7 +21,8 @@ from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.gallery.transfer import export_gallery, import_gallery
 from reid_tracker.run.moments import moment, parse_age
 
-_EXAMPLES = """examples:
+_EXAMPLES = """\
+examples:
   reid-track gallery info
   reid-track gallery forget 12 17
   reid-track gallery purge --older-than 48h
@@ -29,59 +31,46 @@ _EXAMPLES = """examples:
 """
 
 
-def gallery(words: Sequence[str]) -> int:
-    """Do with a gallery what the command line says; returns the exit code.
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the action says; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments, or a gallery or file that cannot be used.
     """
-    arguments = build_parser().parse_args(words)
-    run: Callable[[argparse.Namespace], int] = arguments.run
-    return run(arguments)
+    actions: dict[str, Callable[[argparse.Namespace], int]] = {
+        "info": _info,
+        "forget": _forget,
+        "purge": _purge,
+        "export": _export,
+        "import": _import,
+    }
+    return actions[arguments.action](arguments)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    general = argparse.ArgumentParser(add_help=False)
-    add_gallery_option(general)
-    general.add_argument("--quiet", action="store_true", help="print errors only")
-    general.add_argument("--debug", action="store_true", help="log more, show tracebacks")
-    parser = argparse.ArgumentParser(
-        prog="reid-track gallery",
-        description="Look after the gallery, which remembers who was seen where.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-
-    def action(
-        name: str, run: Callable[[argparse.Namespace], int], help: str
-    ) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, parents=[general], help=help, allow_abbrev=False)
-        added.set_defaults(run=run)
-        return added
-
-    info = action("info", _info, "say what is there")
-    info.add_argument("--json", action="store_true", help="print it for machines")
-    forget = action("forget", _forget, "delete all that is known of a person")
-    forget.add_argument("identities", nargs="+", type=_identity, metavar="ID")
-    purge = action("purge", _purge, "delete what was stored long ago, or everything")
+def add_arguments(parser: Parser) -> None:
+    """Add the actions."""
+    parser.description = "Look after the gallery, which remembers who was seen where."
+    parser.epilog = _EXAMPLES
+    add = parser.add_actions(add_gallery_option)
+    info = add("info", "show what the gallery holds")
+    info.add_argument("--json", action="store_true", help="print it as JSON")
+    forget = add("forget", "delete all that is known of a person")
+    forget.add_argument("identities", nargs="+", type=_identity, metavar="ID", help="their numbers")
+    purge = add("purge", "delete what was stored long ago, or everything")
     which = purge.add_mutually_exclusive_group(required=True)
     which.add_argument("--older-than", metavar="AGE", help="hours, or e.g. 90m, 48h, 7d")
     which.add_argument("--all", action="store_true", help="everything")
-    export = action("export", _export, "copy the gallery to a file of JSON lines")
+    export = add("export", "copy the gallery to a file of JSON lines")
     export.add_argument("file", type=Path, metavar="FILE", help=".jsonl, or .jsonl.gz to compress")
-    export.add_argument("--crops", action="store_true", help="with the pictures, if any are stored")
+    export.add_argument("--crops", action="store_true", help="with the stored pictures")
     export.add_argument("--overwrite", action="store_true", help="replace the file")
-    importing = action("import", _import, "read such a file into an empty gallery")
-    importing.add_argument("file", type=Path, metavar="FILE")
-    return parser
+    importing = add("import", "read an export into an empty gallery")
+    importing.add_argument("file", type=Path, metavar="FILE", help="file that export wrote")
 
 
 def _identity(text: str) -> int:
     if not text.isdecimal() or int(text) == 0 or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"'{text}' is no identity: expected a positive number")
+        raise argparse.ArgumentTypeError(f"'{text}': expected the number of an identity, from 1")
     return int(text)
 
 

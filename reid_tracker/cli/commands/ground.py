@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.cli.commands.ground_points import parse_points, read_points
+from reid_tracker.cli.parser import Parser
 from reid_tracker.errors import ConfigError, InputError, OutputError
 from reid_tracker.match import CameraGround, GroundPlane, load_ground, save_ground
 from reid_tracker.match.places.calibration import read_calibration
@@ -39,14 +39,13 @@ _GRID = (24, 32)  # rows and columns of pixels that a calibration is sampled at
 _FARTHEST = 8.0  # times the distance to the floor in the middle: beyond, a pixel is metres
 
 
-def ground_command(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Make, check and save the homography of one camera; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments, source, points, calibration or output.
         KeyboardInterrupt: the user gave up.
     """
-    arguments = build_parser().parse_args(words)
     if arguments.points is not None and arguments.calibration is not None:
         raise ConfigError("--points and --calibration were given: expected one of them")
     path = Path(arguments.save)
@@ -72,17 +71,14 @@ def ground_command(words: Sequence[str]) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    parser = argparse.ArgumentParser(
-        prog="reid-track ground",
-        description="Tell where the floor lies in a camera's picture: from points whose place is "
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Tell where the floor lies in a camera's picture: from points whose place is "
         "measured, clicked in a window or given, or from a calibration file. Writes the YAML file "
-        "that --ground reads, adding to it camera by camera, and a picture to check it by.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        "that --ground reads, adding to it camera by camera, and a picture to check it by."
     )
+    parser.epilog = _EXAMPLES
     parser.add_argument("source", metavar="SOURCE", help="video, picture folder, camera or stream")
     parser.add_argument(
         "--points", metavar="POINTS", help='"x,y=X,Y ...", or a YAML file; default: a window'
@@ -100,9 +96,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--camera", metavar="NAME", help="its name (default: as in tracking)")
     parser.add_argument("--at", type=float, default=0.0, metavar="SECONDS", help="frame to show")
     parser.add_argument("--overwrite", action="store_true", help="replace the camera's entry")
-    parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.add_argument("--debug", action="store_true", help="log more, show tracebacks")
-    return parser
 
 
 def _first_frame(source: str, at_s: float) -> tuple[str, ImageBGR]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from reid_tracker.cli.interrupts import StopSignals
-from reid_tracker.cli.options import build_parser, to_config
+from reid_tracker.cli.options import (
+    PARQUET_HELP,
+    add_gallery_setting,
+    add_general,
+    add_models,
+    add_saved,
+    add_setting,
+    to_config,
+)
 from reid_tracker.cli.outputs import output_folder
+from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.report import Report
 from reid_tracker.config import OutputConfig
 from reid_tracker.errors import OutputError
@@ -35,17 +44,79 @@ if TYPE_CHECKING:
     from reid_tracker.sink.text.identity_events import IdentityEventSink
     from reid_tracker.sink.video.heads import HeadBlur
 
+_EXAMPLES = """\
+examples:
+  reid-track video.mp4
+  reid-track video.mp4 --detector yolo11s.pt --encoder osnet_x1_0_msmt17.pth
+  reid-track cam1.mp4 cam2.mp4 --config fast -o results --no-save-video
+  reid-track rtsp://user:password@192.0.2.7/stream --show
+  reid-track door.mp4 --gallery people.sqlite --start-time 2026-11-24T18:30
+  reid-track frames/ --detector public_detections.txt --set tracker.max_age_s=2
+
+Frames count from 0 in CSV and JSON lines, and from 1 in MOTChallenge text.
+"""
+
 Write = Callable[[FrameResult], None]
 
 
-def track(words: Sequence[str]) -> int:
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Follow people through videos, pictures, cameras and streams, and write the results. "
+        "`reid-track SOURCE...` is short for `reid-track track SOURCE...`."
+    )
+    parser.epilog = _EXAMPLES
+    parser.add_sources(
+        "video file, folder or glob of images, camera number, RTSP or HTTP address, or a list of "
+        "cameras (.yaml, .streams); several sources are several cameras"
+    )
+    add_models(parser)
+    outputs = parser.add_argument_group("outputs")
+    outputs.add_argument(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        default=None,
+        help="folder for the results (default: a new one below runs/)",
+    )
+    outputs.add_argument(
+        "--overwrite", action="store_true", default=False, help="replace earlier results"
+    )
+    outputs.add_argument("--show", action="store_true", default=False, help="show a live window")
+    add_saved(outputs)
+    _add_gallery(parser)
+    several = parser.add_argument_group("several cameras")
+    add_setting(several, "--topology", key="match.topology", metavar="FILE")
+    add_setting(several, "--ground", key="match.ground", metavar="FILE")
+    add_setting(several, "--mosaic", "--save-mosaic", key="output.mosaic")
+    add_setting(several, "--save-parquet", key="output.parquet", help=PARQUET_HELP)
+    add_setting(several, "--save-pictures", key="output.pictures")
+    add_general(parser)
+
+
+def _add_gallery(parser: Parser) -> None:
+    gallery = parser.add_argument_group(
+        "gallery", "remember who was seen where, and recognise people of earlier runs"
+    )
+    add_gallery_setting(gallery)
+    add_setting(gallery, "--site", key="gallery.site", metavar="NAME")
+    add_setting(gallery, "--store-crops", key="gallery.store_crops")
+    add_setting(
+        gallery,
+        "--retention-h",
+        key="gallery.retention_h",
+        help="delete sightings that were stored more than HOURS ago (default: 72)",
+    )
+    add_setting(gallery, "--start-time", key="gallery.start_time", metavar="TIME")
+
+
+def run(arguments: Namespace) -> int:
     """Track people in the sources named on the command line; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments, sources, models or outputs.
         KeyboardInterrupt: the user stopped the run; the outputs are closed.
     """
-    arguments = build_parser().parse_intermixed_args(words)
     config = to_config(arguments)
     report = Report(quiet=arguments.quiet, stride=config.video.stride)
     with ExitStack() as stack:
@@ -121,7 +192,7 @@ def _run(
 def _refuse_own_inputs(arguments: Namespace, sources: list[Source], folder: Path) -> None:
     """Refuse an output that is a file the run reads: not even --overwrite means that."""
     words = [*arguments.sources, arguments.config]
-    words += [getattr(arguments, name, None) for name in ("detector", "encoder")]
+    words += [getattr(arguments, f"{name}.model", None) for name in ("detector", "encoder")]
     inputs = {Path(unquote(word.removeprefix("file://"))).resolve() for word in words if word}
     for source in sources:
         for suffix in (".mp4", ".txt", ".jsonl", ".csv"):

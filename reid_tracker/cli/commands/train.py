@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from reid_tracker.cli.parser import Parser
 from reid_tracker.config import parse_override
 from reid_tracker.errors import ConfigError
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _RUNS = Path("runs")
 
-_EXAMPLES = """examples:
+_EXAMPLES = """\
+examples:
   reid-track train paper_scratch --data Market-1501-v15.09.15
   reid-track train paper_scratch --data people.csv --set data.name=csv --set sampler.batch_size=32
   reid-track train osnet_x0_25_step{1,2,3,4,5} osnet_x0_5_step6 --resume
@@ -30,14 +31,13 @@ _EXAMPLES = """examples:
 """
 
 
-def train(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Train as the command line says; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments, data, checkpoint or output.
         KeyboardInterrupt: the user stopped the run; the last checkpoint is whole.
     """
-    arguments = build_parser().parse_args(words)
     overrides = dict(parse_override(text) for text in arguments.set)
     if arguments.data is not None:
         overrides["data.root"] = arguments.data
@@ -58,15 +58,10 @@ def train(words: Sequence[str]) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    parser = argparse.ArgumentParser(
-        prog="reid-track train",
-        description="Train an OSNet as a recipe says; the result is FOLDER/model.pth.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = "Train an OSNet as a recipe says; the result is FOLDER/model.pth."
+    parser.epilog = _EXAMPLES
     parser.add_argument(
         "recipes",
         metavar="RECIPE",
@@ -96,9 +91,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     parser.add_argument("--tensorboard", action="store_true", help="write FOLDER/tensorboard too")
-    parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.add_argument("--debug", action="store_true", help="log more, show tracebacks")
-    return parser
 
 
 def _run(recipe: Recipe, output: Path, arguments: argparse.Namespace, *, resume: bool) -> None:

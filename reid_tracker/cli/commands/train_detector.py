@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
+from reid_tracker.cli.parser import Parser
 from reid_tracker.config import parse_override
 from reid_tracker.errors import ConfigError
 
 _RUNS = Path("runs")
 
-_EXAMPLES = """examples:
+_EXAMPLES = """\
+examples:
   reid-track train-detector person_yolo11n
   reid-track train-detector person_yolo11n --openvino
   reid-track train-detector person_yolo11n --resume
@@ -24,14 +25,13 @@ _EXAMPLES = """examples:
 """
 
 
-def train_detector(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Train as the command line says; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments, data, checkpoint or output.
         KeyboardInterrupt: the user stopped the run; the last epoch's checkpoint is whole.
     """
-    arguments = build_parser().parse_args(words)
     from reid_tracker.train import limit_threads
     from reid_tracker.train.detector import (
         load_detector_recipe,
@@ -82,15 +82,10 @@ def train_detector(words: Sequence[str]) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    parser = argparse.ArgumentParser(
-        prog="reid-track train-detector",
-        description="Train a one-class person detector as a recipe says; the result is a .pt file.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = "Train a person detector as a recipe says; the result is a .pt file."
+    parser.epilog = _EXAMPLES
     parser.add_argument(
         "recipe", metavar="RECIPE", help="YAML file, or a name in configs/train/: person_yolo11n"
     )
@@ -120,6 +115,3 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workers", type=int, default=0, metavar="N", help="processes that read pictures"
     )
-    parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.add_argument("--debug", action="store_true", help="log more, show tracebacks")
-    return parser

@@ -15,11 +15,13 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from reid_tracker import zoo
+from reid_tracker.cli.parser import Parser
 
 _WIDTH_OF_A_PIPE = 240
 """Columns where nobody looks at a screen: enough that no name and no checksum is broken in two."""
 
-_EXAMPLES = """examples:
+_EXAMPLES = """\
+examples:
   reid-track weights list
   reid-track weights pull yolo11n osnet_x1_0_msmt17
   reid-track video.mp4 --encoder osnet_x1_0_msmt17
@@ -27,13 +29,12 @@ _EXAMPLES = """examples:
 """
 
 
-def weights(words: Sequence[str]) -> int:
-    """List, fetch or check models as the command line says; returns the exit code.
+def run(arguments: argparse.Namespace) -> int:
+    """List, download or verify models; returns the exit code.
 
     Raises:
-        ReidTrackerError: an unknown name, or a model that cannot be had.
+        ReidTrackerError: an unknown name, or a model that cannot be downloaded.
     """
-    arguments = build_parser().parse_args(words)
     if arguments.action == "list":
         return _list(as_json=arguments.json)
     if arguments.action == "pull":
@@ -41,27 +42,16 @@ def weights(words: Sequence[str]) -> int:
     return _verify()
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    general = argparse.ArgumentParser(add_help=False)
-    general.add_argument("--quiet", action="store_true", help="show no progress")
-    general.add_argument("--debug", action="store_true", help="log more, show tracebacks")
-    parser = argparse.ArgumentParser(
-        prog="reid-track weights",
-        description="List the models that the project knows, download and check them.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", parents=[general], help="show all models")
-    listing.add_argument("--json", action="store_true", help="print everything known, for machines")
-    pulling = actions.add_parser(
-        "pull", parents=[general], help="download models that are not here; prints their paths"
-    )
-    pulling.add_argument("names", nargs="+", metavar="NAME")
-    actions.add_parser("verify", parents=[general], help="check all models that are here")
-    return parser
+def add_arguments(parser: Parser) -> None:
+    """Add the actions."""
+    parser.description = "List the models that this project knows, download and verify them."
+    parser.epilog = _EXAMPLES
+    add = parser.add_actions()
+    listing = add("list", "show all models")
+    listing.add_argument("--json", action="store_true", help="print all that is known, as JSON")
+    pulling = add("pull", "download models that are not here, and print their paths")
+    pulling.add_argument("names", nargs="+", metavar="NAME", help="names of `weights list`")
+    add("verify", "check all models that are here")
 
 
 def _list(*, as_json: bool) -> int:

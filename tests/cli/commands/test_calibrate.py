@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_tracker.cli.commands.calibrate import calibrate_command
+from reid_tracker.cli.main import run
 from reid_tracker.config import MatchConfig, load_config
 from reid_tracker.errors import ConfigError, InputError, OutputError
 from reid_tracker.types import Embeddings, ImageBGR
@@ -45,20 +45,20 @@ def footage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_thresholds_of_footage_are_a_configuration(footage: list[str], tmp_path: Path) -> None:
     output = tmp_path / "site.yaml"
-    assert calibrate_command([*footage, "--save", str(output)]) == 0
+    assert run(["calibrate", *footage, "--save", str(output)]) == 0
     match = load_config(output).match
     found = match.thresholds()
     assert 0 < found.tight <= found.loose == found.revise_threshold < 1
     assert None not in (match.tight, match.loose, match.revise_threshold)
     assert match.min_hits == MatchConfig().min_hits
     with pytest.raises(OutputError, match="exists already"):
-        calibrate_command([*footage, "--save", str(output)])
+        run(["calibrate", *footage, "--save", str(output)])
 
 
 def test_without_a_file_thresholds_are_printed(
     footage: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert calibrate_command(footage) == 0
+    assert run(["calibrate", *footage]) == 0
     printed = capsys.readouterr().out
     assert "match:\n  tight: " in printed
     assert "pairs of one person" in printed
@@ -66,6 +66,6 @@ def test_without_a_file_thresholds_are_printed(
 
 def test_too_little_footage_and_none_are_refused(footage: list[str]) -> None:
     with pytest.raises(InputError, match="expected at least 20"):
-        calibrate_command([*footage, "--set", "video.stride=20"])
+        run(["calibrate", *footage, "--set", "video.stride=20"])
     with pytest.raises(ConfigError, match="expected videos, or --labelled"):
-        calibrate_command([])
+        run(["calibrate"])

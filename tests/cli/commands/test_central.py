@@ -19,8 +19,7 @@ import numpy as np
 import pytest
 
 from reid_tracker.central.records import sighting_id
-from reid_tracker.cli.commands.central import build_parser
-from reid_tracker.cli.main import main
+from reid_tracker.cli.main import main, parser_of
 from reid_tracker.config import read_yaml
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.match.gallery.open import open_gallery
@@ -314,7 +313,7 @@ def words_of(text: str) -> list[str]:
 def test_the_units_command_is_one() -> None:
     lines = (DEPLOY / "reid-track-central.service").read_text(encoding="utf-8").splitlines()
     (command,) = [line for line in lines if line.startswith("ExecStart=")]
-    arguments = build_parser().parse_args(words_of(command))
+    arguments = parser_of("central").parse(words_of(command))
     assert (arguments.config, arguments.status) == ("/etc/reid/central.yaml", "127.0.0.1:9101")
     assert {"Type=notify", "WatchdogSec=60", "SuccessExitStatus=143"} <= set(lines)
 
@@ -322,8 +321,8 @@ def test_the_units_command_is_one() -> None:
 def test_compose_file() -> None:
     services = read_yaml(DEPLOY / "compose.yaml")["services"]
     assert set(services) == {"nats", "postgres", "central"}
-    arguments = build_parser().parse_args(words_of(services["central"]["command"][-1]))
-    assert arguments.broker == "nats://nats:4222"
-    assert arguments.gallery == "postgresql://reid@postgres/people"
+    arguments = parser_of("central").parse(words_of(services["central"]["command"][-1]))
+    assert getattr(arguments, "transport.address") == "nats://nats:4222"
+    assert getattr(arguments, "gallery.address") == "postgresql://reid@postgres/people"
     assert services["nats"]["ports"] == ["127.0.0.1:4222:4222"]  # no TLS: not for others
     assert "--jetstream" in services["nats"]["command"]

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker.cli.commands.edge import build_edge_parser
-from reid_tracker.cli.main import main
+from reid_tracker.cli.main import main, parser_of
 from reid_tracker.cli.options import to_config
 from reid_tracker.config import EdgeConfig
 from reid_tracker.resources import shipped
@@ -401,7 +400,7 @@ def test_the_unit_of_systemd_starts_what_there_is() -> None:
     command = text.replace("\\\n", " ").partition("ExecStart=")[2].partition("\n")[0]
     program, edge, *words = shlex.split(command)
     assert (Path(program).name, edge) == ("reid-track", "edge")
-    given = build_edge_parser().parse_args(words)
+    given = parser_of("edge").parse(words)
     assert given.sources == ["/etc/reid/cameras.yaml"]
     config = to_config(given).edge
     assert config == EdgeConfig(name="${EDGE}", site="${SITE}", delete_after_h=72.0)

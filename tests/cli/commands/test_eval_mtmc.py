@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker.cli.commands.eval_mtmc import eval_mtmc
+from reid_tracker.cli.main import run
 from reid_tracker.errors import ConfigError, InputError, OutputError
 
 TRUTH = "c1 1 0 10 10 40 90 0 0\nc1,1,1,10,10,40,90\n\n# a comment\nc2 1 0 10 10 40 90\n"
@@ -28,18 +28,18 @@ def test_scores_are_printed_and_saved(
     pytest.importorskip("trackeval")
     output = tmp_path / "scores.json"
     words = [*map(str, files), "--save-json", str(output)]
-    assert eval_mtmc(words) == 0
+    assert run(["eval-mtmc", *words]) == 0
     assert "IDF1" in capsys.readouterr().out
     scores = json.loads(output.read_text())
     assert scores["idf1"] == pytest.approx(2 / 3)
     assert scores["true_boxes"] == 3
     with pytest.raises(OutputError, match="exists already"):
-        eval_mtmc(words)
-    assert eval_mtmc([*words, "--overwrite", "--quiet", "--matched-only", "c2"]) == 0
+        run(["eval-mtmc", *words])
+    assert run(["eval-mtmc", *words, "--overwrite", "--quiet", "--matched-only", "c2"]) == 0
 
 
 def test_files_and_cameras_that_are_not_there(files: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
-        eval_mtmc([str(tmp_path / "none.txt"), str(files[1])])
+        run(["eval-mtmc", str(tmp_path / "none.txt"), str(files[1])])
     with pytest.raises(ConfigError, match="camera yard is not in"):
-        eval_mtmc([*map(str, files), "--matched-only", "yard"])
+        run(["eval-mtmc", *map(str, files), "--matched-only", "yard"])

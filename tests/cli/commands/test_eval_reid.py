@@ -15,7 +15,6 @@ import pytest
 
 import reid_tracker.cli.commands.eval_reid as module
 from reid_tracker.cli import main, reid_data
-from reid_tracker.cli.commands.eval_reid import eval_reid
 from reid_tracker.cli.reid_data import guess_format
 from reid_tracker.config import EncoderConfig
 from reid_tracker.errors import ConfigError, InputError, OutputError, ReidTrackerError
@@ -78,7 +77,7 @@ def crops(tmp_path: Path) -> Path:
 
 
 def run(*words: object) -> int:
-    return eval_reid([*map(str, words), "--encoder", "colour"])
+    return main.run(["eval-reid", *map(str, words), "--encoder", "colour"])
 
 
 def test_table(crops: Path, encoder: MeanColour, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,7 +119,7 @@ def test_without_an_encoder_the_best_is_taken_and_named(
 
     monkeypatch.setattr(reid_data, "resolve_model", resolve)
     saved = crops / "scores.json"
-    assert eval_reid([str(crops), "--device", "cpu", "--save-json", str(saved)]) == 0
+    assert main.run(["eval-reid", str(crops), "--device", "cpu", "--save-json", str(saved)]) == 0
     assert json.loads(saved.read_text())["encoder"] == str(BEST)
     assert BEST.name in capsys.readouterr().out.splitlines()[0]
 
@@ -336,7 +335,6 @@ class TestErrors:
     def test_one_line_by_the_command_line(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setitem(main._COMMANDS, "eval-reid", eval_reid)
         words = ["eval-reid", str(tmp_path), "--encoder", "colour"]
         assert main.main(words) == 1
         lines = capsys.readouterr().err.strip().splitlines()
@@ -377,7 +375,7 @@ def test_figures_of_the_msmt17_encoder_on_cuhk03(tmp_path: Path) -> None:
     """Bar 4 of issue 3, by the command line."""
     words = [shared("data", "reid", "cuhk03"), "--save-json", tmp_path / "scores.json", "--quiet"]
     words += ["--encoder", shared("weights", "osnet_x0_25_msmt17.onnx"), "--device", "cpu"]
-    assert eval_reid([str(word) for word in words]) == 0
+    assert main.run(["eval-reid", *map(str, words)]) == 0
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["rank-1"] == pytest.approx(0.537, abs=0.005)
     assert scores["mAP"] == pytest.approx(0.521, abs=0.005)

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 import reid_tracker.explain
+from reid_tracker.cli import main as command_line
 from reid_tracker.cli import reid_data
-from reid_tracker.cli.commands.explain import explain
 from reid_tracker.cli.main import main
 from reid_tracker.config import EncoderConfig
 from reid_tracker.errors import (
@@ -57,7 +57,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*words: object) -> int:
-    return explain([str(word) for word in words])
+    return command_line.run(["explain", *map(str, words)])
 
 
 def names(folder: Path) -> list[str]:

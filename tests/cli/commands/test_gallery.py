@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker.cli.gallery_options import default_gallery
 from reid_tracker.cli.main import main
+from reid_tracker.cli.options import default_gallery
 from reid_tracker.errors import ConfigError
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.match.gallery.records import EventRecord

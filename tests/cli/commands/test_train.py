@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker.cli.commands.train import train
+from reid_tracker.cli import main as command_line
 from reid_tracker.cli.main import main
 from reid_tracker.config.checked import to_yaml
 from reid_tracker.errors import ConfigError, InputError, OutputError
@@ -23,7 +23,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def run(*words: object) -> int:
-    return train([*map(str, words), "--device", "cpu", "--threads", "1"])
+    return command_line.run(["train", *map(str, words), "--device", "cpu", "--threads", "1"])
 
 
 def test_main_job(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +94,7 @@ def test_several_recipes_build_on_each_other(
 )
 def test_usage_errors(recipe: Path, tmp_path: Path, words: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        train([str(recipe), "-o", str(tmp_path / "run"), *words])
+        command_line.run(["train", str(recipe), "-o", str(tmp_path / "run"), *words])
 
 
 def test_an_error_before_the_first_step_is_one_line(

@@ -124,4 +124,4 @@ def test_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         run(*words)
     assert stop.value.code == 2
-    assert "usage: reid-track weights" in capsys.readouterr().err
+    assert "(see reid-track weights" in capsys.readouterr().err

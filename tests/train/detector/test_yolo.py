@@ -29,8 +29,8 @@ from tests.train.detector.samples import tiny_recipe
 
 LAST = Path("ultralytics", "weights", "last.pt")
 _CODE = (
-    "import sys; from reid_tracker.cli.commands.train_detector import train_detector; "
-    "sys.exit(train_detector(sys.argv[1:]))"
+    "import sys; from reid_tracker.cli.main import run; "
+    "sys.exit(run(['train-detector', *sys.argv[1:]]))"
 )
 
 

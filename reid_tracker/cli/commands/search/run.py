@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from reid_tracker.cli.commands.search.output import save_pictures
-from reid_tracker.cli.gallery_options import add_gallery_option, default_gallery
+from reid_tracker.cli.options import add_device, add_gallery_option, default_gallery
+from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.redact import redact
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.match.gallery.open import open_gallery
@@ -34,13 +35,12 @@ _WIDTH_OF_A_PIPE = 160
 _log = logging.getLogger(__name__)
 
 
-def search(words: Sequence[str]) -> int:
-    """Search as the command line says and print what is found; returns the exit code.
+def run(arguments: argparse.Namespace) -> int:
+    """Search, and print what is found; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments, a gallery, picture or model that cannot be used.
     """
-    arguments = build_parser().parse_args(words)
     if arguments.top < 1:
         raise ConfigError(f"--top {arguments.top}: expected at least 1")
     where = _where(arguments)
@@ -59,16 +59,13 @@ def search(words: Sequence[str]) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    parser = argparse.ArgumentParser(
-        prog="reid-track search",
-        description="Find where a person has been: sightings in a gallery, ranked by likeness, or "
-        "for a number in the order of time.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Find where a person has been: sightings in a gallery, the most similar first, or all "
+        "sightings of an identity in the order of time."
     )
+    parser.epilog = _EXAMPLES
     parser.add_argument(
         "query",
         metavar="IMAGE|VIDEO@TIME|ID",
@@ -77,57 +74,59 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_gallery_option(parser)
     limits = parser.add_argument_group("which sightings")
+    for name in ("camera", "site"):
+        limits.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help=f"only of this {name} (repeatable)",
+        )
     limits.add_argument(
-        "--camera", action="append", default=[], metavar="NAME", help="only this one (repeatable)"
+        "--since", metavar="TIME", help="seen at or after: 2026-11-24T18:30, 2h (ago) or seconds"
     )
+    limits.add_argument("--until", metavar="TIME", help="seen at or before")
     limits.add_argument(
-        "--site", action="append", default=[], metavar="NAME", help="only this one (repeatable)"
+        "--top", type=int, default=20, metavar="N", help="largest number of results (default: 20)"
     )
-    limits.add_argument(
-        "--since", metavar="TIME", help="seen at it or later: 2026-11-24T18:30, 2h (ago), seconds"
-    )
-    limits.add_argument("--until", metavar="TIME", help="seen at it or earlier")
-    limits.add_argument("--top", type=int, default=20, metavar="N", help="most results (20)")
     limits.add_argument(
         "--identities", action="store_true", help="only the best sighting of each identity"
     )
     _add_picture(parser)
     _add_output(parser)
-    return parser
 
 
-def _add_picture(parser: argparse.ArgumentParser) -> None:
-    picture = parser.add_argument_group("the picture")
+def _add_picture(parser: Parser) -> None:
+    picture = parser.add_argument_group("query picture")
     picture.add_argument(
-        "--person", type=int, metavar="N", help="of several people, from the left, from 1"
+        "--person",
+        type=int,
+        metavar="N",
+        help="which of several people in the picture, counted from the left, from 1",
     )
     picture.add_argument(
-        "--whole", action="store_true", help="the picture is cut out already: detect nobody in it"
+        "--whole", action="store_true", help="the picture shows one person only: detect nobody"
     )
-    picture.add_argument(
-        "--encoder", "--reid-model", metavar="MODEL", default="auto", help="as for reid-track"
-    )
-    picture.add_argument(
-        "--detector", "--yolo-model", metavar="MODEL", default="auto", help="as for reid-track"
-    )
-    picture.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    for names in (("--encoder", "--reid-model"), ("--detector", "--yolo-model")):
+        picture.add_argument(
+            *names, metavar="MODEL", default="auto", help="as for reid-track track (default: auto)"
+        )
+    add_device(picture)
     picture.add_argument(
         "--in", dest="video", metavar="VIDEO", help="search this video instead of a gallery"
     )
 
 
-def _add_output(parser: argparse.ArgumentParser) -> None:
+def _add_output(parser: Parser) -> None:
     output = parser.add_argument_group("output")
-    output.add_argument("--json", action="store_true", help="print it for machines")
+    output.add_argument("--json", action="store_true", help="print the results as JSON")
     output.add_argument(
-        "--save-crops", metavar="FOLDER", help="write the stored pictures of what is found there"
+        "--save-crops", metavar="FOLDER", help="write the stored pictures of the results there"
     )
     output.add_argument(
-        "--sheet", metavar="FILE", help="draw the stored pictures of what is found, a PNG file"
+        "--sheet", metavar="FILE", help="draw the stored pictures of the results, a PNG file"
     )
     output.add_argument("--overwrite", action="store_true", help="replace that file")
-    output.add_argument("--quiet", action="store_true", help="print errors only")
-    output.add_argument("--debug", action="store_true", help="log more, show tracebacks")
 
 
 def _where(arguments: argparse.Namespace) -> Where:
