@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -176,7 +175,6 @@ def interrupted(path: Path, how: str) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"written\n"
     if how == "kill":
-        time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
     assert process.returncode == (-signal.SIGKILL if how == "kill" else 1)
