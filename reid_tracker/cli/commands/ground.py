@@ -169,12 +169,12 @@ def _save_picture(
 ) -> None:
     from reid_tracker.explain.ground_picture import (
         draw_caption,
-        draw_floor_grid,
+        draw_ground_grid,
         draw_points,
         save_png,
     )
 
-    drawn, step_m = draw_floor_grid(image, matrix)
+    drawn, step_m = draw_ground_grid(image, matrix)
     text = f"a square is {step_m:g} m; the grid must lie on the floor like tiles"
     if points is not None:
         draw_points(drawn, *points, matrix)
