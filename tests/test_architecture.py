@@ -85,12 +85,6 @@ STILL_SHARED_NAMES = {"Picture"}
 """Class names with two meanings that are being settled."""
 
 STILL_WITHOUT_TEST_FILE = [
-    "central/centre.py",
-    "central/recognise.py",
-    "central/records.py",
-    "central/run.py",
-    "central/site.py",
-    "central/window.py",
     "cli/cameras.py",
     "cli/commands/ground_points.py",
     "cli/commands/search/command.py",
@@ -122,11 +116,6 @@ STILL_WITHOUT_TEST_FILE = [
     "config/transport.py",
     "config/video.py",
     "detect/base.py",
-    "edge/camera.py",
-    "edge/journal.py",
-    "edge/listener.py",
-    "edge/reporter.py",
-    "edge/run.py",
     "encode/base.py",
     "encode/fingerprint.py",
     "errors.py",

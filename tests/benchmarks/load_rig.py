@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.central.run import durable_name
+from reid_tracker.central.intake import durable_name
 from reid_tracker.match.gallery.open import open_gallery
 from reid_tracker.match.places.topology import Topology
 from reid_tracker.transport.brokers.nats import TRACKLETS

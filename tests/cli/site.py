@@ -26,7 +26,7 @@ from reid_tracker.config import TransportConfig
 from reid_tracker.match.gallery.open import open_gallery
 from reid_tracker.match.gallery.records import SightingRecord
 from reid_tracker.monitor.metrics import COUNTERS, GAUGES
-from tests.central_world import replayed
+from tests.central.world import replayed
 from tests.cli.observer import Key, Observer
 from tests.cli.runs import Run
 from tests.conftest import ROOT

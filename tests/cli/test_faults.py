@@ -19,7 +19,7 @@ import pytest
 
 from reid_tracker.geometry import iou_matrix
 from reid_tracker.transport import CameraMessage, Sender, TrackletMessage, open_broker
-from tests.central_world import MODEL, outgoing, walks
+from tests.central.world import MODEL, outgoing, walks
 from tests.cli.observer import Observer
 from tests.cli.site import Site, write_people, write_still
 from tests.match.gallery.server import Server as Database

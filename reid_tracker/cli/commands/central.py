@@ -10,10 +10,12 @@ from contextlib import ExitStack
 from functools import partial
 from typing import get_args
 
+from reid_tracker.central import Matching
 from reid_tracker.central.admission import REASONS
 from reid_tracker.central.centre import Central
 from reid_tracker.central.recognise import AskingTime
-from reid_tracker.central.run import CentralSite, Observe
+from reid_tracker.central.recording import Observe
+from reid_tracker.central.site import CentralSite
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.options import (
     add_broker,
@@ -204,17 +206,9 @@ def _open(
     retention_s = None if retention_h is None else 3600 * retention_h
     if retention_s is not None:
         store.purge(time.time() - retention_s)  # nobody is recognised by it any more
-    asking = AskingTime()
+    matching = Matching(model, new_matcher, dim, AskingTime())
     sites = [
-        CentralSite(
-            *(site, broker, store),
-            model=model,
-            new_matcher=new_matcher,
-            config=config.central,
-            dim=dim,
-            observe=observe,
-            asking=asking,
-        )
+        CentralSite(site, broker, store, matching, config=config.central, observe=observe)
         for site in config.central.sites
     ]
     return Central(sites, store, config.central.batch_s, retention_s)
@@ -235,19 +229,20 @@ def _stopping(centre: Central) -> None:
 
 def _health(centre: Central) -> Health:
     age_s = time.monotonic() - centre.turned_s
-    broker = all(site.broker_up for site in centre.sites)
-    gallery = all(site.gallery_up for site in centre.sites)
+    broker = all(site.intake.broker_up for site in centre.sites)
+    gallery = all(site.recording.gallery_up for site in centre.sites)
     details = {
         "broker": broker,
         "gallery": gallery,
         "last_turn_s": round(age_s, 1),
-        "sites": {site.site: {"edges": site.presence.details()} for site in centre.sites},
+        "sites": {one.name: {"edges": one.intake.presence.details()} for one in centre.sites},
     }
     return Health(broker and gallery and age_s < _STUCK_S, details)
 
 
 def _site_readings(site: CentralSite) -> Iterator[Reading]:
-    received, counts = site.receiver.counts, site.counts
+    intake, matcher = site.intake, site.recording.matcher
+    received, counts = intake.receiver.counts, intake.counts
     for kind in ("tracklet", "status"):
         yield Reading("messages_total", counts[kind], (kind,))
     refused = dict(received.refused_by) | {name: counts[name] for name in REASONS}
@@ -255,10 +250,10 @@ def _site_readings(site: CentralSite) -> Iterator[Reading]:
         yield Reading("messages_refused_total", count, (reason,))
     for edge, count in dict(received.missing_of).items():
         yield Reading("edge_gaps_total", count, (edge,))
-    matched: Mapping[str, int] = site.matcher.counts if site.matcher else {}
-    for edge, up in site.presence.hosts().items():
-        yield Reading("edge_up", float(up), (site.site, edge))
-    cameras = site.presence.cameras()
+    matched: Mapping[str, int] = matcher.counts if matcher else {}
+    for edge, up in intake.presence.hosts().items():
+        yield Reading("edge_up", float(up), (site.name, edge))
+    cameras = intake.presence.cameras()
     for state in get_args(CameraState):
         yield Reading("cameras", cameras[state], (state,))
     yield Reading("messages_repeated_total", received.duplicates + matched.get("stale", 0))
@@ -268,7 +263,7 @@ def _site_readings(site: CentralSite) -> Iterator[Reading]:
         yield Reading(f"identities_{name}_total", matched.get(kind, 0))
     yield Reading("identities", site.identities)
     yield Reading("broker_pending", site.pending)
-    yield Reading("gallery_waiting", site.waiting)
+    yield Reading("gallery_waiting", site.recording.waiting)
 
 
 def _readings(centre: Central) -> Iterator[Reading]:
@@ -282,5 +277,5 @@ def _readings(centre: Central) -> Iterator[Reading]:
         yield Reading(name, value, labels)
     if centre.upkeep.sightings is not None:
         yield Reading("gallery_sightings", centre.upkeep.sightings)
-    yield Reading("broker_up", float(all(site.broker_up for site in centre.sites)))
-    yield Reading("gallery_up", float(all(site.gallery_up for site in centre.sites)))
+    yield Reading("broker_up", float(all(site.intake.broker_up for site in centre.sites)))
+    yield Reading("gallery_up", float(all(site.recording.gallery_up for site in centre.sites)))

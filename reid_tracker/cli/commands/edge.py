@@ -34,7 +34,14 @@ from reid_tracker.cli.status import (
     serve_status,
 )
 from reid_tracker.config import Config, TransportConfig
-from reid_tracker.edge import EdgeRun, MessageNumbers, Reported, SmallPictures
+from reid_tracker.edge import (
+    EdgeRun,
+    Hooks,
+    MessageNumbers,
+    Outbox,
+    Reported,
+    SmallPictures,
+)
 from reid_tracker.encode.fingerprint import model_fingerprint
 from reid_tracker.errors import (
     ConfigError,
@@ -157,23 +164,20 @@ def run(arguments: argparse.Namespace) -> int:
         config = suited_to_encoder(replace(config, match=replace(config.match, enabled=False)))
         pipeline = Pipeline.from_config(config)
         settings = _reported(config, pipeline, ground)
-        pictures = None
-        if config.edge.send_pictures:
-            pictures = SmallPictures(blur_heads=config.output.blur_heads)
-            settings = settings._replace(picture_of=pictures.take)
         spool = _open_spool(config, numbers.edge, stack)
         sender = stack.enter_context(_sending(config, spool, numbers))
         local = stack.enter_context(local_outputs(arguments.output, config, numbers, sources))
         beat = Heartbeat(pipeline.times.seconds)
+        outbox = Outbox(sender, spool)
         host = EdgeRun(
-            *(pipeline, sources, sender, numbers, settings),
+            pipeline,
+            sources,
+            outbox,
+            numbers,
+            settings,
             start_s=start_s,
-            spool=spool,
-            held=signals.held,
-            alive=beat,
-            changes=cameras.changes,
+            hooks=Hooks(signals.held, beat, cameras.changes),
             outputs=local.outputs,
-            pictures=pictures,
         )
         if arguments.status is not None:
             pages = partial(local.health, host), partial(local.readings, host)
@@ -183,7 +187,7 @@ def run(arguments: argparse.Namespace) -> int:
         with _finishing(host, sender, signals, config, local):
             host.run()
     if not (arguments.quiet or arguments.json_logs):
-        _report(host, sender, numbers.edge)
+        _report(host, outbox, sender, numbers.edge)
     return 0
 
 
@@ -266,6 +270,9 @@ def _reported(config: Config, pipeline: Pipeline, ground: GroundPlane) -> Report
             f"encoder.model = {config.encoder.model}: other hosts know people by their looks; "
             "expected an encoder, see `reid-track weights list`"
         )
+    pictures = None
+    if config.edge.send_pictures:
+        pictures = SmallPictures(blur_heads=config.output.blur_heads)
     return Reported(
         encoder=model_fingerprint(config.encoder),
         dim=pipeline.embedding_size,
@@ -273,6 +280,7 @@ def _reported(config: Config, pipeline: Pipeline, ground: GroundPlane) -> Report
         edge=config.edge,
         match=config.match,
         ground=ground,
+        pictures=pictures,
     )
 
 
@@ -297,10 +305,10 @@ def _default_spool(edge_name: str) -> Path:
     return base / "reid_tracker" / file
 
 
-def _report(run: EdgeRun, sender: Sender, edge_name: str) -> None:
+def _report(run: EdgeRun, outbox: Outbox, sender: Sender, edge_name: str) -> None:
     frames = ", ".join(f"{name} {count} frames" for name, count in run.frames.items())
     waiting = f", {sender.pending} wait for the next start" if sender.pending else ""
     sys.stdout.write(
-        f"edge {edge_name}: {frames}; {run.ended} tracklets, {sender.counts.sent} messages "
+        f"edge {edge_name}: {frames}; {outbox.ended} tracklets, {sender.counts.sent} messages "
         f"sent{waiting}\n"
     )

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from reid_tracker.closing import Closing
 from reid_tracker.errors import SpoolError
 from reid_tracker.sqlite import shrink, transaction
 from reid_tracker.transport.brokers.base import Outgoing
@@ -51,7 +52,7 @@ _Row = tuple[str, str, bytes, int]
 """Id, subject, data and size of a message."""
 
 
-class Spool:
+class Spool(Closing):
     """Messages in one file; for use from any thread of one process.
 
     A damaged file is set aside as NAME.damaged, with one line in the log, and a new one begun. On a

@@ -26,7 +26,7 @@ from reid_tracker.match.gallery.open import open_gallery
 from reid_tracker.match.gallery.records import SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.transport import Broker, TrackletMessage, open_broker
-from tests.central_world import (
+from tests.central.world import (
     CAMERAS,
     MODEL,
     SITE,

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from reid_tracker.central import CentralSite, Matching
 from reid_tracker.central.records import Key, key_of_sighting
-from reid_tracker.central.run import CentralSite
 from reid_tracker.config import CentralConfig, MatchConfig
 from reid_tracker.match import CrossCameraMatcher
 from reid_tracker.match.gallery.records import EventRecord
@@ -86,12 +86,8 @@ def open_site(
     match: MatchConfig = MATCH,
     site: str = SITE,
 ) -> CentralSite:
-    return CentralSite(
-        *(site, broker, store),
-        model=MODEL,
-        new_matcher=lambda numbers: CrossCameraMatcher(match, numbers=numbers),
-        config=config,
-    )
+    matching = Matching(MODEL, lambda numbers: CrossCameraMatcher(match, numbers=numbers))
+    return CentralSite(site, broker, store, matching, config=config)
 
 
 def turn_until_done(centre: CentralSite, limit_s: float = 30.0) -> None:
@@ -99,9 +95,9 @@ def turn_until_done(centre: CentralSite, limit_s: float = 30.0) -> None:
     end_s = time.monotonic() + limit_s
     while time.monotonic() < end_s:
         centre.turn(0.05)
-        if centre.gallery_up and centre.receiver.pending() == 0:
+        if centre.recording.gallery_up and centre.intake.receiver.pending() == 0:
             return
-    raise AssertionError(f"{centre.receiver.pending()} messages are not acknowledged")
+    raise AssertionError(f"{centre.intake.receiver.pending()} messages are not acknowledged")
 
 
 def identities(store: GalleryStore, site: str = SITE) -> dict[Key, int]:
@@ -119,6 +115,10 @@ def groups(identity: dict[Key, int]) -> set[frozenset[Key]]:
         members[number].add(key)
     assert 0 not in members, members[0]
     return {frozenset(keys) for keys in members.values()}
+
+
+def same(truth: dict[Key, int]) -> set[frozenset[Key]]:
+    return groups({key: person + 1 for key, person in truth.items()})
 
 
 def replayed(events: Sequence[EventRecord], site: str = SITE) -> dict[Key, int]:
