@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reid_tracker.errors import ReidTrackerError
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reid_tracker.errors import OutputError
@@ -51,7 +51,7 @@ class OutputFolders:
         Raises:
             OutputError: it cannot be made.
         """
-        stamp = datetime.fromtimestamp(self._utc(), timezone.utc).strftime(_STAMP)
+        stamp = datetime.fromtimestamp(self._utc(), UTC).strftime(_STAMP)
         folder, number = self._place / stamp, 1
         try:
             self._place.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ def _began_s(folder: Path) -> float:
         ValueError: its name is no time, such as a 99th of a month.
     """
     stamp = folder.name.partition("-")[0]
-    return datetime.strptime(stamp, _STAMP).replace(tzinfo=timezone.utc).timestamp()
+    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC).timestamp()
 
 
 def _finish_folder(folder: Path) -> None:

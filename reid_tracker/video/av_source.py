@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import re
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -200,7 +200,7 @@ def _recorded_s(text: str) -> float | None:
     try:
         # Python 3.10 does not know the Z.
         time = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
-        time = time if time.tzinfo else time.replace(tzinfo=timezone.utc)  # as containers mean it
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)  # as containers mean it
         seconds = time.timestamp()
     except (ValueError, OverflowError):
         return None

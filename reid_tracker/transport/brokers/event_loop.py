@@ -41,7 +41,7 @@ class LoopThread:
         try:
             return future.result(timeout_s)
         # Three classes before Python 3.11.
-        except (TimeoutError, asyncio.TimeoutError, concurrent.futures.TimeoutError):
+        except (TimeoutError, concurrent.futures.TimeoutError):
             raise TimeoutError(f"no answer within {timeout_s:g} s") from None
         except concurrent.futures.CancelledError:
             raise TimeoutError("the connection was closed") from None
