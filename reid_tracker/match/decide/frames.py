@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reid_tracker.arrays import BoolArray, FloatArray, IntArray
+from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reid_tracker.config import MatchConfig
 from reid_tracker.match.decide.assignment import Candidates
 from reid_tracker.match.decide.evidence import Pairs, compare, soft_weights
@@ -51,7 +51,9 @@ def frame_candidates(
     return Candidates(row, found.groups[column], found.costs[row, column])
 
 
-def nearest_groups(similarity: FloatArray, labels: IntArray, count: int) -> BoolArray:
+def nearest_groups(
+    similarity: FloatArray | Float32Array, labels: IntArray, count: int
+) -> BoolArray:
     """Find the groups that are worth comparing closely.
 
     Args:

@@ -132,7 +132,7 @@ class FloorPanel:
             colour = _VIEWS[number % len(_VIEWS)]
             layer = paper.copy()
             cv2.fillPoly(layer, [self._pixels(line)], colour)
-            tinted = cv2.addWeighted(tinted, 0.88, layer, 0.12, 0)
+            tinted = np.asarray(cv2.addWeighted(tinted, 0.88, layer, 0.12, 0), np.uint8)
         for number, (name, line) in enumerate(self._footprints.items()):
             colour = _VIEWS[number % len(_VIEWS)]
             pixels = self._pixels(line)
