@@ -22,13 +22,13 @@ from pathlib import Path
 import cv2
 import pytest
 
-from reid_tracker.cli.main import main
+from reid_tracker.cli.main import COMMANDS, main
 from tests.conftest import ROOT
 from tests.docs.markdown import DATA, PAGES, RUN, Block, blocks_of
 from tests.transport.servers import free_port
 
 CLIP = ROOT / "demo" / "pedestrians.mp4"
-CLIP_FRAMES = 40
+CLIP_FRAMES = 30
 """Frames of each clip in the folder: enough for several people to be confirmed and stored."""
 CLIPS = {
     "demo/pedestrians.mp4": 60,
@@ -187,13 +187,9 @@ def commands(text: str) -> Iterator[list[str]]:
 
 def unknown_options(words: list[str]) -> list[str]:
     """Return the options of a command that its help does not name."""
-    depth = 2 if words[0] in {"gallery", "weights"} else 1
-    command = [word for word in words[:depth] if re.fullmatch(r"[a-z]+(-[a-z]+)*", word)]
+    command = [words[0]] if words[0] in {command.name for command in COMMANDS} else ["track"]
+    command += words[1:2] if command[0] in {"gallery", "weights"} else []
     known = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", help_of(*command)))
-    # The help may show --x, --no-x as one of two forms.
-    known |= (
-        {f"--{'no-'}{option[2:]}" for option in known} if "--[no-]" in help_of(*command) else set()
-    )
     options = [word.partition("=")[0] for word in words if re.match(r"--?[a-zA-Z]", word)]
     return [option for option in options if option not in known]
 
