@@ -15,8 +15,7 @@ from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.redact import redact
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.match.gallery.open import open_gallery
-from reid_tracker.match.gallery.records import StoreInfo, Where
-from reid_tracker.match.gallery.sql_rows import number_now
+from reid_tracker.match.gallery.records import StoreInfo, Where, number_now
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.gallery.transfer import export_gallery, import_gallery
 from reid_tracker.run.moments import moment, parse_age

@@ -184,7 +184,7 @@ def test_by_picture(
     assert "ends after 3.9 s" in error_line(capsys)
     words[1] = "osnet_x0_5"
     assert run(picture, *words, "--whole") == 1
-    assert "take the same encoder" in error_line(capsys)
+    assert "use the same encoder" in error_line(capsys)
 
 
 def test_in_a_video(seen: tuple[Path, list[object]], capsys: pytest.CaptureFixture[str]) -> None:

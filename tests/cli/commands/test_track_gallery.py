@@ -132,7 +132,7 @@ def test_settings_of_a_file(walkers: Clip, gallery: Path, tmp_path: Path) -> Non
         (["--start-time", "soon"], 2, "'soon' is no time"),
         (["--retention-h", "0"], 2, "retention_h"),
         (["--gallery", "ftp://me:geheim@host/x"], 2, "no gallery can be at ftp://"),
-        (["--gallery", "/proc/none/gallery.sqlite"], 1, "cannot make the gallery"),
+        (["--gallery", "/proc/none/gallery.sqlite"], 1, "cannot create the gallery"),
     ],
 )
 def test_one_line(
@@ -158,7 +158,7 @@ def test_another_encoder(
         store.write([sighting("old", 9)])
     more = ["--start-time", NOON, "--gallery", gallery, "--quiet"]
     assert main(words(walkers, tmp_path / "out", *more)) == 1
-    assert "take the same encoder, or another gallery" in error_line(capsys)
+    assert "use the same encoder, or another gallery" in error_line(capsys)
 
 
 def test_blurred_heads_are_blurred_everywhere(walkers: Clip, gallery: Path, tmp_path: Path) -> None:

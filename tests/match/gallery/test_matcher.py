@@ -13,8 +13,8 @@ from reid_tracker.errors import ModelMismatchError, StoreUnavailableError
 from reid_tracker.match import CrossCameraMatcher
 from reid_tracker.match.gallery.asker import PatientAsker
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
-from reid_tracker.match.gallery.link import RunLink
 from reid_tracker.match.gallery.matcher import GalleryMatcher
+from reid_tracker.match.gallery.recorder import RunLink
 from reid_tracker.match.gallery.records import ANYWHERE, Embedding, Hit, Where
 from reid_tracker.match.gallery.run import remembering
 from reid_tracker.match.gallery.store import GalleryStore
@@ -228,7 +228,7 @@ def test_another_encoder_is_refused_before_anything_is_tracked(tmp_path: Path) -
     with EmbeddedStore(tmp_path / "gallery.sqlite") as store:
         store.write([sighting("a")])
     with (
-        pytest.raises(ModelMismatchError, match="take the same encoder"),
+        pytest.raises(ModelMismatchError, match="use the same encoder"),
         remembering(config, OTHER_MODEL),
     ):
         pass

@@ -12,8 +12,8 @@ import pytest
 from reid_tracker.config import GalleryConfig
 from reid_tracker.errors import ConfigError, ModelMismatchError, StoreUnavailableError
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
-from reid_tracker.match.gallery.open import writing_to
 from reid_tracker.match.gallery.records import EventRecord, SightingRecord
+from reid_tracker.match.gallery.run import writing_to
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.gallery.writer import GalleryWriter
 from tests.conftest import Clock
@@ -82,7 +82,7 @@ def test_it_catches_up(shaky: Shaky, caplog: pytest.LogCaptureFixture) -> None:
     assert identities(shaky) == {str(row): row + 1 for row in range(50)}
     assert shaky.batches < 5
     away, back = caplog.messages
-    assert "tracking goes on" in away
+    assert "tracking continues" in away
     assert "is back" in back
 
 

@@ -82,7 +82,7 @@ def batch(first: int, count: int, random: np.random.Generator) -> Rows:
 def test_against_a_plain_search(
     dtype: type, chunk_rows: int, squeezed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_memory_chunk, "_LEAST_SQUEEZED", squeezed)
+    monkeypatch.setattr(store_memory_chunk, "_MIN_SQUEEZED", squeezed)
     random = np.random.default_rng(chunk_rows)
     memory, plain = VectorMemory(SIZE, dtype, chunk_rows), Plain()
     first = 1
@@ -97,11 +97,13 @@ def test_against_a_plain_search(
         plain.rows = [row for row in plain.rows if row["number"] not in set(gone.tolist())]
         moved = random.choice(alive, 5)
         memory.assign(moved, 20 + step)
-        memory.reassign((1, 2), 7)
         for row in plain.rows:
             if row["number"] in moved:
                 row["identity"] = 20 + step
-            if row["identity"] in {1, 2}:
+        merged = [row["number"] for row in plain.rows if row["identity"] in {1, 2}]
+        memory.assign(np.array(merged, np.int64), 7)
+        for row in plain.rows:
+            if row["number"] in merged:
                 row["identity"] = 7
         assert len(memory) == len(plain.rows)
         query = unit(random.standard_normal((1, SIZE)))[0]
@@ -129,7 +131,7 @@ def test_sightings_written_again_and_again_take_no_more_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who is in sight is written anew every few seconds, with all vectors."""
-    monkeypatch.setattr(store_memory_chunk, "_LEAST_SQUEEZED", 1000)
+    monkeypatch.setattr(store_memory_chunk, "_MIN_SQUEEZED", 1000)
     random = np.random.default_rng(0)
     memory, plain = VectorMemory(SIZE, chunk_rows=100_000), Plain()
     stays = batch(1, 50, random)

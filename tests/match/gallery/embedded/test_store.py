@@ -102,7 +102,7 @@ def test_not_there(tmp_path: Path, missing: str) -> None:
 
 def test_a_place_where_no_file_can_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot make the gallery"):
+    with pytest.raises(StoreError, match="cannot create the gallery"):
         EmbeddedStore(tmp_path / "file" / "gallery.sqlite")
     with pytest.raises(StoreError, match="cannot open"):
         EmbeddedStore(tmp_path)
@@ -119,7 +119,7 @@ def test_other_files(tmp_path: Path) -> None:
     database = sqlite3.connect(other)
     database.execute("CREATE TABLE mine (a)")
     database.close()
-    with pytest.raises(StoreError, match="but no gallery"):
+    with pytest.raises(StoreError, match="but not a gallery"):
         EmbeddedStore(other)
 
 
@@ -236,7 +236,7 @@ print(len(store.sightings()))
     done = in_new_process(script, path)
     lines = done.stdout.splitlines()
     assert len(lines) == 3, done.stderr
-    assert "what was stored before is" in lines[0]
+    assert "earlier data is" in lines[0]
     assert lines[1:] == ["1", "2"]
     with EmbeddedStore(path) as store:
         assert identities(store) == {"a": 1, "b": 2}

@@ -52,13 +52,13 @@ def test_a_server_that_goes_away_and_returns(own_server: Server) -> None:
         store.write([sighting("before", 1)])
         own_server.kill()
         for _ in range(2):
-            with pytest.raises(StoreUnavailableError, match="is away") as caught:
+            with pytest.raises(StoreUnavailableError, match="is not available") as caught:
                 store.write([sighting("lost", 2)])
             assert "\n" not in str(caught.value)
         with GalleryWriter(store, first_wait_s=0.05) as writer:
             writer.put([sighting("meanwhile", 3)], [EventRecord("m", "merge", 3, 0.0, (1,))])
             assert not writer.flush(timeout_s=0.2)
-            assert "is away" in writer.away
+            assert "is not available" in writer.away
             own_server.start()
             assert writer.flush(timeout_s=60)
         assert identities(store) == {"before": 3, "meanwhile": 3}
@@ -85,7 +85,7 @@ def test_a_connection_that_is_cut(postgres: Server, schema: str) -> None:
 def test_nobody_listens() -> None:
     pytest.importorskip("psycopg")
     text = refused("postgresql://me:geheim@127.0.0.1:1/people", StoreUnavailableError)
-    assert "postgresql://127.0.0.1:1/people is away" in text
+    assert "postgresql://127.0.0.1:1/people is not available" in text
 
 
 def test_no_such_database(postgres: Server) -> None:

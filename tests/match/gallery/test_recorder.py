@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reid_tracker.match.gallery.link import RunLink
+from reid_tracker.match.gallery.recorder import RunLink
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.types import IdentityEvent
 from tests.match.gallery.samples import MODEL, identities, person

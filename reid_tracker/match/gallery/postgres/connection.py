@@ -1,4 +1,4 @@
-"""PostgreSQL with pgvector under the gallery: its tables, connections that time out, its errors."""
+"""Connections to PostgreSQL with pgvector: tables, time limits and errors."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ CREATE TABLE deletions (
 """
 
 _DEFAULTS = {
-    # A machine that vanishes must not hold up tracking for the minutes that TCP would wait.
+    # Without these, tracking would wait for minutes for a machine that has vanished.
     "connect_timeout": "5",
     "keepalives_idle": "5",
     "keepalives_interval": "2",
@@ -114,7 +114,7 @@ def place_of(address: str) -> str:
     """Return host, port and database of an address, without user and password.
 
     Raises:
-        ConfigError: it is no address of a PostgreSQL database.
+        ConfigError: it is not the address of a PostgreSQL database.
     """
     psycopg = require_psycopg()
     try:
@@ -131,17 +131,17 @@ def place_of(address: str) -> str:
 
 
 def connect(address: str, place: str, schema: str, limit_s: float | None = None) -> Connection[Any]:
-    """Connect, make the tables if they are not there, and return the connection.
+    """Connect to a database and create the tables if they do not exist.
 
     Args:
         address: of the database.
         place: its name for messages.
-        schema: in which the tables are.
-        limit_s: longest time that the server may take to look at the tables; None waits.
+        schema: schema of the tables.
+        limit_s: time limit for checking the tables, seconds; None waits forever.
 
     Raises:
         StoreUnavailableError: the server does not answer.
-        StoreError: it refuses, has no pgvector, or holds tables of another version.
+        StoreError: the server refuses, has no pgvector, or holds tables of another version.
     """
     psycopg = require_psycopg()
     with postgres_errors(place):
@@ -158,10 +158,10 @@ def connect(address: str, place: str, schema: str, limit_s: float | None = None)
 
 @contextmanager
 def broken_after(connection: Connection[Any], limit_s: float | None) -> Iterator[None]:
-    """Break a connection that is still in use when the time is over; None never does.
+    """Break the connection if the block takes longer than the limit; None sets no limit.
 
-    A server that is frozen keeps its connections open, so that neither its own statement_timeout
-    nor TCP would end the wait.
+    A frozen server keeps its connections open, so neither its own statement_timeout nor TCP would
+    end the wait.
     """
     if limit_s is None:
         yield
@@ -177,7 +177,7 @@ def broken_after(connection: Connection[Any], limit_s: float | None) -> Iterator
 
 def _break(connection: Connection[Any]) -> None:
     psycopg = require_psycopg()
-    # A copy, so that closing it leaves libpq its own. Whoever waits on that reads an end of file.
+    # A copy, because closing it must leave libpq its own. A reader of that sees an end of file.
     with (
         suppress(OSError, psycopg.Error),
         socket.socket(fileno=os.dup(connection.fileno())) as line,
@@ -187,7 +187,7 @@ def _break(connection: Connection[Any]) -> None:
 
 @contextmanager
 def postgres_errors(place: str) -> Iterator[None]:
-    """Turn what psycopg raises into errors of the gallery, with no part of an address in them."""
+    """Turn psycopg's errors into errors of the gallery, without any part of the address."""
     psycopg = require_psycopg()
     try:
         yield
@@ -196,7 +196,8 @@ def postgres_errors(place: str) -> Iterator[None]:
         away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
         if away and not _HOPELESS.search(text):
             raise StoreUnavailableError(
-                f"the gallery {place} is away ({text[:200]}); check the server and the network"
+                f"the gallery {place} is not available ({text[:200]}); check the server and the "
+                "network"
             ) from None
         if away:
             raise StoreError(
@@ -211,13 +212,13 @@ def _prepare(connection: Connection[Any], place: str, schema: str) -> None:
     from psycopg import sql
 
     with connection.transaction():
-        # Machines that start together make the tables one after the other.
+        # Machines that start together create the tables one after the other.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"reid {schema}",))
         _require_pgvector(connection, place)
         name = sql.Identifier(schema)
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
         connection.execute(sql.SQL("SET search_path TO {}, public").format(name))
-        # Compiling a query takes longer than these take to run.
+        # Compiling these queries takes longer than running them.
         connection.execute("SET jit = off")
         found = connection.execute("SELECT to_regclass(%s)", (f'"{schema}".state',)).fetchone()
         if found is None or found[0] is None:
@@ -227,7 +228,7 @@ def _prepare(connection: Connection[Any], place: str, schema: str) -> None:
         if version != _FORMAT:
             raise StoreError(
                 f"{place} has a gallery of format {version}, this version of reid-track reads "
-                f"{_FORMAT}; export it with the version that wrote it, and import that"
+                f"format {_FORMAT}; export it with the version that wrote it, then import the file"
             )
     register_vector(connection)
 
@@ -241,8 +242,7 @@ def _require_pgvector(connection: Connection[Any], place: str) -> None:
         connection.execute("CREATE EXTENSION vector")
     except psycopg.errors.InsufficientPrivilege:
         raise StoreError(
-            f"{place} has pgvector not switched on; ask its administrator for: CREATE EXTENSION "
-            "vector"
+            f"{place} has not enabled pgvector; ask its administrator for: CREATE EXTENSION vector"
         ) from None
     except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile):
         raise StoreError(
