@@ -57,7 +57,7 @@ def test_a_new_kind_is_found_by_its_scheme(
 ) -> None:
     with open_gallery() as opened:
         assert isinstance(opened, ToyStore)
-    with pytest.raises(ConfigError, match="or toy://FOLDER$"):
+    with pytest.raises(ConfigError, match=r"or toy://FOLDER$"):
         gallery_open.open_gallery("ftp://host/people")
     with pytest.raises(StoreError, match="no such gallery"):
         gallery_open.open_gallery(f"toy://{tmp_path / 'none'}", create=False)

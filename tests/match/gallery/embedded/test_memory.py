@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from reid_tracker.match.gallery.embedded import chunk as store_memory_chunk
-from reid_tracker.match.gallery.embedded.chunk import to_float32
 from reid_tracker.match.gallery.embedded.memory import Rows, VectorMemory
 from reid_tracker.match.gallery.records import Embedding, Where
 from tests.match.gallery.samples import unit
@@ -166,12 +165,3 @@ def test_what_is_removed_is_overwritten() -> None:
     rows = np.flatnonzero(chunk.numbers[: chunk.used] == 4)
     assert len(rows)
     assert not chunk.vectors[rows].any()
-
-
-def test_every_finite_float16_is_converted_exactly() -> None:
-    every = np.arange(65536, dtype=np.uint16).view(np.float16)
-    every = every[np.isfinite(every)]
-    converted = to_float32(every.reshape(-1, SIZE)).reshape(-1)
-    assert converted.dtype == np.float32
-    np.testing.assert_array_equal(converted, every.astype(np.float32))
-    assert (np.signbit(converted) == np.signbit(every)).all()
