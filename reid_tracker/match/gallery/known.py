@@ -35,7 +35,7 @@ class Known:
     @property
     def reason(self) -> str:
         """One line for people."""
-        return f"known to the gallery: match cost {self.cost:.3f}"
+        return f"known to the gallery: appearance cost {self.cost:.3f}"
 
 
 def who_is(

@@ -54,4 +54,4 @@ def test_a_person_is_compared_view_by_view(store: GalleryStore) -> None:
 def test_the_score_is_a_similarity(cost: float, score: float) -> None:
     known = Known(7, cost)
     assert known.score == score
-    assert known.reason == f"known to the gallery: match cost {cost:.3f}"
+    assert known.reason == f"known to the gallery: appearance cost {cost:.3f}"
