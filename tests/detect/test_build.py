@@ -40,6 +40,7 @@ def test_auto_never_downloads(server: Behaviour) -> None:
     assert server.seen == []
 
 
+@pytest.mark.slow
 def test_auto_takes_the_best_on_this_machine(
     server: Behaviour,
     tmp_path: Path,

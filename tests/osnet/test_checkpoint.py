@@ -71,6 +71,7 @@ def test_module_prefix(state: dict[str, Tensor], tmp_path: Path) -> None:
     assert_equal(load_checkpoint(save(prefixed, tmp_path / "net.pth")), state)
 
 
+@pytest.mark.slow
 def test_training_checkpoint_with_numpy_scores(tmp_path: Path) -> None:
     net = osnet_x0_25(num_classes=4)
     optimizer = torch.optim.Adam(net.parameters(), amsgrad=True)

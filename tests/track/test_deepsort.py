@@ -76,6 +76,7 @@ def assert_equals_the_plain_tracker(scene: list[Observation], config: DeepSortCo
             np.testing.assert_allclose(getattr(actual, column), values, atol=1e-3, err_msg=where)
 
 
+@pytest.mark.slow
 @some
 @given(seed=seeds, options=scene_options, config=configs)
 def test_equals_the_plain_tracker(seed: int, options: SceneOptions, config: DeepSortConfig) -> None:

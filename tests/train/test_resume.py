@@ -63,6 +63,7 @@ def test_what_may_change_is_a_warning(checkpoint: Path, caplog: pytest.LogCaptur
     assert "made by another recipe; the run goes on with the new one" in caplog.text
 
 
+@pytest.mark.slow
 def test_keys_that_an_older_version_did_not_know(
     checkpoint: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -91,6 +92,7 @@ def test_new_settings_of_the_optimiser_take_effect(checkpoint: Path) -> None:
     assert moments["exp_avg"].any()
 
 
+@pytest.mark.slow
 def test_same_recipe_restores_the_optimiser(checkpoint: Path) -> None:
     state = build(tiny_recipe(ROOT))
     state.load(checkpoint)

@@ -87,6 +87,7 @@ def test_lessons_are_kept_and_read_back(
         prepare_lessons(recipe, crops(4), labels[:4], tmp_path / "t")
 
 
+@pytest.mark.slow
 def test_distilled_run_comes_closer_to_the_teacher(tiny_data: Path, tmp_path: Path) -> None:
     found = Trainer(distilling(tiny_data, tmp_path), tmp_path / "run").run()
     losses = [record.losses for record in found.history.records]

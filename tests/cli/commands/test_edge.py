@@ -131,6 +131,7 @@ def seen_frames(words: list[str], folder: Path) -> Counter[int]:
     return Counter(track["id"] for line in lines for track in line["tracks"] if track["observed"])
 
 
+@pytest.mark.slow
 def test_what_an_ordinary_run_sees_arrives(
     centre: Centre, start: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -430,6 +431,7 @@ def answers(port: int, token: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_status_logs_and_systemd(
     centre: Centre, start: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -517,6 +519,7 @@ def test_a_host_needs_an_encoder(
     assert "expected an encoder" in refusal(capsys, video, *words)
 
 
+@pytest.mark.slow
 def test_two_hosts_cannot_share_a_spool(
     centre: Centre, start: Callable[..., Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -370,6 +370,7 @@ class TestErrors:
         assert "no folder" in self.fails(OutputError, crops, "--save-json", saved)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_figures_of_the_msmt17_encoder_on_cuhk03(tmp_path: Path) -> None:
     """Bar 4 of issue 3, by the command line."""

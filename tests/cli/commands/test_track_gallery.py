@@ -85,6 +85,7 @@ def test_one_source_is_stored_and_known_again(
     assert [(row["identity"], row["camera"]) for row in rows] == [(1, "walkers")] * 2
 
 
+@pytest.mark.slow
 def test_tracks_are_the_same_with_and_without(walkers: Clip, gallery: Path, tmp_path: Path) -> None:
     assert main(words(walkers, tmp_path / "a")) == 0
     assert main(words(walkers, tmp_path / "b", "--gallery", gallery)) == 0
@@ -92,6 +93,7 @@ def test_tracks_are_the_same_with_and_without(walkers: Clip, gallery: Path, tmp_
     assert a == b
 
 
+@pytest.mark.slow
 def test_two_sources_that_show_nobody(gallery: Path, tmp_path: Path) -> None:
     """A run that finds nobody leaves the gallery as it was."""
     detections = write_detections(tmp_path / "det.txt")
@@ -110,6 +112,7 @@ def test_nothing_is_stored_unless_asked_for(walkers: Clip, tmp_path: Path) -> No
     assert not list(tmp_path.rglob("*.sqlite*"))
 
 
+@pytest.mark.slow
 def test_settings_of_a_file(walkers: Clip, gallery: Path, tmp_path: Path) -> None:
     config = tmp_path / "my.yaml"
     config.write_text(f"gallery: {{address: {gallery}, site: hall, retention_h: 1}}\n")
@@ -161,6 +164,7 @@ def test_another_encoder(
     assert "use the same encoder, or another gallery" in error_line(capsys)
 
 
+@pytest.mark.slow
 def test_blurred_heads_are_blurred_everywhere(walkers: Clip, gallery: Path, tmp_path: Path) -> None:
     """The walkers are of one colour on grey: where that runs into the other, heads are blurred."""
     video, detections = walkers
@@ -206,6 +210,7 @@ def test_when_a_run_begins(
     assert "taken to begin together" in caplog.messages[1]
 
 
+@pytest.mark.slow
 def test_a_file_that_says_when(walkers: Clip, gallery: Path, tmp_path: Path) -> None:
     dated = tmp_path / "dated" / "walkers.mp4"
     dated.parent.mkdir()

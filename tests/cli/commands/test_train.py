@@ -35,6 +35,7 @@ def test_main_job(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert list((tmp_path / "run" / "tensorboard").iterdir())
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -42,6 +43,7 @@ def test_quiet_says_nothing(
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_data_and_settings_go_on_top(recipe: Path, tmp_path: Path) -> None:
     moved = shutil.move(tmp_path / "data", tmp_path / "moved")
     run(

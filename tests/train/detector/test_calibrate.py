@@ -38,6 +38,7 @@ def test_fitted_confidence_is_the_hit_rate() -> None:
         assert hits[there].mean() == pytest.approx(calibrated[there].mean(), abs=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("default", [0.3, 0.5])
 def test_f1_is_greatest_at_the_default(default: float) -> None:
     generator = np.random.default_rng(2)
