@@ -54,16 +54,23 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 _TIME_LIMIT_S = 600
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the clips that the pages name, in which `reid-track` is this checkout's."""
-    home = tmp_path / "work"
-    (home / "frames").mkdir(parents=True)
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the clips and pictures that the pages name."""
+    home = tmp_path_factory.mktemp("clips")
+    (home / "frames").mkdir()
     (home / "demo").mkdir()
     for name, first in CLIPS.items():
         cut(home / name, first)
     for number, image in enumerate(pictures(60, 10)):
         cv2.imwrite(str(home / "frames" / f"{number:06d}.jpg"), image)
+    return home
+
+
+@pytest.fixture
+def folder(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of that folder, in which `reid-track` is this checkout's."""
+    home = Path(shutil.copytree(clips, tmp_path / "work"))
     tools = tmp_path / "bin"
     tools.mkdir()
     for name, words in {"reid-track": "-m reid_tracker.cli.main", "python": ""}.items():
