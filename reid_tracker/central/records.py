@@ -11,6 +11,7 @@ import numpy.typing as npt
 from reid_tracker.errors import MessageError
 from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.tracklets.batch import TrackletBatch
+from reid_tracker.match.tracklets.prototypes import stack_prototypes
 from reid_tracker.transport import IdentityMessage, TrackletMessage, TrackletRef
 from reid_tracker.transport.wire.names import escape, unescape
 from reid_tracker.types import IdentityEvent
@@ -81,8 +82,8 @@ def key_of_sighting(site: str, text: str) -> Key | None:
 def batch_of(messages: Sequence[TrackletMessage]) -> TrackletBatch:
     """Return (N) messages as a batch; each has embeddings and is of another tracklet."""
     rows = [row_of(message.key) for message in messages]
-    vectors, weights = _padded(
-        [message.prototypes.vectors for message in messages],
+    vectors, weights = stack_prototypes(
+        [_unit(message.prototypes.vectors) for message in messages],
         [message.prototypes.weights for message in messages],
     )
     frames = np.array([message.frames for message in messages], np.int64)
@@ -109,8 +110,8 @@ def batch_of_sightings(
         hits: number of embeddings to assume behind each record.
     """
     rows = [row_of(key) for key in keys]
-    vectors, weights = _padded(
-        [one.embeddings for one in sightings],
+    vectors, weights = stack_prototypes(
+        [_unit(one.embeddings.astype(np.float16)) for one in sightings],
         [np.full(len(one.embeddings), hits / len(one.embeddings)) for one in sightings],
     )
     return TrackletBatch(
@@ -188,18 +189,3 @@ def _unit(vectors: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
     rows = vectors.astype(np.float32)
     unit: npt.NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit
-
-
-def _padded(
-    vectors: Sequence[npt.NDArray[np.float16] | npt.NDArray[np.float32]],
-    weights: Sequence[Sequence[float] | npt.NDArray[np.float64]],
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Stack (P_i, D) rows as (N, P, D) and (N, P), with weight 0 for missing rows."""
-    most = max((len(rows) for rows in vectors), default=0)
-    width = vectors[0].shape[1] if vectors else 0
-    stacked = np.zeros((len(vectors), most, width), np.float32)
-    weighed = np.zeros((len(vectors), most), np.float32)
-    for row, (rows, own) in enumerate(zip(vectors, weights, strict=True)):
-        stacked[row, : len(rows)] = _unit(np.asarray(rows, np.float16))
-        weighed[row, : len(rows)] = own
-    return stacked, weighed

@@ -29,14 +29,7 @@ class GroupCosts(NamedTuple):
 def frame_candidates(
     table: TrackletTable, times: TravelTimes, waiting: IntArray, config: MatchConfig
 ) -> Candidates:
-    """Return the people that (A,) waiting tracklets of one camera may show.
-
-    Args:
-        table: all tracklets.
-        times: the topology, by camera number.
-        waiting: (A,) rows without identity, A >= 1.
-        config: shortlist, softness, prototypes and weights of ground positions.
-    """
+    """Return the people that (A,) waiting rows of one camera may show, A >= 1."""
     known = np.flatnonzero(table.alive & (table.identity > 0))
     since_s = table.first_s[waiting].min() - table.last_s[known]
     longest_s = times.max_s[table.camera[waiting[0]], table.camera[known]]
