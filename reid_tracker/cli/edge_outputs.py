@@ -19,16 +19,12 @@ from reid_tracker.edge import (
 )
 from reid_tracker.errors import ConfigError
 from reid_tracker.monitor import Health, Reading
+from reid_tracker.sink import FORMATS
 from reid_tracker.transport import open_broker
 from reid_tracker.video import Source
 
 _ONLY_WITH_FILES = {
-    "output.video": "--save-video",
-    "output.mot": "--save-mot",
-    "output.jsonl": "--save-jsonl",
-    "output.csv": "--save-csv",
-    "output.crops": "--save-crops",
-    "output.parquet": "--save-parquet",
+    **{one.key or "output.extra": one.flags[0] for one in FORMATS.values() if one.on_hosts},
     "output.blur_heads": "--blur-heads",
     "edge.identities": "--identities",
     "edge.rotate_h": "--rotate-h",

@@ -17,7 +17,6 @@ from reid_tracker.cli.camera_set import CameraSet
 from reid_tracker.cli.edge_outputs import LocalOutputs, check_outputs, local_outputs
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.options import (
-    PARQUET_HELP,
     add_broker,
     add_general,
     add_models,
@@ -112,8 +111,7 @@ def _add_outputs(parser: Parser) -> None:
         default=None,
         help="write results into new folders in it, named after the time (default: no files)",
     )
-    add_saved(outputs)
-    add_setting(outputs, "--save-parquet", key="output.parquet", help=PARQUET_HELP)
+    add_saved(outputs, on_hosts=True)
     add_setting(
         outputs,
         "--identities",

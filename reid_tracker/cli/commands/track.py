@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.options import (
-    PARQUET_HELP,
+    add_format,
     add_gallery_setting,
     add_general,
     add_models,
@@ -29,20 +27,20 @@ from reid_tracker.pipeline import Pipeline, suited_to_encoder
 from reid_tracker.run.memory import open_memory
 from reid_tracker.run.outputs import RunOutputs
 from reid_tracker.run.sources import check_replay, open_run_sources
+from reid_tracker.run.writer import ResultWriter, Write
 from reid_tracker.sink import (
+    FORMATS,
     Sink,
     open_best_crops,
-    open_head_blur,
     open_identity_events,
     open_sinks,
     open_window,
+    output_paths,
 )
-from reid_tracker.types import FrameResult
 from reid_tracker.video import Source
 
 if TYPE_CHECKING:
     from reid_tracker.sink.text.identity_events import IdentityEventSink
-    from reid_tracker.sink.video.heads import HeadBlur
 
 _EXAMPLES = """\
 examples:
@@ -55,8 +53,6 @@ examples:
 
 Frames count from 0 in CSV and JSON lines, and from 1 in MOTChallenge text.
 """
-
-Write = Callable[[FrameResult], None]
 
 
 def add_arguments(parser: Parser) -> None:
@@ -88,8 +84,9 @@ def add_arguments(parser: Parser) -> None:
     several = parser.add_argument_group("several cameras")
     add_setting(several, "--topology", key="match.topology", metavar="FILE")
     add_setting(several, "--ground", key="match.ground", metavar="FILE")
-    add_setting(several, "--mosaic", "--save-mosaic", key="output.mosaic")
-    add_setting(several, "--save-parquet", key="output.parquet", help=PARQUET_HELP)
+    for one in FORMATS.values():
+        if one.open_own is None:
+            add_format(several, one)
     add_setting(several, "--save-pictures", key="output.pictures")
     add_general(parser)
 
@@ -132,10 +129,8 @@ def run(arguments: Namespace) -> int:
         pipeline = Pipeline.from_config(config, remember=remember)
         sinks: dict[str, list[Write]] = {}
         several = pipeline.matches(sources) and len(sources) > 1
-        # Crops of several cameras go by identity, into one folder of the run.
-        output = replace(config.output, crops=config.output.crops and not several)
         for source in sources:
-            opened = _open_sinks(source, folder, output, arguments, stack)
+            opened = _open_sinks(source, folder, config.output, arguments, stack, several=several)
             sinks[source.name] = [sink.write for sink in opened]
             if best is not None:
                 sinks[source.name].append(best.write)
@@ -154,38 +149,24 @@ def run(arguments: Namespace) -> int:
         stack.callback(signals.ignore)
         # Also after Ctrl-C, the only end that a live source has.
         stack.callback(lambda: report.finish(pipeline.times.seconds, folder))
-        blurs = {name: open_head_blur() for name in sinks if config.output.blur_heads}
-        _run(pipeline, sources, _Outputs(sinks, blurs), report, signals)
+        writer = ResultWriter(sinks, blur_heads=config.output.blur_heads)
+        _run(pipeline, sources, writer, report, signals)
         if shared is not None:
             shared.write_events(pipeline.last_events)
     return 0
 
 
-class _Outputs(NamedTuple):
-    """Where results of each camera go, and what hides heads in them before."""
-
-    writes: dict[str, list[Write]]
-    blurs: dict[str, HeadBlur]
-
-    def write(self, result: FrameResult) -> None:
-        if result.camera in self.blurs:
-            # Before any of them: none can show or keep what was to be hidden.
-            result = self.blurs[result.camera].hide(result)
-        for write in self.writes[result.camera]:
-            write(result)
-
-
 def _run(
     pipeline: Pipeline,
     sources: list[Source],
-    outputs: _Outputs,
+    writer: ResultWriter,
     report: Report,
     signals: StopSignals,
 ) -> None:
     with report.progress(sources):
         for result in pipeline.run(sources):
             with signals.held(), pipeline.times.measure("write"):
-                outputs.write(result)
+                writer.write(result)
             report.count(result)
 
 
@@ -194,23 +175,35 @@ def _refuse_own_inputs(arguments: Namespace, sources: list[Source], folder: Path
     words = [*arguments.sources, arguments.config]
     words += [getattr(arguments, f"{name}.model", None) for name in ("detector", "encoder")]
     inputs = {Path(unquote(word.removeprefix("file://"))).resolve() for word in words if word}
-    for source in sources:
-        for suffix in (".mp4", ".txt", ".jsonl", ".csv"):
-            if (output := (folder / f"{source.name}{suffix}").resolve()) in inputs:
-                raise OutputError(
-                    f"{output} is read by this run and would be replaced by its result; choose "
-                    "another folder with --output"
-                )
+    for path in output_paths(folder, [source.name for source in sources]):
+        if (output := path.resolve()) in inputs:
+            raise OutputError(
+                f"{output} is read by this run and would be replaced by its result; choose "
+                "another folder with --output"
+            )
 
 
 def _open_sinks(
-    source: Source, folder: Path, output: OutputConfig, arguments: Namespace, stack: ExitStack
+    source: Source,
+    folder: Path,
+    output: OutputConfig,
+    arguments: Namespace,
+    stack: ExitStack,
+    *,
+    several: bool,
 ) -> list[Sink]:
     """Open the window first: where there is no screen, no half-made files stay behind."""
     sinks = [open_window(source.name, output)] if arguments.show else []
     for sink in sinks:
         stack.callback(sink.close)
-    files = open_sinks(folder, output, source.info, source.name, overwrite=arguments.overwrite)
+    files = open_sinks(
+        folder,
+        output,
+        source.info,
+        source.name,
+        identities=several,
+        overwrite=arguments.overwrite,
+    )
     for sink in files:
         stack.callback(sink.close)
     return sinks + files
