@@ -69,6 +69,21 @@ def from_mapping(kind: type[CheckedT], data: Mapping[str, Any], where: str = "")
         raise ConfigError(f"{where}{error}") from None
 
 
+def with_options(config: CheckedT, where: str, **options: Any) -> CheckedT:
+    """Return a configuration in which the options that are not None replace its own values.
+
+    Args:
+        config: the values of all other keys.
+        where: dotted prefix for error messages.
+        options: new values by key.
+
+    Raises:
+        ConfigError: a value has the wrong type or range.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    return from_mapping(type(config), {**dataclasses.asdict(config), **given}, where)
+
+
 def to_yaml(config: Checked) -> str:
     """Write a configuration as YAML that `load_config` reads back to an equal object."""
     import yaml

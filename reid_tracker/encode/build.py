@@ -6,11 +6,11 @@ import dataclasses
 import difflib
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reid_tracker import zoo
 from reid_tracker.config import EncoderConfig
-from reid_tracker.config.checked import from_mapping
+from reid_tracker.config.checked import with_options
 from reid_tracker.encode.base import Encoder
 from reid_tracker.errors import ConfigError, WeightsError
 
@@ -56,8 +56,13 @@ def build_encoder(
         WeightsError: a file is missing, damaged, or does not fit; or no encoder is here for "auto".
         MissingDependencyError: an optional package is needed.
     """
-    config = _merge(
-        model, architecture=architecture, device=device, half=half, batch_size=batch_size
+    config = with_options(
+        model if isinstance(model, EncoderConfig) else EncoderConfig(model=str(model)),
+        "encoder.",
+        architecture=architecture,
+        device=device,
+        half=half,
+        batch_size=batch_size,
     )
     config = resolve_model(config)
     network = _build_network(config)
@@ -65,12 +70,6 @@ def build_encoder(
     from reid_tracker.encode.pooled import PooledEncoder
 
     return PooledEncoder(network, config.batch_size)
-
-
-def _merge(model: str | Path | EncoderConfig, **options: Any) -> EncoderConfig:
-    config = model if isinstance(model, EncoderConfig) else EncoderConfig(model=str(model))
-    given = {key: value for key, value in options.items() if value is not None}
-    return from_mapping(EncoderConfig, {**dataclasses.asdict(config), **given}, "encoder.")
 
 
 def resolve_model(config: EncoderConfig) -> EncoderConfig:
