@@ -174,18 +174,16 @@ def embed_sides(
     Raises:
         InputError: an image cannot be read.
     """
-    from rich.console import Console
-    from rich.progress import Progress
+    from reid_tracker.cli.report import Steps
 
     paths = list(dict.fromkeys(path for side in sides for path in side.paths))
     rows = np.empty((len(paths), encoder.embedding_size), np.float32)
-    with Progress(console=Console(stderr=True), disable=quiet) as bar:
-        task = bar.add_task("encoding", total=len(paths))
+    with Steps("encoding", len(paths), quiet=quiet) as steps:
         for start, images in _batches(paths, batch_size):
             whole = [np.array([[0, 0, *image.shape[1::-1]]], np.float32) for image in images]
             found = encoder.encode_batch(images, whole)
             rows[start : start + len(images)] = np.concatenate(found)
-            bar.advance(task, len(images))
+            steps.advance(len(images))
     row_of = {path: row for row, path in enumerate(paths)}
     return [rows[[row_of[path] for path in side.paths]] for side in sides]
 

@@ -20,6 +20,33 @@ logger = logging.getLogger(__name__)
 _STAMP = "%Y%m%dT%H%M%SZ"
 _FOLDER = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 _CLOSE_S = 1.0
+_RUNS = Path("runs")
+
+
+def result_folder(output: str | None, name: str) -> Path:
+    """Return the folder for the results of a run; it is made if it is not there.
+
+    Args:
+        output: what the user asked for; None takes a new folder below runs/.
+        name: name of that new folder; it gets a number where the name is taken.
+
+    Raises:
+        OutputError: the folder cannot be made.
+    """
+    if output is None:
+        folder, number = _RUNS / name, 1
+        while folder.is_dir() and any(folder.iterdir()):
+            number += 1
+            folder = _RUNS / f"{name}-{number}"
+    else:
+        folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the output folder {folder}: {error.strerror}; choose one with --output"
+        ) from None
+    return folder
 
 
 class OutputFolders:

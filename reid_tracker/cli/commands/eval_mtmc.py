@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from reid_tracker.cli.parser import Parser
+from reid_tracker.cli.report import console
 from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.evaluate.multi_camera import (
     CameraResult,
@@ -88,7 +89,6 @@ def _save(path: Path, scores: MultiCameraScores) -> None:
 
 
 def _show(scores: MultiCameraScores, title: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None)
@@ -97,4 +97,4 @@ def _show(scores: MultiCameraScores, title: str) -> None:
         table.add_column(name, justify="right")
     values = dataclasses.astuple(scores)
     table.add_row(*(f"{x:.3f}" if isinstance(x, float) else str(x) for x in values))
-    Console().print(table)
+    console().print(table)

@@ -18,6 +18,7 @@ from reid_tracker.cli.reid_data import (
     label_sides,
     open_sides,
 )
+from reid_tracker.cli.report import console
 from reid_tracker.encode import build_encoder
 from reid_tracker.errors import ConfigError, InputError, OutputError
 from reid_tracker.evaluate import (
@@ -146,7 +147,6 @@ def _save(path: Path, scores: dict[str, Any]) -> None:
 
 
 def _show(scores: ReidScores, title: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     summary = scores.as_dict()
@@ -154,4 +154,4 @@ def _show(scores: ReidScores, title: str) -> None:
     for name in summary:
         table.add_column(name.replace("_queries", ""), justify="right")
     table.add_row(*(f"{x:.3f}" if isinstance(x, float) else str(x) for x in summary.values()))
-    Console().print(table)
+    console().print(table)

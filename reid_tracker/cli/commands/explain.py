@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reid_tracker.cli.outputs import output_folder
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.reid_data import (
     Images,
@@ -28,6 +27,7 @@ from reid_tracker.cli.reid_data import (
 from reid_tracker.encode import Encoder, build_encoder
 from reid_tracker.errors import ConfigError, ReidTrackerError
 from reid_tracker.evaluate import Samples
+from reid_tracker.run.folders import result_folder
 
 if TYPE_CHECKING:
     from reid_tracker.explain import Sheet
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         tasks["curves"] = _curve_task(arguments.curves)
     named = Path(arguments.dataset or arguments.curves[0]).resolve()
     name = named.stem if named.is_file() else named.name
-    folder = output_folder(arguments.output, f"explain-{name}")
+    folder = result_folder(arguments.output, f"explain-{name}")
     files = {kind: [folder / name for name in _FILES[kind]] for kind in tasks}
     overwrite = arguments.overwrite
     refuse_existing([file for some in files.values() for file in some], overwrite=overwrite)

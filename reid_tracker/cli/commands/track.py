@@ -18,12 +18,12 @@ from reid_tracker.cli.options import (
     add_setting,
     to_config,
 )
-from reid_tracker.cli.outputs import output_folder
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.report import Report
 from reid_tracker.config import OutputConfig
 from reid_tracker.errors import OutputError
 from reid_tracker.pipeline import Pipeline, suited_to_encoder
+from reid_tracker.run.folders import result_folder
 from reid_tracker.run.memory import open_memory
 from reid_tracker.run.outputs import RunOutputs
 from reid_tracker.run.sources import check_replay, open_run_sources
@@ -121,7 +121,7 @@ def run(arguments: Namespace) -> int:
         sources = open_run_sources(arguments.sources, config, stack)
         check_replay(config, len(sources))
         name = "+".join(source.name for source in sources[:3])
-        folder = output_folder(arguments.output, name)
+        folder = result_folder(arguments.output, name)
         _refuse_own_inputs(arguments, sources, folder)
         best = open_best_crops() if config.gallery.store_crops else None
         remember = open_memory(config, sources, stack, best.take if best else None)

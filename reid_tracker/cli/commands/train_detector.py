@@ -7,10 +7,8 @@ import logging
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from reid_tracker.cli.parser import Parser
+from reid_tracker.cli.report import Steps
 from reid_tracker.config import parse_override
 from reid_tracker.errors import ConfigError
 
@@ -56,13 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output or _RUNS / f"train-{Path(arguments.recipe).stem}")
     if not arguments.prepare:  # before pictures are composed, which takes minutes
         find_checkpoint(output, resume=arguments.resume)
-    with Progress(console=Console(stderr=True), disable=arguments.quiet) as bar:
-        task = bar.add_task("composing pictures", total=None)
-        data_file = prepare_pictures(
-            recipe,
-            output / "data",
-            lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with Steps("composing pictures", quiet=arguments.quiet) as steps:
+        data_file = prepare_pictures(recipe, output / "data", steps.reach)
     if arguments.prepare:
         return 0
     weights = train_detector(
