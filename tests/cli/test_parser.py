@@ -61,8 +61,11 @@ def test_arguments_are_added_once_and_only_when_needed() -> None:
 
 
 def test_actions_share_options(capsys: pytest.CaptureFixture[str]) -> None:
+    def share(action: Parser) -> None:
+        action.add_argument("--door")
+
     def fill(parser: Parser) -> None:
-        add = parser.add_actions(lambda action: action.add_argument("--door") and None)
+        add = parser.add_actions(share)
         add("open", "open the oven").add_argument("--wide", action="store_true")
         add("close", "close the oven")
 
