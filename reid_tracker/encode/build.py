@@ -1,4 +1,4 @@
-"""Chooses and builds the encoder that a name, a file or a configuration means."""
+"""Builds an encoder from a name, a file or a configuration."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ def _build_network(config: EncoderConfig) -> Network:
     model = config.model
     if model == "none":
         raise ConfigError(
-            "encoder.model = none: there is no encoder to build; a run with this setting tracks by "
-            "motion alone and must not ask for one"
+            "encoder.model = none: this tracks by motion alone, without an encoder; name an "
+            "encoder to build one"
         )
     if model.startswith("timm:"):
         from reid_tracker.encode.timm_backbone import timm_network

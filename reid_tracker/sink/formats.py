@@ -29,7 +29,7 @@ class OutputRun:
         config: which outputs, and how.
         cameras: size and frame rate of each source, by camera name.
         overwrite: whether earlier outputs may be replaced.
-        is_over: tells whether a camera will send no more results.
+        is_over: whether a camera will send no more results.
         floor: makes the floor plan that the mosaic shows; None shows none.
     """
 
