@@ -129,16 +129,6 @@ STILL_WITHOUT_TEST_FILE = [
     "train/rectangles.py",
     "train/state.py",
     "train/validate.py",
-    "transport/brokers/address.py",
-    "transport/brokers/base.py",
-    "transport/brokers/connection_errors.py",
-    "transport/brokers/event_loop.py",
-    "transport/brokers/memory.py",
-    "transport/brokers/nats_errors.py",
-    "transport/brokers/nats_subscription.py",
-    "transport/brokers/open.py",
-    "transport/receiving/dedup.py",
-    "transport/sending/spool_file.py",
 ]
 """Modules whose tests still stand in a file of another name; this list only shrinks."""
 

@@ -25,7 +25,8 @@ from reid_tracker.run.moments import parse_moment
 from reid_tracker.train.detector.recipe import load_detector_recipe
 from reid_tracker.train.recipe import Recipe
 from reid_tracker.train.recipe_file import read_recipe
-from reid_tracker.transport.brokers.address import parse_address, read_credentials
+from reid_tracker.transport.brokers.address import read_credentials
+from reid_tracker.transport.brokers.open import parse_address
 from reid_tracker.video.address import stream_address
 from reid_tracker.video.camera_list import CameraEntry, read_camera_list
 from reid_tracker.video.naming import is_url, url_name

@@ -52,7 +52,8 @@ from reid_tracker.monitor import notify_systemd
 from reid_tracker.pipeline import Pipeline, suited_to_encoder
 from reid_tracker.run.memory import start_of
 from reid_tracker.transport import Broker, Outgoing, Sender, Spool, open_broker
-from reid_tracker.transport.brokers.address import parse_address, read_credentials
+from reid_tracker.transport.brokers.address import read_credentials
+from reid_tracker.transport.brokers.open import parse_address
 from reid_tracker.transport.wire.names import escape
 
 _log = logging.getLogger(__name__)
@@ -254,7 +255,7 @@ def _check_transport(config: TransportConfig) -> None:
     Raises:
         ConfigError: the address or the credentials are wrong.
     """
-    if parse_address(config).kind == "memory":
+    if parse_address(config).scheme == "memory":
         raise ConfigError(
             f"transport.address = {config.address}: nobody hears that; expected a broker, e.g. "
             "--broker nats://127.0.0.1:4222"
