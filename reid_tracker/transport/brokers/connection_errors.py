@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
 
@@ -24,7 +23,7 @@ def connection_error(error: Exception, place: str) -> TransportError:
         )
     if isinstance(error, ssl.SSLError):
         return TransportError(f"{place} offers no TLS that this machine accepts: {error.reason}")
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return TransportUnavailableError(f"{place} does not answer in time; is it running?")
     if isinstance(error, OSError):
         reason = error.strerror or (os.strerror(error.errno) if error.errno else shown(error, str))

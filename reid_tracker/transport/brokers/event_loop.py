@@ -40,7 +40,6 @@ class LoopThread:
         """Do the same for a coroutine that `start` has started."""
         try:
             return future.result(timeout_s)
-        # Three classes before Python 3.11.
         except (TimeoutError, concurrent.futures.TimeoutError):
             raise TimeoutError(f"no answer within {timeout_s:g} s") from None
         except concurrent.futures.CancelledError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import ssl
 
@@ -36,7 +35,6 @@ def _tls_error() -> ssl.SSLError:
         (_certificate_error(), "self-signed certificate", False),
         (_tls_error(), "accepts: WRONG_VERSION_NUMBER", False),
         (TimeoutError(), "does not answer in time", True),
-        (asyncio.TimeoutError(), "does not answer in time", True),
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "refused", True),
         (OSError(errno.EHOSTUNREACH, ""), "No route to host", True),
         (RuntimeError("many\nlines"), "many lines", True),
