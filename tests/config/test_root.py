@@ -190,6 +190,7 @@ def yaml_of(*parts: str) -> dict[str, Any]:
     return content
 
 
+@pytest.mark.slow
 @given(config=configs_of(Config))
 @some
 def test_yaml_round_trip(config: Config, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -641,6 +642,7 @@ def test_any_override(data: Mapping[str, Any], overrides: dict[str, Any]) -> Non
     accepts_or_refuses(lambda: load_config(None, {**data, **overrides}))
 
 
+@pytest.mark.slow
 @given(
     content=st.binary(max_size=60)
     | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass"))
@@ -652,6 +654,7 @@ def test_any_file(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> N
     accepts_or_refuses(lambda: load_config(path))
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @many
 def test_any_damage_to_a_good_file(

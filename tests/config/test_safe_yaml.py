@@ -22,6 +22,7 @@ PLAIN = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(PLAIN)
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_what_is_written_is_read(data: object) -> None:
@@ -89,6 +90,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_too_much_is_refused_soon(name: str) -> None:
     before_s = time.process_time()

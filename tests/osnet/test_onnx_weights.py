@@ -62,7 +62,9 @@ def assert_same_embeddings(net: EmbeddingNet, path: Path, like: EmbeddingNet) ->
 NETS: list[Callable[[], EmbeddingNet]] = [osnet_x0_25, osnet_ain_x0_25, osnet_ibn_x1_0]
 
 
-@pytest.mark.parametrize("build", NETS)
+@pytest.mark.parametrize(
+    "build", [NETS[0], *(pytest.param(build, marks=pytest.mark.slow) for build in NETS[1:])]
+)
 def test_export_and_read_back(build: Callable[[], EmbeddingNet], tmp_path: Path) -> None:
     net = with_random_norms(build())
     path = export(net, tmp_path / "net.onnx")
@@ -171,6 +173,7 @@ def test_a_file_that_is_no_onnx(tmp_path: Path, content: bytes) -> None:
         load_onnx_weights(path)
 
 
+@pytest.mark.slow
 def test_a_truncated_file(tmp_path: Path) -> None:
     path = export(osnet_x0_25(), tmp_path / "net.onnx")
     path.write_bytes(path.read_bytes()[:-5000])

@@ -11,6 +11,7 @@ from tests.benchmarks.mot_scores import read_mot, score
 LEAST = {"PETS09-S2L1": (58, 78), "TUD-Campus": (50, 74)}
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.golden
 @pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda sequence: str(sequence.name))

@@ -42,6 +42,7 @@ def test_a_run_leaves_the_average_and_the_trained_net_is_unharmed(tmp_path: Path
     assert alone.state_dict()[name].equal(before[name])
 
 
+@pytest.mark.slow
 def test_an_average_with_what_the_run_began_with(tmp_path: Path) -> None:
     names = []
     for number in range(2):

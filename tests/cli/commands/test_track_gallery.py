@@ -107,6 +107,7 @@ def test_two_sources_that_show_nobody(gallery: Path, tmp_path: Path) -> None:
         assert sorted(identities(store).values()) == [1, 2]
 
 
+@pytest.mark.slow
 def test_nothing_is_stored_unless_asked_for(walkers: Clip, tmp_path: Path) -> None:
     assert main(words(walkers, tmp_path / "out")) == 0
     assert not list(tmp_path.rglob("*.sqlite*"))

@@ -52,6 +52,7 @@ def test_data_and_settings_go_on_top(recipe: Path, tmp_path: Path) -> None:
     assert len((tmp_path / "run" / METRICS).read_text().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_default_folder_is_named_after_the_recipe(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,12 +64,14 @@ def test_default_folder_is_named_after_the_recipe(
     assert run(recipe, "--resume") == 0
 
 
+@pytest.mark.slow
 def test_prepare_trains_nothing(recipe: Path, tmp_path: Path) -> None:
     assert run(recipe, "-o", tmp_path / "run", "--prepare") == 0
     assert not (tmp_path / "run" / RESULT).exists()
     assert run(recipe, "-o", tmp_path / "run") == 0
 
 
+@pytest.mark.slow
 def test_several_recipes_build_on_each_other(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,7 @@ def test_chunks_without_anything_alive_are_given_back() -> None:
     assert memory.size_bytes == len(memory) == 0
 
 
+@pytest.mark.slow
 def test_sightings_written_again_and_again_take_no_more_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_full_disk(path: Path) -> None:
         assert store.info().embeddings == 2001
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a limit on the size of files")
 def test_a_file_that_may_not_grow(path: Path) -> None:
     """The system refuses a write in the middle, as a disk does."""
