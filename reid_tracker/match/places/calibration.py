@@ -33,7 +33,7 @@ _OPENCV_MATRIX = re.compile(
     re.M | re.S,
 )
 _EXPECTED = "expected a Tsai XML file as published with PETS, or an OpenCV YAML file"
-_MOST_BYTES = 1_000_000
+_MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def read_calibration(path: str | Path) -> CameraCalibration:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"{path}: too large for a calibration; {_EXPECTED}")
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -4,39 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from reid_tracker.errors import ReidTrackerError, StoreError, StoreUnavailableError
+from reid_tracker.errors import StoreError, StoreUnavailableError
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
-from tests.conftest import ROOT
+from tests.match.gallery.embedded.helpers import in_new_process, one_line
 from tests.match.gallery.samples import sighting
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "gallery.sqlite"
-
-
-def in_new_process(script: str, *words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", script, *map(str, words)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
-def one_line(error: ReidTrackerError) -> str:
-    text = str(error)
-    assert "\n" not in text
-    assert len(text) < 400
-    return text
 
 
 def test_the_second_process_is_refused(path: Path) -> None:

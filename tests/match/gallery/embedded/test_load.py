@@ -11,19 +11,8 @@ import pytest
 from reid_tracker.errors import ReidTrackerError, StoreError
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.match.gallery.records import EventRecord
+from tests.match.gallery.embedded.helpers import one_line
 from tests.match.gallery.samples import sighting
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "gallery.sqlite"
-
-
-def one_line(error: ReidTrackerError) -> str:
-    text = str(error)
-    assert "\n" not in text
-    assert len(text) < 400
-    return text
 
 
 def fill(path: Path, count: int = 300) -> None:

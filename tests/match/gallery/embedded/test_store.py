@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from reid_tracker.errors import ReidTrackerError, StoreUnavailableError
+from reid_tracker.errors import StoreUnavailableError
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.match.gallery.records import EventRecord
-from tests.conftest import ROOT
+from tests.match.gallery.embedded.helpers import in_new_process, one_line
 from tests.match.gallery.samples import MODEL, identities, person, sighting
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "gallery.sqlite"
-
-
-def in_new_process(script: str, *words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", script, *map(str, words)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
-def one_line(error: ReidTrackerError) -> str:
-    text = str(error)
-    assert "\n" not in text
-    assert len(text) < 400
-    return text
 
 
 def test_what_is_deleted_is_gone_from_the_files(path: Path) -> None:
