@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import IntArray
 from reid_tracker.config import EncoderConfig
 from reid_tracker.encode import Encoder, resolve_model
 from reid_tracker.errors import ConfigError, InputError
@@ -40,11 +40,11 @@ class Images(Protocol):
         """N files."""
 
     @property
-    def identities(self) -> npt.NDArray[np.int64]:
+    def identities(self) -> IntArray:
         """(N,) identities."""
 
     @property
-    def cameras(self) -> npt.NDArray[np.int64]:
+    def cameras(self) -> IntArray:
         """(N,) cameras."""
 
 

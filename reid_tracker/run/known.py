@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import IntArray
 from reid_tracker.transport import IdentityMessage
 from reid_tracker.types import EventKind, Identities, IdentityEvent, Member
 
@@ -120,7 +120,7 @@ class KnownIdentities:
             self._news.extend(event.events())
             self._forget()
 
-    def of(self, camera: str, tracks: npt.NDArray[np.int64]) -> Identities:
+    def of(self, camera: str, tracks: IntArray) -> Identities:
         """Return who (M,) tracks of a camera are; 0 where the centre has not said."""
         with self._lock:
             entries = [self._seen((camera, track)) for track in tracks.tolist()]

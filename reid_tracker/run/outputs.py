@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from reid_tracker.arrays import FloatArray
 from reid_tracker.config import Config
 from reid_tracker.errors import MissingDependencyError, OutputError
 from reid_tracker.match import (
@@ -161,7 +159,7 @@ class RunOutputs:
         assert self._ground is not None  # noqa: S101 - called only where there is one
         return FloorPanel(self._ground.positions, self._footprints(self._ground))
 
-    def _footprints(self, ground: GroundPlane) -> dict[str, npt.NDArray[np.float64]]:
+    def _footprints(self, ground: GroundPlane) -> dict[str, FloatArray]:
         """Return what each camera sees; a network camera without a picture yet is left out."""
         return {
             source.name: ground.footprint(source.name, source.info.width, source.info.height)

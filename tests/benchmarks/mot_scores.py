@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.mot_scores GT.txt RESULT.txt [RESULT.txt ...]
 
-The rules are those of MOTChallenge 2015 as trackeval applies them: ground truth rows whose seventh
-column is 0 are left out; a pair counts as overlapping by its IoU.
+The rules are those of MOTChallenge 2015 in trackeval: ground truth rows with 0 in the seventh
+column are ignored, and boxes match by IoU.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.reid_data import add_data_options, embed_sides, label_sides, open_sides
 from reid_tracker.config import Config, MatchConfig, load_config, parse_override
@@ -29,8 +29,6 @@ examples:
   reid-track calibrate --labelled people/ --encoder my.onnx
   reid-track door.mp4 hall.mp4 --config site.yaml
 """
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.cli.commands.ground_points import parse_points, read_points
 from reid_tracker.cli.parser import Parser
 from reid_tracker.errors import ConfigError, InputError, OutputError
@@ -32,7 +32,6 @@ examples:
 A point is x,y in pixels = X,Y in metres on the floor; all cameras of a site share one origin.
 """
 
-FloatArray = npt.NDArray[np.float64]
 
 _METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 _GRID = (24, 32)  # rows and columns of pixels that a calibration is sampled at

@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.types import Embeddings, EventKind
-
-Embedding = npt.NDArray[np.float32]
-"""One embedding, (D,) float32 of Euclidean length 1."""
 
 IDENTITY_LIMIT = 2**62
 """All identities are smaller than this."""

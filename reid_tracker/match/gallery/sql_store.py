@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.closing import Closing
 from reid_tracker.errors import InputError
 from reid_tracker.match.gallery.records import (
     ANYWHERE,
     Deletion,
-    Embedding,
     EventRecord,
     Hit,
     SightingRecord,
@@ -122,7 +122,7 @@ class SqlStore(Closing, Generic[ConnectionT]):
     def _search(
         self,
         connection: ConnectionT,
-        query: Embedding,
+        query: Float32Array,
         k: int,
         where: Where,
         one_per_identity: bool,
@@ -202,7 +202,7 @@ class SqlStore(Closing, Generic[ConnectionT]):
 
     def nearest(
         self,
-        query: Embedding,
+        query: Float32Array,
         *,
         model: str,
         k: int = 10,

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError, ModelMismatchError
 from reid_tracker.match.gallery.records import (
     ANYWHERE,
-    Embedding,
     EventRecord,
     Hit,
     SightingRecord,
@@ -67,7 +67,7 @@ class GalleryStore(Protocol):
 
     def nearest(
         self,
-        query: Embedding,
+        query: Float32Array,
         *,
         model: str,
         k: int = 10,
@@ -137,7 +137,7 @@ class GalleryStore(Protocol):
     ) -> None: ...
 
 
-def check_query(query: Any, k: int) -> Embedding:
+def check_query(query: Any, k: int) -> Float32Array:
     """Return a query as (D,) float32 of length 1.
 
     Raises:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.config import MatchConfig
 from reid_tracker.errors import StoreUnavailableError
 from reid_tracker.match import CrossCameraMatcher
@@ -15,7 +16,7 @@ from reid_tracker.match.gallery.asker import PatientAsker
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.match.gallery.matcher import GalleryMatcher
 from reid_tracker.match.gallery.recorder import RunLink
-from reid_tracker.match.gallery.records import ANYWHERE, Embedding, Hit, Where
+from reid_tracker.match.gallery.records import ANYWHERE, Hit, Where
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.gallery.writer import GalleryWriter
 from reid_tracker.types import IdentityEvent
@@ -139,7 +140,7 @@ class Away(EmbeddedStore):
 
     def nearest(
         self,
-        query: Embedding,
+        query: Float32Array,
         *,
         model: str,
         k: int = 10,

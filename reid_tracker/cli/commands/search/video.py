@@ -6,12 +6,12 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.cli.commands.search.picture import build_query_detector, embed_person, read_query
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.config import EncoderConfig
 from reid_tracker.encode import Encoder, build_encoder
 from reid_tracker.errors import ConfigError
-from reid_tracker.match.gallery.records import Embedding
 from reid_tracker.pipeline import Pipeline
 from reid_tracker.types import FrameResult
 from reid_tracker.video import open_source
@@ -62,7 +62,9 @@ def search_video(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     ]
 
 
-def _look(result: FrameResult, query: Embedding, encoder: Encoder, seen: dict[int, _Seen]) -> None:
+def _look(
+    result: FrameResult, query: Float32Array, encoder: Encoder, seen: dict[int, _Seen]
+) -> None:
     """Compare the tracks that were not looked at for a while with the query."""
     now_s = result.frame.timestamp_s
     tracks = result.tracks[result.tracks.observed]

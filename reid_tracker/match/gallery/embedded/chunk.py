@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.arrays import BoolArray, Float32Array, IntArray
-from reid_tracker.match.gallery.records import Embedding, Where
+from reid_tracker.match.gallery.records import Where
 
 Codes = npt.NDArray[np.int32]
-Vectors = npt.NDArray[np.float16] | npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float16] | Float32Array
 
 _BLOCK_ROWS = 512
 """Rows converted to float32 at a time: few enough for the processor's cache."""
@@ -143,7 +143,7 @@ class Chunk:
             mask &= self.starts_s[used] <= where.until_s
         return np.flatnonzero(mask)
 
-    def scores(self, rows: IntArray, query: Embedding) -> Float32Array:
+    def scores(self, rows: IntArray, query: Float32Array) -> Float32Array:
         """Return the (n,) float32 cosine similarities of rows to a query."""
         scores = np.empty(len(rows), np.float32)
         for start in range(0, len(rows), _BLOCK_ROWS):

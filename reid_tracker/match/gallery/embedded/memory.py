@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.match.gallery.embedded.chunk import Chunk, Codes, Limits, Vectors
-from reid_tracker.match.gallery.records import Embedding, Where
+from reid_tracker.match.gallery.records import Where
 
 CHUNK_ROWS = 65_536
 
@@ -95,7 +95,7 @@ class VectorMemory:
             chunk.identities[chunk.rows_of(wanted)] = identity
 
     def search(
-        self, query: Embedding, k: int, where: Where, *, one_per_identity: bool = False
+        self, query: Float32Array, k: int, where: Where, *, one_per_identity: bool = False
     ) -> tuple[IntArray, Float32Array]:
         """Return the sightings nearest to a query, best first; of equal ones, the first written.
 

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.errors import InputError, ReidTrackerError, StoreError
 from reid_tracker.match.gallery.embedded.file import gallery_errors, open_database, undamaged
 from reid_tracker.match.gallery.embedded.load import LOADED_COLUMNS, load, vector_rows
 from reid_tracker.match.gallery.embedded.memory import Rows, VectorMemory
 from reid_tracker.match.gallery.records import (
-    Embedding,
     EventRecord,
     SightingRecord,
     Where,
@@ -249,7 +249,7 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
     def _search(
         self,
         connection: sqlite3.Connection,
-        query: Embedding,
+        query: Float32Array,
         k: int,
         where: Where,
         one_per_identity: bool,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.errors import InputError, StoreError, StoreUnavailableError
 from reid_tracker.match.gallery.postgres.connection import (
     broken_after,
@@ -20,7 +21,7 @@ from reid_tracker.match.gallery.postgres.connection import (
     place_of,
     postgres_errors,
 )
-from reid_tracker.match.gallery.records import Embedding, SightingRecord, Where
+from reid_tracker.match.gallery.records import SightingRecord, Where
 from reid_tracker.match.gallery.sql_store import (
     SIGHTING_COLUMNS,
     Dialect,
@@ -232,7 +233,7 @@ class PostgresStore(SqlStore["Connection[Any]"]):
     def _search(
         self,
         connection: Connection[Any],
-        query: Embedding,
+        query: Float32Array,
         k: int,
         where: Where,
         one_per_identity: bool,

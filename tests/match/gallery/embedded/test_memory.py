@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.match.gallery.embedded import chunk as store_memory_chunk
 from reid_tracker.match.gallery.embedded.memory import Rows, VectorMemory
-from reid_tracker.match.gallery.records import Embedding, Where
+from reid_tracker.match.gallery.records import Where
 from tests.match.gallery.samples import unit
 
 SIZE = 8
@@ -35,7 +36,7 @@ class Plain:
         names = ("number", "identity", "camera", "site", "start", "end", "vector")
         self.rows += [dict(zip(names, row, strict=True)) for row in zip(*rows, strict=True)]
 
-    def search(self, query: Embedding, k: int, where: Where, of_each: bool) -> list[int]:
+    def search(self, query: Float32Array, k: int, where: Where, of_each: bool) -> list[int]:
         best: dict[int, tuple[float, int]] = {}
         for row in self.rows:
             if not self.passes(row, where) or (of_each and row["identity"] == 0):
