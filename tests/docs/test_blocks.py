@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,22 +123,22 @@ def run(blocks: list[Block]) -> None:
 
 def shell(block: Block, text: str) -> None:
     """Run a shell block; programs that it leaves in the background are ended with it."""
-    with subprocess.Popen(
-        ["bash", "-euo", "pipefail", "-c", text],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
-        start_new_session=True,
-    ) as process:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", text],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
             code = process.wait(_TIME_LIMIT_S)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        assert process.stdout is not None
-        assert code == 0, f"{block.name} ended with {code}:\n{text}\n{process.stdout.read()}"
+            process.wait()
+        output.seek(0)
+        assert code == 0, f"{block.name} ended with {code}:\n{text}\n{output.read()}"
 
 
 def of_page(mode: str) -> list[Path]:
