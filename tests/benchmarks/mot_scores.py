@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from trackeval.metrics import CLEAR, HOTA, Identity
 
 from reid_tracker.geometry import iou_matrix, tlwh_to_xyxy
 
@@ -39,6 +38,9 @@ def score(truth: Rows, result: Rows) -> dict[str, float]:
     """
     truth = truth[truth[:, 6] != 0]
     data = _sequence(truth, result.reshape(-1, result.shape[1] if result.size else 10))
+    # Here, so that what only reads files needs no trackeval.
+    from trackeval.metrics import CLEAR, HOTA, Identity
+
     hota = HOTA().eval_sequence(data)
     clear = CLEAR({"PRINT_CONFIG": False}).eval_sequence(data)
     identity = Identity({"PRINT_CONFIG": False}).eval_sequence(data)
