@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker.cli.camera_set import CameraSet
 from reid_tracker.config import Config
+from reid_tracker.edge.camera_set import CameraSet
 from reid_tracker.errors import ConfigError
 from tests.conftest import write_video
 
@@ -36,7 +36,7 @@ def test_a_name_that_cannot_be_used_changes_nothing(
         os.kill(os.getpid(), signal.SIGHUP)
         assert opened.changes() is None
         (line,) = [record.message for record in caplog.records]
-        assert "is too long; they stay as they were" in line
+        assert "is too long; the cameras stay as they were" in line
         write_list(cameras, "door", "yard")
         os.kill(os.getpid(), signal.SIGHUP)
         changes = opened.changes()

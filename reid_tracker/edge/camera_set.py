@@ -1,4 +1,4 @@
-"""The cameras of a program that runs for long: SIGHUP reads their list again."""
+"""The cameras of a host that runs for long: SIGHUP reads their list again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from types import FrameType, TracebackType
 
 from reid_tracker.config import Config
-from reid_tracker.edge import Changes
+from reid_tracker.edge.run import Changes
 from reid_tracker.errors import ReidTrackerError
 from reid_tracker.monitor import notify_systemd
 from reid_tracker.run.sources import check_replay, with_distinct_names
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class CameraSet:
-    """Opens sources, and follows their list; a context manager that closes all.
+    """Opens sources, and follows changes of their list; a context manager that closes all.
 
     Args:
         words: sources and lists of sources, as on the command line.
@@ -50,10 +50,10 @@ class CameraSet:
         return [source for _, source in self._open]
 
     def changes(self) -> Changes | None:
-        """Return what is to change, None if nobody asked since the last call.
+        """Return what is to change; None without a SIGHUP since the last call.
 
-        Sources to remove are closed, those to add are open; a network camera that is not there
-        yet is waited for by nobody. Where the list is wrong, everything stays as it is.
+        Sources to remove are closed, sources to add are open. Nothing waits for a network camera
+        that does not answer yet. If the list is wrong, everything stays as it is.
         """
         if not self._asked:
             return None
@@ -62,7 +62,7 @@ class CameraSet:
         try:
             return self._reload()
         except ReidTrackerError as error:
-            _log.error("the list of cameras is not taken: %s; they stay as they were", error)
+            _log.error("the list of cameras is wrong: %s; the cameras stay as they were", error)
             return None
         finally:
             notify_systemd("READY=1")
@@ -81,7 +81,7 @@ class CameraSet:
         self._open = [*kept, *zip(wanted, added, strict=True)]
         for source in gone:
             source.close()
-        # At this level since the one who asked is to see it.
+        # A warning, so that whoever sent the signal sees it.
         _log.warning(
             "cameras were read again: %d stay, added: %s, removed: %s",
             len(kept),

@@ -1,8 +1,7 @@
-"""The files of a camera host: opened before the run, told who is who, finished at its end."""
+"""The files of a camera host: opened before the run, given identities, finished at its end."""
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -10,37 +9,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reid_tracker.config import Config
-from reid_tracker.edge import (
-    EdgeOutputs,
-    EdgeRun,
-    IdentityListener,
-    KnownIdentities,
-    MessageNumbers,
-)
-from reid_tracker.errors import ConfigError
+from reid_tracker.edge.listener import IdentityListener
+from reid_tracker.edge.reporter import MessageNumbers
+from reid_tracker.edge.run import EdgeRun
 from reid_tracker.monitor import Health, Reading
-from reid_tracker.sink import FORMATS
+from reid_tracker.run.known import KnownIdentities
+from reid_tracker.run.rotating import EdgeOutputs
 from reid_tracker.transport import open_broker
 from reid_tracker.video import Source
 
-_ONLY_WITH_FILES = {
-    **{one.key or "output.extra": one.flags[0] for one in FORMATS.values() if one.on_hosts},
-    "output.blur_heads": "--blur-heads",
-    "edge.identities": "--identities",
-    "edge.rotate_h": "--rotate-h",
-    "edge.keep_h": "--keep-h",
-    "edge.delete_after_h": "--delete-after-h",
-}
 _RECENT_S = 10.0
 
 
 class LocalOutputs(NamedTuple):
-    """What a camera host writes, if anything, and how it hears who is who.
+    """What a camera host writes, if anything, and how it receives identities.
 
     Attributes:
-        outputs: the files; None without --output.
-        known: who is who; None where nobody asked.
-        listener: hears it.
+        outputs: the files; None if none are written.
+        known: the identities; None if they are not asked for.
+        listener: receives them from the centre.
     """
 
     outputs: EdgeOutputs | None = None
@@ -48,7 +35,7 @@ class LocalOutputs(NamedTuple):
     listener: IdentityListener | None = None
 
     def health(self, run: EdgeRun) -> Health:
-        """Tell how a run is doing, and its files; a full disk is no reason to restart."""
+        """Return the health of a run and its files; a full disk is no reason to restart."""
         health = run.health()
         details = dict(health.details)
         if self.outputs is not None:
@@ -73,8 +60,7 @@ class LocalOutputs(NamedTuple):
 
         Args:
             config: of the run.
-            most_s: longest time where somebody waits for the end; None waits as long as it takes
-                until the centre has looked back once more.
+            most_s: longest wait; None waits until the centre has revised the past once more.
         """
         listener = self.listener
         if self.outputs is None or listener is None:
@@ -85,27 +71,11 @@ class LocalOutputs(NamedTuple):
         self.outputs.settle(longest_s, quiet_s, lambda: not listener.away)
 
 
-def check_outputs(arguments: Namespace) -> None:
-    """Refuse options about files where no files are written.
-
-    Raises:
-        ConfigError: --output is missing.
-    """
-    if arguments.output is not None:
-        return
-    for key, flag in _ONLY_WITH_FILES.items():
-        sends = getattr(arguments, "edge.send_pictures", False)
-        if hasattr(arguments, key) and not (sends and key == "output.blur_heads"):
-            raise ConfigError(
-                f"{flag}: this host writes no files without --output; add --output FOLDER"
-            )
-
-
 @contextmanager
 def local_outputs(
     folder: str | None, config: Config, numbers: MessageNumbers, sources: Sequence[Source]
 ) -> Iterator[LocalOutputs]:
-    """Open the files, and begin to hear who is who.
+    """Open the files, and start to receive identities.
 
     Args:
         folder: where they go; None writes none.
