@@ -35,7 +35,8 @@ def add_setting(
     """
     section, _, name = key.split(maxsplit=1)[0].partition(".")
     described = _KEYS[section][name]
-    kinds = [kind for kind in _kinds(described.kind) if kind is not type(None)]
+    hint = described.kind
+    kinds = [kind for kind in typing.get_args(hint) or (hint,) if kind is not type(None)]
     if kinds == [bool]:
         options["action"] = argparse.BooleanOptionalAction
     elif "action" not in options:
@@ -43,10 +44,6 @@ def add_setting(
     if help is None:
         help = re.split(r"; |\. ", described.meaning)[0].rstrip(".")
     group.add_argument(*flags, dest=key, default=argparse.SUPPRESS, help=help, **options)
-
-
-def _kinds(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) or (hint,)
 
 
 def _metavar(unit: str, kind: type) -> str:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reid_tracker.cli.redact import redact
+from reid_tracker.errors import OutputError
 from reid_tracker.types import FrameResult, SourceState, SourceStatus
 from reid_tracker.video import LiveSource, Source
 
@@ -27,6 +28,34 @@ def console(*, stderr: bool = False, pipe_width: int = 100) -> Console:
     """Return a console; `pipe_width` is the number of columns where it is no terminal."""
     stream = sys.stderr if stderr else sys.stdout
     return _Console(stderr=stderr, width=None if stream.isatty() else pipe_width)
+
+
+def new_file(name: str | None, *, overwrite: bool) -> Path | None:
+    """Return the path of a file to write; None without a name.
+
+    Raises:
+        OutputError: the file exists and may not be replaced, or its folder does not exist.
+    """
+    if name is None:
+        return None
+    path = Path(name)
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already: use --overwrite to replace it, or another name")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from None
 
 
 class Steps:

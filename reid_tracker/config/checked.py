@@ -1,7 +1,7 @@
 """Checked dataclasses: declared ranges, and building them from nested mappings with clear errors.
 
-A frozen dataclass that derives from `Checked` is the configuration of something; a mapping (from
-YAML, say) is its written form. An unknown key is an error that names the nearest known one.
+A frozen dataclass derived from `Checked` is a configuration; a mapping, such as YAML, is its
+written form. An unknown key is an error that names the nearest known key.
 """
 
 from __future__ import annotations

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from reid_tracker.cli.report import Steps, describe_cameras
+from reid_tracker.cli.report import Steps, describe_cameras, new_file, write_text
+from reid_tracker.errors import OutputError
 from reid_tracker.types import SourceState, SourceStatus
 
 
@@ -72,3 +74,17 @@ def test_cameras_in_a_few_words() -> None:
     text = describe_cameras(cameras)
     assert text.startswith("1 live, c0 stalled 4 s, c1 stalled 4 s, c2 stalled 4 s")
     assert text.endswith("2 more not live")
+
+
+def test_a_new_file_replaces_nothing_unasked(tmp_path: Path) -> None:
+    assert new_file(None, overwrite=False) is None
+    path = tmp_path / "scores.json"
+    assert new_file(str(path), overwrite=False) == path
+    write_text(path, "{}")
+    with pytest.raises(OutputError, match="use --overwrite to replace it"):
+        new_file(str(path), overwrite=False)
+    assert new_file(str(path), overwrite=True) == path
+    with pytest.raises(OutputError, match="there is no folder"):
+        new_file(str(tmp_path / "nowhere" / "scores.json"), overwrite=False)
+    with pytest.raises(OutputError, match="cannot write"):
+        write_text(tmp_path, "{}")

@@ -1,4 +1,4 @@
-"""`reid-track gallery`: say what is remembered, forget, purge, export, import."""
+"""`reid-track gallery`: show, forget, purge, export and import what the gallery holds."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _described(info: StoreInfo) -> str:
 def _forget(arguments: argparse.Namespace) -> int:
     with _open(arguments) as store:
         events = store.events()
-        # All are looked at before any is deleted.
+        # All are checked before any is deleted.
         for identity in arguments.identities:
             now = number_now(identity, events)
             if now != identity:

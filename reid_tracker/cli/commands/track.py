@@ -147,7 +147,7 @@ def run(arguments: Namespace) -> int:
                 writes.append(shared.write)
         # A stack unwinds in reverse: the summary, then no more signals, then the sinks are closed.
         stack.callback(signals.ignore)
-        # Also after Ctrl-C, the only end that a live source has.
+        # Also after Ctrl-C, which is how runs on live sources end.
         stack.callback(lambda: report.finish(pipeline.times.seconds, folder))
         writer = ResultWriter(sinks, blur_heads=config.output.blur_heads)
         _run(pipeline, sources, writer, report, signals)
@@ -171,7 +171,7 @@ def _run(
 
 
 def _refuse_own_inputs(arguments: Namespace, sources: list[Source], folder: Path) -> None:
-    """Refuse an output that is a file the run reads: not even --overwrite means that."""
+    """Refuse to replace a file that the run reads, even with --overwrite."""
     words = [*arguments.sources, arguments.config]
     words += [getattr(arguments, f"{name}.model", None) for name in ("detector", "encoder")]
     inputs = {Path(unquote(word.removeprefix("file://"))).resolve() for word in words if word}
@@ -192,7 +192,7 @@ def _open_sinks(
     *,
     several: bool,
 ) -> list[Sink]:
-    """Open the window first: where there is no screen, no half-made files stay behind."""
+    """Open the window first, so that no files are left without a screen."""
     sinks = [open_window(source.name, output)] if arguments.show else []
     for sink in sinks:
         stack.callback(sink.close)

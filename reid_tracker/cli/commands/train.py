@@ -45,11 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     from reid_tracker.train import CHECKPOINT, load_recipe
 
-    # All are read before the first is trained for hours.
+    # All are read before the first is trained, which takes hours.
     recipes = [load_recipe(name, overrides) for name in arguments.recipes]
     for name, recipe in zip(arguments.recipes, recipes, strict=True):
         output = Path(arguments.output or _RUNS / f"train-{Path(name).stem}")
-        # Of several, the first may be finished and the last not begun.
+        # With several recipes, the last may not have a checkpoint yet.
         begun = len(recipes) == 1 or (output / CHECKPOINT).exists()
         _run(recipe, output, arguments, resume=arguments.resume and begun)
     return 0
@@ -68,7 +68,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--data", metavar="PATH", help="folder or file of the data set (data.root)")
     parser.add_argument(
-        "--output", "-o", metavar="FOLDER", help="of the run (default: runs/train-RECIPE)"
+        "--output", "-o", metavar="FOLDER", help="folder of the run (default: runs/train-RECIPE)"
     )
     parser.add_argument(
         "--resume", action="store_true", help="continue from the folder's last checkpoint"
@@ -76,7 +76,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--prepare",
         action="store_true",
-        help="only read the data and ask the teacher; training itself then starts at once",
+        help="only read the data and compute the teacher's embeddings, for a later training",
     )
     parser.add_argument(
         "--set",
@@ -127,7 +127,7 @@ def _run(recipe: Recipe, output: Path, arguments: argparse.Namespace, *, resume:
 
 
 def _show_notes(stack: ExitStack) -> None:
-    """Let the room tell what it does before the first step, which may take minutes."""
+    """Log what happens before the first step, which may take minutes."""
     logger = logging.getLogger("reid_tracker.train")
     stack.callback(logger.setLevel, logger.level)
     logger.setLevel(logging.INFO)

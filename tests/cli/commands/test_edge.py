@@ -509,7 +509,7 @@ def test_mistakes_are_one_line(
     (tmp_path / "cameras.yaml").write_text("cameras: []\n")
     assert "cameras.yaml" in refusal(capsys, str(tmp_path / "cameras.yaml"), *nats)
     assert "called so" in refusal(capsys, video, *nats, "--edge", "e" * 201)
-    assert "is no time" in refusal(capsys, video, *nats, "--start-time", "yesterday")
+    assert "is not a valid time" in refusal(capsys, video, *nats, "--start-time", "yesterday")
 
 
 def test_a_host_needs_an_encoder(

@@ -131,9 +131,9 @@ def test_settings_of_a_file(walkers: Clip, gallery: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("more", "code", "message"),
     [
-        (["--encoder", "none"], 2, "a gallery knows people by their looks"),
+        (["--encoder", "none"], 2, "a gallery compares embeddings"),
         (["--set", "match.enabled=false"], 2, "match.enabled = false"),
-        (["--start-time", "soon"], 2, "'soon' is no time"),
+        (["--start-time", "soon"], 2, "'soon' is not a valid time"),
         (["--retention-h", "0"], 2, "retention_h"),
         (["--gallery", "ftp://me:geheim@host/x"], 2, "no gallery can be at ftp://"),
         (["--gallery", "/proc/none/gallery.sqlite"], 1, "cannot create the gallery"),
@@ -204,7 +204,7 @@ def test_when_a_run_begins(
     assert start_of(None, [late, early, unknown]) == 2e9
     assert not caplog.messages
     assert start_of(None, [unknown]) == 0
-    assert "c: not known when it was recorded" in caplog.messages[0]
+    assert "c: the file does not say when it was recorded" in caplog.messages[0]
     monkeypatch.setattr("time.time", lambda: 5e8)
     assert start_of(None, [_source("camera", live=True), early]) == 5e8
     assert start_of(None, [early, _source("d", 2e9 + 7200)]) == 2e9

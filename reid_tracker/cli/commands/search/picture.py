@@ -92,7 +92,7 @@ def read_query(query: str) -> ImageBGR:
     """Read a picture, or the frame of a video that "VIDEO@TIME" names.
 
     Raises:
-        ConfigError: there is no such file, or the time is none.
+        ConfigError: the file does not exist, or the time is malformed.
         InputError: it cannot be read, or the video ends before.
     """
     path = Path(query)
@@ -117,7 +117,7 @@ def _frame_at(name: str, time_s: float) -> ImageBGR:
     last_s = 0.0
     with open_source(name) as source:
         for frame in source:
-            # The frame that is on the screen then: the next one would come too late.
+            # The frame on the screen at that time.
             last_s = frame.timestamp_s
             if last_s >= time_s - 1e-3:
                 return frame.image

@@ -164,7 +164,7 @@ def _of_identity(
 def _of_picture(arguments: argparse.Namespace, where: Where) -> list[dict[str, Any]]:
     from reid_tracker.cli.commands.search.picture import embed_query
 
-    # First, so that a typing error in it costs no loading of models.
+    # First, so that a typing error shows before models are loaded.
     with open_gallery(arguments.gallery or default_gallery(), create=False) as store:
         query, model = embed_query(arguments)
         hits = store.nearest(

@@ -17,12 +17,12 @@ from reid_tracker.types import FrameResult
 from reid_tracker.video import open_source
 
 _LOOK_EVERY_S = 0.5
-"""A person looks the same a moment later; between looks a track costs nothing more."""
+"""Time between two embeddings of a track: people hardly change within it."""
 
 
 @dataclass
 class _Seen:
-    """What is known of a track: its best look so far."""
+    """The best embedding of a track so far."""
 
     score: float
     best_s: float
@@ -65,7 +65,7 @@ def search_video(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 def _look(
     result: FrameResult, query: Float32Array, encoder: Encoder, seen: dict[int, _Seen]
 ) -> None:
-    """Compare the tracks that were not looked at for a while with the query."""
+    """Compare tracks with the query, each every `_LOOK_EVERY_S`."""
     now_s = result.frame.timestamp_s
     tracks = result.tracks[result.tracks.observed]
     due = []
