@@ -311,7 +311,7 @@ class TestErrors:
         paint(root / "person3" / "single.png", 3)
         message = self.fails(InputError, root)
         assert "single.png" in message
-        assert "one image" in message
+        assert "no other image" in message
 
     @pytest.mark.parametrize(
         ("folder", "message"),
