@@ -14,6 +14,9 @@ from reid_tracker.arrays import FloatArray
 
 _Float = TypeVar("_Float", bound=np.floating[Any])
 
+_SAME_FEET_PX = 1.0
+"""Lower edges of boxes that differ by less are equal: detectors are not more exact."""
+
 
 def xyxy_to_tlwh(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """Convert (N, 4) left, top, right, bottom to left, top, width, height (MOTChallenge text)."""
@@ -79,21 +82,41 @@ def clip_boxes(boxes: npt.NDArray[_Float], width: int, height: int) -> npt.NDArr
     return clipped
 
 
+def _intersections(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
+    """Return (M, M) the areas that pairs of (M, 4) xyxy boxes share."""
+    top_left = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    bottom_right = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared: npt.NDArray[_Float] = np.maximum(bottom_right - top_left, 0).prod(axis=2)
+    return shared
+
+
+def cover_matrix(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
+    """Return (M, M) the part of the smaller box that a pair shares: 1 where one is inside.
+
+    Args:
+        boxes: (M, 4) xyxy.
+    """
+    own = areas(boxes)
+    smaller = np.minimum(own[:, None], own[None])
+    cover: npt.NDArray[_Float] = _intersections(boxes) / np.where(smaller > 0, smaller, 1)
+    return cover
+
+
 def covered(boxes: npt.NDArray[_Float]) -> FloatArray:
     """Return (M,) how much of each box the most covering person in front of it hides, from 0 to 1.
 
     Most cameras look down on people: of two overlapping people, the one whose feet are lower in the
-    image stands in front.
+    image stands in front. Where both end at the same height, as at the lower edge of the image,
+    either may stand in front, so both count as hidden.
 
     Args:
         boxes: (M, 4) xyxy.
     """
     if not len(boxes):
         return np.empty(0)
-    top_left = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    common = np.maximum(bottom_right - top_left, 0).prod(axis=2)
-    common[boxes[None, :, 3] <= boxes[:, None, 3]] = 0
+    common = _intersections(boxes)
+    behind = boxes[None, :, 3] < boxes[:, None, 3] - _SAME_FEET_PX
+    common[behind | np.eye(len(boxes), dtype=np.bool_)] = 0
     own = areas(boxes)
     part: npt.NDArray[np.floating[Any]] = common.max(axis=1) / np.where(own > 0, own, 1)
     return part.astype(np.float64)

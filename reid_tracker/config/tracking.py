@@ -25,6 +25,10 @@ class DeepSortConfig(Checked):
         nn_budget: number of embeddings remembered per track.
         n_init: number of consecutive detections that confirm a track.
         max_age_s: a confirmed track that is not seen for longer is deleted.
+        exit_s: a track that is not seen for longer, and whose predicted centre lies outside the
+            image, is deleted.
+        duplicate_cover: a box that shares more than this part of the smaller box with another, and
+            shows the same head or person, starts no second track; 1 switches this off.
         coast_s: a track that is not seen is still reported for this long, at its predicted box.
         nominal_rate: frames per second for which the noise weights hold; time steps are measured
             in frames of this rate.
@@ -41,6 +45,8 @@ class DeepSortConfig(Checked):
     nn_budget: int = number(100, 1, 10_000)
     n_init: int = number(3, 1)
     max_age_s: float = number(2.0, 0.0)
+    exit_s: float = number(0.5, 0.0)
+    duplicate_cover: float = number(0.85, 0.0, 1.0)
     coast_s: float = number(0.1, 0.0)
     nominal_rate: float = number(30.0, 0.0, 1e6, exclusive=True)
     std_weight_position: float = number(1 / 20, 0.0, 1e3, exclusive=True)

@@ -72,7 +72,7 @@ def test_timestamps_may_come_and_go() -> None:
 
 @pytest.mark.parametrize("gap_s", [1 / 60, 1 / 30, 0.1, 0.5, 1.7])
 def test_after_a_gap_the_prediction_has_moved_as_far_as_it_should(gap_s: float) -> None:
-    tracker = DeepSort(DeepSortConfig(coast_s=2.0))
+    tracker = DeepSort(DeepSortConfig(coast_s=2.0, exit_s=2.0))
     for frame in range(61):
         tracker.update(seen(walker(frame / 30)), None, frame / 30)
     tracks = tracker.update(NOBODY, None, 2 + gap_s)
