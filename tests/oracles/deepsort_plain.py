@@ -1,9 +1,9 @@
 """DeepSORT in plain loops over Python objects, to be read with the paper (arXiv 1703.07402).
 
 The options have the names and meanings of `reid_tracker.config.DeepSortConfig`. What goes beyond
-the paper: a combined cost relative to the gates, two confidence thresholds, ages in seconds, missing
-frames, which are stepped over one nominal frame at a time, tracks that leave the image, classes, and
-no second track for a nested box of one person.
+the paper: a combined cost relative to the gates, two confidence thresholds, ages in seconds,
+missing frames, which are stepped over one nominal frame at a time, tracks that leave the image,
+classes, and no second track for a nested box of one person.
 """
 
 from __future__ import annotations
