@@ -90,7 +90,7 @@ def _intersections(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     return shared
 
 
-def cover_matrix(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
+def cover_matrix(boxes: npt.NDArray[np.floating[Any]]) -> FloatArray:
     """Return (M, M) the part of the smaller box that a pair shares: 1 where one is inside.
 
     Args:
@@ -98,8 +98,8 @@ def cover_matrix(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """
     own = areas(boxes)
     smaller = np.minimum(own[:, None], own[None])
-    cover: npt.NDArray[_Float] = _intersections(boxes) / np.where(smaller > 0, smaller, 1)
-    return cover
+    cover = _intersections(boxes) / np.where(smaller > 0, smaller, 1)
+    return cover.astype(np.float64)
 
 
 def covered(boxes: npt.NDArray[_Float]) -> FloatArray:

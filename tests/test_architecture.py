@@ -48,7 +48,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "timm": ("encode/timm_backbone.py",),
     "trackeval": ("evaluate/multi_camera.py",),
     "torch": ("osnet/*", "encode/torch_backend.py", "train/*", "explain/*"),
-    "typing_extensions": ("osnet/variants.py"),
+    "typing_extensions": ("osnet/variants.py",),
     "ultralytics": ("detect/ultralytics_backend.py",),
     "yaml": (
         "config/safe_yaml.py",

@@ -420,7 +420,7 @@ def _picture_size(frame: Any) -> tuple[int, int]:
     Raises:
         InputError: it is not an image.
     """
-    shape = getattr(frame, "shape", ())
+    shape: tuple[int, ...] = getattr(frame, "shape", ())
     if len(shape) != 3 or 0 in shape:
         raise InputError(
             f"frame is a {type(frame).__name__} of shape {tuple(shape)}, expected an image "

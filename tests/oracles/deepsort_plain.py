@@ -184,7 +184,7 @@ class PlainDeepSort:
         if detection.feature is not None and other.feature is not None:
             cosine = float(detection.feature @ other.feature)
             same = same or (cosine > 0 and 1 - cosine <= self.options.max_cosine_distance)
-        return nested and same and detection.class_number == other.class_number
+        return bool(nested and same and detection.class_number == other.class_number)
 
     def move_to(self, timestamp_s: float | None) -> None:
         """Predict every track one nominal frame at a time until the new frame."""
@@ -213,7 +213,8 @@ class PlainDeepSort:
         ]
 
     def is_inside(self, track: PlainTrack) -> bool:
-        return 0 <= track.mean[0] <= self.right and 0 <= track.mean[1] <= self.bottom
+        x, y = (float(value) for value in track.mean[:2])
+        return 0 <= x <= self.right and 0 <= y <= self.bottom
 
     def may_take(self, track: PlainTrack, detection: PlainDetection) -> bool:
         """Whether the classes allow the pair: equal, or wavering on one object."""
