@@ -187,6 +187,7 @@ def test_by_picture(
     assert "use the same encoder" in error_line(capsys)
 
 
+@pytest.mark.slow
 def test_in_a_video(seen: tuple[Path, list[object]], capsys: pytest.CaptureFixture[str]) -> None:
     video, (picture, *words) = seen
     rows = found(capsys, picture, *words, "--person", 2, "--in", video)
