@@ -24,7 +24,11 @@ from reid_tracker.errors import ConfigError, ReidTrackerError
 
 
 class Command(NamedTuple):
-    """One command: `commands/NAME.py` has `add_arguments(parser)` and `run(arguments) -> int`."""
+    """One command: `commands/NAME.py` has `add_arguments(parser)` and `run(arguments) -> int`.
+
+    `run` returns the exit code. It raises a `ReidTrackerError` for what the user can mend, and
+    `KeyboardInterrupt` where the user stopped it and what was written is whole.
+    """
 
     name: str
     group: str

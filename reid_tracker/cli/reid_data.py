@@ -76,9 +76,7 @@ def choose_encoder(arguments: argparse.Namespace) -> EncoderConfig:
         ReidTrackerError: an option is out of range, or no encoder is here for "auto".
     """
     config = EncoderConfig(
-        model=arguments.encoder,
-        device=arguments.device or "auto",
-        batch_size=arguments.batch_size,
+        model=arguments.encoder, device=arguments.device or "auto", batch_size=arguments.batch_size
     )
     # Other names stay as they were typed: they say more than a path.
     return resolve_model(config) if config.model == "auto" else config

@@ -10,14 +10,7 @@ from pathlib import Path
 
 from reid_tracker.cli.redact import redact
 from reid_tracker.errors import ConfigError
-from reid_tracker.monitor import (
-    Health,
-    JsonLines,
-    Metrics,
-    Reading,
-    StatusServer,
-    notify_systemd,
-)
+from reid_tracker.monitor import Health, JsonLines, Metrics, Reading, StatusServer, notify_systemd
 
 _LARGEST_TOKEN = 4096
 _BEAT_S = 1.0

@@ -47,11 +47,7 @@ def keys_of(section: type[Checked]) -> dict[str, Key]:
     meanings = _attributes(inspect.getdoc(section) or "")
     return {
         item.name: Key(
-            item.name,
-            hints[item.name],
-            item.default,
-            meanings.get(item.name, ""),
-            _unit(item),
+            item.name, hints[item.name], item.default, meanings.get(item.name, ""), _unit(item)
         )
         for item in dataclasses.fields(section)
     }

@@ -59,11 +59,7 @@ class OutputFolders:
     """
 
     def __init__(
-        self,
-        place: Path,
-        delete_after_h: float | None,
-        *,
-        utc: Callable[[], float] = time.time,
+        self, place: Path, delete_after_h: float | None, *, utc: Callable[[], float] = time.time
     ) -> None:
         self._place, self._delete_after_h, self._utc = place, delete_after_h, utc
         self._undeletable: set[str] = set()

@@ -552,7 +552,7 @@ def test_override_creates_sections_and_replaces_them() -> None:
 
 
 def test_override_of_a_tracker_file_has_no_section() -> None:
-    assert load_config("deepsort", {"n_init": 6}, DeepSortConfig) == DeepSortConfig(n_init=6)
+    assert load_config("deepsort", {"n_init": 6}, kind=DeepSortConfig) == DeepSortConfig(n_init=6)
 
 
 @pytest.mark.parametrize(

@@ -31,13 +31,7 @@ from reid_tracker.config import Config
 from reid_tracker.edge import EdgeRun, Hooks, MessageNumbers, Outbox
 from reid_tracker.edge.camera_set import CameraSet
 from reid_tracker.edge.local_files import LocalOutputs, local_outputs
-from reid_tracker.edge.opening import (
-    check_names,
-    check_transport,
-    open_spool,
-    reported,
-    sending,
-)
+from reid_tracker.edge.opening import check_names, check_transport, open_spool, reported, sending
 from reid_tracker.errors import ConfigError
 from reid_tracker.match import GroundPlane, load_ground
 from reid_tracker.monitor import notify_systemd
@@ -135,12 +129,7 @@ def _add_outputs(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run a camera host; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, sources, models, or messages that could be kept nowhere.
-        KeyboardInterrupt: the user stopped the run; everything was sent or stored.
-    """
+    """Run a camera host."""
     _check_outputs(arguments)
     config = to_config(arguments)
     numbers = MessageNumbers(config.edge.name or socket.gethostname())

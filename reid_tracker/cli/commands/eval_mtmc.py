@@ -33,11 +33,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score the result that the command line names; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments or files, or trackeval is missing.
-    """
+    """Score the result that the command line names."""
     output = new_file(arguments.save_json, overwrite=arguments.overwrite)
     truth = read_tracks(Path(arguments.truth))
     result = read_tracks(Path(arguments.result))

@@ -62,12 +62,7 @@ Draw = Callable[[], Sequence["Sheet"]]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draw what the command line asks for; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, data, encoder or output.
-        KeyboardInterrupt: the user stopped the run; pictures written before are whole.
-    """
+    """Draw what the command line asks for."""
     _check(arguments)
     from reid_tracker.explain.sheet import refuse_existing, require_matplotlib
 
@@ -182,8 +177,7 @@ def _find_net(arguments: argparse.Namespace) -> EmbeddingNet | None:
         if arguments.only:
             raise
         _log.warning(
-            "activation and gates are left out, since they need an OSNet in torch: %s",
-            error,
+            "activation and gates are left out, since they need an OSNet in torch: %s", error
         )
         return None
 

@@ -31,11 +31,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the action says; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, or a gallery or file that cannot be used.
-    """
+    """Do what the action says."""
     actions: dict[str, Callable[[argparse.Namespace], int]] = {
         "info": _info,
         "forget": _forget,

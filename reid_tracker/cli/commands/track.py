@@ -108,12 +108,7 @@ def _add_gallery(parser: Parser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Track people in the sources named on the command line; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, sources, models or outputs.
-        KeyboardInterrupt: the user stopped the run; the outputs are closed.
-    """
+    """Track people in the sources named on the command line."""
     config = to_config(arguments)
     report = Report(quiet=arguments.quiet, stride=config.video.stride)
     with ExitStack() as stack:
@@ -197,12 +192,7 @@ def _open_sinks(
     for sink in sinks:
         stack.callback(sink.close)
     files = open_sinks(
-        folder,
-        output,
-        source.info,
-        source.name,
-        identities=several,
-        overwrite=arguments.overwrite,
+        folder, output, source.info, source.name, identities=several, overwrite=arguments.overwrite
     )
     for sink in files:
         stack.callback(sink.close)

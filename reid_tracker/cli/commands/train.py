@@ -29,12 +29,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train as the command line says; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, data, checkpoint or output.
-        KeyboardInterrupt: the user stopped the run; the last checkpoint is whole.
-    """
+    """Train as the command line says."""
     overrides = dict(parse_override(text) for text in arguments.set)
     if arguments.data is not None:
         overrides["data.root"] = arguments.data
@@ -112,12 +107,7 @@ def _run(recipe: Recipe, output: Path, arguments: argparse.Namespace, *, resume:
         if world.is_main and arguments.tensorboard:
             observers.append(stack.enter_context(TensorBoardObserver(output / "tensorboard")))
         trainer = Trainer(
-            recipe,
-            output,
-            device=device,
-            resume=resume,
-            world=world,
-            observers=observers,
+            recipe, output, device=device, resume=resume, world=world, observers=observers
         )
         if arguments.prepare:
             return

@@ -24,18 +24,9 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train as the command line says; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, data, checkpoint or output.
-        KeyboardInterrupt: the user stopped the run; the last epoch's checkpoint is whole.
-    """
+    """Train as the command line says."""
     from reid_tracker.train import limit_threads
-    from reid_tracker.train.detector import (
-        load_detector_recipe,
-        prepare_pictures,
-        train_detector,
-    )
+    from reid_tracker.train.detector import load_detector_recipe, prepare_pictures, train_detector
     from reid_tracker.train.detector.export import check_can_export, export_openvino
     from reid_tracker.train.detector.yolo import find_checkpoint
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reid_tracker.config.transport import TransportConfig
+from reid_tracker.config.site import TransportConfig
 from reid_tracker.errors import ConfigError
 
 _LARGEST_FILE = 4096

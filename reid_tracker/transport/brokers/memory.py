@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reid_tracker.config.transport import TransportConfig
+from reid_tracker.config.site import TransportConfig
 from reid_tracker.errors import TransportError, TransportUnavailableError
 from reid_tracker.transport.brokers.base import Outgoing, check_durable, check_outgoing
 from reid_tracker.transport.receiving.dedup import IdWindow

@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from reid_tracker.config.transport import TransportConfig
+from reid_tracker.config.site import TransportConfig
 from reid_tracker.errors import (
     MissingDependencyError,
     TransportError,

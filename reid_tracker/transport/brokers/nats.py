@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reid_tracker.config.checked import shown
-from reid_tracker.config.transport import TransportConfig
+from reid_tracker.config.site import TransportConfig
 from reid_tracker.errors import (
     MissingDependencyError,
     TransportError,

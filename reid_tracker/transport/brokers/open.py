@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from reid_tracker.config.checked import shown
-from reid_tracker.config.transport import TransportConfig
+from reid_tracker.config.site import TransportConfig
 from reid_tracker.errors import ConfigError
 from reid_tracker.transport.brokers.address import Address
 from reid_tracker.transport.brokers.base import Broker, Will

@@ -33,11 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Search, and print what is found; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, a gallery, picture or model that cannot be used.
-    """
+    """Search, and print what is found."""
     if arguments.top < 1:
         raise ConfigError(f"--top {arguments.top}: expected at least 1")
     where = _where(arguments)
@@ -168,11 +164,7 @@ def _of_picture(arguments: argparse.Namespace, where: Where) -> list[dict[str, A
     with open_gallery(arguments.gallery or default_gallery(), create=False) as store:
         query, model = embed_query(arguments)
         hits = store.nearest(
-            query,
-            model=model,
-            k=arguments.top,
-            where=where,
-            one_per_identity=arguments.identities,
+            query, model=model, k=arguments.top, where=where, one_per_identity=arguments.identities
         )
         save_pictures(arguments, store, [(hit.sighting, hit.score) for hit in hits])
     return [_row(hit.sighting, hit.score) for hit in hits]
