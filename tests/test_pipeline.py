@@ -253,7 +253,7 @@ def test_sources_come_and_go_between_batches(walkers: tuple[Path, Path], config:
     pipeline = Pipeline.from_config(config)
     assert pipeline.embedding_size is None
     first, second = (open_source(str(walkers[0])) for _ in range(2))
-    with pytest.raises(ConfigError, match="nothing runs"):
+    with pytest.raises(ConfigError, match="no run is going on"):
         pipeline.add(second)
     rounds = itertools.count()
 

@@ -111,11 +111,7 @@ def resolve_model(config: EncoderConfig) -> EncoderConfig:
 
 
 def _on_cpu(device: str) -> bool:
-    """Whether a device name means a CPU here.
-
-    Raises:
-        ConfigError: there is no such device here.
-    """
+    """Whether a device name means a CPU here."""
     from reid_tracker.encode.torch_backend import resolve_device
 
     return device == "cpu" or resolve_device(device).type == "cpu"

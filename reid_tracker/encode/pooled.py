@@ -58,9 +58,8 @@ class PooledEncoder:
             for image, rows, start in zip(images, checked, starts, strict=False):
                 first, last = max(begin - start, 0), min(end - start, len(rows))
                 if first < last:
-                    cut_crops(
-                        image, rows[first:last], chunk[start + first - begin :][: last - first]
-                    )
+                    place = start + first - begin
+                    cut_crops(image, rows[first:last], chunk[place : place + last - first])
             embeddings[begin:end] = unit_rows(self._network.run(chunk))
         return [embeddings[a:b] for a, b in itertools.pairwise(starts)]
 

@@ -70,7 +70,6 @@ class BaseSink(Closing):
     def write_events(self, events: Iterable[IdentityEvent]) -> None:
         """Take identity events that belong to no frame; most outputs do not need them."""
 
-    @abstractmethod
     def _finish(self) -> None:
         """Finish the output; called once."""
 

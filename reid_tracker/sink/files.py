@@ -22,12 +22,7 @@ def file_stem(camera: str) -> str:
 
 
 def rounded(values: npt.NDArray[np.floating], decimals: int) -> list[Any]:
-    """Return `values` as nested lists of short floats, without negative zeros.
-
-    Args:
-        values: any shape.
-        decimals: digits behind the point.
-    """
+    """Return `values` of any shape as nested lists of short floats, without negative zeros."""
     result: list[Any] = (values.astype(np.float64).round(decimals) + 0.0).tolist()
     return result
 
@@ -79,10 +74,7 @@ class TextSink(BaseSink):
         self._size = 0
 
     def append(self, text: str) -> None:
-        """Write complete lines; if the disk is full, none of them stays.
-
-        Args:
-            text: lines, each with its newline; may be empty.
+        """Write complete lines, each with its newline; if the disk is full, none of them stays.
 
         Raises:
             OutputError: the disk is full, or the file cannot be written.
@@ -94,13 +86,10 @@ class TextSink(BaseSink):
                 done += self._file.write(data[done:])
             self._size += done
         except OSError as error:
-            self._drop_incomplete_line()
+            # A device or pipe cannot be shortened; the write error itself is reported.
+            with suppress(OSError):
+                self._file.truncate(self._size)
             raise cannot_write(self.path, error) from None
-
-    def _drop_incomplete_line(self) -> None:
-        # A device or pipe cannot be shortened; the write error itself is reported.
-        with suppress(OSError):
-            self._file.truncate(self._size)
 
     def _finish(self) -> None:
         try:

@@ -123,11 +123,7 @@ def open_shared_sinks(
 
 
 def open_identity_events(folder: Path, *, overwrite: bool = False) -> IdentityEventSink:
-    """Open `identities.jsonl`, for the events of all cameras of a run.
-
-    Args:
-        folder: where the file goes; exists.
-        overwrite: whether an earlier file may be replaced.
+    """Open `identities.jsonl` in an existing folder, for the events of all cameras of a run.
 
     Raises:
         OutputError: the file exists, or cannot be made.
@@ -138,13 +134,7 @@ def open_identity_events(folder: Path, *, overwrite: bool = False) -> IdentityEv
 def open_best_crops(
     *, quality: int = 85, most_pixels: int = 256, most_bytes: int | None = None
 ) -> BestCrops:
-    """Return an object that keeps the best picture of each track, of all cameras of a run.
-
-    Args:
-        quality: JPEG quality, 1 to 100.
-        most_pixels: longest side of a picture; larger ones are scaled down.
-        most_bytes: maximum size of a JPEG file, at least 1,000; None sets no limit.
-    """
+    """Return an object that keeps the best picture of each track; see `BestCrops`."""
     from reid_tracker.sink.crops.best import BestCrops
 
     return BestCrops(quality=quality, most_pixels=most_pixels, most_bytes=most_bytes)
@@ -159,10 +149,6 @@ def open_head_blur() -> HeadBlur:
 
 def open_window(camera: str, config: OutputConfig) -> Sink:
     """Open a live window for one camera.
-
-    Args:
-        camera: title of the window.
-        config: `trail_s` is used.
 
     Raises:
         OutputError: there is no screen, or OpenCV was built without windows.

@@ -1,14 +1,9 @@
-"""Video files and network streams, read with PyAV: exact rates, true timestamps, rotation applied.
-
-PyAV drops libav's own messages unless the caller switches them on with `av.logging.set_level`, so
-nothing but this package's warnings reaches a log.
-"""
+"""Video files and network streams, read with PyAV: exact rates, true times, rotation applied."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -119,11 +114,6 @@ class AvSource(BaseSource):
 def open_video_file(path: Path, stride: int, frame_rate: Fraction | None = None) -> AvSource:
     """Open a video file.
 
-    Args:
-        path: an existing file.
-        stride: every n-th frame is yielded.
-        frame_rate: frames per second that replace the file's rate and timestamps, or None.
-
     Raises:
         SourceError: the file cannot be read, is no video, or holds no frame.
     """
@@ -144,12 +134,6 @@ def open_web_video(
     address: StreamAddress, name: str, stride: int, config: StreamConfig
 ) -> AvSource:
     """Open a video on a web server, or from another network address that libav reads.
-
-    Args:
-        address: where it is.
-        name: stem for output files.
-        stride: every n-th frame is yielded.
-        config: its time-outs are used.
 
     Returns:
         The source; it is `live` if the video has no end, and `NetworkCamera` reads it better.
@@ -198,8 +182,7 @@ def _describe(container: InputContainer, stream: VideoStream, first: VideoFrame)
 def _recorded_s(text: str) -> float | None:
     """Return UTC seconds since 1970 of a container's creation time, None if it tells none."""
     try:
-        # Python 3.10 does not know the Z.
-        time = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
+        time = datetime.fromisoformat(text)
         time = time if time.tzinfo else time.replace(tzinfo=UTC)  # as containers mean it
         seconds = time.timestamp()
     except (ValueError, OverflowError):

@@ -17,13 +17,7 @@ _SOUND_OUTLASTS_PICTURE_S = 1
 def describe_damage(
     container: InputContainer, stream: VideoStream, frame_rate: Fraction, report: DecodeReport
 ) -> str | None:
-    """Compare what was read with what the container promises.
-
-    Args:
-        container: a file that was read to its end.
-        stream: the video stream of it.
-        frame_rate: frames per second.
-        report: what reading met.
+    """Compare what was read, to the end, with what the container promises.
 
     Returns:
         One line without the file's name, or None if the file is whole.

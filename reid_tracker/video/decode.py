@@ -42,10 +42,7 @@ def decode_frames(
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Yield every picture that can be decoded, in order of presentation.
 
-    Args:
-        container: opened for reading.
-        stream: the video stream of it to decode.
-        report: filled in while reading.
+    `report` is filled in while reading.
 
     Yields:
         Frame number from 0 (lost pictures leave a gap) and the picture.

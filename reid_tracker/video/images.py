@@ -85,7 +85,7 @@ def open_image_folder(folder: Path, stride: int, frame_rate: Fraction | None) ->
     Args:
         folder: an existing folder.
         stride: every n-th image is read.
-        frame_rate: frames per second; None takes the sequence's seqinfo.ini, or else 25.
+        frame_rate: None takes the sequence's seqinfo.ini, or else 25 per second.
 
     Raises:
         SourceError: the folder holds no image that can be read.
@@ -107,12 +107,7 @@ def open_image_folder(folder: Path, stride: int, frame_rate: Fraction | None) ->
 
 
 def open_image(path: Path, stride: int, frame_rate: Fraction | None) -> ImageSource:
-    """Open one image as a video of one frame.
-
-    Args:
-        path: an existing file.
-        stride: has no effect on a single frame.
-        frame_rate: frames per second; None takes 25.
+    """Open an image file as a video of one frame.
 
     Raises:
         SourceError: the image cannot be read.
@@ -124,10 +119,7 @@ def open_image(path: Path, stride: int, frame_rate: Fraction | None) -> ImageSou
 def open_image_glob(pattern: Path, stride: int, frame_rate: Fraction | None) -> ImageSource:
     """Open the images that a glob pattern matches, e.g. "shots/cam1_*.jpg".
 
-    Args:
-        pattern: path with *, ? or [...].
-        stride: every n-th image is read.
-        frame_rate: frames per second; None takes a seqinfo.ini beside the images, or else 25.
+    The rate is that of a seqinfo.ini beside the images, or 25, unless `frame_rate` is given.
 
     Raises:
         SourceError: the pattern matches no image that can be read.

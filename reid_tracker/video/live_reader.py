@@ -23,13 +23,7 @@ class LiveObserver(Protocol):
         """A connection is open; its timestamps may start anywhere."""
 
     def take(self, picture: DecodedPicture, frame_rate: Fraction | None, damaged: int) -> None:
-        """Take a picture.
-
-        Args:
-            picture: decoded.
-            frame_rate: nominal frames per second; None if the camera does not say.
-            damaged: pictures since the start that were damaged.
-        """
+        """Take a picture; frame rate and number of damaged pictures are those of `Connection`."""
 
     def lost(self, reason: str) -> None:
         """The connection broke, or could not be made."""

@@ -70,13 +70,8 @@ def open_sources(
     """Open several sources, and lists of sources: cameras.yaml, or a `.streams` text file.
 
     Network cameras connect side by side. As soon as any source has a picture, the run can start;
-    cameras without a picture are tried again as long as the run lasts.
-
-    Args:
-        sources: as for `open_source`, or paths of lists.
-        stride: take every n-th frame of each.
-        frame_rate: see `open_source`.
-        stream: how network cameras are read.
+    cameras without a picture are tried again as long as the run lasts. The options are those of
+    `open_source`.
 
     Raises:
         SourceError: a file cannot be read, or not one network camera can.
@@ -107,12 +102,7 @@ def open_entries(
 ) -> list[Source]:
     """Open what `read_entries` returned, see `open_sources`.
 
-    Args:
-        entries: the sources.
-        stride: take every n-th frame of each.
-        frame_rate: see `open_source`.
-        stream: how network cameras are read.
-        wait: until one source has a picture; false takes network cameras as they are.
+    Without `wait`, network cameras are taken as they are, also if none has a picture yet.
     """
     return _Opener(stride, frame_rate, stream or StreamConfig()).open(entries, wait=wait)
 
@@ -164,11 +154,8 @@ class _Opener:
             self._refuse_rate(redact(text))
             return self._begin_stream(entry, alone=alone)
         rate = self.frame_rate
-        return _open_path(
-            Path(text),
-            self.stride,
-            None if rate is None else Fraction(rate).limit_denominator(100_000),
-        )
+        exact = None if rate is None else Fraction(rate).limit_denominator(100_000)
+        return _open_path(Path(text), self.stride, exact)
 
     def _begin_stream(self, entry: CameraEntry, *, alone: bool) -> Source:
         from reid_tracker.video.av_source import open_web_video
@@ -202,11 +189,7 @@ class _Opener:
 
 
 def _wait_for_cameras(sources: Sequence[Source], config: StreamConfig) -> None:
-    """Return as soon as a source has a picture; `status` tells how the other cameras are doing.
-
-    Raises:
-        SourceError: all sources are network cameras, and none has a picture.
-    """
+    """Return as soon as a source has a picture; refuse a run of network cameras without one."""
     cameras = [source for source in sources if isinstance(source, LiveSource)]
     if not cameras:
         return

@@ -41,11 +41,7 @@ class CsvSink(TextSink):
             raise
 
     def write(self, result: FrameResult) -> None:
-        """Write the boxes of one frame; a frame without tracks leaves no row.
-
-        Raises:
-            OutputError: the disk is full, or the file cannot be written.
-        """
+        """Write the boxes of one frame; a frame without tracks leaves no row."""
         tracks = result.tracks
         columns = (
             tracks.ids.tolist(),
@@ -74,13 +70,7 @@ def _identities(result: FrameResult) -> list[int | None]:
 def copy_with_identities(
     lines: Iterable[str], identity_of: Callable[[int], int], file: TextIO
 ) -> None:
-    """Copy CSV rows with final identities; the field stays empty where they are unknown.
-
-    Args:
-        lines: what a `CsvSink` wrote.
-        identity_of: final identity of a track id; 0 if unknown.
-        file: receives the copy.
-    """
+    """Copy CSV rows with final identities; the field stays empty where they are unknown."""
     rows, writer = csv.reader(lines), csv.writer(file, lineterminator="\n")
     writer.writerow(next(rows))
     for row in rows:

@@ -23,11 +23,7 @@ class JsonlSink(TextSink):
     """
 
     def write(self, result: FrameResult) -> None:
-        """Write one line.
-
-        Raises:
-            OutputError: the disk is full, or the file cannot be written.
-        """
+        """Write one line."""
         tracks = result.tracks
         rows = zip(
             tracks.ids.tolist(),
@@ -61,13 +57,7 @@ class JsonlSink(TextSink):
 def copy_with_identities(
     lines: Iterable[str], identity_of: Callable[[int], int], file: TextIO
 ) -> None:
-    """Copy JSON lines with final identities; null where they are unknown.
-
-    Args:
-        lines: what a `JsonlSink` wrote.
-        identity_of: final identity of a track id; 0 if unknown.
-        file: receives the copy.
-    """
+    """Copy JSON lines with final identities; null where they are unknown."""
     for line in lines:
         frame = json.loads(line)
         for track in frame["tracks"]:

@@ -22,11 +22,7 @@ class MotSink(TextSink):
     """
 
     def write(self, result: FrameResult) -> None:
-        """Write the boxes of one frame; a frame without tracks leaves no line.
-
-        Raises:
-            OutputError: the disk is full, or the file cannot be written.
-        """
+        """Write the boxes of one frame; a frame without tracks leaves no line."""
         tracks = result.tracks
         columns = np.column_stack(
             [
@@ -47,11 +43,6 @@ def copy_with_identities(
     """Copy MOTChallenge text with identities in place of track ids.
 
     Boxes of tracklets whose identity stayed unknown are left out, so that every id is one person's.
-
-    Args:
-        lines: what a `MotSink` wrote.
-        identity_of: final identity of a track id; 0 if unknown.
-        file: receives the copy.
     """
     for line in lines:
         frame, track, rest = line.split(",", 2)

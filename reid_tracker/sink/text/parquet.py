@@ -71,11 +71,7 @@ class ParquetSink(BaseSink):
         return pa.schema(fields)
 
     def write(self, result: FrameResult) -> None:
-        """Take the boxes of one frame; they reach the disk with their batch.
-
-        Raises:
-            OutputError: the disk is full, or the file cannot be written.
-        """
+        """Take the boxes of one frame; they reach the disk with their batch."""
         self._final.take(result.events)
         tracks, count = result.tracks, len(result.tracks)
         if not count:

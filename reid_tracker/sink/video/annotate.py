@@ -60,10 +60,8 @@ class Annotator:
         # Boxes far outside the frame would overflow OpenCV's integers.
         limits = np.array([width, height, width, height])
         boxes = np.clip(tracks.boxes, -limits, 2 * limits)
-        for annotator, rows in (
-            (tools.predicted, ~tracks.observed),
-            (tools.observed, tracks.observed),
-        ):
+        seen = tracks.observed
+        for annotator, rows in ((tools.predicted, ~seen), (tools.observed, seen)):
             annotator.annotate(scene, sv.Detections(boxes[rows]), custom_color_lookup=colours[rows])
         labels = self._labels(tracks, ids)
         anchors = _inside(boxes, labels, tools, width)
@@ -94,12 +92,7 @@ class Annotator:
 
 
 class _Tools:
-    """supervision's annotators in the sizes for one frame size.
-
-    Args:
-        width: of the frame, pixels.
-        height: of the frame, pixels.
-    """
+    """supervision's annotators in the sizes for one frame size in pixels."""
 
     def __init__(self, width: int, height: int) -> None:
         size = (width, height)

@@ -90,11 +90,7 @@ class MosaicSink(BaseSink):
         self._tick = 0
 
     def write(self, result: FrameResult) -> None:
-        """Take one frame of one camera, and write the ticks that every camera has reached.
-
-        Raises:
-            OutputError: the disk is full, or the frame cannot be encoded.
-        """
+        """Take one frame of one camera, and write the ticks that every camera has reached."""
         screen = self._screens[result.camera]
         shown = _Shown(result.frame.timestamp_s, *self._draw(result, screen))
         screen.waiting.append(shown)

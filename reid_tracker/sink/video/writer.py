@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 # While it grows the file is a row of fragments, which plays up to the last complete one; closing it
 # makes it an ordinary MP4. FFmpeg before 7.1 only knows the fragments, which play everywhere too.
-_MOVFLAGS = (
-    "hybrid_fragmented+frag_keyframe",
-    "frag_keyframe+empty_moov+default_base_moof",
-)
+_MOVFLAGS = ("hybrid_fragmented+frag_keyframe", "frag_keyframe+empty_moov+default_base_moof")
 _FRAGMENT_S = 2.0
 _LEAST_TICKS, _MOST_TICKS = 90_000, 1_000_000  # per second
 _CODEC_OPTIONS = {
@@ -87,11 +84,7 @@ class VideoSink(BaseSink):
             raise cannot_write(path, error) from None
 
     def write(self, result: FrameResult) -> None:
-        """Encode one frame.
-
-        Raises:
-            OutputError: the disk is full, or the frame cannot be encoded.
-        """
+        """Encode one frame."""
         image = result.frame.image if self._draw is None else self._draw(result)
         try:
             if self._output is None:
@@ -184,11 +177,7 @@ def _storable(rate: Fraction) -> Fraction:
 def with_even_sides(image: ImageBGR) -> ImageBGR:
     """Repeat the last column and row if a side is odd, which 4:2:0 video cannot hold.
 
-    Args:
-        image: (H, W, 3) uint8.
-
-    Returns:
-        (H', W', 3) uint8 with H' and W' even; pixels keep their places.
+    Takes and returns (H, W, 3) uint8; pixels keep their places.
     """
     height, width = image.shape[:2]
     if height % 2 == 0 and width % 2 == 0:
@@ -199,13 +188,7 @@ def with_even_sides(image: ImageBGR) -> ImageBGR:
 def fit_to_canvas(image: ImageBGR, width: int, height: int) -> ImageBGR:
     """Bring a picture to a canvas: as it is if it fits, else scaled and centred on black.
 
-    Args:
-        image: (H, W, 3) uint8.
-        width: of the canvas, even, pixels.
-        height: of the canvas, even, pixels.
-
-    Returns:
-        (height, width, 3) uint8.
+    Takes (H, W, 3) uint8 and returns (height, width, 3) uint8; both sides of the canvas are even.
     """
     even = with_even_sides(image)
     if even.shape[:2] == (height, width):
