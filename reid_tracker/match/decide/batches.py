@@ -115,11 +115,7 @@ def _within_reach(
 
 
 def _group_costs(
-    table: TrackletTable,
-    times: TravelTimes,
-    rows: IntArray,
-    members: IntArray,
-    softness: float,
+    table: TrackletTable, times: TravelTimes, rows: IntArray, members: IntArray, softness: float
 ) -> FloatArray:
     """Return the (P,) costs of joining (P,) rows to the (P, M) tracklets of a person each.
 
@@ -130,10 +126,7 @@ def _group_costs(
     memory = table.prototypes
     # One matrix product compares a row with all members of its pair.
     costs = paired_prototype_distance(
-        memory.vectors[rows],
-        memory.weights[rows],
-        memory.vectors[members],
-        memory.weights[members],
+        memory.vectors[rows], memory.weights[rows], memory.vectors[members], memory.weights[members]
     ).astype(np.float64)
     gap_s = np.maximum(
         table.first_s[members] - table.last_s[rows, None],

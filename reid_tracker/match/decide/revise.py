@@ -42,11 +42,7 @@ class Revision:
 
 
 def revise(
-    table: TrackletTable,
-    times: TravelTimes,
-    now_s: float,
-    patience_s: float,
-    config: MatchConfig,
+    table: TrackletTable, times: TravelTimes, now_s: float, patience_s: float, config: MatchConfig
 ) -> list[Revision]:
     """Cluster the tracklets of the recent past, together with older ones of their identities.
 

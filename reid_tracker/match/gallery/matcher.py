@@ -21,14 +21,7 @@ from reid_tracker.match.gallery.asker import PatientAsker
 from reid_tracker.match.gallery.known import Known, who_is
 from reid_tracker.match.gallery.recorder import PictureOf, RunLink, RunRecorder
 from reid_tracker.match.gallery.writer import GalleryWriter
-from reid_tracker.types import (
-    Embeddings,
-    EventKind,
-    Identities,
-    IdentityEvent,
-    Member,
-    Tracks,
-)
+from reid_tracker.types import Embeddings, EventKind, Identities, IdentityEvent, Member, Tracks
 
 _ASK_EVERY_S = 1.0
 _MAX_QUESTIONS = 4

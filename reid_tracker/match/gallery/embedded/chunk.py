@@ -52,14 +52,7 @@ class Chunk:
         self._first_s, self._last_s = np.inf, -np.inf
 
     def _columns(self) -> tuple[npt.NDArray[np.generic], ...]:
-        return (
-            self.numbers,
-            self.identities,
-            self.cameras,
-            self.sites,
-            self.starts_s,
-            self.ends_s,
-        )
+        return (self.numbers, self.identities, self.cameras, self.sites, self.starts_s, self.ends_s)
 
     def fill(
         self, columns: tuple[npt.NDArray[np.generic], ...], vectors: Vectors, start: int
