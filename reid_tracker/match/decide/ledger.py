@@ -25,12 +25,7 @@ class IdentityLedger:
     """
 
     def __init__(self, table: TrackletTable, new_numbers: Iterator[int]) -> None:
-        """Make an empty ledger.
-
-        Args:
-            table: without tracklets.
-            new_numbers: gives new identities their numbers, ascending.
-        """
+        """Make an empty ledger; `new_numbers` gives new identities their numbers, ascending."""
         self.table = table
         self.cameras: list[str] = []
         self.now_s = -math.inf
@@ -84,12 +79,7 @@ class IdentityLedger:
     ) -> None:
         """Give (K,) rows the same identity, 0 for none, and report it as one event.
 
-        Args:
-            rows: (K,) rows.
-            identity: number.
-            kind: of the event.
-            reason: one line for people.
-            scores: (K,) similarities on which it rests; clipped to [0, 1].
+        The reason is one line for people; (K,) scores are similarities, clipped to [0, 1].
         """
         before = np.unique(self.table.identity[rows])
         if self._index is not None:
@@ -118,11 +108,7 @@ class IdentityLedger:
     ) -> None:
         """Give (K,) rows without identity a different known one each, with an event for each.
 
-        Args:
-            rows: (K,) rows.
-            identities: (K,) numbers.
-            costs: (K,) cosine distances; the scores are what they lack to 1.
-            why: end of the reason, after the cost.
+        The scores are what the (K,) costs lack to 1; `why` ends the reason, after the cost.
         """
         self._write(rows, identities, 1 - costs)
         reasons = [f"match cost {cost:.3f}, {why}" for cost in costs.tolist()]

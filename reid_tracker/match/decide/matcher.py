@@ -145,24 +145,18 @@ class CrossCameraMatcher:
         return table.identity[rows]
 
     def restore(self, batch: TrackletBatch, identities: IntArray) -> None:
-        """Give a new matcher the tracklets of an earlier one; nothing is decided or reported.
+        """Give a new matcher (N) tracklets of an earlier one, and their (N,) identities above 0.
 
-        Args:
-            batch: (N) tracklets.
-            identities: (N,) their identities, all above 0.
+        Nothing is decided or reported.
         """
         rows = self._rows_of(batch, batch.first_s, batch.last_s)
         self._ledger.replace(rows, batch)
         self._ledger.restore(rows, identities)
 
     def rename(self, identity: int, name: int, reason: str, score: float) -> None:
-        """Give an identity another number, reported as a "match".
+        """Give an identity another number, which nobody has; it is reported as a "match".
 
-        Args:
-            identity: the number until now.
-            name: the number from now on; nobody may have it yet.
-            reason: one line for people.
-            score: similarity in [0, 1] on which it rests.
+        The reason is one line for people, the score a similarity in [0, 1].
         """
         rows = self._rows_with(identity)
         self._ledger.assign(rows, name, "match", reason, np.full(len(rows), score))
@@ -269,11 +263,7 @@ class CrossCameraMatcher:
     def _decide_batch(self, index: IdentityIndex, rows: IntArray) -> None:
         """Decide about all tracklets that are good enough and have no identity yet.
 
-        They are compared when they come or change, and once more when their patience is over.
-
-        Args:
-            index: all identities.
-            rows: (M,) tracklets that came or changed.
+        They are compared when they come or change, (M,) `rows`, and when their patience is over.
         """
         table, config = self._table, self.config
         wait = table.alive & (table.identity == 0) & (table.hits >= config.min_hits)

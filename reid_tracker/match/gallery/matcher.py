@@ -30,36 +30,6 @@ _STOCK = 64
 """Numbers for the new people of an outage. Those left at the end of a run are never used."""
 
 
-class NumberStock:
-    """Hands out numbers that the gallery has reserved for new people, a stock in advance.
-
-    Args:
-        asker: of the gallery.
-    """
-
-    def __init__(self, asker: PatientAsker) -> None:
-        self._asker = asker
-        self._numbers: deque[int] = deque()
-        self._refill()
-
-    def take(self, *, refill: bool = True) -> int:
-        """Return an unused number; 0 if the gallery is not available and none is left.
-
-        Args:
-            refill: ask the gallery for more if the stock is low.
-
-        Raises:
-            StoreError: the gallery will not give numbers later either.
-        """
-        if refill and len(self._numbers) <= _STOCK // 2:
-            self._refill()
-        return self._numbers.popleft() if self._numbers else 0
-
-    def _refill(self) -> None:
-        more = self._asker.ask(lambda store: store.reserve_identities(_STOCK))
-        self._numbers.extend(more or ())
-
-
 @dataclass
 class _Open:
     """The questions asked about a person, and the number of embeddings at the last one."""
@@ -91,7 +61,8 @@ class GalleryMatcher:
         self._asker = asker
         self._model = link.model
         self._recorder = RunRecorder(matcher, writer, link, picture_of)
-        self._stock = NumberStock(asker)
+        self._stock: deque[int] = deque()
+        self._refill_stock()
         # The gallery's number for each number of the run, 0 if there is none yet. 0 is "not sure".
         self._numbers = np.zeros(1, np.int64)
         self._highest = 0
@@ -275,10 +246,17 @@ class GalleryMatcher:
         return answer[0]
 
     def _take(self) -> int:
-        try:
-            number = self._stock.take(refill=self.failure is None)
-        except StoreError as error:
-            self._recorder.fail(error)
-            return 0
+        """Return an unused number; 0 if the gallery is not available and none is left."""
+        if self.failure is None and len(self._stock) <= _STOCK // 2:
+            try:
+                self._refill_stock()
+            except StoreError as error:
+                self._recorder.fail(error)
+                return 0
+        number = self._stock.popleft() if self._stock else 0
         self._given.add(number)
         return number
+
+    def _refill_stock(self) -> None:
+        more = self._asker.ask(lambda store: store.reserve_identities(_STOCK))
+        self._stock.extend(more or ())

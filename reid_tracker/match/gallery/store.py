@@ -155,11 +155,7 @@ def check_query(query: Any, k: int) -> Float32Array:
 def check_model(place: str, known: tuple[str, int] | None, model: str, size: int) -> None:
     """Refuse an embedding of another model than the store's.
 
-    Args:
-        place: the store, for the message.
-        known: model hash and embedding size of the store; None if it is empty.
-        model: hash of the embedding's model.
-        size: D of the embedding.
+    `known` is the store's model hash and embedding size, None if it is empty; `place` its name.
 
     Raises:
         ModelMismatchError: model or size differ.

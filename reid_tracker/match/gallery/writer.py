@@ -53,6 +53,8 @@ class GalleryWriter(Closing):
 
     Attributes:
         dropped: number of records dropped.
+        pending: number of sightings and events that are not in the store yet.
+        away: why the store is unavailable; empty if it is not.
     """
 
     def __init__(
@@ -74,22 +76,12 @@ class GalleryWriter(Closing):
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._failure: BaseException | None = None
-        self._away = ""
-        self._records = 0
+        self.away = ""
+        self.pending = 0
         self._in_flight = 0
         self.dropped = 0
         self._thread = threading.Thread(target=self._run, name="gallery-writer", daemon=True)
         self._thread.start()
-
-    @property
-    def pending(self) -> int:
-        """Number of sightings and events that are not in the store yet."""
-        return self._records
-
-    @property
-    def away(self) -> str:
-        """Why the store is unavailable; empty if it is not."""
-        return self._away
 
     def put(
         self,
@@ -106,7 +98,7 @@ class GalleryWriter(Closing):
         with self._changed:
             self._raise_failure()
             self._waiting.append(batch)
-            self._records += batch.records
+            self.pending += batch.records
             self._drop_excess()
             self._changed.notify_all()
 
@@ -145,15 +137,15 @@ class GalleryWriter(Closing):
         with self._changed:
             self._raise_failure()
         if lost := self.pending:
-            raise StoreUnavailableError(f"{lost} records could not be stored: {self._away}")
+            raise StoreUnavailableError(f"{lost} records could not be stored: {self.away}")
 
     def _drop_excess(self) -> None:
         before = self.dropped
         # Neither what the thread is writing now nor the newest batch is dropped.
-        while len(self._waiting) > self._in_flight + 1 and self._records > self._capacity:
+        while len(self._waiting) > self._in_flight + 1 and self.pending > self._capacity:
             batch = self._waiting[self._in_flight]
             del self._waiting[self._in_flight]
-            self._records -= batch.records
+            self.pending -= batch.records
             self.dropped += batch.records
         if self.dropped and not before:
             logger.warning(
@@ -200,13 +192,13 @@ class GalleryWriter(Closing):
                 self._store.purge(self._clock() - self._retention_s)
                 self._next_purge = time.monotonic() + _PURGE_EVERY_S
         except StoreUnavailableError as error:
-            if not self._away:
+            if not self.away:
                 logger.warning("%s; tracking continues, records are kept and stored later", error)
-            self._away = str(error)
+            self.away = str(error)
             return False
-        if self._away:
+        if self.away:
             logger.warning("the gallery is back; %d records wait for it", self.pending)
-        self._away = ""
+        self.away = ""
         return True
 
     def _write_next(self) -> None:
@@ -227,7 +219,7 @@ class GalleryWriter(Closing):
                 self._in_flight = 0
                 for batch in batches if written else []:
                     self._waiting.popleft()
-                    self._records -= batch.records
+                    self.pending -= batch.records
                 self._changed.notify_all()
 
     def _next_batches(self) -> list[_Batch]:

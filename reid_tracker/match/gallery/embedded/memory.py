@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.arrays import Float32Array, FloatArray, IntArray
-from reid_tracker.match.gallery.embedded.chunk import Chunk, Codes, Limits, Vectors
+from reid_tracker.match.gallery.embedded.chunk import Chunk, Codes, Limit, Vectors
 from reid_tracker.match.gallery.records import Where
 
 CHUNK_ROWS = 65_536
@@ -135,19 +135,20 @@ class VectorMemory:
         order = near[np.lexsort((numbers[near], -scores[near]))]
         return numbers[order], scores[order]
 
-    def _limits(self, where: Where) -> Limits | None:
+    def _limits(self, where: Where) -> list[Limit] | None:
         """Return the filter in codes; None if nothing can pass it."""
         cameras = _known(self._cameras, where.cameras)
         sites = _known(self._sites, where.sites)
         if (where.cameras and not len(cameras)) or (where.sites and not len(sites)):
             return None
-        return Limits(
-            cameras=cameras,
-            except_cameras=_known(self._cameras, where.except_cameras),
-            sites=sites,
-            identities=np.array(sorted(where.identities), np.int64),
-            except_identities=np.array(sorted(where.except_identities), np.int64),
-        )
+        limits = [
+            Limit("cameras", cameras),
+            Limit("cameras", _known(self._cameras, where.except_cameras), among=False),
+            Limit("sites", sites),
+            Limit("identities", np.array(where.identities, np.int64)),
+            Limit("identities", np.array([*where.except_identities], np.int64), among=False),
+        ]
+        return [limit for limit in limits if len(limit.values)]
 
 
 def _codes(known: dict[str, int], names: list[str]) -> Codes:

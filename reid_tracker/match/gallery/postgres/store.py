@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from reid_tracker.match.gallery.postgres.connection import (
 from reid_tracker.match.gallery.records import SightingRecord, Where
 from reid_tracker.match.gallery.sql_store import (
     SIGHTING_COLUMNS,
+    Condition,
     Dialect,
     SqlStore,
     record_of,
@@ -154,23 +156,19 @@ class PostgresStore(SqlStore["Connection[Any]"]):
     def _now_s(self, connection: Connection[Any]) -> float:
         if self._clock is not None:
             return self._clock()
-        return float(_one(connection, "SELECT extract(epoch FROM now())::float8"))
+        return float(self._value(connection, "SELECT extract(epoch FROM now())::float8"))
 
     def _longest_s(self, connection: Connection[Any]) -> float:
-        return float(_one(connection, "SELECT longest_s FROM state"))
+        return float(self._value(connection, "SELECT longest_s FROM state"))
 
     def _reserve(self, connection: Connection[Any], count: int) -> int:
         statement = "UPDATE state SET next_identity = next_identity + ? RETURNING next_identity"
-        return int(self._run(connection, statement, count).fetchone()[0])
+        return int(self._value(connection, statement, count))
 
     def _use_up(self, connection: Connection[Any], identity: int) -> None:
         # Only if it changes something: all machines share this row.
         statement = "UPDATE state SET next_identity = ? WHERE next_identity < ?"
         self._run(connection, statement, identity + 1, identity + 1)
-
-    def _add_model(self, connection: Connection[Any], model: str, size: int) -> None:
-        statement = "INSERT INTO models (hash, embedding_size) VALUES (?, ?) ON CONFLICT DO NOTHING"
-        self._run(connection, statement, model, size)
 
     def _write(
         self,
@@ -249,8 +247,8 @@ class PostgresStore(SqlStore["Connection[Any]"]):
     def _delete(
         self,
         connection: Connection[Any],
-        sightings: tuple[str, Any],
-        events: tuple[str, Any],
+        sightings: Condition,
+        events: Condition,
         what: str,
     ) -> int:
         (condition, value), (of_events, events_value) = sightings, events
@@ -261,11 +259,12 @@ class PostgresStore(SqlStore["Connection[Any]"]):
         return count
 
     def _totals(self, connection: Connection[Any]) -> tuple[int, int, int]:
-        embeddings = _one(connection, "SELECT count(*) FROM vectors")
-        next_identity = _one(connection, "SELECT next_identity FROM state")
+        one = partial(self._value, connection)
         tables = ("sightings", "vectors", "crops", "events")
-        size = "SELECT pg_total_relation_size('{}'::regclass)"
-        return embeddings, next_identity, sum(_one(connection, size.format(t)) for t in tables)
+        size = "SELECT pg_total_relation_size(?::regclass)"
+        embeddings = one("SELECT count(*) FROM vectors")
+        next_identity = one("SELECT next_identity FROM state")
+        return embeddings, next_identity, sum(one(size, table) for table in tables)
 
     def crops(self, ids: Sequence[str]) -> dict[str, bytes]:
         """See `GalleryStore`."""
@@ -281,10 +280,8 @@ class PostgresStore(SqlStore["Connection[Any]"]):
     def count(self) -> int:
         """See `GalleryStore`."""
         with self._use() as connection:
-            estimate = int(_one(connection, _ESTIMATE))
-            if estimate > _MAX_COUNTED:
-                return estimate
-            return int(_one(connection, "SELECT count(*) FROM sightings"))
+            estimate = int(self._value(connection, _ESTIMATE))
+        return estimate if estimate > _MAX_COUNTED else super().count()
 
     def close(self) -> None:
         """See `GalleryStore`."""
@@ -293,8 +290,3 @@ class PostgresStore(SqlStore["Connection[Any]"]):
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-
-
-def _one(connection: Connection[Any], query: str) -> Any:
-    row = connection.execute(query).fetchone()
-    return None if row is None else row[0]
