@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from reid_tracker.arrays import FloatArray
+from reid_tracker.arrays import FloatArray, IntArray
 from reid_tracker.match.places.topology import Passage, Topology
 
 
@@ -46,6 +46,13 @@ class Transit:
     target: str
     waits_s: FloatArray
     people: int = 0
+
+    def histogram(self, bin_s: float = 1.0) -> tuple[IntArray, FloatArray]:
+        """Return (B,) counts and the (B + 1,) edges of bins of equal width, seconds."""
+        low, high = np.floor(self.waits_s[[0, -1]] / bin_s)
+        edges = np.arange(low, high + 2) * bin_s
+        counts, edges = np.histogram(self.waits_s, edges)
+        return counts.astype(np.int64), edges
 
 
 def transits(sightings: Iterable[Sighting]) -> list[Transit]:
