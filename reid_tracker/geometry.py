@@ -44,10 +44,7 @@ def cxcyah_to_xyxy(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     half_height = boxes[:, 3] / 2
     half_width = boxes[:, 2] * half_height
     x, y = boxes[:, 0], boxes[:, 1]
-    return np.stack(
-        [x - half_width, y - half_height, x + half_width, y + half_height],
-        axis=1,
-    )
+    return np.stack([x - half_width, y - half_height, x + half_width, y + half_height], axis=1)
 
 
 def areas(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
@@ -66,12 +63,10 @@ def iou_matrix(boxes_a: npt.NDArray[_Float], boxes_b: npt.NDArray[_Float]) -> np
     Returns:
         (N, M) values in [0, 1]; 0 where both boxes are empty.
     """
-    top_left = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
-    bottom_right = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
-    overlap = np.maximum(bottom_right - top_left, 0)
-    intersection = overlap[..., 0] * overlap[..., 1]
+    intersection = _intersections(boxes_a, boxes_b)
     union = areas(boxes_a)[:, None] + areas(boxes_b)[None, :] - intersection
-    iou: npt.NDArray[_Float] = intersection / np.where(union > 0, union, 1)
+    union[union <= 0] = 1
+    iou: npt.NDArray[_Float] = intersection / union
     return iou
 
 
@@ -82,11 +77,12 @@ def clip_boxes(boxes: npt.NDArray[_Float], width: int, height: int) -> npt.NDArr
     return clipped
 
 
-def _intersections(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
-    """Return (M, M) the areas that pairs of (M, 4) xyxy boxes share."""
-    top_left = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared: npt.NDArray[_Float] = np.maximum(bottom_right - top_left, 0).prod(axis=2)
+def _intersections(boxes_a: npt.NDArray[_Float], boxes_b: npt.NDArray[_Float]) -> npt.NDArray[Any]:
+    """Return (N, M) the areas that pairs of (N, 4) and (M, 4) xyxy boxes share."""
+    top_left = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
+    bottom_right = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
+    overlap = np.maximum(bottom_right - top_left, 0)
+    shared: npt.NDArray[Any] = overlap[..., 0] * overlap[..., 1]
     return shared
 
 
@@ -98,7 +94,7 @@ def cover_matrix(boxes: npt.NDArray[np.floating[Any]]) -> FloatArray:
     """
     own = areas(boxes)
     smaller = np.minimum(own[:, None], own[None])
-    cover = _intersections(boxes) / np.where(smaller > 0, smaller, 1)
+    cover = _intersections(boxes, boxes) / np.where(smaller > 0, smaller, 1)
     return cover.astype(np.float64)
 
 
@@ -114,7 +110,7 @@ def covered(boxes: npt.NDArray[_Float]) -> FloatArray:
     """
     if not len(boxes):
         return np.empty(0)
-    common = _intersections(boxes)
+    common = _intersections(boxes, boxes)
     behind = boxes[None, :, 3] < boxes[:, None, 3] - _SAME_FEET_PX
     common[behind | np.eye(len(boxes), dtype=np.bool_)] = 0
     own = areas(boxes)

@@ -40,7 +40,6 @@ def found_sheet(found: Sequence[Found], *, title: str, caption: str) -> Sheet:
 
     Raises:
         InputError: there are no results, or an image cannot be decoded.
-        MissingDependencyError: matplotlib is not installed.
     """
     if not found:
         raise InputError("no pictures to draw")

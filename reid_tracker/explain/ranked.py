@@ -118,9 +118,6 @@ def ranked_sheet(
         query_image: returns the image of a query row, (H, W, 3) uint8 BGR.
         gallery_image: returns the image of a gallery row, (H, W, 3) uint8 BGR.
         title: title of the sheet.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
     """
     height, width = _CROP
     longest = max(len(found.gallery) for found in ranking.lists)

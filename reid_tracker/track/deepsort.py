@@ -191,11 +191,7 @@ class DeepSort:
         return self._match_by_iou(boxes, rows, columns, same_class)
 
     def _combined_cost(
-        self,
-        slots: IntArray,
-        embeddings: Embeddings,
-        motion: FloatArray,
-        allowed: BoolArray,
+        self, slots: IntArray, embeddings: Embeddings, motion: FloatArray, allowed: BoolArray
     ) -> FloatArray:
         """Return the cost of equation 5 where both gates pass (equation 6), +inf elsewhere."""
         appearance = self._appearance_distance(slots, embeddings, allowed)
@@ -301,14 +297,7 @@ class DeepSort:
 
         A detector often finds the upper body inside the whole person. Of two boxes of one class,
         one inside the other, the new one is a duplicate if both have the same head (top edge) or
-        look the same.
-
-        Args:
-            new: (K,) rows of `usable` that would start tracks.
-            taken: (M,) rows of `usable` that tracks took.
-            usable: (N,) rows of `detections`.
-            detections: of the frame.
-            embeddings: (N, D) unit rows of the usable detections.
+        look the same. `new` and `taken` are rows of `usable`, which are rows of `detections`.
         """
         if self.config.duplicate_cover >= 1 or not len(new):
             return new
@@ -336,10 +325,7 @@ class DeepSort:
         self._tracks = self._tracks.select(~rows)
 
     def _start(
-        self,
-        detection_index: IntArray,
-        measurements: FloatArray,
-        detections: Detections,
+        self, detection_index: IntArray, measurements: FloatArray, detections: Detections
     ) -> None:
         """Start a tentative track for each unmatched detection."""
         count = len(detection_index)

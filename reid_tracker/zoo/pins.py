@@ -50,11 +50,9 @@ def pin(entry: Entry, content: Content, folder: Path) -> None:
 
 @contextmanager
 def locked(path: Path, busy: str = "") -> Iterator[None]:
-    """Hold the lock file of a path; the operating system releases it if the process dies.
+    """Hold the lock file beside a path; the operating system releases it if the process dies.
 
-    Args:
-        path: what is locked; the lock file lies next to it.
-        busy: error if another process holds the lock; without it, wait for that process.
+    If another process holds the lock, raise the error `busy`, or wait if there is none.
 
     Raises:
         WeightsError: the lock is held, or the lock file cannot be written.
