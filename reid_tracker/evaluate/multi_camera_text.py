@@ -27,7 +27,7 @@ def read_tracks(path: Path) -> dict[str, IdentityBoxes]:
             frame.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise InputError(f"cannot read {path}: {reason}") from None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from reid_tracker.errors import OutputError
@@ -23,7 +26,7 @@ _CLOSE_S = 1.0
 _RUNS = Path("runs")
 
 
-def result_folder(output: str | None, name: str) -> Path:
+def result_folder(output: str | Path | None, name: str) -> Path:
     """Return the folder for the results of a run; it is made if it is not there.
 
     Args:
@@ -49,6 +52,33 @@ def result_folder(output: str | None, name: str) -> Path:
     return folder
 
 
+def claim(folder: Path) -> Callable[[], None]:
+    """Keep other runs out of a folder until the function that this returns is called.
+
+    Raises:
+        OutputError: another run is writing to it.
+    """
+    try:
+        import fcntl  # not on Windows
+    except ImportError:
+        return lambda: None
+    try:
+        number = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(number)
+        raise OutputError(
+            f"another run is writing to {folder}: wait for its end, or choose another folder "
+            "with --output"
+        ) from None
+    except OSError:  # a file system without locks
+        pass
+    return partial(os.close, number)
+
+
 class OutputFolders:
     """Makes folders in a place, and finishes and deletes old ones; use it from one thread.
 
@@ -67,6 +97,17 @@ class OutputFolders:
         self._finished_now: Path | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._release: Callable[[], None] = lambda: None
+
+    def claim(self) -> None:
+        """Keep others out of the place, which may have no room to be made yet.
+
+        Raises:
+            OutputError: another program is writing to it.
+        """
+        with suppress(OSError):
+            self._place.mkdir(parents=True, exist_ok=True)
+            self._release = claim(self._place)
 
     def make(self) -> Path:
         """Make a new folder named after the time.
@@ -126,6 +167,7 @@ class OutputFolders:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(_CLOSE_S)
+        self._release()
 
     def _all(self) -> list[Path]:
         try:

@@ -105,8 +105,9 @@ class EdgeOutputs(Closing):
         """Start the first files, and finish those of an earlier start; a full disk is no error.
 
         Raises:
-            OutputError: they cannot be made.
+            OutputError: they cannot be made, or another host writes to this folder.
         """
+        self._folders.claim()
         try:
             self.begin(sources)
         except OutputError as error:

@@ -425,7 +425,7 @@ BROKEN: dict[str, str | bytes] = {
     "unhashable key": "? [1, 2]\n: 3",
     "python object": "detector: !!python/object/apply:os.system ['true']",
     "unknown tag": "detector: !mine 3",
-    "equals": "detector: =",
+    "a boolean that is none": "detector: !!bool =",
     "impossible date": "detector: 2001-99-99",
     "impossible time": "detector: 2001-01-01 99:99:99",
     "not an int": "detector: !!int foo",

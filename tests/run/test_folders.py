@@ -11,6 +11,8 @@ import pytest
 
 from reid_tracker.config import EdgeConfig
 from reid_tracker.edge import EdgeOutputs
+from reid_tracker.errors import OutputError
+from reid_tracker.run.folders import OutputFolders, claim
 from tests.run.test_known import said
 from tests.run.test_rotating import TEXTS, StubSource, World, who
 
@@ -207,3 +209,22 @@ def test_a_folder_that_is_being_finished_is_not_deleted(
     world.later(60)
     assert world.folders() == ["20251124T160000Z"]
     world.outputs.close()
+
+
+def test_a_second_run_in_a_folder_is_refused_until_the_first_ends(tmp_path: Path) -> None:
+    release = claim(tmp_path)
+    with pytest.raises(OutputError, match="another run is writing to"):
+        claim(tmp_path)
+    release()
+    claim(tmp_path)()
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_hosts_do_not_share_a_place(tmp_path: Path) -> None:
+    first, second = OutputFolders(tmp_path / "out", None), OutputFolders(tmp_path / "out", None)
+    first.claim()
+    with pytest.raises(OutputError, match="another run is writing to"):
+        second.claim()
+    first.close()
+    second.claim()
+    second.close()

@@ -20,6 +20,7 @@ from reid_tracker.cli.options import (
     to_config,
 )
 from reid_tracker.cli.parser import Parser
+from reid_tracker.cli.redact import one_line
 from reid_tracker.cli.status import (
     Heartbeat,
     add_status_options,
@@ -57,7 +58,8 @@ examples:
   reid-track edge cameras.yaml --config edge --output /var/lib/reid --no-save-video \\
       --delete-after-h 72
 
-SIGHUP reads cameras.yaml again; cameras that did not change keep their tracks.
+SIGHUP makes a service (no terminal) read cameras.yaml again; cameras that did not change keep their
+tracks. On a terminal, or without a list, it ends the run, as Ctrl-C and SIGTERM do.
 Messages that the broker does not have yet wait in a file (--spool), also over restarts.
 """
 
@@ -212,7 +214,7 @@ def _finishing(
 def _report(run: EdgeRun, outbox: Outbox, sender: Sender, edge_name: str) -> None:
     frames = ", ".join(f"{name} {count} frames" for name, count in run.frames.items())
     waiting = f", {sender.pending} wait for the next start" if sender.pending else ""
-    sys.stdout.write(
-        f"edge {edge_name}: {frames}; {outbox.ended} tracklets, {sender.counts.sent} messages "
-        f"sent{waiting}\n"
+    text = (
+        f"edge {edge_name}: {frames}; {outbox.ended} tracklets, {sender.counts.sent} messages sent"
     )
+    sys.stdout.write(f"{one_line(text + waiting)}\n")

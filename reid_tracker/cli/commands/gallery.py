@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reid_tracker.cli.options import add_gallery_option, default_gallery
 from reid_tracker.cli.parser import Parser
-from reid_tracker.cli.redact import redact
+from reid_tracker.cli.redact import one_line
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.match.gallery.open import open_gallery
 from reid_tracker.match.gallery.records import StoreInfo, Where, number_now
@@ -75,7 +75,7 @@ def _open(arguments: argparse.Namespace, *, create: bool = False) -> GalleryStor
 
 def _say(arguments: argparse.Namespace, text: str) -> None:
     if not arguments.quiet:
-        sys.stdout.write(f"{redact(text)}\n")
+        sys.stdout.write(f"{one_line(text)}\n")
 
 
 def _info(arguments: argparse.Namespace) -> int:
@@ -84,7 +84,7 @@ def _info(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(asdict(info), indent=2) + "\n")
     else:
-        sys.stdout.write(redact(_described(info)))
+        sys.stdout.write(_described(info))
     return 0
 
 
@@ -104,7 +104,7 @@ def _described(info: StoreInfo) -> str:
     ]
     for line in info.deletions:
         lines.append(f"deleted     {moment(line.time_s)} {line.what}: {line.sightings} sightings")
-    return "\n".join(lines) + "\n"
+    return "".join(f"{one_line(line)}\n" for line in lines)
 
 
 def _forget(arguments: argparse.Namespace) -> int:

@@ -80,7 +80,7 @@ def read_calibration(path: str | Path) -> CameraCalibration:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"{path}: too large for a calibration; {_EXPECTED}")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

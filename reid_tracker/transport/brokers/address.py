@@ -71,7 +71,7 @@ def read_credentials(
     path = Path(config.credentials)
     try:
         with path.open("rb") as file:
-            text = file.read(_LARGEST_FILE).decode().strip()
+            text = file.read(_LARGEST_FILE).decode("utf-8-sig").strip()
     except OSError as error:
         raise ConfigError(f"transport.credentials {path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -203,7 +203,9 @@ def test_a_broker_that_goes_and_returns_during_a_run(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+)
 def test_a_signal_ends_tracklets_first(
     centre: Centre, start: Callable[..., Run], tmp_path: Path, number: int, code: int
 ) -> None:

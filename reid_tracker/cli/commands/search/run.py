@@ -15,7 +15,7 @@ from rich.table import Table
 from reid_tracker.cli.commands.search.output import save_pictures
 from reid_tracker.cli.options import add_device, add_gallery_option, default_gallery
 from reid_tracker.cli.parser import Parser
-from reid_tracker.cli.redact import redact
+from reid_tracker.cli.redact import one_line
 from reid_tracker.cli.report import console
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.match.gallery.open import open_gallery
@@ -202,4 +202,4 @@ def _cell(name: str, value: Any) -> str:
         return moment(value)
     if name == "score":
         return f"{value:.3f}"
-    return redact(str(value)) if value != 0 else "?"
+    return one_line(str(value)) if value != 0 else "?"
