@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import math
@@ -23,8 +24,11 @@ from reid_tracker.transport import (
     TrackletMessage,
     pattern_of,
 )
+from reid_tracker.transport.access import listener_name
 
 logger = logging.getLogger(__name__)
+
+_MOST_LISTENERS = 1000
 
 
 class Intake:
@@ -59,7 +63,8 @@ class Intake:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self._site = site
+        self._site, self._broker = site, broker
+        self._prepared: set[str] = set()
         self._most = config.batch_most
         self._monotonic = monotonic
         self._window: TimeWindow[Received] = TimeWindow(config.window_s)
@@ -98,6 +103,7 @@ class Intake:
         """Count a message; keep it if it can be matched, else acknowledge it."""
         message = received.message
         self.presence.heard(message)
+        self._prepare(received.subject.edge)
         if isinstance(message, TrackletMessage):
             self.counts["tracklet"] += 1
             if self._admission.admits(message) and len(message.prototypes):
@@ -107,6 +113,15 @@ class Intake:
         elif isinstance(message, CameraMessage | EdgeMessage):
             self.counts["status"] += 1
         received.ack()  # nothing follows from it
+
+    def _prepare(self, edge: str) -> None:
+        """Have the broker keep identities for a host, which may lack the right to ask for it."""
+        if edge in self._prepared or len(self._prepared) >= _MOST_LISTENERS:
+            return
+        with contextlib.suppress(TransportUnavailableError):  # its next message tries again
+            name = listener_name(self._site, edge)
+            self._broker.prepare(pattern_of("identity", self._site), name)
+            self._prepared.add(edge)
 
     def due(self) -> list[Received]:
         """Return the messages to match now, in the order of their times."""

@@ -50,6 +50,7 @@ COMMANDS = (
     Command("gallery", "Gallery", "show, prune, export and import the gallery of people"),
     Command("edge", "Sites", "run a camera host, which sends tracklets to a broker"),
     Command("central", "Sites", "run the centre, which matches people of many camera hosts"),
+    Command("site", "Sites", "configure the broker for one more camera host"),
     Command("weights", "Models", "list, download and verify models"),
     Command("train", "Models", "train an encoder"),
     Command("train-detector", "Models", "train a person detector"),

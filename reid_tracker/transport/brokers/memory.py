@@ -101,6 +101,9 @@ class MemoryBroker:
             self._changed.notify_all()
             return subscription
 
+    def prepare(self, pattern: str, durable: str) -> None:
+        """See `Broker`."""
+
     def close(self) -> None:
         """See `Broker`."""
         with self._changed:
@@ -170,6 +173,8 @@ class MemorySubscription:
 
 class MemoryDelivery:
     """See `Delivery`."""
+
+    stored_s = None
 
     def __init__(
         self, subscription: MemorySubscription, number: int, message: Outgoing, again: bool

@@ -9,6 +9,7 @@ published again once it is back, and receivers drop copies.
 from __future__ import annotations
 
 import contextlib
+import hmac
 import queue
 import threading
 import time
@@ -148,6 +149,9 @@ class MqttBroker:
         self._subscriptions.append(subscription)
         return subscription
 
+    def prepare(self, pattern: str, durable: str) -> None:
+        """See `Broker`."""
+
     def close(self) -> None:
         """See `Broker`."""
         for subscription in self._subscriptions:
@@ -192,7 +196,7 @@ class MqttSubscription:
         self._session = _Session(
             config,
             address,
-            f"reid-{durable}",
+            session_id(durable, read_credentials(config).password),
             lasting=True,
             topic=topic,
             on_message=self._on_message,
@@ -251,6 +255,8 @@ class MqttSubscription:
 
 class MqttDelivery:
     """See `Delivery`."""
+
+    stored_s = None
 
     def __init__(
         self, subscription: MqttSubscription, message: MQTTMessage, generation: int
@@ -367,6 +373,18 @@ class _Session:
     ) -> None:
         self.generation += 1
         self._leave_will()
+
+
+def session_id(durable: str, password: str | None) -> str:
+    """Return the client id of a session that lasts; nobody can guess it without the password.
+
+    A broker ends the connection of a client when another connects with its id, whoever that is, and
+    gives the waiting messages to the newcomer.
+    """
+    if password is None:
+        return f"reid-{durable}"
+    digest = hmac.new(password.encode(), durable.encode(), "sha256").hexdigest()
+    return f"reid-{durable}-{digest[:32]}"
 
 
 def _client(config: TransportConfig, address: Address, client_id: str, lasting: bool) -> Client:
