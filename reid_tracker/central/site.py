@@ -144,7 +144,9 @@ class CentralSite:
             count = min(_MOST_AT_ONCE, len(self._outbox))
             some = [self._outbox[index] for index in range(count)]
             try:
-                self._broker.publish([Outgoing.of(message, self.name, self._secret) for message in some])
+                self._broker.publish(
+                    [Outgoing.of(message, self.name, self._secret) for message in some]
+                )
             except TransportUnavailableError:
                 return
             for _ in some:

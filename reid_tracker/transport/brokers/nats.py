@@ -62,9 +62,7 @@ class NatsBroker:
         MissingDependencyError: nats-py is not installed.
     """
 
-    def __init__(
-        self, config: TransportConfig, address: Address, *, host: bool = False
-    ) -> None:
+    def __init__(self, config: TransportConfig, address: Address, *, host: bool = False) -> None:
         self._config = config
         self._address = address
         self._host = host
@@ -298,14 +296,14 @@ class NatsBroker:
     async def _is_lent(self, stream: str, durable: str) -> bool:
         """Tell whether the server lends this host a consumer, see `reid_tracker.transport.access`.
 
-        A request that is no JSON gets an answer, and no message.
+        Half a JSON text is refused with an answer, and takes no message.
         """
         from nats.errors import NoRespondersError
 
         try:
             await self._client.request(
                 f"{HOSTS_API}.CONSUMER.MSG.NEXT.{stream}.{durable}",
-                b"?",
+                b"{",
                 timeout=self._config.timeout_s,
             )
         except (NoRespondersError, TimeoutError):

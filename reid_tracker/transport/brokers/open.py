@@ -47,9 +47,7 @@ SCHEMES = {
 }
 
 
-def open_broker(
-    config: TransportConfig, will: Will | None = None, *, host: bool = False
-) -> Broker:
+def open_broker(config: TransportConfig, will: Will | None = None, *, host: bool = False) -> Broker:
     """Connect to a broker.
 
     Args:
