@@ -69,7 +69,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _nats(host: Host, password: str) -> list[_Part]:
-    return [("nats-hosts.conf", nats_account(host, _bcrypt(password)))]
+    return [("nats-hosts.conf", nats_account(host, password))]
 
 
 def _mqtt(host: Host, password: str) -> list[_Part]:
@@ -78,15 +78,6 @@ def _mqtt(host: Host, password: str) -> list[_Part]:
         ("passwords", mosquitto_password(host.user, password)),
         (f"{host.user}-bridge.conf", mosquitto_bridge(host, password)),
     ]
-
-
-def _bcrypt(password: str) -> str:
-    """Return the password's hash if the package bcrypt is there, else the password."""
-    try:
-        import bcrypt
-    except ImportError:
-        return password
-    return str(bcrypt.hashpw(password.encode(), bcrypt.gensalt(11)).decode("ascii"))
 
 
 def _add(folder: Path, parts: list[_Part], host: Host) -> None:
