@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reid_tracker.config import StreamConfig
 from reid_tracker.errors import SourceError
+from reid_tracker.picture_size import MOST_PIXELS, too_large
 from reid_tracker.types import Frame, VideoInfo
 from reid_tracker.video.address import StreamAddress
-from reid_tracker.video.clock import PresentationClock
+from reid_tracker.video.clock import LOOK_AHEAD, PresentationClock
 from reid_tracker.video.damage import describe_damage
 from reid_tracker.video.decode import DecodeReport, decode_frames
 from reid_tracker.video.naming import safe_name
@@ -30,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 _EARLIEST_S = 315_532_800.0  # 1980
 _DEFAULT_RATE = Fraction(25)
+_ENDLESS_FORMATS = {"hls", "dash", "mpjpeg", "sdp"}
 _TEXT_ART_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}  # libav "plays" plain text with these
 
 
@@ -46,7 +50,7 @@ class AvSource(BaseSource):
         name: stem for output files.
         stride: every n-th frame is yielded.
         frame_rate: frames per second that replace the container's rate and timestamps, or None.
-        endless: whether a missing duration means that the container is a live stream.
+        endless: whether the container may be a live stream; it is one if it has no end.
 
     Raises:
         SourceError: the container has no video, or not one frame of it can be decoded.
@@ -66,6 +70,10 @@ class AvSource(BaseSource):
         self._label = label
         try:
             self._stream = _video_stream(container, label)
+            if reason := too_large(self._stream.width, self._stream.height):
+                raise SourceError(f"{label} cannot be read: {reason}")
+            # A video may become larger midway.
+            self._stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
             self._stream.thread_type = "AUTO"
             self._report = DecodeReport()
             self._decoded = decode_frames(container, self._stream, self._report)
@@ -81,7 +89,7 @@ class AvSource(BaseSource):
             self._own_timestamps = frame_rate is None
             if frame_rate is not None:
                 info = dataclasses.replace(info, frame_rate=frame_rate)
-            live = endless and container.duration is None
+            live = endless and _is_endless(container)
             super().__init__(name, info, stride, live=live)
         except BaseException:
             container.close()
@@ -89,9 +97,17 @@ class AvSource(BaseSource):
 
     def _read(self) -> Iterator[Frame]:
         clock = PresentationClock(self.info.frame_rate)
-        for index, picture in self._pictures():
+        pictures = self._pictures()
+        ahead: deque[tuple[int, VideoFrame]] = deque()
+
+        def following() -> list[int | None]:
+            ahead.extend(islice(pictures, LOOK_AHEAD - len(ahead)))
+            return [picture.pts for _, picture in ahead]
+
+        while one := ahead.popleft() if ahead else next(pictures, None):
+            index, picture = one
             pts = picture.pts if self._own_timestamps else None
-            timestamp_s = clock.time_s(index, pts, picture.time_base)
+            timestamp_s = clock.time_s(index, pts, picture.time_base, following)
             if index % self._stride == 0:
                 yield Frame(to_upright_bgr(picture), index, timestamp_s)
         self._warn_of_damage()
@@ -167,6 +183,16 @@ def _video_stream(container: InputContainer, label: str) -> VideoStream:
     others = {stream.type for stream in container.streams} - {"video"}
     kinds = ", ".join(sorted(others)) or "text or pictures"
     raise SourceError(f"{label} has no video, only {kinds}: expected a file with moving pictures")
+
+
+def _is_endless(container: InputContainer) -> bool:
+    """Whether a container has no end: neither a duration, nor a body of known length.
+
+    Playlists and pictures in parts have a length of their own that says nothing.
+    """
+    if container.duration is not None:
+        return False
+    return container.size <= 0 or container.format.name in _ENDLESS_FORMATS
 
 
 def _describe(container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:

@@ -55,7 +55,7 @@ def decode_frames(
     gaps: deque[int] = deque()  # numbers of frames behind which the numbering leaves one out
     skipped = 0
     for packet in _packets(container, stream, report):
-        if packet.is_corrupt:
+        if packet.is_corrupt and not flags_whole_packets(container):
             # Half a packet decodes to half a picture and can take its neighbours along. The decoder
             # still holds pictures from before it, which keep their numbers.
             report.lost += 1
@@ -71,6 +71,7 @@ def decode_frames(
             if times:
                 times.popleft()
             continue
+        report.damaged += packet.is_corrupt
         for frame in frames:
             while gaps and report.frames >= gaps[0]:
                 gaps.popleft()
@@ -80,6 +81,15 @@ def decode_frames(
             report.damaged += frame.is_corrupt
             report.frames += 1
             yield report.frames - 1 + skipped, frame
+
+
+def flags_whole_packets(container: InputContainer) -> bool:
+    """Whether a packet that is flagged as damaged may be whole, and is worth decoding.
+
+    The MPEG-TS reader flags the last packet before every gap in the counters, also where segments
+    are joined.
+    """
+    return container.format.name in ("mpegts", "hls")
 
 
 def _packets(

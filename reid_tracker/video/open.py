@@ -88,8 +88,26 @@ def read_entries(sources: Sequence[str]) -> list[CameraEntry]:
     """
     entries: list[CameraEntry] = []
     for word in sources:
-        entries += read_camera_list(Path(word)) if is_camera_list(word) else [CameraEntry(url=word)]
+        if is_camera_list(word):
+            entries += read_camera_list(Path(word))
+        else:
+            entries += [CameraEntry(url=one) for one in _videos_of(word) or [word]]
     return entries
+
+
+def _videos_of(word: str) -> list[str]:
+    """Return the videos of a folder that is not one of pictures; empty for other sources."""
+    from reid_tracker.video.images import contents
+
+    try:
+        pictures, videos = contents(Path(word)) if Path(word).is_dir() else ([], [])
+    except OSError:  # opening it says why
+        return []
+    if len(pictures) > len(videos) or not videos:
+        return []
+    rest = f"; its {len(pictures)} pictures are not" if pictures else ""
+    _log.warning("%s: its %d videos are read%s", word, len(videos), rest)
+    return [str(video) for video in videos]
 
 
 def open_entries(

@@ -162,3 +162,8 @@ def test_public_detections() -> None:
     replay = build_detector(path, conf=0)
     lengths = [len(replay.detect(IMAGE)) for _ in range(71)]
     assert sum(lengths) == len(path.read_text().split())
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "det.txt").write_bytes(b"\xef\xbb\xbf1,-1,1,2,3,4,0.5\r\n")
+    assert len(ReplayDetector(tmp_path / "det.txt").detect(IMAGE)) == 1

@@ -154,3 +154,15 @@ def test_files_in_a_list_get_their_names(tmp_path: Path) -> None:
     sources = open_sources([str(listed(tmp_path, text)), str(clip)])
     assert [source.name for source in sources] == ["door", "hall", "clip"]
     assert [len(list(source)) for source in sources] == [3, 3, 3]
+
+
+def test_byte_order_marks_are_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "all.streams"
+    path.write_bytes(b"\xef\xbb\xbfrtsp://10.0.0.5/door\r\n")
+    assert [entry.url for entry in read_camera_list(path)] == ["rtsp://10.0.0.5/door"]
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfhunter3\r\n")
+    path = tmp_path / "cameras.yaml"
+    path.write_bytes(
+        b"\xef\xbb\xbfcameras:\n- {name: door, url: 'rtsp://a/', password_file: secret}\n"
+    )
+    assert [entry.password for entry in read_camera_list(path)] == ["hunter3"]

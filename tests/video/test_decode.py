@@ -8,8 +8,9 @@ from typing import Any
 import av
 import pytest
 
+from reid_tracker.video import open_source
 from reid_tracker.video.decode import DecodeReport, decode_frames
-from tests.video.clips import FRAMES, damage, write_clip
+from tests.video.clips import FRAMES, NTSC, damage, number_of, write_clip
 
 
 def decode(path: Path) -> tuple[list[int], DecodeReport]:
@@ -62,3 +63,24 @@ def test_a_lost_frame_leaves_a_gap_in_the_numbers(tmp_path: Path) -> None:
         numbers = [n for n, _ in decode_frames(Lossy(), stream, report)]  # type: ignore[arg-type]
     assert report.lost == 1
     assert numbers == [number for number in range(FRAMES) if number != 5]
+
+
+@pytest.mark.parametrize("bf", ["0", "3"])
+def test_joined_segments_lose_no_frame(tmp_path: Path, bf: str) -> None:
+    segment = write_clip(tmp_path / "one.ts", 12, encoder={"bf": bf}).read_bytes()
+    (tmp_path / "joined.ts").write_bytes(segment * 3)
+    frames = list(open_source(tmp_path / "joined.ts"))
+    assert [number_of(frame.image) for frame in frames] == [*range(12)] * 3
+    expected = [float(number / NTSC) for number in range(36)]
+    assert [frame.timestamp_s for frame in frames] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_playlist_with_a_discontinuity_loses_no_frame(tmp_path: Path) -> None:
+    for name in ("a.ts", "b.ts"):
+        write_clip(tmp_path / name, 12, encoder={"bf": "2"})
+    (tmp_path / "list.m3u8").write_text(
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.4,\na.ts\n"
+        "#EXT-X-DISCONTINUITY\n#EXTINF:0.4,\nb.ts\n#EXT-X-ENDLIST\n"
+    )
+    frames = list(open_source(tmp_path / "list.m3u8"))
+    assert [number_of(frame.image) for frame in frames] == [*range(12)] * 2
