@@ -69,7 +69,8 @@ class EdgeConfig(Checked):
 
     Attributes:
         name: name of this host, unique within the site; null takes the machine's name.
-        site: name of the place that the cameras are at; may be empty.
+        site: name of the place that the cameras are at, as the centre knows it; a camera host needs
+            one.
         report_every_s: time between two messages about a person who stays in sight.
         observe_every_s: time between the positions in a message.
         status_every_s: time between two messages about the state of a camera; changes are sent at

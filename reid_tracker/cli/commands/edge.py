@@ -52,11 +52,11 @@ _ONLY_WITH_FILES = {
 _EXAMPLES = """\
 examples:
   reid-track edge cameras.yaml --broker nats://127.0.0.1:4222 --site north --edge gate-host
-  reid-track edge cameras.yaml --config edge --broker tls://centre.example:4222 \\
+  reid-track edge cameras.yaml --config edge --broker tls://centre.example:4222 --site north \\
       --credentials /etc/reid/edge.credentials --status 127.0.0.1:9100 --json-logs
-  reid-track edge door.mp4 --broker mqtt://192.0.2.9 --start-time 2026-11-24T18:30
-  reid-track edge cameras.yaml --config edge --output /var/lib/reid --no-save-video \\
-      --delete-after-h 72
+  reid-track edge door.mp4 --broker mqtt://192.0.2.9 --site north --start-time 2026-11-24T18:30
+  reid-track edge cameras.yaml --config edge --site north --output /var/lib/reid \\
+      --no-save-video --delete-after-h 72
 
 SIGHUP makes a service (no terminal) read cameras.yaml again; cameras that did not change keep their
 tracks. On a terminal, or without a list, it ends the run, as Ctrl-C and SIGTERM do.
@@ -134,6 +134,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Run a camera host."""
     _check_outputs(arguments)
     config = to_config(arguments)
+    if not config.edge.site:
+        raise ConfigError(
+            "edge.site = '': no centre listens there; add --site NAME, the name that the centre has"
+        )
     numbers = MessageNumbers(config.edge.name or socket.gethostname())
     if arguments.json_logs:
         log_as_json(edge=numbers.edge)
