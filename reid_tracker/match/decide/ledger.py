@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from reid_tracker.arrays import FloatArray, IntArray
 from reid_tracker.match.decide.identity_index import IdentityIndex
-from reid_tracker.match.tracklets.batch import TrackletBatch
 from reid_tracker.match.tracklets.table import TrackletTable
 from reid_tracker.types import EventKind, IdentityEvent, Member
 
@@ -61,12 +61,13 @@ class IdentityLedger:
             self._index = IdentityIndex(self.table, max_members)
         return self._index
 
-    def replace(self, rows: IntArray, batch: TrackletBatch) -> None:
-        """Put a batch into its (N,) distinct rows; identities stay."""
+    @contextmanager
+    def changing(self, rows: IntArray) -> Iterator[None]:
+        """Keep the index right while the block changes embeddings and times of distinct rows."""
         known = np.sort(rows[self.table.identity[rows] > 0])
         if self._index is not None:
             self._index.remove(known)
-        self.table.replace(rows, batch)
+        yield
         if self._index is not None:
             self._index.add_in_turn(known)
 

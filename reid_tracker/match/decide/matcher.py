@@ -137,7 +137,8 @@ class CrossCameraMatcher:
         rows = self._rows_of(batch, batch.last_s, np.full(len(batch), ledger.now_s))
         index = ledger.index(self.config.max_members)
         known = np.sort(rows[table.identity[rows] > 0])
-        ledger.replace(rows, batch)
+        with ledger.changing(rows):
+            table.replace(rows, batch)
         for start in range(0, len(known), _CHECKED_AT_ONCE):
             self._withdraw(known[start : start + _CHECKED_AT_ONCE])
         self._decide_batch(index, rows)
@@ -150,7 +151,7 @@ class CrossCameraMatcher:
         Nothing is decided or reported.
         """
         rows = self._rows_of(batch, batch.first_s, batch.last_s)
-        self._ledger.replace(rows, batch)
+        self._table.replace(rows, batch)
         self._ledger.restore(rows, identities)
 
     def rename(self, identity: int, name: int, reason: str, score: float) -> None:
@@ -244,7 +245,8 @@ class CrossCameraMatcher:
         (number,) = self._camera_numbers([camera]).tolist()
         rows = table.rows_of(number, tracks.ids, timestamp_s)
         quality = qualities(tracks, config.min_score, config.max_cover)
-        table.observe(rows, timestamp_s, embeddings, quality)
+        with self._ledger.changing(rows):
+            table.observe(rows, timestamp_s, embeddings, quality)
         # The lower edge of a partly hidden box is not where the feet are.
         clear = quality > 0
         positions = self.ground.positions(camera, tracks.boxes[clear])

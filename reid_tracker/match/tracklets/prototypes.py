@@ -134,12 +134,45 @@ def prototype_distance(
     mean over a set, averaged over both directions; 1 if a set is empty. Unused prototypes have
     weight 0.
     """
-    (count_a, size_a, width), (count_b, size_b, _) = vectors_a.shape, vectors_b.shape
-    if not (count_a and count_b and width):
-        return np.ones((count_a, count_b), np.float32)
-    similarity = vectors_a.reshape(-1, width) @ vectors_b.reshape(-1, width).T
-    similarity = similarity.reshape(count_a, size_a, count_b, size_b)
-    return _distance(similarity, weights_a, weights_b[None])
+    distance = np.ones((len(vectors_a), len(vectors_b)), np.float32)
+    a, parts_a = _by_place(vectors_a, weights_a)
+    b, parts_b = _by_place(vectors_b, weights_b)
+    if not (len(a) and len(b)):
+        return distance
+    nearest = [np.full((len(own), len(b)), -np.inf, np.float32) for own, _ in parts_a]
+    total = np.zeros((len(a), len(b)), np.float32)
+    for theirs, weights in parts_b:
+        best = np.full((len(a), len(theirs)), -np.inf, np.float32)
+        for (own, _), near in zip(parts_a, nearest, strict=True):
+            similarity = own @ theirs.T
+            np.maximum(best[: len(own)], similarity, out=best[: len(own)])
+            np.maximum(near[:, : len(theirs)], similarity, out=near[:, : len(theirs)])
+        best *= weights
+        total[:, : len(theirs)] += best
+    for (own, weights), near in zip(parts_a, nearest, strict=True):
+        np.multiply(near, weights[:, None], out=near)
+        total[: len(own)] += near
+    distance[np.ix_(a, b)] = 1 - total / 2
+    return distance
+
+
+def _by_place(
+    vectors: Float32Array, weights: Float32Array
+) -> tuple[IntArray, list[tuple[Float32Array, Float32Array]]]:
+    """Return the sets that are not empty, the largest first, and their n-th prototypes for each n.
+
+    So the sets with an n-th prototype are always the first ones. The weights of a set sum to 1.
+    """
+    sizes = (weights > 0).sum(axis=1)
+    sets = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
+    places = np.argsort(weights[sets] <= 0, axis=1, kind="stable")
+    shares = weights[sets] / weights[sets].sum(axis=1, keepdims=True)
+    parts = []
+    for number in range(int(sizes.max(initial=0))):
+        rows = np.arange(np.count_nonzero(sizes > number))
+        place = places[rows, number]
+        parts.append((vectors[sets[rows], place], shares[rows, place]))
+    return sets, parts
 
 
 def paired_prototype_distance(
@@ -153,16 +186,7 @@ def paired_prototype_distance(
     size_a = vectors_a.shape[1]
     flat = vectors_b.reshape(count, sets * size_b, width)
     similarity = np.matmul(vectors_a, flat.transpose(0, 2, 1))
-    return _distance(similarity.reshape(count, size_a, sets, size_b), weights_a, weights_b)
-
-
-def _distance(
-    similarity: Float32Array, weights_a: Float32Array, weights_b: Float32Array
-) -> Float32Array:
-    """Return the (A, B) distances of (A, K, B, L) similarities; weights are (A, K), (A or 1, B, L).
-
-    The similarities are overwritten.
-    """
+    similarity = similarity.reshape(count, size_a, sets, size_b)
     similarity[weights_a == 0] = -np.inf
     np.copyto(similarity, -np.inf, where=(weights_b == 0)[:, None])
     from_a = _weighted(similarity.max(axis=3).transpose(0, 2, 1), weights_a[:, None])
