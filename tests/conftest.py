@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 from collections.abc import Iterator
@@ -50,6 +51,18 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
+
+
+@pytest.fixture(autouse=True)
+def logger_as_it_was() -> Iterator[None]:
+    """A test that leaves the package's logger changed would blind those after it."""
+    logger = logging.getLogger("reid_tracker")
+    before = logger.level, logger.propagate, list(logger.handlers)
+    yield
+    after = logger.level, logger.propagate, list(logger.handlers)
+    logger.setLevel(before[0])
+    logger.propagate = before[1]
+    assert after == before
 
 
 @pytest.fixture(autouse=True)
