@@ -83,7 +83,6 @@ STILL_WITHOUT_TEST_FILE = [
     "cli/cameras.py",
     "cli/commands/ground_points.py",
     "cli/commands/search/output.py",
-    "cli/commands/search/picture.py",
     "cli/commands/search/run.py",
     "cli/commands/search/video.py",
     "cli/commands/track.py",
