@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from reid_tracker.central.admission import Admission
+from reid_tracker.central.clocks import SiteClocks
 from reid_tracker.central.presence import HostPresence
 from reid_tracker.central.window import TimeWindow
 from reid_tracker.config import CentralConfig
@@ -48,8 +49,9 @@ class Intake:
     Attributes:
         receiver: reads the subscription.
         presence: which camera hosts are up.
+        clocks: corrects times, and knows the present.
         counts: messages by kind ("tracklet", "status"), "late" ones, and those refused here by
-            reason, see `admission`.
+            reason, see `admission`, or corrected ("clock").
         broker_up: whether the broker answered last.
     """
 
@@ -69,7 +71,8 @@ class Intake:
         self._monotonic = monotonic
         self._window: TimeWindow[Received] = TimeWindow(config.window_s)
         self.counts: Counter[str] = Counter()
-        self._admission = Admission(site, config, self.counts, clock)
+        self._admission = Admission(site, config, self.counts, monotonic)
+        self.clocks = SiteClocks(site, config.ahead_s, self.counts, clock, monotonic)
         self.presence = HostPresence(site, config.edge_gone_s, monotonic)
         self.broker_up = True
         # Camera states, too: one count goes over both kinds, and shows which messages are missing.
@@ -101,7 +104,11 @@ class Intake:
 
     def take(self, received: Received) -> None:
         """Count a message; keep it if it can be matched, else acknowledge it."""
+        self.clocks.correct(received)
         message = received.message
+        if isinstance(message, CameraMessage) and not self._admission.admits(message):
+            received.ack()
+            return
         self.presence.heard(message)
         self._prepare(received.subject.edge)
         if isinstance(message, TrackletMessage):
