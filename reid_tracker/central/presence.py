@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 HostState = Literal["up", "stopped", "gone"]
 
-_MOST_HOSTS = 1000
-_MOST_CAMERAS = 200
+_MOST_HOSTS = 10_000
+_MOST_CAMERAS = 1_000
 _MOST_SHOWN, _MOST_CAMERAS_SHOWN = 100, 1000
 _REASON_SHOWN = 200
 _FORGOTTEN_S = 7 * 86_400.0

@@ -92,6 +92,7 @@ def test_a_client_that_says_nothing_holds_nobody_up() -> None:
         server.close()
 
 
+@pytest.mark.slow
 def test_slow_clients_take_neither_threads_nor_descriptors() -> None:
     """1,100 connections that never finish their request; a probe is still answered."""
     with StatusServer(HERE, lambda: Health(True)) as server:
@@ -136,5 +137,5 @@ def test_ipv6() -> None:
     except OSError:
         pytest.skip("this machine has no IPv6")
     with StatusServer("[::1]:0", lambda: Health(True)) as server:
-        with urllib.request.urlopen(f"http://[::1]:{server.port}/health", timeout=10) as answer:
-            assert answer.status == 200
+        url = f"http://[::1]:{server.port}/health"
+        assert urllib.request.urlopen(url, timeout=10).status == 200
