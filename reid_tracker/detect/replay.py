@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from reid_tracker.arrays import FloatArray
-from reid_tracker.config.checked import shown
 from reid_tracker.detect.base import check_batch
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.geometry import tlwh_to_xyxy
@@ -98,7 +97,7 @@ def _read(path: Path) -> FloatArray:
                 rows.append(_values(line))
             except ValueError as error:
                 where = f"{path}, line {number}"
-                raise InputError(f"{where}: {error}: {shown(line.strip()[:80], str)}") from None
+                raise InputError(f"{where}: {error}: {line.strip()[:80]!a}") from None
     return np.array(rows, np.float64).reshape(-1, _COLUMNS)
 
 

@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import os
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -68,6 +69,7 @@ class UltralyticsDetector:
         self._options["classes"] = _class_numbers(config.classes, self._model.names)
         self._static_batch = _static_batch(self._model.predictor.model)
         _to_detections(black)
+        self._lock = threading.Lock()  # a model keeps the batch that it works on
 
     def detect(self, image: ImageBGR, frame_index: int | None = None) -> Detections:
         """Detect in one frame; see `Detector.detect`."""
@@ -93,7 +95,8 @@ class UltralyticsDetector:
         return [found[position] for position in range(len(images))]
 
     def _predict(self, images: list[ImageBGR]) -> list[Any]:
-        results: list[Any] = self._model.predict(images, batch=len(images), **self._options)
+        with self._lock:
+            results: list[Any] = self._model.predict(images, batch=len(images), **self._options)
         return results
 
 

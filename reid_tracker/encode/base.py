@@ -27,7 +27,7 @@ class Encoder(Protocol):
     * An embedding that has no direction (all zeros, or not finite) becomes the first unit vector,
       which is far from every real embedding; a warning is logged.
 
-    One encoder serves one thread at a time.
+    Threads may share an encoder; they take turns.
 
     Attributes:
         embedding_size: D, numbers in an embedding (512 for OSNet).

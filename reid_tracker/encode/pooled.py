@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,6 +36,7 @@ class PooledEncoder:
         self.embedding_size = network.embedding_size
         self._network = network
         self._batch_size = batch_size
+        self._lock = threading.Lock()  # guards the buffer that follows, and the network
         self._crops: Crops = np.empty((0, *network.input_size, 3), np.uint8)
 
     def encode(self, image: ImageBGR, boxes: Boxes) -> Embeddings:
@@ -50,6 +52,10 @@ class PooledEncoder:
         checked = [check_boxes(rows) for rows in boxes]
         for image in images:
             check_image(image)
+        with self._lock:
+            return self._encode(images, checked)
+
+    def _encode(self, images: Sequence[ImageBGR], checked: list[Boxes]) -> list[Embeddings]:
         starts = np.cumsum([0, *map(len, checked)]).tolist()
         embeddings = np.empty((starts[-1], self.embedding_size), np.float32)
         for begin in range(0, starts[-1], self._batch_size):

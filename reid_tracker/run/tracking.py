@@ -24,7 +24,7 @@ from reid_tracker.sink import (
     output_paths,
 )
 from reid_tracker.types import FrameResult
-from reid_tracker.video import Source
+from reid_tracker.video import Source, read_entries
 
 if TYPE_CHECKING:
     from reid_tracker.sink.text.identity_events import IdentityEventSink
@@ -81,7 +81,8 @@ def track(
         check_replay(config, len(sources))
         folder = result_folder(output, "+".join(source.name for source in sources[:3]))
         stack.callback(claim(folder))
-        inputs = [*names, *reads, config.detector.model, config.encoder.model]
+        files = [entry.url for entry in read_entries(names)]  # also those of a folder
+        inputs = [*names, *files, *reads, config.detector.model, config.encoder.model]
         _refuse_inputs(inputs, folder, [source.name for source in sources])
         best = open_best_crops() if config.gallery.store_crops else None
         remember = open_memory(config, sources, stack, best.take if best else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -36,12 +37,33 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise unless `path` is free or may be replaced.
 
     Raises:
-        OutputError: `path` exists, and `overwrite` is False.
+        OutputError: `path` exists, and `overwrite` is False; or it is a symbolic link, through
+            which nothing is written.
     """
+    if overwrite and path.is_symlink():
+        raise OutputError(
+            f"{path} is a symbolic link, which --overwrite does not follow: remove it, or choose "
+            "another output folder"
+        )
     if not overwrite and os.path.lexists(path):
         raise OutputError(
             f"{path} exists already: use --overwrite to replace it, or another output folder"
         )
+
+
+def create_file(path: Path, overwrite: bool) -> io.FileIO:
+    """Open a file for writing, empty and without a buffer; never through a symbolic link.
+
+    Raises:
+        OutputError: the file exists and may not be replaced, or cannot be made.
+    """
+    refuse_existing(path, overwrite)
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    flags |= os.O_TRUNC if overwrite else os.O_EXCL
+    try:
+        return io.FileIO(os.open(path, flags, 0o666), "w")
+    except OSError as error:
+        raise cannot_write(path, error) from None
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
@@ -65,12 +87,8 @@ class TextSink(BaseSink):
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         super().__init__(path)
-        refuse_existing(path, overwrite)
-        try:
-            # Without a buffer: what is written survives the process, also after kill -9.
-            self._file = open(path, "wb" if overwrite else "xb", buffering=0)  # noqa: SIM115
-        except OSError as error:
-            raise cannot_write(path, error) from None
+        # Without a buffer: what is written survives the process, also after kill -9.
+        self._file = create_file(path, overwrite)
         self._size = 0
 
     def append(self, text: str) -> None:

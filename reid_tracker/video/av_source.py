@@ -20,7 +20,7 @@ from reid_tracker.video.address import StreamAddress
 from reid_tracker.video.clock import LOOK_AHEAD, PresentationClock
 from reid_tracker.video.damage import describe_damage
 from reid_tracker.video.decode import DecodeReport, decode_frames
-from reid_tracker.video.naming import safe_name
+from reid_tracker.video.naming import printable, safe_name
 from reid_tracker.video.picture import to_upright_bgr
 from reid_tracker.video.source import BaseSource
 
@@ -67,7 +67,7 @@ class AvSource(BaseSource):
         endless: bool = False,
     ) -> None:
         self._container = container
-        self._label = label
+        label = self._label = printable(label)
         try:
             self._stream = _video_stream(container, label)
             if reason := too_large(self._stream.width, self._stream.height):
@@ -140,8 +140,8 @@ def open_video_file(path: Path, stride: int, frame_rate: Fraction | None = None)
         container = av.open(f"file:{path}", mode="r")
     except av.error.FFmpegError as error:
         raise SourceError(
-            f"cannot read {path} as a video ({_reason(error)}): expected a file that FFmpeg plays, "
-            "e.g. MP4, MKV or AVI"
+            f"cannot read {printable(path)} as a video ({_reason(error)}): expected a file "
+            "that FFmpeg plays, e.g. MP4, MKV or AVI"
         ) from None
     return AvSource(container, str(path), safe_name(path.stem), stride, frame_rate=frame_rate)
 

@@ -14,11 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reid_tracker.config.checked import shown
 from reid_tracker.errors import SourceError
 from reid_tracker.picture_size import MOST_PIXELS, picture_size, too_large
 from reid_tracker.types import Frame, ImageBGR, VideoInfo
-from reid_tracker.video.naming import safe_name
+from reid_tracker.video.naming import printable, safe_name
 from reid_tracker.video.source import BaseSource, Source
 
 _log = logging.getLogger(__name__)
@@ -63,7 +62,7 @@ class ImageSource(BaseSource):
         self, paths: Sequence[Path], label: str, name: str, frame_rate: Fraction, stride: int
     ) -> None:
         self._paths = paths
-        self._label = label
+        label = self._label = printable(label)
         # Unreadable images at the start are reported when reading meets them.
         reason = ""
         for path in paths:
@@ -86,9 +85,8 @@ class ImageSource(BaseSource):
             try:
                 image = read_image(self._paths[index])
             except UnreadablePictureError as error:
-                _log.warning(
-                    "%s cannot be read as an image, skipped: %s", self._paths[index], error
-                )
+                name = printable(self._paths[index])
+                _log.warning("%s cannot be read as an image, skipped: %s", name, error)
                 continue
             if image.shape[:2] != expected and not mixed:
                 mixed = True
@@ -96,7 +94,7 @@ class ImageSource(BaseSource):
                     "%s holds images of different sizes: the first has %d x %d pixels, %s %d x %d",
                     self._label,
                     *reversed(expected),
-                    self._paths[index].name,
+                    printable(self._paths[index].name),
                     *reversed(image.shape[:2]),
                 )
             yield Frame(image, index, float(Fraction(index) / self.info.frame_rate))
@@ -125,16 +123,19 @@ def open_image_folder(folder: Path, stride: int, frame_rate: Fraction | None) ->
         sequence = folder.resolve().parent
     if videos and len(paths) <= len(videos):
         raise SourceError(
-            f"{folder} holds {_counted(videos, 'video')} and {_counted(paths, 'picture')}: open "
-            "the videos one by one, or all of them with open_sources"
+            f"{printable(folder)} holds {_counted(videos, 'video')} and "
+            f"{_counted(paths, 'picture')}: open the videos one by one, or all of them with "
+            "open_sources"
         )
     if not paths:
         raise SourceError(
-            f"{folder} holds no images: expected files ending in "
+            f"{printable(folder)} holds no images: expected files ending in "
             f"{', '.join(sorted(IMAGE_SUFFIXES))}"
         )
     if videos:
-        _log.warning("%s: its pictures are read, but not %s", folder, _counted(videos, "video"))
+        _log.warning(
+            "%s: its pictures are read, but not %s", printable(folder), _counted(videos, "video")
+        )
     rate = frame_rate or _sequence_rate(sequence, folder) or _DEFAULT_RATE
     return ImageSource(paths, str(folder), safe_name(sequence.resolve().name), rate, stride)
 
@@ -168,7 +169,7 @@ def open_image_glob(pattern: Path, stride: int, frame_rate: Fraction | None) -> 
     paths = _sorted_files(matches, IMAGE_SUFFIXES)
     if not paths:
         raise SourceError(
-            f"'{pattern}' matches no images ({len(matches)} other files): expected e.g. "
+            f"'{printable(pattern)}' matches no images ({len(matches)} other files): expected e.g. "
             "'folder/*.jpg'; put the pattern in quotes so that the shell leaves it alone"
         )
     rate = frame_rate or _sequence_rate(paths[0].parent, paths[0].parent.parent) or _DEFAULT_RATE
@@ -220,7 +221,7 @@ def _sorted_files(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path
 
 def _counted(paths: Sequence[Path], word: str) -> str:
     """Return e.g. "2 videos (a.mp4, b.mp4)", with the first names."""
-    names = [shown(path.name, str) for path in paths[:3]] + ["..."] * (len(paths) > 3)
+    names = [printable(path.name) for path in paths[:3]] + ["..."] * (len(paths) > 3)
     count = f"{len(paths)} {word}{'' if len(paths) == 1 else 's'}"
     return f"{count} ({', '.join(names)})" if names else count
 
@@ -248,7 +249,7 @@ def _sequence_rate(*folders: Path) -> Fraction | None:
                 return rate
         except (configparser.Error, KeyError, ValueError, OSError, ZeroDivisionError):
             pass
-        _log.warning("%s states no usable frameRate; using %d", path, _DEFAULT_RATE)
+        _log.warning("%s states no usable frameRate; using %d", printable(path), _DEFAULT_RATE)
     return None
 
 
@@ -300,8 +301,8 @@ def _open_animation(path: Path, stride: int, frame_rate: Fraction | None) -> Sou
         return None
     if count * size[0] * size[1] > _MOST_ANIMATED_PIXELS:
         raise SourceError(
-            f"{path} holds {count} pictures of {size[0]} x {size[1]} pixels, expected at most "
-            f"{_MOST_ANIMATED_PIXELS:,} pixels in all; make it a video"
+            f"{printable(path)} holds {count} pictures of {size[0]} x {size[1]} pixels, expected "
+            f"at most {_MOST_ANIMATED_PIXELS:,} pixels in all; make it a video"
         )
     images, durations_s = _decode(data, animated=is_webp)
     if not images:

@@ -18,7 +18,7 @@ from reid_tracker.config import StreamConfig
 from reid_tracker.errors import ConfigError, SourceError
 from reid_tracker.video.address import stream_address
 from reid_tracker.video.camera_list import CameraEntry, is_camera_list, read_camera_list
-from reid_tracker.video.naming import is_url, redact, url_name
+from reid_tracker.video.naming import is_url, printable, redact, url_name
 from reid_tracker.video.source import LiveSource, Source
 
 _log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def _videos_of(word: str) -> list[str]:
     if len(pictures) > len(videos) or not videos:
         return []
     rest = f"; its {len(pictures)} pictures are not" if pictures else ""
-    _log.warning("%s: its %d videos are read%s", word, len(videos), rest)
+    _log.warning("%s: its %d videos are read%s", printable(word), len(videos), rest)
     return [str(video) for video in videos]
 
 
@@ -246,10 +246,10 @@ def _open_path(path: Path, stride: int, frame_rate: Fraction | None) -> Source:
 
             return open_video_file(path, stride, frame_rate)
     except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}") from None
+        raise SourceError(f"cannot read {printable(path)}: {error.strerror}") from None
     if any(character in str(path) for character in "*?["):
         return images.open_image_glob(path, stride, frame_rate)
     raise SourceError(
-        f"no source '{path}': expected a video file, a folder or pattern of images, a camera "
-        "number or an rtsp:// or http:// address"
+        f"no source '{printable(path)}': expected a video file, a folder or pattern of "
+        "images, a camera number or an rtsp:// or http:// address"
     )

@@ -121,7 +121,9 @@ def save_crop(crop: ImageBGR, path: Path, quality: int) -> None:
         path.parent.mkdir(exist_ok=True)
         # Renamed when complete, so that an interrupted run leaves no half picture.
         partial = path.with_suffix(".part")
-        partial.write_bytes(data.tobytes())
+        partial.unlink(missing_ok=True)
+        with partial.open("xb") as file:
+            file.write(data.tobytes())
         os.replace(partial, path)
     except OSError as error:
         raise cannot_write(path, error) from None

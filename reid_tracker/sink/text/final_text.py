@@ -95,9 +95,10 @@ class FinalTextSink(BaseSink):
         for camera, (source, path) in self._files.items():
             beside = path.with_name(f"{path.name}.part")
             try:
+                beside.unlink(missing_ok=True)  # also a link that somebody put there
                 with (
                     source.open(encoding="utf-8", newline="") as lines,
-                    beside.open("w", encoding="utf-8", newline="") as file,
+                    beside.open("x", encoding="utf-8", newline="") as file,
                 ):
                     self._copy(whole_lines(lines), partial(self._final.one, camera), file)
                 os.replace(beside, path)

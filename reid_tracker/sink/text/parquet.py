@@ -12,7 +12,7 @@ import numpy as np
 
 from reid_tracker.errors import MissingDependencyError
 from reid_tracker.sink.base import BaseSink
-from reid_tracker.sink.files import cannot_write, refuse_existing
+from reid_tracker.sink.files import cannot_write, create_file, refuse_existing
 from reid_tracker.sink.text.final_text import FinalIdentities
 from reid_tracker.types import FrameResult, IdentityEvent
 
@@ -54,7 +54,7 @@ class ParquetSink(BaseSink):
         self._rows = 0
         try:
             path.unlink(missing_ok=True)
-            self._file = self._part.open("wb")
+            self._file = create_file(self._part, overwrite)
             self._schema = self._make_schema()
             self._stream = self._arrow.ipc.new_stream(self._file, self._schema)
         except OSError as error:
@@ -116,6 +116,7 @@ class ParquetSink(BaseSink):
     def _finish(self) -> None:
         beside = self.path.with_name(f"{self.path.name}.new")
         try:
+            beside.unlink(missing_ok=True)
             if self._waiting:
                 self._flush()
             self._stream.close()

@@ -54,7 +54,7 @@ class Annotator:
         if len(tracks) == 0:
             return scene
         tools = _tools_for(width, height)
-        ids = tracks.ids if result.identities is None else result.identities.ids
+        ids = tracks.ids if result.identities is None else _one_each(result.identities.ids, tracks)
         colours = np.where(ids > 0, colour_index(ids), UNSURE)
         self._draw_trails(scene, tracks, colours, tools)
         # Boxes far outside the frame would overflow OpenCV's integers.
@@ -89,6 +89,18 @@ class Annotator:
             scores = tracks.scores.tolist()
             labels = [f"{label} {score:.2f}" for label, score in zip(labels, scores, strict=True)]
         return labels
+
+
+def _one_each(ids: IntArray, tracks: Tracks) -> IntArray:
+    """Return the identities with 0 in place of all but the surest of those that are there twice.
+
+    Surest is who was detected in this frame, then who has the higher confidence.
+    """
+    order = np.lexsort((-tracks.scores, ~tracks.observed))
+    _, first = np.unique(ids[order], return_index=True)
+    kept = np.zeros_like(ids)
+    kept[order[first]] = ids[order[first]]
+    return kept
 
 
 class _Tools:

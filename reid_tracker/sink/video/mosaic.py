@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -138,6 +139,11 @@ class MosaicSink(BaseSink):
             frame = Frame(canvas, self._tick, time_s)
             self._video.write(FrameResult("", frame, Detections.empty(), Tracks.empty()))
         self._tick += 1
+        screens = self._screens.values()
+        news = [screen.waiting[0].time_s for screen in screens if screen.waiting]
+        if news and all(screen.waiting or screen.ended_s is not None for screen in screens):
+            # In a long pause of all cameras, ticks without news are left out.
+            self._tick = max(self._tick, math.ceil((min(news) - _EPS_S) * self._rate))
 
     def _compose(self, fresh: list[FrameResult], time_s: float) -> ImageBGR:
         canvas = self._layout.blank()
