@@ -45,6 +45,10 @@ class PooledEncoder:
 
     def encode_batch(self, images: Sequence[ImageBGR], boxes: Sequence[Boxes]) -> list[Embeddings]:
         """Encode the boxes of several frames; see `Encoder.encode_batch`."""
+        try:
+            images, boxes = list(images), list(boxes)
+        except TypeError as error:
+            raise InputError(f"{error}: expected a list of images and a list of boxes") from None
         if len(images) != len(boxes):
             raise InputError(
                 f"{len(images)} images but {len(boxes)} arrays of boxes, expected one for each"

@@ -7,13 +7,12 @@ recently seen tracks first; match the rest by IoU; correct, delete and start tra
 from __future__ import annotations
 
 import logging
-import math
 from typing import Any
 
 import numpy as np
 from scipy.special import chdtri
 
-from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray, to_array
 from reid_tracker.config import DeepSortConfig
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
@@ -23,11 +22,12 @@ from reid_tracker.track.cascade import match_cascade
 from reid_tracker.track.kalman import BoxKalmanFilter
 from reid_tracker.track.memory import AppearanceMemory
 from reid_tracker.track.table import TrackTable
-from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
+from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks, check_image
 
 _log = logging.getLogger(__name__)
 _MEASUREMENT_DIMENSIONS = 4
 _TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
+_LATEST_S = 1e11  # the year 5138; larger numbers are milliseconds or nanoseconds
 _SAME_OBJECT_IOU = 0.7  # a detection of another class that lies on a track so closely is its object
 _SAME_HEAD = 0.1  # two boxes of one person share the top edge, to this part of the lower height
 
@@ -63,16 +63,13 @@ class DeepSort:
     ) -> Tracks:
         """Take the next frame's detections; see `Tracker.update`. `frame` only gives the size."""
         # A refused call leaves the tracker as it was, so everything is checked first.
-        if not isinstance(detections, Detections):
-            raise InputError(
-                f"detections is a {type(detections).__name__}, expected reid_tracker.Detections"
-            )
+        detections = _detections(detections)
         embeddings = self._check_embeddings(embeddings, len(detections))
         timestamp_s = _seconds(timestamp_s)
-        size = None if frame is None else _picture_size(frame)
+        size = None if frame is None else check_image(frame).shape[1::-1]
         self._follow_size(size, detections)
         self._predict(timestamp_s)
-        self._delete(self._expired() | self._left())
+        self._delete(self._left())
         usable = np.flatnonzero(
             (detections.scores >= self.config.min_confidence)
             & (detections.boxes[:, 2:] > detections.boxes[:, :2]).all(axis=1)
@@ -109,12 +106,11 @@ class DeepSort:
 
     def _check_embeddings(self, embeddings: Embeddings | None, count: int) -> Embeddings | None:
         """Validate (N, D) embeddings and normalise their rows."""
-        if embeddings is None or (count == 0 and np.size(embeddings) == 0):
+        if embeddings is None:
             return None
-        try:
-            embeddings = np.asarray(embeddings, np.float32)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"embeddings are not numeric: {error}") from None
+        embeddings = to_array(embeddings, np.float32, "embeddings")
+        if count == 0 and embeddings.size == 0:
+            return None
         if embeddings.ndim != 2 or len(embeddings) != count:
             raise InputError(
                 f"embeddings have shape {embeddings.shape}, expected ({count}, D): one row "
@@ -132,7 +128,7 @@ class DeepSort:
         return (embeddings / np.where(length > 0, length, 1)).astype(np.float32)
 
     def _predict(self, timestamp_s: float | None) -> None:
-        """Predict every track at the time of the new frame."""
+        """Delete expired tracks, and predict the others at the time of the new frame."""
         nominal_s = 1 / self.config.nominal_rate
         if self._now_s is None:
             self._now_s = 0.0 if timestamp_s is None else timestamp_s
@@ -150,6 +146,9 @@ class DeepSort:
             self._now_s += step_s - nominal_s
             step_s = nominal_s
         self._now_s += step_s
+        # Expired tracks are not predicted: a long pause would take them to infinity.
+        unseen_s = self._now_s - self._tracks.seen_s
+        self._delete(unseen_s > self.config.max_age_s + _TIME_SLACK_S)
         tracks = self._tracks
         tracks.mean, tracks.covariance = self._filter.predict(
             tracks.mean, tracks.covariance, step_s * self.config.nominal_rate
@@ -255,11 +254,6 @@ class DeepSort:
         tracks.scores[rows] = detections.scores[detection_index]
         tracks.detection_index[rows] = detection_index
         tracks.confirmed |= tracks.hits >= self.config.n_init
-
-    def _expired(self) -> BoolArray:
-        unseen_s = (self._now_s or 0.0) - self._tracks.seen_s
-        expired: BoolArray = unseen_s > self.config.max_age_s + _TIME_SLACK_S
-        return expired
 
     def _left(self) -> BoolArray:
         """Return the lost tracks whose predicted centre lies outside the image.
@@ -383,33 +377,22 @@ class DeepSort:
         )
 
 
+def _detections(found: Any) -> Detections:
+    return found if isinstance(found, Detections) else Detections(found)
+
+
 def _seconds(timestamp_s: Any) -> float | None:
     """Return a timestamp as a float.
 
     Raises:
-        InputError: it is not a finite number.
+        InputError: it is not a number, or is in other units than seconds.
     """
     if timestamp_s is None:
         return None
     try:
-        seconds = float(timestamp_s)
-    except (TypeError, ValueError, RuntimeError):
-        seconds = math.nan
-    if isinstance(timestamp_s, str | bytes) or not math.isfinite(seconds):
+        seconds = to_array(timestamp_s, np.float64, "timestamp_s")
+    except InputError:
+        seconds = np.array(np.nan)
+    if seconds.ndim or not abs(seconds) <= _LATEST_S:
         raise InputError(f"timestamp_s = {shown(timestamp_s)}: expected seconds, a finite number")
-    return seconds
-
-
-def _picture_size(frame: Any) -> tuple[int, int]:
-    """Return (width, height) of a frame.
-
-    Raises:
-        InputError: it is not an image.
-    """
-    shape: tuple[int, ...] = getattr(frame, "shape", ())
-    if len(shape) != 3 or 0 in shape:
-        raise InputError(
-            f"frame is a {type(frame).__name__} of shape {tuple(shape)}, expected an image "
-            "(H, W, 3)"
-        )
-    return int(shape[1]), int(shape[0])
+    return float(seconds)

@@ -11,11 +11,14 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from fractions import Fraction
+from numbers import Integral
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from reid_tracker.config import StreamConfig
-from reid_tracker.errors import ConfigError, SourceError
+from reid_tracker.config.checked import shown
+from reid_tracker.errors import ConfigError, InputError, SourceError
 from reid_tracker.video.address import stream_address
 from reid_tracker.video.camera_list import CameraEntry, is_camera_list, read_camera_list
 from reid_tracker.video.naming import is_url, printable, redact, url_name
@@ -51,10 +54,17 @@ def open_source(
         The source, ready to be iterated once; it closes itself at its end.
 
     Raises:
+        InputError: the source is neither text, nor a path, nor a number.
         SourceError: there is no such source, or it cannot be read.
         ConfigError: an option is out of range, a camera is given a rate, or a variable is not set.
     """
-    text = os.fspath(source) if isinstance(source, str | os.PathLike) else str(source)
+    text: Any = os.fspath(source) if isinstance(source, os.PathLike) else source
+    if type(text) is not bool and isinstance(text, Integral):
+        text = str(int(text))
+    if not isinstance(text, str):
+        raise InputError(
+            f"source is a {type(source).__name__}: expected a path, an address or a camera's number"
+        )
     opener = _Opener(stride, frame_rate, stream or StreamConfig())
     (opened,) = opener.open([CameraEntry(url=text)])
     return opened
@@ -134,11 +144,14 @@ class _Opener:
     stream: StreamConfig
 
     def __post_init__(self) -> None:
-        if self.stride < 1:
-            raise ConfigError(f"stride = {self.stride}: expected a whole number, at least 1")
-        if self.frame_rate is not None and not _SLOWEST_RATE <= self.frame_rate < math.inf:
+        stride, rate = cast(Any, self.stride), cast(Any, self.frame_rate)
+        if not isinstance(stride, Integral) or int(stride) < 1:
+            raise ConfigError(f"stride = {shown(stride)}: expected a whole number, at least 1")
+        if rate is not None and not (
+            isinstance(rate, int | float | Fraction) and _SLOWEST_RATE <= rate < math.inf
+        ):
             raise ConfigError(
-                f"frame_rate = {self.frame_rate}: expected at least {_SLOWEST_RATE} per second"
+                f"frame_rate = {shown(rate)}: expected at least {_SLOWEST_RATE} per second"
             )
 
     def open(self, entries: Sequence[CameraEntry], *, wait: bool = True) -> list[Source]:

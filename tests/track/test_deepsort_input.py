@@ -179,12 +179,16 @@ def test_a_crowd() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.zeros((1, 6)),), "detections is a ndarray"),
+        ((np.zeros((1, 5)),), r"Detections has shape \(1, 5\), expected \(N, 6\)"),
+        (("detections",), "Detections is not numeric: it is or holds a str"),
+        ((seen(person(200)), looks(0), 1.7e18), "expected seconds"),
+        ((seen(person(200)), looks(0), 10**400), "expected seconds"),
+        ((seen(person(200)), looks(0), 1.0, np.zeros((3, 9, 9), np.uint8)), "expected uint8"),
         ((seen(person(200)), looks(0), "1.0"), "timestamp_s = '1.0'"),
         ((seen(person(200)), looks(0), np.zeros(2)), "timestamp_s = "),
         ((seen(person(200)), looks(0), float("nan")), "timestamp_s = nan"),
-        ((seen(person(200)), looks(0), 1.0, np.zeros((0, 4, 3))), "expected an image"),
-        ((seen(person(200)), looks(0), 1.0, "frame.png"), "expected an image"),
+        ((seen(person(200)), looks(0), 1.0, np.zeros((0, 4, 3))), "expected uint8"),
+        ((seen(person(200)), looks(0), 1.0, "frame.png"), "image is a str"),
     ],
 )
 def test_a_refused_call_leaves_the_tracker_as_it_was(
