@@ -70,7 +70,7 @@ class Tensor:
         Tensor([1, 2]),
         [Tensor(1), Tensor(2.0)],
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
 def test_numbers_of_every_kind_become_a_new_array(value: Any, dtype: Any) -> None:
@@ -107,7 +107,7 @@ def test_numbers_of_every_kind_become_a_new_array(value: Any, dtype: Any) -> Non
         types.SimpleNamespace(xyxy=[[1, 2, 3, 4]]),
         [10**400],
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_numbers_is_refused_in_one_line(value: Any) -> None:
     with pytest.raises(InputError) as caught:

@@ -73,7 +73,7 @@ def read_curve(run: str | Path, name: str | None = None) -> TrainingCurve:
             "finished its first epoch"
         )
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); expected JSON lines") from None
     records = [_record(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]

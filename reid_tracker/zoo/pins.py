@@ -89,7 +89,7 @@ def _write(pins: dict[str, Content], folder: Path) -> None:
 def _read(folder: Path) -> dict[str, Content]:
     path = pins_file(folder)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
         pins = {
             str(name): Content(item["sha256"], item["size_bytes"]) for name, item in data.items()
         }

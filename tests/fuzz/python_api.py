@@ -248,9 +248,7 @@ def a_refused_update_changes_nothing(calls_made: list[tuple[Any, Any, Any, Any]]
     for one in (tracker, twin):
         one.update(PERSON, LOOKS, 0.0)
     for found, looks, time_s, frame in calls_made:
-        made = (
-            attempt(lambda found=found: Detections(*found)) if isinstance(found, tuple) else found
-        )
+        made = attempt(partial(Detections, *found)) if isinstance(found, tuple) else found
         detections = PERSON if made is None else made
         arguments = (detections, looks, time_s, frame)
         got = attempt(partial(tracker.update, *arguments))

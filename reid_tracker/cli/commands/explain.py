@@ -251,6 +251,7 @@ class _Embedded:
             rank_queries(query, gallery, count=self.arguments.images),
             lambda row: read_picture(self.queries.paths[row]),
             lambda row: read_picture(self.gallery.paths[row]),
+            camera_rule=len({*self.queries.cameras, *self.gallery.cameras}) > 1,
             title=_titled("Ranked lists", self.arguments),
         )
         return [sheet]
