@@ -50,7 +50,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "torch": ("osnet/*", "encode/torch_backend.py", "train/*", "explain/*"),
     "typing_extensions": ("osnet/variants.py",),
     "ultralytics": ("detect/ultralytics_backend.py",),
-    "yaml": ("train/detector/export.py",),
+    "yaml": ("config/safe_yaml.py", "train/detector/export.py"),
 }
 """Files that may import a package, at the top or inside a function; numpy may be used anywhere."""
 
