@@ -137,7 +137,7 @@ def open_video_file(path: Path, stride: int, frame_rate: Fraction | None = None)
 
     try:
         # "file:" keeps a colon in the name from being taken for a protocol.
-        container = av.open(f"file:{path}", mode="r")
+        container = av.open(f"file:{path}", mode="r", options={"max_pixels": str(MOST_PIXELS)})
     except av.error.FFmpegError as error:
         raise SourceError(
             f"cannot read {printable(path)} as a video ({_reason(error)}): expected a file "
@@ -161,7 +161,8 @@ def open_web_video(
 
     timeout = (config.open_timeout_s, config.read_timeout_s)
     try:
-        container = av.open(address.url, mode="r", timeout=timeout)
+        options = {"max_pixels": str(MOST_PIXELS)}
+        container = av.open(address.url, mode="r", timeout=timeout, options=options)
     except av.error.FFmpegError as error:
         raise SourceError(
             f"cannot open {address} ({_reason(error)}): expected a video stream that answers "

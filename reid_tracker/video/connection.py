@@ -193,8 +193,9 @@ def check_stream_config(config: StreamConfig) -> None:
 def _options(address: StreamAddress, config: StreamConfig) -> dict[str, str]:
     """Return libav's options."""
     if not address.url.lower().startswith("rtsp"):
-        return {"analyzeduration": str(_MICROSECONDS)}
+        return {"analyzeduration": str(_MICROSECONDS), "max_pixels": str(MOST_PIXELS)}
     return {
+        "max_pixels": str(MOST_PIXELS),
         "rtsp_transport": config.transport,
         "allowed_media_types": "video",
         # RTSP describes its streams; waiting to see how they go on costs 3 s. (0 means "default".)
