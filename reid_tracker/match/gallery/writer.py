@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from reid_tracker.closing import Closing
 from reid_tracker.errors import StoreUnavailableError
+from reid_tracker.match.gallery.aging import Aging
 from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 
@@ -68,9 +69,8 @@ class GalleryWriter(Closing):
     ) -> None:
         self._store = store
         self._capacity = capacity
-        self._retention_s = retention_s
+        self._aging = None if retention_s is None else Aging(retention_s, clock)
         self._first_wait_s = first_wait_s
-        self._clock = clock
         self._next_purge = time.monotonic()
         self._waiting: deque[_Batch] = deque()
         self._changed = threading.Condition()
@@ -182,14 +182,14 @@ class GalleryWriter(Closing):
             return bool(self._waiting)
 
     def _purge_in_s(self) -> float:
-        return _PURGE_EVERY_S if self._retention_s is None else self._next_purge - time.monotonic()
+        return _PURGE_EVERY_S if self._aging is None else self._next_purge - time.monotonic()
 
     def _attempt(self) -> bool:
         """Write the next batches, and purge if it is time; False if the store is unavailable."""
         try:
             self._write_next()
-            if self._retention_s is not None and self._purge_in_s() <= 0:
-                self._store.purge(self._clock() - self._retention_s)
+            if self._aging is not None and self._purge_in_s() <= 0:
+                self._store.purge(self._aging.limit_s())
                 self._next_purge = time.monotonic() + _PURGE_EVERY_S
         except StoreUnavailableError as error:
             if not self.away:
