@@ -14,7 +14,7 @@ from reid_tracker.cli.options import add_gallery_option, default_gallery
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.redact import one_line
 from reid_tracker.errors import ConfigError, InputError
-from reid_tracker.match.gallery.open import open_gallery
+from reid_tracker.match.gallery.open import open_gallery, open_to_read
 from reid_tracker.match.gallery.records import StoreInfo, Where, number_now
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.gallery.transfer import export_gallery, import_gallery
@@ -73,13 +73,17 @@ def _open(arguments: argparse.Namespace, *, create: bool = False) -> GalleryStor
     return open_gallery(arguments.gallery or default_gallery(), create=create)
 
 
+def _open_to_read(arguments: argparse.Namespace) -> GalleryStore:
+    return open_to_read(arguments.gallery or default_gallery())
+
+
 def _say(arguments: argparse.Namespace, text: str) -> None:
     if not arguments.quiet:
         sys.stdout.write(f"{one_line(text)}\n")
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    with _open(arguments) as store:
+    with _open_to_read(arguments) as store:
         info = store.info()
     if arguments.json:
         sys.stdout.write(json.dumps(asdict(info), indent=2) + "\n")
@@ -134,7 +138,7 @@ def _purge(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    with _open(arguments) as store:
+    with _open_to_read(arguments) as store:
         counts = export_gallery(
             store, arguments.file, crops=arguments.crops, overwrite=arguments.overwrite
         )

@@ -19,7 +19,7 @@ from reid_tracker.cli.redact import one_line
 from reid_tracker.cli.report import console
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError, InputError
-from reid_tracker.match.gallery.open import open_gallery
+from reid_tracker.match.gallery.open import open_to_read
 from reid_tracker.match.gallery.records import SightingRecord, Where, number_now
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.run.moments import moment, parse_moment
@@ -146,7 +146,7 @@ def _as_identity(query: str) -> int | None:
 def _of_identity(
     arguments: argparse.Namespace, identity: int, where: Where
 ) -> list[dict[str, Any]]:
-    with open_gallery(arguments.gallery or default_gallery(), create=False) as store:
+    with open_to_read(arguments.gallery or default_gallery()) as store:
         _check_cameras(arguments, store)
         now = number_now(identity, store.events())
         if now != identity:
@@ -164,7 +164,7 @@ def _of_picture(arguments: argparse.Namespace, where: Where) -> list[dict[str, A
     from reid_tracker.cli.commands.search.picture import embed_query
 
     # First, so that a typing error shows before models are loaded.
-    with open_gallery(arguments.gallery or default_gallery(), create=False) as store:
+    with open_to_read(arguments.gallery or default_gallery()) as store:
         _check_cameras(arguments, store)
         query = embed_query(arguments)
         hits = store.nearest(

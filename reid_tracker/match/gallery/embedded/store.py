@@ -71,6 +71,7 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
     Args:
         path: the file.
         create: create it if it does not exist.
+        read_only: read what the file holds now, also while another process uses it.
         dtype: type of the vectors in memory: float16, or float32 for twice the memory and faster
             searches without a filter.
         clock: returns the time of writing, UTC seconds since 1970.
@@ -85,6 +86,7 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
         path: str | Path,
         *,
         create: bool = True,
+        read_only: bool = False,
         dtype: npt.DTypeLike = np.float16,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -93,7 +95,10 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
         self._clock = clock
         self._dtype = dtype
         self._lock_of_threads = threading.RLock()
-        self._open: sqlite3.Connection | None = open_database(self._path, create=create)
+        self._read_only = read_only
+        self._open: sqlite3.Connection | None = open_database(
+            self._path, create=create, read_only=read_only
+        )
         self._memory: VectorMemory | None = None
         self._stale = True
         self._pending = MemoryChange()
@@ -125,6 +130,8 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
 
     @contextmanager
     def _change(self, patience: float = 1.0) -> Iterator[sqlite3.Connection]:
+        if self._read_only:
+            raise StoreError(f"{self._path} was opened only to read it; open it to write, too")
         with self._use(patience) as database:
             self._pending = MemoryChange()
             with transaction(database):
