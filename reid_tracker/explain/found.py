@@ -10,6 +10,7 @@ import numpy as np
 
 from reid_tracker.errors import InputError
 from reid_tracker.explain.sheet import RED, SMALL, Sheet, line_height
+from reid_tracker.picture_size import picture_size, too_large
 from reid_tracker.types import ImageBGR
 
 _CROP = (192, 96)  # height, width
@@ -78,7 +79,9 @@ def _fitted(image: ImageBGR) -> ImageBGR:
 
 
 def _decoded(picture: bytes) -> ImageBGR:
-    image = None
+    size, image = picture_size(picture), None
+    if size is not None and (why := too_large(*size)):
+        raise InputError(f"a stored picture cannot be decoded: {why}, or leave out --sheet")
     if picture:
         image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
     if image is None:

@@ -51,3 +51,9 @@ def test_the_query_comes_first_and_no_picture_is_stretched() -> None:
     assert sizes == [[192, 48], [24, 96]]
     assert places[0][1].max() < places[1][1].min()
     assert texts(sheet).count("query") == 1
+
+
+def test_a_picture_that_claims_too_much_is_refused_by_its_header() -> None:
+    claims = b"\xff\xd8\xff\xc0\x00\x11\x08" + (32000).to_bytes(2, "big") * 2 + bytes(600)
+    with pytest.raises(InputError, match="32000 x 32000 pixels"):
+        found_sheet([Found(claims, ())], title="", caption="")

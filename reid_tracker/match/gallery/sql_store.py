@@ -6,6 +6,7 @@ parameters than a gallery has people.
 
 from __future__ import annotations
 
+import logging
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from reid_tracker.arrays import Float32Array
 from reid_tracker.closing import Closing
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.match.gallery.records import (
     ANYWHERE,
@@ -27,7 +29,10 @@ from reid_tracker.match.gallery.records import (
     related_events,
 )
 from reid_tracker.match.gallery.store import check_model, check_query
+from reid_tracker.picture_size import picture_size, too_large
 from reid_tracker.types import Embeddings
+
+logger = logging.getLogger(__name__)
 
 ConnectionT = TypeVar("ConnectionT")
 
@@ -168,7 +173,7 @@ class SqlStore(Closing, Generic[ConnectionT]):
                     self._run(connection, f"{statement} ON CONFLICT DO NOTHING", one.model, size)
                     known = self._model(connection)
                 check_model(self._place, known, one.model, size)
-            self._write(connection, sightings, crops or {}, now_s)
+            self._write(connection, sightings, _storable(crops or {}), now_s)
             for event in events:
                 self._write_event(connection, event, now_s)
             numbers = [one.identity for one in sightings]
@@ -362,6 +367,18 @@ class SqlStore(Closing, Generic[ConnectionT]):
     def _longest_s(self, connection: ConnectionT) -> float:
         """Return a duration that no sighting exceeds, seconds; +inf if unknown."""
         return math.inf
+
+
+def _storable(crops: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Leave out pictures that nobody could decode: a few bytes may claim gigabytes of pixels."""
+    found = {}
+    for name, picture in crops.items():
+        size = picture_size(picture)
+        if why := too_large(*size) if size else "":
+            logger.warning("the picture of sighting %s is not stored: %s", shown(name), why)
+        else:
+            found[name] = picture
+    return found
 
 
 def record_of(row: Sequence[Any], embeddings: Embeddings, model: str) -> SightingRecord:

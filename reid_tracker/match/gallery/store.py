@@ -58,7 +58,8 @@ class GalleryStore(Protocol):
         Args:
             sightings: new ones, or replacements of those with the same id.
             events: known ones are skipped.
-            crops: encoded pictures, by the id of their sighting.
+            crops: encoded pictures, by the id of their sighting. Those that claim too many pixels
+                are left out, with a warning.
 
         Raises:
             ModelMismatchError: an embedding was made by another model than those in the store.
