@@ -76,6 +76,8 @@ def without_tensors(value: Any) -> Any:
             return tensor.numpy()
         except TypeError:  # numpy has no bfloat16
             return tensor.float().numpy()
+    if np.ma.is_masked(value):
+        raise TypeError("it has masked numbers")
     if hasattr(value, "__array__") or isinstance(value, Number):
         return value
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):

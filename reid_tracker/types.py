@@ -156,7 +156,7 @@ class _StructOfArrays:
             array = to_array(getattr(self, column.name), column.metadata["dtype"], where)
             if array.size == 0:
                 array = array.reshape((0, *shape))
-            if rows is None and array.ndim:
+            if rows is None and array.ndim > len(shape):
                 rows = len(array)
             if array.shape != (rows, *shape):
                 expected = ", ".join(map(str, ("N" if rows is None else rows, *shape)))

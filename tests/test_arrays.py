@@ -106,6 +106,7 @@ def test_numbers_of_every_kind_become_a_new_array(value: Any, dtype: Any) -> Non
         torch.ones(2, device="meta"),
         types.SimpleNamespace(xyxy=[[1, 2, 3, 4]]),
         [10**400],
+        np.ma.masked_array([1, 2], [False, True]),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -189,7 +189,7 @@ def test_empty() -> None:
     [
         ({"boxes": [BOX]}, "scores", ["(3,)", "(1)"]),
         ({"boxes": []}, "scores", ["(3,)", "(0)"]),
-        ({"boxes": BOX}, "boxes", ["(4,)"]),
+        ({"boxes": BOX}, "boxes", ["(4,)", "(N, 4)"]),
         ({"boxes": [[*BOX, 0.5]] * 3}, "boxes", ["(3, 5)", "(3, 4)"]),
         ({"boxes": [BOX[:3]] * 3}, "boxes", ["(3, 3)", "(3, 4)"]),
         ({"boxes": [[BOX]] * 3}, "boxes", ["(3, 1, 4)", "(3, 4)"]),
