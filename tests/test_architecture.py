@@ -85,7 +85,6 @@ STILL_WITHOUT_TEST_FILE = [
     "cli/commands/search/run.py",
     "cli/commands/search/video.py",
     "cli/commands/track.py",
-    "cli/reid_data.py",
     "cli/status.py",
     "config/checked.py",
     "config/files.py",

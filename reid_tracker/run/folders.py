@@ -8,8 +8,8 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,15 +26,18 @@ _CLOSE_S = 1.0
 _RUNS = Path("runs")
 
 
-def result_folder(output: str | Path | None, name: str) -> Path:
-    """Return the folder for the results of a run; it is made if it is not there.
+@contextmanager
+def result_folder(output: str | Path | None, name: str) -> Iterator[Path]:
+    """Make the folder for the results of a run, and keep other runs out of it meanwhile.
+
+    A start that is refused leaves no empty folder behind.
 
     Args:
         output: what the user asked for; None takes a new folder below runs/.
         name: name of that new folder; it gets a number where the name is taken.
 
     Raises:
-        OutputError: the folder cannot be made.
+        OutputError: the folder cannot be made, or another run is writing to it.
     """
     if output is None:
         folder, number = _RUNS / name, 1
@@ -43,13 +46,31 @@ def result_folder(output: str | Path | None, name: str) -> Path:
             folder = _RUNS / f"{name}-{number}"
     else:
         folder = Path(output)
+    with no_empty_folder(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot make the output folder {folder}: {error.strerror}; choose one with "
+                "--output"
+            ) from None
+        release = claim(folder)
+        try:
+            yield folder
+        finally:
+            release()
+
+
+@contextmanager
+def no_empty_folder(folder: Path) -> Iterator[None]:
+    """Remove folders, this one and those it is in, that are made meanwhile and stay empty."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot make the output folder {folder}: {error.strerror}; choose one with --output"
-        ) from None
-    return folder
+        yield
+    finally:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
 
 
 def claim(folder: Path) -> Callable[[], None]:

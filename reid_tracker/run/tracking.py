@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from reid_tracker.config import Config
 from reid_tracker.errors import OutputError
 from reid_tracker.pipeline import Pipeline, suited_to_encoder
-from reid_tracker.run.folders import claim, result_folder
+from reid_tracker.run.folders import result_folder
 from reid_tracker.run.memory import open_memory
 from reid_tracker.run.outputs import RunOutputs
 from reid_tracker.run.sources import check_replay, open_run_sources
@@ -79,8 +79,8 @@ def track(
     with ExitStack() as stack:
         sources = open_run_sources(names, config, stack)
         check_replay(config, len(sources))
-        folder = result_folder(output, "+".join(source.name for source in sources[:3]))
-        stack.callback(claim(folder))
+        name = "+".join(source.name for source in sources[:3])
+        folder = stack.enter_context(result_folder(output, name))
         files = [entry.url for entry in read_entries(names)]  # also those of a folder
         inputs = [*names, *files, *reads, config.detector.model, config.encoder.model]
         _refuse_inputs(inputs, folder, [source.name for source in sources])

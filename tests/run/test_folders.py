@@ -11,8 +11,8 @@ import pytest
 
 from reid_tracker.config import EdgeConfig
 from reid_tracker.edge import EdgeOutputs
-from reid_tracker.errors import OutputError
-from reid_tracker.run.folders import OutputFolders, claim
+from reid_tracker.errors import InputError, OutputError
+from reid_tracker.run.folders import OutputFolders, claim, result_folder
 from tests.run.test_known import said
 from tests.run.test_rotating import TEXTS, StubSource, World, who
 
@@ -228,3 +228,30 @@ def test_two_hosts_do_not_share_a_place(tmp_path: Path) -> None:
     first.close()
     second.claim()
     second.close()
+
+
+def test_a_refused_start_leaves_no_empty_folder(tmp_path: Path) -> None:
+
+    def refused() -> None:
+        with result_folder(tmp_path / "runs" / "door", "") as folder:
+            assert folder.is_dir()
+            raise InputError("no model")
+
+    with pytest.raises(InputError):
+        refused()
+    assert not (tmp_path / "runs").exists()
+    with result_folder(tmp_path / "runs" / "door", "") as folder:
+        (folder / "door.txt").touch()
+    assert (tmp_path / "runs" / "door" / "door.txt").exists()
+    (tmp_path / "mine").mkdir()
+    with result_folder(tmp_path / "mine", ""):
+        pass
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_a_run_keeps_others_out_of_its_folder(tmp_path: Path) -> None:
+    busy = "another run is writing to"
+    with result_folder(tmp_path, ""), pytest.raises(OutputError, match=busy):
+        result_folder(tmp_path, "").__enter__()
+    with result_folder(tmp_path, ""):
+        pass

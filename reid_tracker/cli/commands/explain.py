@@ -74,15 +74,15 @@ def run(arguments: argparse.Namespace) -> int:
         tasks["curves"] = _curve_task(arguments.curves)
     named = Path(arguments.dataset or arguments.curves[0]).resolve()
     name = named.stem if named.is_file() else named.name
-    folder = result_folder(arguments.output, f"explain-{name}")
-    files = {kind: [folder / name for name in _FILES[kind]] for kind in tasks}
-    overwrite = arguments.overwrite
-    refuse_existing([file for some in files.values() for file in some], overwrite=overwrite)
-    for kind, draw in tasks.items():
-        for sheet, path in zip(draw(), files[kind], strict=True):
-            sheet.save(path, overwrite=overwrite)
-            if not arguments.quiet:
-                sys.stdout.write(f"{path}\n")
+    with result_folder(arguments.output, f"explain-{name}") as folder:
+        files = {kind: [folder / name for name in _FILES[kind]] for kind in tasks}
+        overwrite = arguments.overwrite
+        refuse_existing([file for some in files.values() for file in some], overwrite=overwrite)
+        for kind, draw in tasks.items():
+            for sheet, path in zip(draw(), files[kind], strict=True):
+                sheet.save(path, overwrite=overwrite)
+                if not arguments.quiet:
+                    sys.stdout.write(f"{path}\n")
     return 0
 
 
