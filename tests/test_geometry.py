@@ -21,12 +21,13 @@ from reid_tracker.geometry import (
     xyxy_to_cxcyah,
     xyxy_to_tlwh,
 )
+from tests.examples import examples
 from tests.oracles import iou as oracle
 
 Array = npt.NDArray[np.floating]
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
-some = settings(max_examples=100, deadline=None, derandomize=True)
+some = settings(max_examples=examples(100), deadline=None, derandomize=True)
 
 # A coordinate that is a multiple of 1/8 below 2**13 is exact in float32, and so are sums of two.
 eighths = st.integers(-(2**14), 2**14).map(lambda number: number / 8)

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from reid_tracker.errors import InputError, ReidTrackerError
 from reid_tracker.types import Detections, Frame, FrameResult, Identities, Tracks, VideoInfo
+from tests.examples import examples
 
-some = settings(max_examples=60, deadline=None, derandomize=True)
+some = settings(max_examples=examples(60), deadline=None, derandomize=True)
 
 Columns = dict[str, tuple[type, tuple[int, ...]]]
 """Type and shape of a row, by column."""

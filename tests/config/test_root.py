@@ -37,9 +37,10 @@ from reid_tracker.config import (
 from reid_tracker.config.checked import from_mapping, to_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.resources import shipped
+from tests.examples import examples
 
-some = settings(max_examples=50, deadline=None, derandomize=True)
-many = settings(max_examples=200, deadline=None, derandomize=True)
+some = settings(max_examples=examples(50), deadline=None, derandomize=True)
+many = settings(max_examples=examples(200), deadline=None, derandomize=True)
 
 SECTIONS: dict[str, Any] = {
     "detector": DetectorConfig,
@@ -426,8 +427,8 @@ BROKEN: dict[str, str | bytes] = {
     "python object": "detector: !!python/object/apply:os.system ['true']",
     "unknown tag": "detector: !mine 3",
     "a boolean that is none": "detector: !!bool =",
-    "impossible date": "detector: 2001-99-99",
-    "impossible time": "detector: 2001-01-01 99:99:99",
+    "impossible date": "detector: !!timestamp 2001-99-99",
+    "impossible time": "detector: !!timestamp 2001-01-01 99:99:99",
     "not an int": "detector: !!int foo",
     "no int": 'detector: !!int ""',
     "not a bool": "detector: !!bool foo",
@@ -520,7 +521,7 @@ def test_override_without_key_or_value_is_refused(text: str) -> None:
         "!mine 3",
         "a: b: c",
         "\0",
-        "2001-99-99",
+        "!!timestamp 2001-99-99",
         "!!bool foo",
         "!!int x",
         "!!int ''",

@@ -22,6 +22,7 @@ from reid_tracker.config.safe_yaml import (
 )
 from reid_tracker.errors import ConfigError
 from tests.conftest import ROOT
+from tests.examples import examples
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -31,7 +32,7 @@ PLAIN = st.recursive(
 
 @pytest.mark.slow
 @given(PLAIN)
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 def test_what_is_written_is_read(data: object) -> None:
     assert load_yaml(dump_yaml(data)) == data
 

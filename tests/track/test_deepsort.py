@@ -13,13 +13,14 @@ from reid_tracker.config import DeepSortConfig
 from reid_tracker.geometry import iou_matrix
 from reid_tracker.track import DeepSort
 from reid_tracker.types import Detections, Tracks
+from tests.examples import examples
 from tests.oracles.deepsort_plain import PlainDeepSort, PlainOptions
 from tests.track.scenes import Observation, SceneOptions, random_scene
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 # A scene does not become simpler with a smaller seed, so nothing is shrunk.
-some = settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate])
-few = settings(some, max_examples=12)
+some = settings(max_examples=examples(40), deadline=None, derandomize=True, phases=[Phase.generate])
+few = settings(some, max_examples=examples(12))
 seeds = st.integers(0, 2**32 - 1)
 
 scene_options = st.builds(

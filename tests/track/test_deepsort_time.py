@@ -24,7 +24,7 @@ def walker(timestamp_s: float) -> Box:
     return person(100 + WALKING_PX_S * timestamp_s)
 
 
-@pytest.mark.parametrize("rate", [4, 7, 15, 25, 30, 60, 120])
+@pytest.mark.parametrize("rate", [4, 7, 15, 25, 30, 60, pytest.param(120, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("with_appearance", [True, False])
 def test_a_walker_keeps_the_id_at_any_frame_rate(rate: int, with_appearance: bool) -> None:
     tracker = DeepSort()

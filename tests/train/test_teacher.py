@@ -47,6 +47,7 @@ def distilling(data: Path, tmp_path: Path, **teacher_changes: Any) -> Recipe:
     return tiny_recipe(data, loss=loss, teacher=settings)
 
 
+@pytest.mark.slow
 def test_targets_are_unit_rows_and_blind_to_mirroring() -> None:
     source = crops()
     mirrored = MemoryCrops(source.take(np.arange(6), (256, 128))[:, :, ::-1].copy())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reid_tracker.errors import ConfigError
 from reid_tracker.video import open_sources
 from reid_tracker.video.camera_list import CameraEntry, is_camera_list, read_camera_list
+from tests.examples import examples
 from tests.video.clips import write_clip
 
 
@@ -98,7 +99,7 @@ def test_mistakes_in_a_list(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in refusal(listed(tmp_path, text))
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["url", "username", "password", "password_file", "transport", "rotate", "x"]),
     st.sampled_from(["{}", "rtsp://u:{}@h/x"]),

@@ -164,6 +164,7 @@ def _walker(number: int, row: np.ndarray, model: str) -> SightingRecord:
     return sighting(f"walker {number}", number, embeddings=row[None], model=model)
 
 
+@pytest.mark.slow
 def test_by_picture(
     seen: tuple[Path, list[object]], path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,7 @@ def run(*words: object) -> int:
     return command_line.run(["train", *map(str, words), "--device", "cpu", "--threads", "1"])
 
 
+@pytest.mark.slow
 def test_main_job(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(recipe, "-o", tmp_path / "run", "--tensorboard") == 0
     printed = capsys.readouterr()

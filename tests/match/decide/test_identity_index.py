@@ -14,6 +14,7 @@ from tests.match.batch_worlds import CONFIG, TOPOLOGY, Row, batch, rows
 from tests.match.worlds import embeddings_of, some, tracks
 
 
+@pytest.mark.slow
 @some
 @given(rows(), st.integers(1, 3))
 def test_the_index_follows_every_change(given_rows: list[Row], most: int) -> None:

@@ -21,6 +21,7 @@ from reid_tracker.transport.brokers.base import Outgoing
 from reid_tracker.transport.sending.spool import Spool
 from reid_tracker.transport.sending.spool_file import FullDiskError
 from tests.conftest import ROOT, Clock
+from tests.examples import examples
 
 
 def message(number: int, size: int = 100) -> Outgoing:
@@ -243,6 +244,7 @@ spool.close()
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path: Path) -> None:
     """What was stored stays, what was removed does not come back, and later it goes on."""
     import json
@@ -435,5 +437,5 @@ NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)  # each step waits 
 
 TestAgainstAList = AgainstAList.TestCase
 TestAgainstAList.settings = settings(
-    max_examples=12, stateful_step_count=15, deadline=None, phases=NO_SHRINKING
+    max_examples=examples(12), stateful_step_count=15, deadline=None, phases=NO_SHRINKING
 )
