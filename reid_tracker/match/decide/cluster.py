@@ -28,14 +28,9 @@ class Clusters(NamedTuple):
 def cluster(pairs: Pairs, bound: IntArray, threshold: float, softness: float) -> Clusters:
     """Join the two cheapest groups again and again, as long as that costs at most the threshold.
 
-    Two groups are never joined if one of their pairs is impossible or if none of them is near.
-    Time and memory grow with the square of N.
-
-    Args:
-        pairs: (N, N) of all tracklets, symmetric.
-        bound: (N,) tracklets with the same number above 0 stay together; 0 is free.
-        threshold: maximum cost of a join.
-        softness: how much the cheapest pairs dominate, see `soft_weights`.
+    Two groups are never joined if one of their (N, N) symmetric pairs is impossible, or if none is
+    near. Tracklets with the same number above 0 in (N,) `bound` stay together. For the softness see
+    `soft_weights`. Time and memory grow with the square of N.
     """
     count = len(pairs.costs)
     labels = np.where(bound > 0, -bound, np.arange(count))

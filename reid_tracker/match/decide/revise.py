@@ -47,13 +47,7 @@ def revise(
     """Cluster the tracklets of the recent past, together with older ones of their identities.
 
     Older tracklets of an identity stay together. Recent ones may leave, and identities may join.
-
-    Args:
-        table: all tracklets; not changed.
-        times: the topology, by camera number.
-        now_s: current time, seconds.
-        patience_s: a tracklet that has waited longer than this gets an identity.
-        config: window and thresholds.
+    A tracklet that has waited longer than the patience gets an identity.
 
     Returns:
         The changes. None of them breaks a hard constraint. The list is empty if there are more

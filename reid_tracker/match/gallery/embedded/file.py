@@ -66,12 +66,7 @@ CREATE TABLE deletions (
 def open_database(
     path: Path, *, create: bool = True, read_only: bool = False
 ) -> sqlite3.Connection:
-    """Open a gallery file for this process alone, or a copy of it to read.
-
-    Args:
-        path: the file.
-        create: create it if it does not exist.
-        read_only: open a copy of what it holds now, also while another process uses it.
+    """Open a gallery file for this process alone, or to read it a copy of what it holds now.
 
     Raises:
         StoreError: it does not exist, is damaged, of another kind, or used by another process.

@@ -41,15 +41,9 @@ class Rows(NamedTuple):
 
 
 class VectorMemory:
-    """Vectors of sightings, with the columns by which they are filtered.
+    """Vectors of D = `size` numbers, with the columns by which they are filtered.
 
-    Args:
-        size: D.
-        dtype: of the vectors: float16 halves the memory, float32 saves the conversion.
-        chunk_rows: rows in a chunk.
-
-    Attributes:
-        size: D.
+    In float16 they take half the memory, in float32 a search need not convert them.
     """
 
     def __init__(
@@ -97,16 +91,11 @@ class VectorMemory:
     def search(
         self, query: Float32Array, k: int, where: Where, *, one_per_identity: bool = False
     ) -> tuple[IntArray, Float32Array]:
-        """Return the sightings nearest to a query, best first; of equal ones, the first written.
-
-        Args:
-            query: (D,) float32 unit embedding.
-            k: maximum number of sightings.
-            where: filter of sightings.
-            one_per_identity: only the best of each identity, and none of identity 0.
+        """Return the sightings nearest to a (D,) query, best first; of equals, the first written.
 
         Returns:
-            (n,) int64 numbers of sightings, n <= k, and (n,) float32 cosine similarities.
+            (n,) int64 numbers of sightings, n <= k, and (n,) float32 cosine similarities. With
+            `one_per_identity` only the best of each identity, and none of identity 0.
         """
         limits = self._limits(where)
         if limits is None:

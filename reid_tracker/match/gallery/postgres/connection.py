@@ -141,11 +141,7 @@ def place_of(address: str) -> str:
 def connect(address: str, place: str, schema: str, limit_s: float | None = None) -> Connection[Any]:
     """Connect to a database and create the tables if they do not exist.
 
-    Args:
-        address: of the database.
-        place: its name for messages.
-        schema: schema of the tables.
-        limit_s: time limit for checking the tables, seconds; None waits forever.
+    Checking the tables may take `limit_s`; None waits forever.
 
     Raises:
         StoreUnavailableError: the server does not answer.
