@@ -90,14 +90,11 @@ class UltralyticsDetector:
             step = self._static_batch or len(positions)
             for start in range(0, len(positions), step):
                 part = positions[start : start + step]
-                results = self._predict([images[position] for position in part])
+                chosen = [images[position] for position in part]
+                with self._lock:
+                    results = self._model.predict(chosen, batch=len(part), **self._options)
                 found |= zip(part, map(_to_detections, results), strict=True)
         return [found[position] for position in range(len(images))]
-
-    def _predict(self, images: list[ImageBGR]) -> list[Any]:
-        with self._lock:
-            results: list[Any] = self._model.predict(images, batch=len(images), **self._options)
-        return results
 
 
 def _to_detections(result: Any) -> Detections:
@@ -208,11 +205,7 @@ def _check_exists(model: str) -> None:
 
 
 def _check_device(name: str) -> str | None:
-    """Return the device as ultralytics wants it; None leaves the choice to it.
-
-    Raises:
-        ConfigError: there is no such device here.
-    """
+    """Return the device as ultralytics wants it; None leaves the choice to it."""
     if name == "auto":
         return None
     from ultralytics.utils.torch_utils import select_device

@@ -77,10 +77,6 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
 class TextSink(BaseSink):
     """A UTF-8 text file whose text on disk always ends with a complete line.
 
-    Args:
-        path: the file.
-        overwrite: whether an existing file may be replaced.
-
     Raises:
         OutputError: the file exists, or cannot be made.
     """

@@ -111,11 +111,10 @@ def open_shared_sinks(
                 stack.callback(sinks[-1].close)
         for one in formats:
             if one.copy is not None and identities and (final_rows or not one.has_identities):
-                names = {camera: f"{file_stem(camera)}{one.suffix}" for camera in cameras}
-                files = {
-                    camera: (folder / name, folder / final_name(name))
-                    for camera, name in names.items()
-                }
+                files = {}
+                for camera in cameras:
+                    name = f"{file_stem(camera)}{one.suffix}"
+                    files[camera] = (folder / name, folder / final_name(name))
                 sinks.append(FinalTextSink(files, one.copy, overwrite=overwrite))
                 stack.callback(sinks[-1].close)
         stack.pop_all()

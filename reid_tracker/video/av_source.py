@@ -18,8 +18,7 @@ from reid_tracker.picture_size import MOST_PIXELS, too_large
 from reid_tracker.types import Frame, VideoInfo
 from reid_tracker.video.address import StreamAddress
 from reid_tracker.video.clock import LOOK_AHEAD, PresentationClock
-from reid_tracker.video.damage import describe_damage
-from reid_tracker.video.decode import DecodeReport, decode_frames
+from reid_tracker.video.decode import DecodeReport, decode_frames, describe_damage
 from reid_tracker.video.naming import printable, safe_name
 from reid_tracker.video.picture import to_upright_bgr
 from reid_tracker.video.source import BaseSource

@@ -180,11 +180,7 @@ def _open(address: StreamAddress, config: StreamConfig) -> InputContainer:
 
 
 def check_stream_config(config: StreamConfig) -> None:
-    """Check settings that depend on this machine.
-
-    Raises:
-        ConfigError: `config` asks for what this machine or libav does not have.
-    """
+    """Raise ConfigError if settings ask for what this machine or libav does not have."""
     if config.transport not in _TRANSPORTS:
         raise ConfigError(f"stream.transport = {shown(config.transport)}: expected tcp or udp")
     hardware_decoder(config.hardware)

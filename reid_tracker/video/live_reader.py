@@ -101,11 +101,8 @@ class LiveReader:
 def wait_before_retry_s(config: StreamConfig, failed: int, *, refused: bool) -> float:
     """Return the wait before the next attempt to connect, in seconds.
 
-    Args:
-        config: the first and the longest wait.
-        failed: attempts that failed in a row, at least 1; each doubles the wait.
-        refused: whether the camera refused user and password. Some cameras lock an account after
-            a few attempts, hence a longer wait.
+    Each of the attempts that `failed` in a row, at least 1, doubles it. It is longer if the camera
+    `refused` user and password, since some cameras lock an account after a few attempts.
     """
     factor = float(2 ** min(failed - 1, 30))
     if refused:

@@ -56,13 +56,9 @@ def url_name(url: str) -> str:
 
 
 def safe_name(text: str) -> str:
-    """Return `text` as a file-name stem: letters, digits, dot, dash and underscore only.
+    """Return any text as a file-name stem: letters, digits, dot, dash and underscore only.
 
-    Args:
-        text: anything.
-
-    Returns:
-        At least one and at most 120 bytes of UTF-8; "source" if nothing usable is left.
+    It has at most 120 bytes of UTF-8, and is "source" if nothing usable is left.
     """
     name = re.sub(r"[^\w.-]+", "_", text).strip("._-")
     return name.encode()[:_NAME_BYTES].decode(errors="ignore") or "source"

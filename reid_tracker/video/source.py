@@ -87,14 +87,7 @@ class LiveSource(Source, Protocol):
 
 
 class BaseSource(Closing):
-    """Closing, iteration and the with-statement; a subclass reads frames in `_read`.
-
-    Args:
-        name: stem for output files.
-        info: size, rate and length.
-        stride: every n-th frame is yielded; at least 1.
-        live: whether unread frames are lost.
-    """
+    """Closing, iteration and the with-statement; a subclass reads every n-th frame in `_read`."""
 
     def __init__(self, name: str, info: VideoInfo, stride: int, *, live: bool = False) -> None:
         self.name = name

@@ -159,7 +159,7 @@ def test_rows_that_are_not_finite_are_dropped(
         cls=torch.zeros(4),
     )
     result = SimpleNamespace(boxes=boxes, obb=None)
-    monkeypatch.setattr(detector, "_predict", lambda images: [result] * len(images))
+    monkeypatch.setattr(detector._model, "predict", lambda images, **_: [result] * len(images))
     with caplog.at_level(logging.WARNING):
         found = detector.detect(picture())
     np.testing.assert_array_equal(found.boxes, [[1, 2, 3, 4]])

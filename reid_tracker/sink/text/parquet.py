@@ -34,10 +34,6 @@ class ParquetSink(BaseSink):
     its last batch even after a kill (`pyarrow.ipc.open_stream`). Closing, also after Ctrl-C, turns
     it into the Parquet file, batch by batch, with the identities known by then.
 
-    Args:
-        path: the file.
-        overwrite: whether an existing file may be replaced.
-
     Raises:
         OutputError: the file exists, or cannot be made.
         MissingDependencyError: pyarrow is not installed.

@@ -56,7 +56,11 @@ class Annotator:
         tools = _tools_for(width, height)
         ids = tracks.ids if result.identities is None else _one_each(result.identities.ids, tracks)
         colours = np.where(ids > 0, colour_index(ids), UNSURE)
-        self._draw_trails(scene, tracks, colours, tools)
+        of_track = dict(zip(tracks.ids.tolist(), colours.tolist(), strict=True))
+        for track, points in self._trail.lines(tracks.ids):
+            pixels = np.rint(np.clip(points, -30_000, 30_000)).astype(np.int32)
+            colour = tools.bgr[of_track[track]]
+            cv2.polylines(scene, [pixels], False, colour, tools.thickness, cv2.LINE_AA)
         # Boxes far outside the frame would overflow OpenCV's integers.
         limits = np.array([width, height, width, height])
         boxes = np.clip(tracks.boxes, -limits, 2 * limits)
@@ -69,15 +73,6 @@ class Annotator:
             scene, sv.Detections(anchors), labels=labels, custom_color_lookup=colours
         )
         return scene
-
-    def _draw_trails(
-        self, scene: ImageBGR, tracks: Tracks, colours: IntArray, tools: _Tools
-    ) -> None:
-        of_track = dict(zip(tracks.ids.tolist(), colours.tolist(), strict=True))
-        for track, points in self._trail.lines(tracks.ids):
-            colour = tools.bgr[of_track[track]]
-            pixels = np.rint(np.clip(points, -30_000, 30_000)).astype(np.int32)
-            cv2.polylines(scene, [pixels], False, colour, tools.thickness, cv2.LINE_AA)
 
     def _labels(self, tracks: Tracks, ids: IntArray) -> list[str]:
         pairs = zip(ids.tolist(), tracks.ids.tolist(), strict=True)

@@ -160,18 +160,14 @@ class MosaicSink(BaseSink):
         """Draw one camera's tile as it is at a time."""
         tile = screen.tile
         area = tile.picture(canvas)
-        ended = screen.ended_s is not None
         if screen.now is not None:
             image = screen.now.picture
             left, top, width, height, _ = placed(image, tile)
             area[top : top + height, left : left + width] = image
-        else:
-            say(area, "no picture yet")
-        note = clock(time_s)
-        if screen.ended_s is not None:
-            note = f"ended at {clock(screen.ended_s)}"
-            if screen.now is not None:
-                say(area, "ended")
+        if screen.now is None or screen.ended_s is not None:
+            say(area, "no picture yet" if screen.now is None else "ended")
+        ended = screen.ended_s is not None
+        note = clock(time_s) if screen.ended_s is None else f"ended at {clock(screen.ended_s)}"
         label(tile.head(canvas), camera, note, ended=ended)
 
     def _finish(self) -> None:

@@ -145,13 +145,9 @@ class VideoSink(BaseSink):
         for packet in packets:
             if self._pending is not None:
                 self._duration = (packet.pts or 0) - (self._pending.pts or 0)
-                self._mux_pending(container)
+                self._pending.duration = self._duration
+                container.mux(self._pending)
             self._pending = packet
-
-    def _mux_pending(self, container: OutputContainer) -> None:
-        if self._pending is not None:
-            self._pending.duration = self._duration
-            container.mux(self._pending)
 
     def _finish(self) -> None:
         """Flush the encoder and complete the file; without a single frame, leave no file."""
@@ -162,7 +158,9 @@ class VideoSink(BaseSink):
         try:
             try:
                 self._mux(container, stream.encode(None))
-                self._mux_pending(container)
+                if self._pending is not None:
+                    self._pending.duration = self._duration
+                    container.mux(self._pending)
             finally:
                 container.close()
         except av.error.FFmpegError as error:
