@@ -155,7 +155,8 @@ def run(arguments: argparse.Namespace) -> int:
         settings = reported(config, pipeline, ground)
         spool = open_spool(config, numbers.edge, stack)
         sender = stack.enter_context(sending(config, spool, numbers))
-        local = stack.enter_context(local_outputs(arguments.output, config, numbers, sources))
+        with signals.held():  # or a file could stay open and half written
+            local = stack.enter_context(local_outputs(arguments.output, config, numbers, sources))
         beat = Heartbeat(pipeline.times.seconds)
         outbox = Outbox(sender, spool)
         host = EdgeRun(
