@@ -10,9 +10,8 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
-from msgspec.structs import replace
-
 from reid_tracker.transport import Received, TrackletMessage
+from reid_tracker.transport.wire.messages import earlier
 
 logger = logging.getLogger(__name__)
 
@@ -117,16 +116,3 @@ class SiteClocks:
                 self._site,
                 ahead_s,
             )
-
-
-def earlier(message: TrackletMessage, seconds: float) -> TrackletMessage:
-    """Return a message with all times moved back, at most to 1970."""
-    seconds = min(seconds, message.start_s)
-    return replace(
-        message,
-        start_s=message.start_s - seconds,
-        end_s=message.end_s - seconds,
-        observations=tuple(
-            replace(one, time_s=max(one.time_s - seconds, 0.0)) for one in message.observations
-        ),
-    )

@@ -6,10 +6,11 @@ from collections import Counter
 
 import pytest
 
-from reid_tracker.central.clocks import SiteClocks, earlier
+from reid_tracker.central.clocks import SiteClocks
 from reid_tracker.transport import Received, TrackletMessage, parse_subject
 from reid_tracker.transport.brokers.memory import MemoryBroker
 from reid_tracker.transport.receiving.receiver import Receiver
+from reid_tracker.transport.wire.messages import earlier
 from tests.transport.samples import NOW_S, tracklet
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
 from msgspec import Meta
 
 from reid_tracker.errors import MessageError
@@ -282,6 +283,20 @@ class IdentityMessage(Record, frozen=True):
 
 
 Message = TrackletMessage | CameraMessage | EdgeMessage | IdentityMessage
+
+
+def earlier(message: TrackletMessage, seconds: float) -> TrackletMessage:
+    """Return a message with all times moved back, at most to 1970."""
+    seconds = min(seconds, message.start_s)
+    return msgspec.structs.replace(
+        message,
+        start_s=message.start_s - seconds,
+        end_s=message.end_s - seconds,
+        observations=tuple(
+            msgspec.structs.replace(one, time_s=max(one.time_s - seconds, 0.0))
+            for one in message.observations
+        ),
+    )
 
 
 def check_encoder(message: Message, fingerprint: str, dim: int) -> None:
