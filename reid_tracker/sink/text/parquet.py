@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import numpy as np
 from reid_tracker.errors import MissingDependencyError
 from reid_tracker.sink.base import BaseSink
 from reid_tracker.sink.files import cannot_write, create_file, refuse_existing
-from reid_tracker.sink.text.final_text import FinalIdentities
+from reid_tracker.sink.text.final_text import FinalIdentities, once_each
 from reid_tracker.types import FrameResult, IdentityEvent
 
 _COLUMNS = (
@@ -140,9 +143,12 @@ class ParquetSink(BaseSink):
             pyarrow.parquet.ParquetWriter(path, self._schema, compression="zstd") as writer,
         ):
             for batch in batches:
-                names = batch.column("camera").to_pylist()
-                tracks = batch.column("track").to_pylist()
-                final = [self._final.one(*key) or None for key in zip(names, tracks, strict=True)]
+                columns = (batch.column(name).to_pylist() for name in ("camera", "frame", "track"))
+                final: list[int | None] = []
+                for (camera, _), rows in groupby(zip(*columns, strict=True), itemgetter(0, 1)):
+                    tracks = [track for *_, track in rows]
+                    found = once_each(tracks, partial(self._final.one, camera))
+                    final += [identity or None for identity in found]
                 identity = pa.array(final, pa.int64())
                 writer.write_batch(batch.set_column(place, self._schema.field(place), identity))
 

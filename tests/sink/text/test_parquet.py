@@ -18,6 +18,7 @@ from tests.sink.results import (
     FINAL,
     LAST,
     RUN,
+    event,
     seen,
 )
 
@@ -96,3 +97,12 @@ def test_without_pyarrow_the_message_names_the_extra(
     with pytest.raises(MissingDependencyError, match=r"reid-tracker\[parquet\]"):
         ParquetSink(tmp_path / "s.parquet")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_identity_has_one_row_in_a_frame(tmp_path: Path) -> None:
+    with ParquetSink(tmp_path / "t.parquet") as sink:
+        for frame in (0, 1):
+            sink.write(seen("door", frame, {1: 0, 2: 0}))
+        sink.write_events([event("merge", 4, ("door", 1), ("door", 2))])
+    rows = rows_of(tmp_path / "t.parquet")
+    assert [row["identity"] for row in rows] == [None, 4, None, 4]
