@@ -76,9 +76,6 @@ GUIDES = "guides: 400 lines a file, 60 lines a function; the medians and ruff's 
 STILL_LARGE_FOLDERS = {"train"}
 """Folders that are being divided."""
 
-STILL_SHARED_NAMES: set[str] = set()
-"""Class names with two meanings that are being settled."""
-
 STILL_WITHOUT_TEST_FILE = [
     "cli/commands/ground_points.py",
     "cli/commands/search/output.py",
@@ -290,7 +287,7 @@ def test_one_name_means_one_class() -> None:
             if isinstance(node, ast.ClassDef):
                 places.setdefault(name, []).append(file)
     twice = {name: files for name, files in places.items() if len(files) > 1}
-    assert set(twice) <= STILL_SHARED_NAMES, f"classes of the same name: {twice}"
+    assert not twice, f"classes of the same name: {twice}"
 
 
 def test_public_names_have_docstrings_and_hints() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -10,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.arrays import FloatArray
-from reid_tracker.errors import OutputError
 from reid_tracker.match import CameraGround, GroundPlane
 from reid_tracker.types import ImageBGR
 
@@ -93,19 +91,6 @@ def draw_caption(image: ImageBGR, text: str) -> ImageBGR:
         scale -= 0.05
     cv2.putText(strip, text, (8, 23), _FONT, scale, (240, 240, 240), 1, cv2.LINE_AA)
     return np.concatenate([strip, image])
-
-
-def save_png(image: ImageBGR, path: Path) -> None:
-    """Write an image.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    data = cv2.imencode(".png", image)[1]
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _ground_line(axis: int, value: float, low: FloatArray, high: FloatArray) -> FloatArray:

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.errors import MissingDependencyError, OutputError
+from reid_tracker.errors import MissingDependencyError
+from reid_tracker.sink.files import cannot_write, refuse_existing
 from reid_tracker.types import ImageBGR
 
 if TYPE_CHECKING:
@@ -148,33 +149,26 @@ class Sheet:
             OutputError: the file exists or cannot be written.
         """
         path = Path(path)
-        refuse_existing([path], overwrite=overwrite)
-        options = [cv2.IMWRITE_PNG_COMPRESSION, 7]
-        encoded = cv2.imencode(".png", self.pixels()[..., ::-1], options)[1]
-        beside = path.with_name(f"{path.name}.part")
-        try:
-            beside.write_bytes(encoded.tobytes())
-            beside.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                beside.unlink()
-            raise OutputError(
-                f"cannot write {path}: {error.strerror}; choose another folder with --output"
-            ) from None
+        refuse_existing(path, overwrite)
+        write_png(path, self.pixels()[..., ::-1])
         return path
 
 
-def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
-    """Refuse files that exist.
+def write_png(path: Path, image: ImageBGR) -> None:
+    """Write a (H, W, 3) uint8 BGR image atomically.
 
     Raises:
-        OutputError: a file exists, and `overwrite` is False.
+        OutputError: it cannot be written.
     """
-    for path in paths:
-        if path.exists() and not overwrite:
-            raise OutputError(
-                f"{path} exists already: use --overwrite to replace it, or another output folder"
-            )
+    encoded = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 7])[1]
+    beside = path.with_name(f"{path.name}.part")
+    try:
+        beside.write_bytes(encoded.tobytes())
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise cannot_write(path, error) from None
 
 
 def line_height(size: float) -> int:

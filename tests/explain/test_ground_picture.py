@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import cv2
 import numpy as np
-import pytest
 
-from reid_tracker.errors import OutputError
 from reid_tracker.explain.ground_picture import (
     draw_caption,
     draw_ground_grid,
     draw_points,
-    save_png,
 )
 from reid_tracker.match.places.homography import apply_homography
 from tests.explain.test_point_picker import IMAGE, picked
@@ -58,10 +52,3 @@ def test_captions_fit_into_the_width() -> None:
         assert drawn.shape == (IMAGE.shape[0] + 34, IMAGE.shape[1], 3)
         np.testing.assert_array_equal(drawn[34:], IMAGE)
         assert (drawn[:34] > 100).any()
-
-
-def test_png_files_are_exact_and_errors_name_the_file(tmp_path: Path) -> None:
-    save_png(IMAGE, tmp_path / "a.png")
-    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.png")), IMAGE)
-    with pytest.raises(OutputError, match=r"cannot write .*b\.png: No such file"):
-        save_png(IMAGE, tmp_path / "absent" / "b.png")

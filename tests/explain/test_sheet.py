@@ -12,7 +12,7 @@ import pytest
 
 from reid_tracker.errors import MissingDependencyError, OutputError
 from reid_tracker.explain import Sheet
-from reid_tracker.explain.sheet import CYCLE, rgb
+from reid_tracker.explain.sheet import CYCLE, rgb, write_png
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (30, 20, 3), dtype=np.uint8)
 
@@ -89,3 +89,18 @@ assert "matplotlib.pyplot" not in sys.modules
 assert "sklearn" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_png_files_are_exact_and_errors_name_the_file(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", PICTURE)
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.png")), PICTURE)
+    with pytest.raises(OutputError, match=r"cannot write .*b\.png: No such file"):
+        write_png(tmp_path / "absent" / "b.png", PICTURE)
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "other.png").write_bytes(b"other")
+    (tmp_path / "a.png").symlink_to(tmp_path / "other.png")
+    with pytest.raises(OutputError, match="is a symbolic link"):
+        Sheet(300, 100, "t", "c").save(tmp_path / "a.png", overwrite=True)
+    assert (tmp_path / "other.png").read_bytes() == b"other"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -64,7 +65,8 @@ Draw = Callable[[], Sequence["Sheet"]]
 def run(arguments: argparse.Namespace) -> int:
     """Draw what the command line asks for."""
     _check(arguments)
-    from reid_tracker.explain.sheet import refuse_existing, require_matplotlib
+    from reid_tracker.explain.sheet import require_matplotlib
+    from reid_tracker.sink.files import refuse_existing
 
     require_matplotlib()
     tasks: dict[str, Draw] = {}
@@ -77,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     with result_folder(arguments.output, f"explain-{name}") as folder:
         files = {kind: [folder / name for name in _FILES[kind]] for kind in tasks}
         overwrite = arguments.overwrite
-        refuse_existing([file for some in files.values() for file in some], overwrite=overwrite)
+        for path in itertools.chain.from_iterable(files.values()):
+            refuse_existing(path, overwrite)
         for kind, draw in tasks.items():
             for sheet, path in zip(draw(), files[kind], strict=True):
                 sheet.save(path, overwrite=overwrite)

@@ -167,19 +167,15 @@ def _with_camera(plane: GroundPlane, camera: str, matrix: FloatArray) -> GroundP
 def _save_picture(
     path: Path, image: ImageBGR, matrix: FloatArray, points: tuple[FloatArray, FloatArray] | None
 ) -> None:
-    from reid_tracker.explain.ground_picture import (
-        draw_caption,
-        draw_ground_grid,
-        draw_points,
-        save_png,
-    )
+    from reid_tracker.explain.ground_picture import draw_caption, draw_ground_grid, draw_points
+    from reid_tracker.explain.sheet import write_png
 
     drawn, step_m = draw_ground_grid(image, matrix)
     text = f"a square is {step_m:g} m; the grid must lie on the floor like tiles"
     if points is not None:
         draw_points(drawn, *points, matrix)
         text += "; red: given, green: where the fit puts it"
-    save_png(draw_caption(drawn, text), path)
+    write_png(path, draw_caption(drawn, text))
 
 
 def _report(camera: str, errors: FloatArray, path: Path, picture: Path, *, clicked: bool) -> None:
