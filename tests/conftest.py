@@ -19,6 +19,8 @@ import pytest
 # It is set before torch and its like are imported, and holds for the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+gc.disable()  # until all tests are collected: that makes much and throws little away
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
@@ -49,6 +51,7 @@ def pytest_collection_finish() -> None:
     """Keep what collection made out of every later round of the garbage collector."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 class Clock:

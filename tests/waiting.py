@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-PATIENCE_S = 60.0
-"""Long enough for a busy machine; where the condition comes true, it costs nothing."""
+PATIENCE_S = 120.0
+"""A test that waits for longer has failed; no test depends on how much shorter it is."""
 
 
 def wait_until(

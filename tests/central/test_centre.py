@@ -26,6 +26,7 @@ from tests.central.world import (
     same,
     walks,
 )
+from tests.waiting import PATIENCE_S
 
 
 def test_sites_are_matched_by_themselves(store: GalleryStore) -> None:
@@ -38,7 +39,7 @@ def test_sites_are_matched_by_themselves(store: GalleryStore) -> None:
         [outgoing(one, "south")._replace(message_id=f"s{i}") for i, one in enumerate(messages)]
     )
     centre = Central(sites, store, 0.1, retention_s=3600.0)
-    end_s = time.monotonic() + 20
+    end_s = time.monotonic() + PATIENCE_S
     while any(site.intake.receiver.pending() for site in sites) and time.monotonic() < end_s:
         centre.turn()
     centre.finish()

@@ -38,6 +38,7 @@ from tests.central.world import (
     walks,
 )
 from tests.transport.samples import PICTURE
+from tests.waiting import PATIENCE_S
 
 
 def direct(messages: list[TrackletMessage]) -> dict[tuple[str, str, str, int], int]:
@@ -101,7 +102,7 @@ def test_the_last_people_of_a_day_are_looked_back_at(store: GalleryStore) -> Non
     assert len(set(identities(store).values())) == 2
     broker.publish([outgoing(yard[2])])
     turn_until_done(centre)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while len(set(identities(store).values())) == 2:
         assert time.monotonic() < deadline, "they are never compared again"
         centre.turn(0.05)

@@ -34,6 +34,7 @@ from tests.central.world import (
 )
 from tests.transport.conftest import config_for
 from tests.transport.servers import START, Server, nats_server
+from tests.waiting import PATIENCE_S
 
 
 @pytest.mark.parametrize("cut", [7, 30, 55])
@@ -93,7 +94,7 @@ def test_through_real_brokers_with_a_restart(
         centre.finish()
         centre = open_site(broker, store)
         broker.publish([outgoing(one) for one in messages[30:]])
-        end_s = time.monotonic() + 30
+        end_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < end_s and set(identities(store)) != set(truth):
             centre.turn(0.1)
         turn_until_done(centre)
@@ -135,7 +136,7 @@ def test_through_a_real_broker_that_is_killed(
     assert not centre.intake.broker_up
     nats.start()
     publish_when_back(lambda: broker.publish([outgoing(one) for one in messages[50:]]))
-    end_s = time.monotonic() + 30
+    end_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < end_s:
         centre.turn(0.1)
         with contextlib.suppress(TransportUnavailableError):

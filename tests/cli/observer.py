@@ -16,7 +16,7 @@ from reid_tracker.transport import (
     open_broker,
     pattern_of,
 )
-from tests.cli.runs import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 Key = tuple[str, str, str, int]
 """Edge, boot, camera and track."""

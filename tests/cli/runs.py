@@ -16,9 +16,7 @@ from pathlib import Path
 import av
 
 from tests.conftest import FRAMES, RATE, ROOT, write_detections, write_video
-
-PATIENCE_S = 120.0
-"""A test that waits for longer has failed; no test depends on how much shorter it is."""
+from tests.waiting import PATIENCE_S
 
 
 def long_walk(folder: Path, loops: int, empty_frames: int = 0) -> list[str]:

@@ -19,6 +19,7 @@ from reid_tracker.cli.main import main, parser_of
 from reid_tracker.cli.options import to_config
 from reid_tracker.osnet import osnet_x0_5
 from tests.conftest import FRAMES, ROOT, write_detections, write_video
+from tests.waiting import PATIENCE_S
 
 Clip = tuple[Path, Path]
 LONG = 6000
@@ -379,7 +380,7 @@ def test_interrupted_run_leaves_playable_outputs(
     assert process.poll() is None, "the run ended before it could be interrupted"
     process.send_signal(number)
     start = time.monotonic()
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert time.monotonic() - start < 10
     assert process.returncode == code, errors
     assert b"Traceback" not in errors

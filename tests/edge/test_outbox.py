@@ -11,6 +11,7 @@ from reid_tracker.errors import TransportUnavailableError
 from reid_tracker.transport import Broker, MemoryBroker, Message, Sender, Spool
 from reid_tracker.transport.wire import codec
 from tests.transport.samples import PICTURE, host, status, tracklet
+from tests.waiting import PATIENCE_S
 
 
 def test_tracklets_are_counted_and_returned() -> None:
@@ -20,7 +21,7 @@ def test_tracklets_are_counted_and_returned() -> None:
         messages: list[Message] = [host(), status(0), tracklet(1), tracklet(2, state="end")]
         assert outbox.send(messages) == messages[2:]
         assert (outbox.tracklets, outbox.ended) == (2, 1)
-        assert sender.wait_sent(30)
+        assert sender.wait_sent(PATIENCE_S)
         readings = {one.name: one.value for one in outbox.readings()}
         assert readings["tracklets_published_total"] == 2
         assert readings["messages_sent_total"] == 4

@@ -28,6 +28,7 @@ from tests.edge.world import (
     START_S,
 )
 from tests.test_pipeline import ColourEncoder, WalkerDetector
+from tests.waiting import PATIENCE_S
 
 
 def test_cameras_come_and_go_and_the_others_keep_their_tracks(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_cameras_come_and_go_and_the_others_keep_their_tracks(tmp_path: Path) ->
         readings = {(one.name, one.labels): one.value for one in run.readings()}
         assert readings["frames_total", ("c",)] == 40
         assert ("frames_total", ("b",)) not in readings
-        assert sender.wait_sent(30)
+        assert sender.wait_sent(PATIENCE_S)
         messages = []
         while (got := receiver.receive(0)) is not None:
             messages.append(got.message)

@@ -21,6 +21,7 @@ from reid_tracker.sink.text.mot_text import MotSink
 from reid_tracker.sink.video.writer import VideoSink
 from reid_tracker.types import Tracks
 from tests.sink.results import INFO, link_to_full_disk, make_result
+from tests.waiting import PATIENCE_S
 
 
 def open_video(path: Path, *, overwrite: bool = False) -> VideoSink:
@@ -177,7 +178,7 @@ def interrupted(path: Path, how: str) -> None:
     assert process.stdout.readline() == b"written\n"
     if how == "kill":
         process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE_S)
     assert process.returncode == (-signal.SIGKILL if how == "kill" else 1)
 
 

@@ -27,6 +27,7 @@ from tests.transport.deployed import PASSWORDS, WAIT_S, DeployedSite
 from tests.transport.samples import identity, tracklet
 from tests.transport.servers import Server, free_port, nats_program
 from tests.transport.test_deploy import take, until_bridged
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -174,7 +175,7 @@ def own_leaf_node(site: DeployedSite, folder: Path) -> Server:
         """
     )
     server = Server(folder, [nats_program(), "-c", str(folder / "leaf.conf")], port)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while "JetStream using domains" not in (folder / "log.txt").read_text():
         assert time.monotonic() < deadline, (folder / "log.txt").read_text()
         time.sleep(0.05)
@@ -193,7 +194,7 @@ def test_a_deleted_stream_is_made_again(deployed: Any) -> None:
     with Sender(SITE, lambda: open_broker(site.config("edge1"), host=True)) as sender:
         sender.send(tracklet(5, edge="edge1"))
         assert take(receiver, 1) == [5]
-        assert sender.wait_sent(20)
+        assert sender.wait_sent(PATIENCE_S)
     assert receiver.pending() <= 1  # an acknowledgement may be on its way
     while True:  # a publisher makes the stream, and publishes once it is there
         try:

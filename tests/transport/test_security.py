@@ -22,6 +22,7 @@ from reid_tracker.transport.wire.subjects import pattern_of
 from tests.transport.conftest import SITE, config_for, outgoing
 from tests.transport.samples import tracklet
 from tests.transport.servers import PASSWORD, USER, Server
+from tests.waiting import PATIENCE_S
 
 KINDS = pytest.mark.parametrize("kind", ["nats", "mqtt"])
 
@@ -83,7 +84,7 @@ def test_a_password_that_changes_while_running(
     config = config_for(kind, server, tmp_path)
     with Sender(SITE, lambda: open_broker(config), first_wait_s=0.1) as sender:
         sender.send(tracklet(0))
-        assert sender.wait_sent(20)
+        assert sender.wait_sent(PATIENCE_S)
         server.kill()
         (tmp_path / "secret").write_text(f"{USER}:old secret\n")
         conf = server.folder / "nats.conf"
@@ -94,13 +95,13 @@ def test_a_password_that_changes_while_running(
             subprocess.run(["mosquitto_passwd", *words], check=True, capture_output=True)
         server.start()
         sender.send(tracklet(1))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while "credentials" not in sender.away and time.monotonic() < deadline:
             time.sleep(0.05)
         assert "refuses the credentials" in sender.away or "has ended" in sender.away
         assert "secret" not in sender.away
         (tmp_path / "secret").write_text(f"{USER}:a new one\n")
-        assert sender.wait_sent(30)
+        assert sender.wait_sent(PATIENCE_S)
 
 
 def test_an_nkey(start: Callable[..., Server], tmp_path: Path) -> None:
@@ -206,5 +207,5 @@ def test_nothing_is_sent_where_tls_is_wanted_and_not_offered(tmp_path: Path) -> 
         )
         with pytest.raises(TransportError, match="offers no TLS; nothing was sent"):
             open_broker(config)
-        thread.join(5)
+        thread.join(PATIENCE_S)
     assert heard == [b""]

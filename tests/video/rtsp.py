@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from reid_tracker.types import ImageBGR
+from tests.waiting import PATIENCE_S
 
 PACKAGES = (
     "gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good "
@@ -177,7 +178,7 @@ class Camera:
         self.kill()
 
 
-def wait_for(condition: object, limit_s: float = 20.0) -> float:
+def wait_for(condition: object, limit_s: float = PATIENCE_S) -> float:
     """Wait until `condition()` is true; returns the seconds it took, and fails past the limit."""
     assert callable(condition)
     start = time.monotonic()

@@ -15,6 +15,7 @@ from reid_tracker import zoo
 from reid_tracker.errors import ConfigError, WeightsError
 from reid_tracker.zoo import download
 from tests.conftest import ROOT
+from tests.waiting import PATIENCE_S
 from tests.zoo.samples import (
     FILE,
     Case,
@@ -135,7 +136,7 @@ zoo.pull("tiny", slow, zoo.load_manifest({str(tmp_path / "shipped" / "manifest.y
     assert process.stdout is not None
     received = int(process.stdout.readline())
     process.kill()
-    process.wait(timeout=20)
+    process.wait(timeout=PATIENCE_S)
     process.stdout.close()
     assert zoo.find("tiny", case.manifest) is None
     assert case.part.stat().st_size == received < len(FILE)

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 
 class Server:
     """A server of the test's own: on a socket in its folder, on no network."""
@@ -49,7 +51,7 @@ class Server:
         main = _psutil().Process(self._server.get_pid())
         parts = main.children(recursive=True)
         main.kill()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while any(map(_alive, [main, *parts])) and time.monotonic() < deadline:
             time.sleep(0.05)
 

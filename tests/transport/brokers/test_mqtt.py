@@ -23,7 +23,7 @@ from reid_tracker.transport.wire.subjects import pattern_of
 from tests.transport.conftest import SITE, config_for, outgoing
 from tests.transport.samples import host, tracklet
 from tests.transport.servers import Server, until_saved
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def open_mqtt(config: TransportConfig) -> MqttBroker:
@@ -203,7 +203,7 @@ def test_what_was_given_up_and_acknowledged_late_is_forgotten(
     with pytest.raises(TransportUnavailableError):
         broker.publish([outgoing(tracklet(0))])  # and the disk of its sender is full
     server.thaw()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     for number in itertools.count(1):
         sent(broker, [outgoing(tracklet(number))])
         if not broker._outstanding:

@@ -34,6 +34,7 @@ from tests.conftest import ROOT
 from tests.transport.conftest import SITE, World, config_for
 from tests.transport.samples import status, tracklet
 from tests.transport.servers import Server
+from tests.waiting import PATIENCE_S
 
 WAIT_S = 30.0
 
@@ -386,7 +387,7 @@ def check_kills(
         server.start()
     rest = Spool(spool)
     with Sender(SITE, lambda: open_broker(config), rest, first_wait_s=0.05) as sender:
-        assert sender.wait_sent(60)
+        assert sender.wait_sent(PATIENCE_S)
     rest.close()
     assert (rest.damaged, rest.dropped_full, rest.dropped_old) == (0, 0, 0)
     received: dict[str, list[int]] = {boot: [] for boot in stored}
