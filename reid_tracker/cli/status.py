@@ -94,6 +94,11 @@ class Heartbeat:
         self._beat_s = time.monotonic()
         self.metrics: Metrics | None = None
 
+    def observe(self, name: str, seconds: float) -> None:
+        """Count one duration, where metrics are served."""
+        if self.metrics is not None:
+            self.metrics.observe(name, seconds)
+
     def __call__(self) -> None:
         """Beat; call it in every round of the program's work."""
         if self.metrics is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
@@ -71,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
             *(config, broker, store),
             encoder=(model, dim),
             topology=topology,
-            observe=_observer(heartbeat),
+            observe=heartbeat.observe,
         )
         if arguments.status is not None:
             server, heartbeat.metrics = serve_status(
@@ -161,14 +160,6 @@ def _encoder_of(config: Config) -> tuple[str, Config]:
             "the camera hosts, e.g. --encoder osnet_x0_5_cuhk03.onnx"
         )
     return model_fingerprint(config.encoder), suited_to_encoder(config)
-
-
-def _observer(heartbeat: Heartbeat) -> Callable[[str, float], None]:
-    def observe(name: str, seconds: float) -> None:
-        if heartbeat.metrics is not None:
-            heartbeat.metrics.observe(name, seconds)
-
-    return observe
 
 
 def _stopping(centre: Central) -> None:

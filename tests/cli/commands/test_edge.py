@@ -339,7 +339,7 @@ def test_sighup_reads_the_list_again(
     centre.until(lambda: len(seen("door")) >= 2)
     cameras.write_text("cameras: [{urll: door}]\n")
     run.send(signal.SIGHUP)
-    run.until_said("they stay as they were")
+    run.until_said("the cameras stay as they were")
     name("yard")
     run.send(signal.SIGHUP)
     run.until_said("0 stay, added: yard, removed: door")
