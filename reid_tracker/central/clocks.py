@@ -16,6 +16,9 @@ from reid_tracker.transport.wire.messages import earlier
 logger = logging.getLogger(__name__)
 
 _REMEMBERED_S = 60.0
+_FILE_AHEAD_S = 60.0
+"""A recording may be read faster than it was made."""
+
 _MOST_HOSTS = 1000
 _WARN_EVERY_S = 3600.0
 
@@ -69,6 +72,8 @@ class SiteClocks:
         if received.stored_s is not None:
             self._stored = received.stored_s, now_s
         base_s = self._clock() if received.stored_s is None else received.stored_s
+        if message.clock == "file" and message.end_s - base_s <= _FILE_AHEAD_S:
+            return
         lead_s = self._lead(message.edge, message.end_s - base_s, now_s)
         common_s = self._common(now_s)
         if lead_s - common_s <= self._ahead_s or message.end_s - base_s - common_s <= 0:
