@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ class Clocks:
         self.receiver = Receiver(MemoryBroker().subscribe("reid.v1.*.*.*.tracklet", "c"))
 
     def hear(
-        self, edge: str, ahead_s: float, stored_ahead_s: float | None = None, **changes: object
+        self, edge: str, ahead_s: float, stored_ahead_s: float | None = None, **changes: Any
     ) -> float:
         """Return how far the corrected time of a message is ahead of the true one."""
         true_s = NOW_S + self.now_s
