@@ -45,7 +45,7 @@ from reid_tracker.train import (
     open_dataset,
 )
 from reid_tracker.train.images import open_crops
-from reid_tracker.train.materials import LabelledCrops
+from reid_tracker.train.batches.materials import LabelledCrops
 from reid_tracker.train.recipe import (
     AugmentRecipe,
     DataRecipe,
@@ -57,8 +57,8 @@ from reid_tracker.train.recipe import (
     ScheduleRecipe,
     TeacherRecipe,
 )
-from reid_tracker.train.state import build_net
-from reid_tracker.train.validate import score
+from reid_tracker.train.loop.state import build_net
+from reid_tracker.train.loop.validate import score
 
 HEIGHT, WIDTH = 128, 64
 NET = ModelRecipe(name="osnet_x0_25")

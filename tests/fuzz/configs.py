@@ -24,7 +24,7 @@ from reid_tracker.match.topology import load_topology
 from reid_tracker.safe_yaml import load_yaml
 from reid_tracker.train.detector.recipe import load_detector_recipe
 from reid_tracker.train.recipe import Recipe
-from reid_tracker.train.recipe_file import read_recipe
+from reid_tracker.train.recipe.file import read_recipe
 from reid_tracker.transport.address import parse_address, read_credentials
 from reid_tracker.video.address import stream_address
 from reid_tracker.video.camera_list import CameraEntry, read_camera_list

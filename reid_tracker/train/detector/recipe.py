@@ -9,7 +9,7 @@ from typing import Any
 
 from reid_tracker.checked import Checked, number
 from reid_tracker.errors import ConfigError
-from reid_tracker.train.recipe_file import read_recipe
+from reid_tracker.train.recipe.file import read_recipe
 
 
 @dataclass(frozen=True)

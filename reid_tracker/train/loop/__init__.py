@@ -1,0 +1,1 @@
+"""How a run goes on: steps and epochs, state and checkpoints, several processes, results."""

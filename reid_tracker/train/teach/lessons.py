@@ -1,0 +1,118 @@
+"""What the student learns from its teachers: their embeddings of labelled and unlabelled crops."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.train.batches.backgrounds import read_backgrounds
+from reid_tracker.train.checkpoint import write_atomically
+from reid_tracker.train.images import Crops, CropSource, MemoryCrops, StackedCrops
+from reid_tracker.train.recipe import TeacherRecipe
+from reid_tracker.train.teach.targets import SIZE, Targets, ask, digest, pull_together
+from reid_tracker.train.teach.unlabelled import collect_people, recombine
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """Everything the distillation losses need.
+
+    Attributes:
+        labelled: (N, D) targets of the training images, those of all teachers side by side.
+        crops: M unlabelled crops.
+        unlabelled: (M, D) their targets.
+        widths: columns of each teacher, D together.
+    """
+
+    labelled: Targets
+    crops: CropSource
+    unlabelled: Targets
+    widths: tuple[int, ...]
+
+
+def prepare_lessons(
+    recipe: TeacherRecipe,
+    images: CropSource,
+    labels: npt.NDArray[np.int64],
+    folder: Path,
+    *,
+    seed: int,
+    starts: Sequence[int] = (0,),
+) -> Lessons:
+    """Ask the teachers, or read what they said about the same crops before.
+
+    Args:
+        recipe: teachers, and where unlabelled crops come from.
+        images: the training images.
+        labels: (N,) their identities.
+        folder: where crops and answers are kept, for this run and others.
+        seed: of the crops that are made up.
+        starts: first row of each data set; each has its own answers, so that a run with one more
+            asks about that one only.
+
+    Raises:
+        ReidTrackerError: a teacher, the detector or a source cannot be used.
+    """
+    parts = [range(*ends) for ends in pairwise([*starts, len(images)])]
+    crops = StackedCrops(
+        [
+            _kept(folder, "people", _people_key(recipe), lambda: collect_people(recipe, SIZE)),
+            _made_up(recipe, seed, images, parts, folder),
+        ]
+    )
+    known, others = [], []
+    for model in recipe.models:
+        own = np.concatenate([ask(model, images, rows, folder) for rows in parts])
+        known.append(pull_together(own, labels, recipe.identity_pull))
+        others.append(ask(model, crops, range(len(crops)), folder))
+    widths = tuple(targets.shape[1] for targets in known)
+    return Lessons(np.hstack(known), crops, np.hstack(others), widths)
+
+
+def _made_up(
+    recipe: TeacherRecipe, seed: int, images: CropSource, parts: Sequence[range], folder: Path
+) -> MemoryCrops:
+    key = [recipe.recombined, recipe.new_background, recipe.box_folders, seed]
+    if recipe.recombined:
+        key += [digest(images, rows) for rows in parts]
+
+    def make() -> Crops:
+        generator = np.random.default_rng([seed, len(images)])
+        share = recipe.new_background
+        behind = read_backgrounds(recipe.box_folders, "teacher.box_folders") if share > 0 else []
+        return recombine(
+            images, recipe.recombined, SIZE, generator, backgrounds=behind, new_background=share
+        )
+
+    return _kept(folder, "recombined", key, make)
+
+
+def _kept(folder: Path, name: str, key: object, make: Callable[[], Crops]) -> MemoryCrops:
+    """Return crops out of a file, which is made where it is missing."""
+    text = json.dumps(key, sort_keys=True)
+    file = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npy"
+    if not file.is_file():
+        logger.info("cutting out unlabelled people" if name == "people" else "recombining people")
+        folder.mkdir(parents=True, exist_ok=True)
+        crops = make()
+        logger.info("%d crops: %s", len(crops), file.name)
+        write_atomically(file, lambda opened: np.save(opened, crops))
+    return MemoryCrops(np.load(file, mmap_mode="r"))
+
+
+def _people_key(recipe: TeacherRecipe) -> dict[str, object]:
+    """Return everything that the people cut out depend on."""
+    names = ("box_folders", "videos", "detector", "min_height_px", "frame_step")
+    settings = dataclasses.asdict(recipe)
+    return {name: settings[name] for name in names}
