@@ -44,8 +44,10 @@ from reid_tracker.train import (
     limit_threads,
     open_dataset,
 )
-from reid_tracker.train.images import open_crops
 from reid_tracker.train.batches.materials import LabelledCrops
+from reid_tracker.train.images import open_crops
+from reid_tracker.train.loop.net import build_net
+from reid_tracker.train.loop.validate import score
 from reid_tracker.train.recipe import (
     AugmentRecipe,
     DataRecipe,
@@ -57,8 +59,6 @@ from reid_tracker.train.recipe import (
     ScheduleRecipe,
     TeacherRecipe,
 )
-from reid_tracker.train.loop.state import build_net
-from reid_tracker.train.loop.validate import score
 
 HEIGHT, WIDTH = 128, 64
 NET = ModelRecipe(name="osnet_x0_25")

@@ -14,13 +14,13 @@ from reid_tracker.errors import ConfigError, OutputError, ReidTrackerError
 from reid_tracker.train.batches.batches import Batch, Batches, check_parts
 from reid_tracker.train.batches.materials import open_materials
 from reid_tracker.train.loop.distributed import World
-from reid_tracker.train.loop.finish import finish
 from reid_tracker.train.loop.history import EpochRecord
+from reid_tracker.train.loop.net import check_model
 from reid_tracker.train.loop.observers import Observer
-from reid_tracker.train.loop.result import write_result
+from reid_tracker.train.loop.optimiser import learning_rate_factor
+from reid_tracker.train.loop.result import finish, write_result
 from reid_tracker.train.loop.resume import read_earlier
-from reid_tracker.train.loop.schedule import learning_rate_factor, set_training_mode
-from reid_tracker.train.loop.state import TrainingState, check_model
+from reid_tracker.train.loop.state import TrainingState
 from reid_tracker.train.loop.validate import score
 from reid_tracker.train.losses.metric import metric_loss
 from reid_tracker.train.losses.objective import Objective
@@ -116,7 +116,9 @@ class Trainer:
     def _train_epoch(self) -> None:
         state, recipe = self._state, self._recipe
         steps = len(self._batches.epoch(state.epoch))
-        set_training_mode(state.student, frozen=state.epoch < recipe.schedule.frozen_epochs)
+        state.student.train().requires_grad_(True)
+        if state.epoch < recipe.schedule.frozen_epochs:
+            state.student.train_only_classifiers()
         begin, seen = time.perf_counter(), 0
         on_gpu = self._device.type == "cuda"
         batches = self._batches.remaining(state.epoch, state.step, pinned=on_gpu)

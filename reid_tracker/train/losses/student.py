@@ -56,6 +56,17 @@ class Student(nn.Module):
         projections = tuple(head(embeddings) for head in self.heads)
         return Outputs(embeddings, logits, cosines, projections)
 
+    def train_only_classifiers(self) -> None:
+        """Let only the classifiers and heads train, in the first step of a two-step warm-up.
+
+        The base gets no gradient and is in eval mode, so that its batch norms use the statistics
+        that they have, and keep them.
+        """
+        for name, child in self.net.named_children():
+            if name != "classifier":
+                child.eval()
+                child.requires_grad_(False)
+
     def extras(self) -> dict[str, Tensor]:
         """Return the state of everything but the net."""
         state = self.state_dict()

@@ -26,7 +26,7 @@ from reid_tracker.train import (
     World,
 )
 from reid_tracker.train.loop import engine, state
-from tests.train.samples import person, tiny_recipe, write_image
+from tests.train.samples import TAUGHT, person, tiny_recipe, write_cuhk03_crops, write_image
 
 Weights = dict[str, Tensor]
 
@@ -100,12 +100,14 @@ def test_same_seed_same_weights_other_seed_others(tiny_data: Path, tmp_path: Pat
             "phases": [{"height": 16, "width": 16}, {"height": 32, "width": 16}],
             "ema_decay": 0.0,
         },
+        TAUGHT,
     ],
-    ids=["plain", "mixed"],
+    ids=["plain", "mixed", "taught"],
 )
 def test_interrupted_run_ends_with_the_same_bits(
     tiny_data: Path, tmp_path: Path, steps: int, changes: dict[str, Any]
 ) -> None:
+    write_cuhk03_crops(tiny_data, "more", first=20)
     recipe = tiny_recipe(tiny_data, **changes)
     Trainer(recipe, tmp_path / "whole").run()
     with pytest.raises(KilledError):
@@ -275,7 +277,7 @@ def test_weights_that_the_last_step_of_an_epoch_broke(
     trainer = Trainer(recipe, tmp_path / "run")
     steps, original = len(trainer._batches.epoch(0)), trainer._train_step
 
-    def breaking(batch: Any) -> float:
+    def breaking(batch: Any) -> Tensor:
         loss = original(batch)
         if trainer.state.epoch == 1 and trainer.state.step == steps - 1:
             next(trainer.state.kept.parameters()).data.mul_(torch.nan)

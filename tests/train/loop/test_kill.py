@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from reid_tracker.checked import to_yaml
 from reid_tracker.osnet import load_checkpoint
 from reid_tracker.train import CHECKPOINT, RESULT
 from tests.conftest import ROOT
-from tests.train.samples import tiny_recipe
+from tests.train.samples import TAUGHT, tiny_recipe, write_cuhk03_crops
 
 _CODE = "import sys; from reid_tracker.cli.train import train; sys.exit(train(sys.argv[1:]))"
 
@@ -34,10 +35,14 @@ def wait_for_change(path: Path, seen: int, process: subprocess.Popen[bytes]) -> 
 
 
 @pytest.mark.slow
-def test_killed_run_ends_with_the_same_bits(tiny_data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [{}, TAUGHT], ids=["plain", "taught"])
+def test_killed_run_ends_with_the_same_bits(
+    tiny_data: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    write_cuhk03_crops(tiny_data, "more", first=20)
     recipe = tmp_path / "recipe.yaml"
     phases = [{"epochs": 6, "height": 32, "width": 16}]
-    recipe.write_text(to_yaml(tiny_recipe(tiny_data, phases=phases, checkpoint_steps=1)))
+    recipe.write_text(to_yaml(tiny_recipe(tiny_data, **changes, phases=phases, checkpoint_steps=1)))
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert start(recipe, whole).wait() == 0
 

@@ -33,3 +33,25 @@ def test_normed_classifier_sees_directions_only() -> None:
     cosines = classifier(rows)
     assert cosines.abs().max() <= 1
     assert torch.allclose(classifier(3 * rows), cosines, atol=1e-5)
+
+
+def test_frozen_base_keeps_weights_and_batch_statistics() -> None:
+    net = osnet_x0_25(4, return_embeddings=True)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.1, amsgrad=True, weight_decay=5e-4)
+    student = Student(net, 0, ())
+    student.train().train_only_classifiers()
+    logits = student(torch.randn(6, 3, 32, 16)).logits
+    optimiser.zero_grad()
+    logits.square().sum().backward()
+    optimiser.step()
+    changed = {name for name, value in net.state_dict().items() if not value.equal(before[name])}
+    assert changed == {"classifier.weight", "classifier.bias"}
+
+
+def test_thawed_base_trains() -> None:
+    student = Student(osnet_x0_25(4), 4, (5,))
+    student.train_only_classifiers()
+    student.train().requires_grad_(True)
+    assert all(module.training for module in student.modules())
+    assert all(parameter.requires_grad for parameter in student.parameters())

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from reid_tracker.train.images import MemoryCrops
+from reid_tracker.train.images import MemoryCrops, resize_image
 from reid_tracker.train.teach import targets
 from reid_tracker.train.teach.targets import ask, digest, pull_together, teach
 from tests.train.samples import person
@@ -15,7 +14,7 @@ TEACHER = "osnet_x0_25"  # a published size by name: untrained, the same weights
 
 
 def crops(count: int = 6) -> MemoryCrops:
-    return MemoryCrops([cv2.resize(person(n // 2, n), (128, 256)) for n in range(count)])
+    return MemoryCrops([resize_image(person(n // 2, n), (256, 128)) for n in range(count)])
 
 
 def test_targets_are_unit_rows_and_blind_to_mirroring() -> None:

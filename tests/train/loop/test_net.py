@@ -11,7 +11,7 @@ import torch
 from reid_tracker import zoo
 from reid_tracker.errors import ConfigError, WeightsError
 from reid_tracker.osnet import osnet_x0_25
-from reid_tracker.train.loop.state import build_net, check_model
+from reid_tracker.train.loop.net import build_net, check_model
 from reid_tracker.train.recipe import ModelRecipe
 
 NAME = "osnet_x1_0_msmt17"

@@ -1,6 +1,8 @@
-"""Keeps some training identities back, to choose between recipes without touching the test."""
+"""Keeps people back, and joins several data sets into one."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,3 +40,36 @@ def hold_out(train: PersonImages, identities: int, seed: int) -> ReidDataset:
     held = np.isin(rows, kept_back)
     first = train.cameras == first_camera[rows]
     return ReidDataset(train[~held], train[held & first], train[held & ~first])
+
+
+def join_datasets(parts: Sequence[ReidDataset]) -> ReidDataset:
+    """Join data sets one after the other.
+
+    An identity or camera of the result is that of its part plus an offset, so equal numbers of
+    different parts become different ones. Distractors (identity 0) stay nobody's match.
+
+    Args:
+        parts: at least one.
+    """
+    identities = cameras = 0
+    moved = []
+    for part in parts:
+        splits = (part.train, part.query, part.gallery)
+        moved.append([_moved(images, identities, cameras) for images in splits])
+        identities += 1 + max(int(images.identities.max(initial=0)) for images in splits)
+        cameras += 1 + max(int(images.cameras.max(initial=0)) for images in splits)
+    train, query, gallery = (_concatenated(split) for split in zip(*moved, strict=True))
+    return ReidDataset(train, query, gallery)
+
+
+def _moved(images: PersonImages, identities: int, cameras: int) -> PersonImages:
+    numbers = images.identities + identities * (images.identities > 0)
+    return PersonImages(images.paths, numbers, images.cameras + cameras)
+
+
+def _concatenated(parts: Sequence[PersonImages]) -> PersonImages:
+    return PersonImages.from_rows(
+        row
+        for part in parts
+        for row in zip(part.paths, part.identities.tolist(), part.cameras.tolist(), strict=True)
+    )
