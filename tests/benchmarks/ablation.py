@@ -154,7 +154,7 @@ def recipe_of(run: Run, images: str = "") -> Recipe:
         loss=LossRecipe(
             cross_entropy=1.0, label_smoothing=0.1, distil_cosine=10.0, distil_relation=10.0
         ),
-        teacher=TeacherRecipe(model=TEACHER, identity_pull=0.5),
+        teacher=TeacherRecipe(models=(TEACHER,), identity_pull=0.5),
         optimiser=OptimiserRecipe(name="adamw", lr=0.003, weight_decay=0.02, decay_norms=False),
         schedule=ScheduleRecipe(name="cosine", by_step=True, warmup_steps=50),
         phases=(Phase(run.epochs, HEIGHT, WIDTH),),

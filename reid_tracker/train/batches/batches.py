@@ -20,14 +20,7 @@ from reid_tracker.train.images import Crops
 from reid_tracker.train.loop.distributed import World
 from reid_tracker.train.recipe import Recipe
 
-(
-    _EPOCH_STREAM,
-    _UNLABELLED_STREAM,
-    _AUGMENT_STREAM,
-    _PATCH_STREAM,
-    _BACKGROUND_STREAM,
-    _JOINED_STREAM,
-) = range(6)
+_EPOCH_STREAM, _UNLABELLED_STREAM, _AUGMENT_STREAM, _PATCH_STREAM = range(4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,17 +28,14 @@ class Batch:
     """What one process sees in one step.
 
     Attributes:
-        images: (B + J + U, 3, H, W) float32: labelled ones, made-up people, unlabelled ones.
-        labels: (B + J,) int64 class numbers; negative where a person is made up.
-        targets: (B + J + U, D) float32 of all teachers side by side, 0 for made-up people; or
-            None.
-        made_up: J.
+        images: (B + U, 3, H, W) float32: labelled ones, then unlabelled ones.
+        labels: (B,) int64 class numbers.
+        targets: (B + U, D) float32 of all teachers side by side, or None.
     """
 
     images: Tensor
     labels: Tensor
     targets: Tensor | None
-    made_up: int = 0
 
     def on(self, device: torch.device) -> Batch:
         """Return the batch on a device; nobody waits for a copy to a GPU."""
@@ -57,7 +47,7 @@ class Batch:
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         targets = None if self.targets is None else change(self.targets)
-        return Batch(change(self.images), change(self.labels), targets, self.made_up)
+        return Batch(change(self.images), change(self.labels), targets)
 
 
 class Batches:
@@ -129,48 +119,15 @@ class Batches:
         materials, phase = self._materials, self._recipe.phase_at(epoch)
         size = (phase.height, phase.width)
         mine = self._own_part(rows)
-        crops = [self._before_others(materials.train.crops.take(mine, size), mine, epoch, step)]
-        labels = materials.labels[mine]
-        made = self._joined(size, epoch, step)
-        if made is not None:
-            crops.append(made[0])
-            labels = np.concatenate([labels, made[1]])
-        targets = None
+        crops, targets = [materials.train.crops.take(mine, size)], None
         if materials.lessons is not None:
             lessons = materials.lessons
             others = self._unlabelled(len(lessons.unlabelled), epoch, step)
-            if len(others):
-                crops.append(lessons.crops.take(others, size))
-            nothing = np.zeros((len(labels) - len(mine), lessons.labelled.shape[1]), np.float32)
-            targets = torch.from_numpy(
-                np.concatenate([lessons.labelled[mine], nothing, lessons.unlabelled[others]])
-            )
+            crops.append(lessons.crops.take(others, size))
+            known = np.concatenate([lessons.labelled[mine], lessons.unlabelled[others]])
+            targets = torch.from_numpy(known)
         images = self._augment(np.concatenate(crops), rows, epoch, step)
-        return Batch(images, torch.from_numpy(labels), targets, len(labels) - len(mine))
-
-    def _before_others(
-        self, crops: Crops, rows: npt.NDArray[np.int64], epoch: int, step: int
-    ) -> Crops:
-        """Put some of the labelled people before other backgrounds."""
-        backgrounds = self._materials.backgrounds
-        if backgrounds is None:
-            return crops
-        seeds = [self._recipe.seed, _BACKGROUND_STREAM, epoch, step, self._world.rank]
-        probability = self._recipe.augment.background
-        return backgrounds.replace(crops, rows, probability, np.random.default_rng(seeds))
-
-    def _joined(
-        self, size: tuple[int, int], epoch: int, step: int
-    ) -> tuple[Crops, npt.NDArray[np.int64]] | None:
-        """Make up this process's share of new people; returns their images and numbers."""
-        joined, recipe, world = self._materials.joined, self._recipe.sampler, self._world
-        if joined is None:
-            return None
-        seeds = [self._recipe.seed, _JOINED_STREAM, epoch, step, world.rank]
-        images = recipe.batch_size // recipe.identities_per_batch
-        people = np.arange(recipe.joined)[world.rank :: world.size]
-        made = joined.make(len(people), images, size, np.random.default_rng(seeds))
-        return made, np.repeat(-1 - people, images)
+        return Batch(images, torch.from_numpy(materials.labels[mine]), targets)
 
     def _augment(self, crops: Crops, rows: npt.NDArray[np.int64], epoch: int, step: int) -> Tensor:
         recipe, pool, world = self._recipe.augment, self.pool, self._world

@@ -8,9 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.errors import InputError
-from reid_tracker.train.batches.backgrounds import Backgrounds, open_backgrounds
-from reid_tracker.train.batches.joined import JoinedPeople
 from reid_tracker.train.batches.samplers import check_identities
 from reid_tracker.train.datasets import (
     PersonImages,
@@ -50,8 +47,6 @@ class Materials:
         query: held-out images to search with, or None.
         gallery: held-out images to search in, or None.
         lessons: what the teachers said, or None.
-        backgrounds: others for the training images, or None.
-        joined: made-up people, or None.
     """
 
     train: LabelledCrops
@@ -59,8 +54,6 @@ class Materials:
     query: LabelledCrops | None
     gallery: LabelledCrops | None
     lessons: Lessons | None
-    backgrounds: Backgrounds | None
-    joined: JoinedPeople | None
 
     @property
     def identities(self) -> int:
@@ -73,7 +66,7 @@ def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
 
     Args:
         recipe: of the run.
-        folder: where the teachers' answers and the outlines of people are kept.
+        folder: where the teachers' answers are kept.
         world: its first process asks the teachers.
 
     Raises:
@@ -89,26 +82,16 @@ def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
     sides += [SIZE] if recipe.loss.distils else []
     size = (max(side[0] for side in sides), max(side[1] for side in sides))
     crops = open_crops(split.train.paths, size, data.cache_gib)
-    lessons = backgrounds = joined = None
+    lessons = None
     if recipe.loss.distils:
         lessons = world.first_alone(
             lambda: prepare_lessons(
                 recipe.teacher, crops, labels, folder, seed=recipe.seed, starts=starts
             )
         )
-    if recipe.augment.background > 0 or recipe.sampler.joined:
-        folders = recipe.augment.background_folders
-        backgrounds = world.first_alone(lambda: open_backgrounds(crops, folders, size, folder))
-    if backgrounds is not None and recipe.sampler.joined:
-        joined = JoinedPeople(crops, labels, split.train.cameras, backgrounds.outlines)
-        if not joined.possible:
-            raise InputError(
-                f"sampler.joined = {recipe.sampler.joined}: the data show fewer than two people "
-                "in two cameras; set it to 0"
-            )
     query, gallery = _held_out(split, sides[len(recipe.phases) - 1], data.cache_gib)
     train = LabelledCrops(split.train, crops)
-    return Materials(train, labels, query, gallery, lessons, backgrounds, joined)
+    return Materials(train, labels, query, gallery, lessons)
 
 
 def open_data(recipe: DataRecipe, seed: int) -> tuple[ReidDataset, list[int]]:

@@ -18,7 +18,7 @@ from reid_tracker.train.loop.history import EpochRecord
 from reid_tracker.train.loop.net import check_model
 from reid_tracker.train.loop.observers import Observer
 from reid_tracker.train.loop.optimiser import learning_rate_factor
-from reid_tracker.train.loop.result import finish, write_result
+from reid_tracker.train.loop.result import write_result
 from reid_tracker.train.loop.resume import read_earlier
 from reid_tracker.train.loop.state import TrainingState
 from reid_tracker.train.loop.validate import score
@@ -109,8 +109,7 @@ class Trainer:
             self._train_epoch()
         if self._world.is_main:
             last = self._recipe.phases[-1]
-            net = finish(self._state.kept, self._recipe)
-            write_result(net, self._output, (last.height, last.width))
+            write_result(self._state.kept, self._output, (last.height, last.width))
         return self._state
 
     def _train_epoch(self) -> None:
@@ -159,7 +158,7 @@ class Trainer:
         dtype = _DTYPES.get(self._recipe.precision)
         with torch.autocast(self._device.type, dtype=dtype, enabled=dtype is not None):
             outputs = self._parallel(images)
-        return self._objective(outputs, batch.labels, batch.targets, batch.made_up)
+        return self._objective(outputs, batch.labels, batch.targets)
 
     def _report(self, steps: int, total: torch.Tensor) -> None:
         """Stop where a loss was not finite; tell the observers of the step."""

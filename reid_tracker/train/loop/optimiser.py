@@ -40,8 +40,7 @@ def learning_rate_factor(
         factor = recipe.gamma ** sum(epoch >= milestone for milestone in recipe.milestones)
     elif recipe.name == "cosine":
         progress = epoch + (step / steps_per_epoch if recipe.by_step else 0)
-        horizon = recipe.horizon_epochs or epochs
-        factor = 0.5 * (1 + math.cos(math.pi * min(1.0, progress / horizon)))
+        factor = 0.5 * (1 + math.cos(math.pi * progress / epochs))
     left = epochs - epoch - step / steps_per_epoch
     if left < recipe.finish_epochs:
         factor *= 0.5 * (1 - math.cos(math.pi * left / recipe.finish_epochs))

@@ -42,24 +42,23 @@ class Objective:
         self._widths = list(widths)
 
     def __call__(
-        self, outputs: Outputs, labels: Tensor, targets: Tensor | None, made_up: int = 0
+        self, outputs: Outputs, labels: Tensor, targets: Tensor | None
     ) -> dict[str, Tensor]:
         """Return each loss times its weight, by name.
 
         Args:
-            outputs: of B + J + U images: labelled ones, made-up people, unlabelled ones.
-            labels: (B + J,) class numbers; made-up people have negative ones.
-            targets: (B + J + U, E) of all teachers side by side, or None.
-            made_up: J; these have neither class nor target.
+            outputs: of B + U images, the labelled ones first.
+            labels: (B,) class numbers.
+            targets: (B + U, E) of all teachers side by side, or None.
         """
-        terms = self._classify(outputs, labels, len(labels) - made_up)
+        terms = self._classify(outputs, labels)
         terms |= self._compare(outputs.embeddings[: len(labels)], labels)
         if targets is not None:
-            terms |= self._distil(outputs, targets, len(labels) - made_up, len(labels))
+            terms |= self._distil(outputs, targets)
         return terms
 
-    def _classify(self, outputs: Outputs, labels: Tensor, known: int) -> dict[str, Tensor]:
-        recipe, labels, terms = self._recipe, labels[:known], {}
+    def _classify(self, outputs: Outputs, labels: Tensor) -> dict[str, Tensor]:
+        recipe, known, terms = self._recipe, len(labels), {}
         if outputs.logits is not None and recipe.cross_entropy > 0:
             logits = outputs.logits[:known].float()
             loss = smoothed_cross_entropy(logits, labels, recipe.label_smoothing)
@@ -87,26 +86,19 @@ class Objective:
                 terms["metric"] = recipe.metric_weight * self._metric(rows, everyone)
         return terms
 
-    def _distil(
-        self, outputs: Outputs, targets: Tensor, first: int, last: int
-    ) -> dict[str, Tensor]:
-        """Compare with the teachers, leaving out the rows of made-up people."""
+    def _distil(self, outputs: Outputs, targets: Tensor) -> dict[str, Tensor]:
         recipe, terms = self._recipe, {}
-        wanted = torch.split(_without(targets, first, last), self._widths, dim=1)
+        wanted = torch.split(targets, self._widths, dim=1)
         if recipe.distil_cosine > 0:
-            found = [_without(rows, first, last) for rows in outputs.projections]
-            losses = [distil_cosine(*pair) for pair in zip(found, wanted, strict=True)]
-            terms["distil_cosine"] = recipe.distil_cosine * _mean(losses)
+            pairs = zip(outputs.projections, wanted, strict=True)
+            terms["distil_cosine"] = recipe.distil_cosine * _mean(
+                [distil_cosine(*p) for p in pairs]
+            )
         if recipe.distil_relation > 0:
-            rows = self._world.gather(_without(outputs.embeddings, first, last).float())
+            rows = self._world.gather(outputs.embeddings.float())
             losses = [distil_relation(rows, self._world.gather(part)) for part in wanted]
             terms["distil_relation"] = recipe.distil_relation * _mean(losses)
         return terms
-
-
-def _without(rows: Tensor, first: int, last: int) -> Tensor:
-    """Drop the rows from `first` up to `last`."""
-    return rows if first == last else torch.cat([rows[:first], rows[last:]])
 
 
 def _mean(losses: Sequence[Tensor]) -> Tensor:

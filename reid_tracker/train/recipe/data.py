@@ -70,20 +70,15 @@ class SamplerRecipe(Checked):
             identities_per_batch images each, of different cameras where there are several.
         batch_size: labelled images in a step, over all processes.
         identities_per_batch: P of the PK sampler.
-        joined: people in a step who are made up of two labelled ones each, with as many images as
-            those, see `reid_tracker.train.batches.joined`; they have no class and no teacher.
     """
 
     name: str = "random"
     batch_size: int = number(64, 2)
     identities_per_batch: int = number(16, 2)
-    joined: int = number(0, 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("name", self.name, SAMPLERS)
-        if self.joined and self.name != "pk":
-            raise ConfigError(f"joined = {self.joined}: needs name = pk")
         if self.name == "pk" and (
             self.batch_size % self.identities_per_batch
             or self.batch_size < 2 * self.identities_per_batch
@@ -99,9 +94,6 @@ class AugmentRecipe(Checked):
     """Probabilities and ranges of the augmentations, in the order in which they are applied.
 
     Attributes:
-        background: probability that a labelled person is put before another background.
-        background_folders: data sets in YOLO form (images/ and labels/) whose pictures without
-            people are these backgrounds.
         flip: probability of a left-right flip.
         crop: probability of enlarging by 1.125 and cutting a window of the old size out.
         low_resolution: probability of shrinking and enlarging again, like a distant person.
@@ -118,8 +110,6 @@ class AugmentRecipe(Checked):
         erase: probability of filling a rectangle.
     """
 
-    background: float = number(0.0, 0.0, 1.0)
-    background_folders: tuple[str, ...] = ()
     flip: float = number(0.5, 0.0, 1.0)
     crop: float = number(0.0, 0.0, 1.0)
     low_resolution: float = number(0.0, 0.0, 1.0)

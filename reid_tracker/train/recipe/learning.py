@@ -164,8 +164,6 @@ class ScheduleRecipe(Checked):
         finish_epochs: the rate falls to zero over the last epochs, by steps; a run at a constant
             rate can be cut at any time and finished in these.
         by_step: move the cosine every step.
-        horizon_epochs: epoch at which the cosine would reach zero, for a run that ends earlier; 0
-            takes the last epoch of the run.
         warmup_steps: the rate grows linearly over these first steps.
         frozen_epochs: two-step warm-up: in these first epochs only the classifier trains, and the
             base stays in eval mode, so that its batch statistics do not move.
@@ -176,7 +174,6 @@ class ScheduleRecipe(Checked):
     gamma: float = number(0.1, 0.0, 1.0)
     finish_epochs: int = number(0, 0)
     by_step: bool = False
-    horizon_epochs: int = number(0, 0)
     warmup_steps: int = number(0, 0)
     frozen_epochs: int = number(0, 0)
 

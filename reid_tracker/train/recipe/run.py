@@ -55,9 +55,6 @@ class Recipe(Checked):
         schedule: how the learning rate changes.
         phases: epochs and image sizes, one after the other.
         ema_decay: of the moving average of the weights, which is what is kept; 0 takes none.
-        earlier: weights of an earlier step, with which those of the finished run are averaged;
-            empty takes those that the run began with.
-        earlier_share: their part in the result; 0 averages with none.
         precision: "float32", "bfloat16", or "float16" (CUDA only).
         channels_last: memory layout; on CPUs about twice as fast.
         seed: of everything random.
@@ -77,8 +74,6 @@ class Recipe(Checked):
     schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
     phases: tuple[Phase, ...] = (Phase(),)
     ema_decay: float = number(0.0, 0.0, 0.99999)
-    earlier: str = ""
-    earlier_share: float = number(0.0, 0.0, 1.0)
     precision: str = "float32"
     channels_last: bool = False
     seed: int = number(1, 0)
@@ -91,12 +86,6 @@ class Recipe(Checked):
         one_of("precision", self.precision, PRECISIONS)
         if not self.phases:
             raise ConfigError("phases = []: expected at least one, such as {epochs: 60}")
-        start = self.model.weights or self.model.side_by_side
-        if self.earlier_share and not (self.earlier or start):
-            raise ConfigError(
-                f"earlier_share = {self.earlier_share}: needs earlier, a checkpoint, or a run that "
-                "begins with model.weights or model.side_by_side"
-            )
         if self.loss.distils and not self.teacher.models:
             raise ConfigError(
                 "teacher.models is empty, but loss.distil_cosine or loss.distil_relation is not "

@@ -21,7 +21,6 @@ from reid_tracker.train.batches.augment import (
     random_flip,
     random_low_resolution,
 )
-from reid_tracker.train.batches.rectangles import random_rectangles
 from reid_tracker.train.recipe import AugmentRecipe
 
 SIZE = (64, 32)
@@ -98,31 +97,6 @@ def test_erase_fills_one_rectangle_with_the_mean() -> None:
         areas.append((bottom - top) * (right - left) / (64 * 32))
     assert min(areas) > 0.015
     assert 0.3 < max(areas) < 0.45
-
-
-@pytest.mark.parametrize(("area", "ratio"), [((0.02, 0.4), 0.3), ((0.01, 0.5), 0.1)])
-def test_rectangles_keep_to_area_and_ratio(area: tuple[float, float], ratio: float) -> None:
-    size = (256, 128)
-    drawn = random_rectangles(2000, size, area, ratio, seeded())
-    tops, lefts, heights, widths = drawn.T
-    assert (heights > 0).all()
-    assert ((heights < 256) & (widths < 128)).all()
-    assert ((tops >= 0) & (tops + heights <= 256)).all()
-    assert ((lefts >= 0) & (lefts + widths <= 128)).all()
-    parts = heights * widths / (256 * 128)
-    assert area[0] * 0.85 < parts.min() < area[0] * 2
-    assert area[1] * 0.8 < parts.max() < area[1] * 1.1
-    ratios = heights / widths
-    assert ratio * 0.75 < ratios.min()
-    assert ratios.max() < 1.3 / ratio
-    # Every place is possible.
-    assert tops.min() == 0
-    assert (tops + heights).max() == 256
-
-
-def test_rectangles_that_never_fit_are_empty() -> None:
-    drawn = random_rectangles(5, (4, 1), (0.5, 0.5), 0.5, seeded())
-    assert (drawn[:, 2:] == 0).all()
 
 
 def test_colour_jitter_against_its_definition() -> None:

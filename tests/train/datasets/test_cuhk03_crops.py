@@ -34,7 +34,7 @@ def test_val_alone(tmp_path: Path) -> None:
 
 
 def test_neither_train_nor_val(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="train: no such folder"):
+    with pytest.raises(InputError, match="no image in this folder"):
         open_dataset("cuhk03_crops", tmp_path)
 
 

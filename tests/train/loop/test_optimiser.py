@@ -70,13 +70,6 @@ def test_cosine_is_torchs_annealing() -> None:
     assert factors(ScheduleRecipe("cosine"), 12) == pytest.approx(expected)
 
 
-def test_cosine_of_a_run_that_ends_before_its_horizon() -> None:
-    whole = factors(ScheduleRecipe("cosine"), 12)
-    assert factors(ScheduleRecipe("cosine", horizon_epochs=12), 7) == whole[:7]
-    beyond = factors(ScheduleRecipe("cosine", horizon_epochs=4), 6)
-    assert beyond[4:] == [0, 0]
-
-
 def test_cosine_by_step_falls_within_an_epoch() -> None:
     found = factors(ScheduleRecipe("cosine", by_step=True), 2, steps=4)
     assert found == sorted(found, reverse=True)

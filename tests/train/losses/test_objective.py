@@ -46,28 +46,3 @@ def test_each_teacher_is_compared_with_its_own_head() -> None:
         "distil_cosine",
         "distil_relation",
     }
-
-
-def test_made_up_people_have_neither_class_nor_target() -> None:
-    recipe = LossRecipe(am_softmax=1.0, distil_cosine=1.0, distil_relation=1.0)
-    objective = Objective(recipe, World(), widths=WIDTHS)
-    labels, targets, found = torch.tensor([0, 1, 2, 1]), rows(8, sum(WIDTHS), 7), outputs()
-    plain = objective(found, labels, targets)
-
-    def between(tensor: Tensor, other: float) -> Tensor:
-        return torch.cat([tensor[:4], torch.full((2, tensor.shape[1]), other), tensor[4:]])
-
-    assert found.logits is not None
-    assert found.cosines is not None
-    mixed = Outputs(
-        between(found.embeddings, 0.3),
-        between(found.logits, 9.0),
-        between(found.cosines, 9.0),
-        tuple(between(part, 0.7) for part in found.projections),
-    )
-    more = objective(
-        mixed, torch.cat([labels, torch.tensor([-1, -2])]), between(targets, 0.0), made_up=2
-    )
-    assert {name: value.item() for name, value in plain.items()} == pytest.approx(
-        {name: value.item() for name, value in more.items()}
-    )

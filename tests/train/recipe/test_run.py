@@ -10,7 +10,6 @@ from reid_tracker.train.recipe import (
     LossRecipe,
     Phase,
     Recipe,
-    SamplerRecipe,
     load_recipe,
 )
 from tests.conftest import ROOT
@@ -110,23 +109,3 @@ def test_overrides_go_on_top() -> None:
 def test_wrong_recipes(overrides: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_recipe("paper_scratch", overrides)
-
-
-def test_unknown_recipe_lists_the_known_ones() -> None:
-    with pytest.raises(
-        ConfigError, match=r"no recipe 'nowhere'.*paper_finetune, paper_scratch$"
-    ) as caught:
-        load_recipe("nowhere")
-    assert "person_yolo11n" not in str(caught.value)
-
-
-def test_recipe_of_a_detector_names_its_command() -> None:
-    with pytest.raises(
-        ConfigError, match=r"person_yolo11n is a recipe for `reid-track train-detector`$"
-    ):
-        load_recipe("person_yolo11n", {"optimiser.lr": 0.1})
-
-
-def test_pk_needs_two_images_of_each() -> None:
-    with pytest.raises(ConfigError, match="two images"):
-        SamplerRecipe("pk", 16, 16)
