@@ -1,13 +1,13 @@
 """reid_tracker: follow people through video with YOLO, OSNet and DeepSORT.
 
-The names below are the public interface. They are imported on first use, so that `import
-reid_tracker` loads neither torch, cv2, ultralytics nor onnxruntime.
+The names below are the public interface. Each is imported on first use, so `import reid_tracker`
+does not load torch, cv2, ultralytics or onnxruntime.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from reid_tracker.config import Config, DeepSortConfig, load_config

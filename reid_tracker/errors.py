@@ -1,12 +1,12 @@
-"""The exception tree: every error that a user can cause has a class here and one clear line.
+"""The exceptions: every error that a user can cause has a class here and a one-line message.
 
-A message carries the offending value, what was expected and the next step. The command line prints
-it without a traceback and exits 2 for a usage error (`ConfigError`) or 1 for all others.
+A message names the wrong value, what was expected and the next step. The command line prints it
+without a traceback and exits with 2 for a usage error (`ConfigError`) and 1 for all others.
 """
 
 
 class ReidTrackerError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class ConfigError(ReidTrackerError):
@@ -30,39 +30,39 @@ class OutputError(ReidTrackerError):
 
 
 class MissingDependencyError(ReidTrackerError, ImportError):
-    """An optional package is needed for what was asked; the message names the extra to install."""
+    """An optional package is missing; the message names the extra to install."""
 
 
 class StoreError(ReidTrackerError):
-    """A gallery store cannot be opened, read or written, and trying again will not help."""
+    """A gallery store cannot be opened, read or written; retrying does not help."""
 
 
 class StoreUnavailableError(StoreError):
-    """A gallery store is away for now: its database is down, or the disk is full.
+    """A gallery store is temporarily unavailable: the database is down or the disk is full.
 
-    The same call may succeed later, so that a caller can keep what it has and catch up.
+    The same call may succeed later, so a caller can keep its data and retry.
     """
 
 
 class ModelMismatchError(StoreError):
-    """An embedding comes from another model than those in the gallery; they cannot be compared."""
+    """An embedding comes from another model than the gallery's; they cannot be compared."""
 
 
 class MessageError(ReidTrackerError, ValueError):
-    """A message between machines cannot be read, or does not fit what messages may hold."""
+    """A message between machines is malformed."""
 
 
 class MessageVersionError(MessageError):
-    """A message is of another version of this package than this one reads."""
+    """A message has a format version that this package cannot read."""
 
 
 class TransportError(ReidTrackerError):
-    """A message broker or the disk buffer before it refuses what was asked."""
+    """A message broker or its disk buffer rejects a request."""
 
 
 class TransportUnavailableError(TransportError):
-    """A message broker does not answer for now; the same call may succeed later."""
+    """A message broker does not answer; the same call may succeed later."""
 
 
 class SpoolError(TransportError):
-    """The disk buffer of messages cannot be opened, read or written."""
+    """The disk buffer for messages cannot be opened, read or written."""

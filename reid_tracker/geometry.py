@@ -1,14 +1,16 @@
-"""Boxes: formats, overlap and clipping; numpy only, no loop over boxes.
+"""Boxes: formats, overlap and clipping; numpy only, vectorised over boxes.
 
-Inside the package a box is always `xyxy`, float32, in pixels of the original frame: left, top,
-right, bottom, with the right and bottom edges exclusive (width = right - left). The other formats
-exist here and at the edges only.
+The package uses `xyxy` boxes, float32, in pixels of the original frame: left, top, right, bottom,
+with exclusive right and bottom edges (width = right - left). Other formats appear only here and
+where data enters or leaves the package.
 """
 
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from reid_tracker.arrays import FloatArray
 
 _Float = TypeVar("_Float", bound=np.floating[Any])
 
@@ -52,7 +54,7 @@ def areas(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
 
 
 def iou_matrix(boxes_a: npt.NDArray[_Float], boxes_b: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
-    """Intersection over union of every pair.
+    """Return the intersection over union of every pair.
 
     Args:
         boxes_a: (N, 4) xyxy.
@@ -77,11 +79,11 @@ def clip_boxes(boxes: npt.NDArray[_Float], width: int, height: int) -> npt.NDArr
     return clipped
 
 
-def covered(boxes: npt.NDArray[_Float]) -> npt.NDArray[np.float64]:
-    """Return the (M,) part of each box that the one covering most of it covers.
+def covered(boxes: npt.NDArray[_Float]) -> FloatArray:
+    """Return (M,) how much of each box the most covering person in front of it hides, from 0 to 1.
 
-    Of two overlapping people the one whose feet are lower in the picture stands in front, where the
-    camera looks down on them, as most do.
+    Most cameras look down on people: of two overlapping people, the one whose feet are lower in the
+    image stands in front.
 
     Args:
         boxes: (M, 4) xyxy.

@@ -227,7 +227,7 @@ class Pipeline:
                     frame=frame.image,
                 )
             looks = None if embeddings is None else looks_of(tracks, embeddings[row])
-            result = FrameResult(camera, frame, detections[row], tracks, looks=looks)
+            result = FrameResult(camera, frame, detections[row], tracks, embeddings=looks)
             yield result if looks is None else self._matched(result, looks)
 
     def _matched(self, result: FrameResult, looks: Embeddings) -> FrameResult:

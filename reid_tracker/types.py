@@ -1,7 +1,7 @@
-"""The data passed between stages: frames, detections, tracks; numpy only.
+"""The data passed between stages: frames, detections, tracks and identities; numpy only.
 
-Every type is a struct of arrays, validated once where it is made. Empty is a normal value with zero
-rows, never None.
+Detections, tracks and identities are structs of arrays, validated when they are made. Empty ones
+have zero rows and are normal values; None is never used instead.
 """
 
 from __future__ import annotations
@@ -14,23 +14,24 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reid_tracker.errors import InputError
 
 ImageBGR = npt.NDArray[np.uint8]
 """An image, (H, W, 3) uint8, channels blue, green, red."""
 
-Boxes = npt.NDArray[np.float32]
+Boxes = Float32Array
 """Boxes, (N, 4) float32 xyxy, pixels of the original frame."""
 
-Embeddings = npt.NDArray[np.float32]
+Embeddings = Float32Array
 """Appearance embeddings, (N, D) float32; each row has Euclidean length 1."""
 
 
 def check_image(image: Any) -> ImageBGR:
-    """Return the image if it is (H, W, 3) uint8 with at least one pixel.
+    """Return the image after checking that it is (H, W, 3) uint8 and not empty.
 
     Raises:
-        InputError: it is not.
+        InputError: the image has another type or shape.
     """
     if not isinstance(image, np.ndarray):
         raise InputError(
@@ -38,8 +39,8 @@ def check_image(image: Any) -> ImageBGR:
         )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise InputError(
-            f"image is {image.dtype} of shape {image.shape}, expected uint8 (H, W, 3) in the order "
-            "blue, green, red, as cv2.imread gives it"
+            f"image is {image.dtype} of shape {image.shape}, expected uint8 (H, W, 3) in "
+            "blue, green, red order, as from cv2.imread"
         )
     return image
 
@@ -49,14 +50,14 @@ _Rows = TypeVar("_Rows", bound="_StructOfArrays")
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a video.
+    """One frame of a video.
 
     Attributes:
         image: (H, W, 3) uint8 BGR.
-        index: number of the frame in its source, from 0; a skipped frame leaves a gap.
-        timestamp_s: presentation time in seconds from the first frame of the source; of several
-            live sources that run together, from the first frame of any of them.
-        captured_s: UTC seconds since 1970 when a live source took the picture, or None.
+        index: frame number in its source, from 0; skipped frames leave gaps.
+        timestamp_s: presentation time in seconds since the first frame of the source. For live
+            sources that run together: since the first frame of any of them.
+        captured_s: capture time of a live source in UTC seconds since 1970, else None.
     """
 
     image: ImageBGR
@@ -67,14 +68,15 @@ class Frame:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What is known of a source before its first frame is read.
+    """Properties of a source, known before its first frame is read.
 
     Attributes:
         width: pixels.
         height: pixels.
         frame_rate: frames per second as an exact fraction (30000/1001 for "29.97").
-        frame_count: number of frames that the container declares, or None if it does not say.
-        recorded_s: UTC seconds since 1970 at the first frame as the container declares it, or None.
+        frame_count: number of frames according to the container, or None if not given.
+        recorded_s: time of the first frame according to the container, in UTC seconds since 1970,
+            or None.
     """
 
     width: int
@@ -84,41 +86,41 @@ class VideoInfo:
     recorded_s: float | None = None
 
 
-class CameraState(str, Enum):
-    """How a live camera is doing."""
+class SourceState(str, Enum):
+    """State of the connection to a live source."""
 
-    CONNECTING = "connecting"  # has not delivered a picture yet
+    CONNECTING = "connecting"  # no frame yet
     LIVE = "live"
-    STALLED = "stalled"  # connected, but no picture comes
-    GONE = "gone"  # cannot be reached or refuses; is tried again
+    STALLED = "stalled"  # connected, but no frames arrive
+    GONE = "gone"  # unreachable or refused; retrying
 
 
 ClockSource = Literal["rtcp", "arrival", "file"]
-"""Whose time a frame has: the camera's own, that of its arrival here, or that of a file."""
+"""Where the time of a frame comes from: the camera's clock, its arrival here, or the file."""
 
 
 @dataclass(frozen=True)
-class CameraStatus:
-    """How a live camera is doing, at one moment; holds no credentials.
+class SourceStatus:
+    """Health of a live source at one moment; contains no credentials.
 
     Attributes:
         camera: name of the source.
-        state: see `CameraState`.
-        since_s: seconds that it has been in this state.
-        reason: why it is gone, in words; empty otherwise.
-        frames: pictures received since the start.
-        dropped: pictures that newer ones replaced before anybody took them.
-        damaged: pictures that could not be decoded, or only with visible damage.
-        reconnects: times that it came back.
-        frame_age_s: seconds since the last picture arrived, or None before the first.
-        clock: whose time the last frame had.
-        clock_offset_s: how far the camera's clock, where it tells one, is behind the arrival of its
-            pictures here: their delay, plus what the clocks differ by. None if it tells none.
-        clock_jumps: times that the camera's clock jumped; frames' times never do.
+        state: see `SourceState`.
+        since_s: seconds in this state.
+        reason: why the source is gone, for people; empty in other states.
+        frames: frames received since the start.
+        dropped: frames replaced by newer ones before they were read.
+        damaged: frames that failed to decode or have visible errors.
+        reconnects: number of successful reconnections.
+        frame_age_s: seconds since the last frame arrived, or None before the first.
+        clock: where the time of the last frame comes from.
+        clock_offset_s: arrival time minus camera time of the frames: their delay plus the clock
+            difference. None if the camera sends no time.
+        clock_jumps: number of jumps of the camera's clock; `Frame.timestamp_s` never jumps.
     """
 
     camera: str
-    state: CameraState
+    state: SourceState
     since_s: float
     reason: str = ""
     frames: int = 0
@@ -150,7 +152,7 @@ class _StructOfArrays:
         where = f"{type(self).__name__}.{name}"
         given = getattr(self, name)
         try:
-            with np.errstate(over="ignore", invalid="ignore"):  # both are found below
+            with np.errstate(over="ignore", invalid="ignore"):  # the checks below catch both
                 array = np.asarray(given, dtype=dtype)
         except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{where} is not numeric: {error}") from None
@@ -167,13 +169,13 @@ class _StructOfArrays:
         if rows and array.dtype.kind == "i" and getattr(given, "dtype", array.dtype).kind == "f":
             lost = np.nonzero(array != given)[0][:5].tolist()
             if lost:
-                raise InputError(f"{where} has values that are no whole numbers in rows {lost}")
+                raise InputError(f"{where} has fractional values in rows {lost}; expected integers")
         object.__setattr__(self, name, array)
         return array
 
 
 def _count(column: Any, where: str) -> int:
-    """Return the number of rows of the first column; anything empty has none."""
+    """Return the number of rows of the first column; anything empty counts as 0."""
     try:
         return len(column) if np.size(column) else 0
     except (TypeError, ValueError):
@@ -182,7 +184,7 @@ def _count(column: Any, where: str) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Detections(_StructOfArrays):
-    """What a detector saw in one frame, one row a detection.
+    """The detections in one frame, one row per detection.
 
     Array-likes are accepted and converted to the types below.
 
@@ -192,12 +194,12 @@ class Detections(_StructOfArrays):
         classes: (N,) int64 class numbers (COCO: 0 is person).
 
     Raises:
-        InputError: shapes disagree, a value is not finite, or a box is inverted (right < left).
+        InputError: shapes disagree, a value is not finite, or a box is inverted.
     """
 
     boxes: Boxes
-    scores: npt.NDArray[np.float32]
-    classes: npt.NDArray[np.int64]
+    scores: Float32Array
+    classes: IntArray
 
     def __post_init__(self) -> None:
         rows = _count(self.boxes, "Detections.boxes")
@@ -220,25 +222,25 @@ class Detections(_StructOfArrays):
 
 @dataclass(frozen=True, eq=False)
 class Tracks(_StructOfArrays):
-    """The tracks reported for one frame, one row a track, ordered by id.
+    """The tracks reported for one frame, one row per track, ordered by id.
 
     Attributes:
-        ids: (M,) int64, positive, unique in the frame, never reused by the same tracker.
+        ids: (M,) int64, positive, unique in the frame; a tracker never reuses an id.
         boxes: (M, 4) float32 xyxy, pixels of the original frame.
-        scores: (M,) float32 confidence of the last detection that the track took.
+        scores: (M,) float32 confidence of the last matched detection.
         classes: (M,) int64 class of that detection.
         ages_s: (M,) float64 seconds since the track's first detection.
-        observed: (M,) bool; False where the box is only the motion model's prediction.
-        detection_index: (M,) int64 row of this frame's detections, -1 where predicted only.
+        observed: (M,) bool; False where the box is predicted by the motion model.
+        detection_index: (M,) int64 row of the matched detection in this frame, -1 where predicted.
     """
 
-    ids: npt.NDArray[np.int64]
+    ids: IntArray
     boxes: Boxes
-    scores: npt.NDArray[np.float32]
-    classes: npt.NDArray[np.int64]
-    ages_s: npt.NDArray[np.float64]
-    observed: npt.NDArray[np.bool_]
-    detection_index: npt.NDArray[np.int64]
+    scores: Float32Array
+    classes: IntArray
+    ages_s: FloatArray
+    observed: BoolArray
+    detection_index: IntArray
 
     def __post_init__(self) -> None:
         rows = _count(self.ids, "Tracks.ids")
@@ -259,18 +261,18 @@ class Tracks(_StructOfArrays):
 
 @dataclass(frozen=True, eq=False)
 class Identities(_StructOfArrays):
-    """Who the tracks of one frame are over all cameras, one row a track, in the tracks' order.
+    """The identities of one frame's tracks over all cameras, one row per track in the same order.
 
     Attributes:
         track_ids: (M,) int64 ids of the tracks within their camera.
-        ids: (M,) int64 identities, positive, never reused; 0 is "not yet sure".
-        scores: (M,) float32 similarity in [0, 1] on which the identity rests; 1 for somebody new, 0
-            where not yet sure.
+        ids: (M,) int64 identities, positive, never reused; 0 means "not yet decided".
+        scores: (M,) float32 similarity in [0, 1] that decided the identity; 1 for a new person, 0
+            where not yet decided.
     """
 
-    track_ids: npt.NDArray[np.int64]
-    ids: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float32]
+    track_ids: IntArray
+    ids: IntArray
+    scores: Float32Array
 
     def __post_init__(self) -> None:
         rows = _count(self.track_ids, "Identities.track_ids")
@@ -288,21 +290,21 @@ class Identities(_StructOfArrays):
 EventKind = Literal["new", "match", "merge", "split"]
 
 Member = tuple[str, int]
-"""A tracklet: camera and the id that the camera's tracker gave it."""
+"""A tracklet as a member of an identity: camera and track id within the camera."""
 
 
 @dataclass(frozen=True)
 class IdentityEvent:
-    """From `time_s` on, `members` belong to `identity`; this also holds for their past.
+    """From `time_s` on, `members` belong to `identity`, including their past frames.
 
     Attributes:
-        kind: "new": nobody known; "match": tracklets joined a known identity; "merge": two
-            identities were one person; "split": tracklets do not belong where they were.
-        identity: number that the members have now; 0 after a split that leaves open who it is.
-        previous_ids: other numbers that the members had before, rising.
-        members: the tracklets that changed, in order.
-        reason: in words, for people.
-        score: similarity in [0, 1] on which it rests; 1 where nothing was compared.
+        kind: "new": an unknown person; "match": tracklets joined a known identity; "merge": two
+            identities are one person; "split": tracklets left an identity.
+        identity: number of the members now; 0 after a split, if it is not decided yet.
+        previous_ids: earlier numbers of the members, ascending.
+        members: the tracklets that changed, sorted.
+        reason: explanation for people.
+        score: similarity in [0, 1] that decided; 1 if nothing was compared.
         time_s: time of the decision.
     """
 
@@ -317,17 +319,17 @@ class IdentityEvent:
 
 @dataclass(frozen=True, eq=False)
 class FrameResult:
-    """Everything the pipeline knows of one frame of one camera; what a sink receives.
+    """All results of one frame of one camera; the input of a sink.
 
     Attributes:
         camera: name of the camera or file, unique within a run.
-        frame: the picture.
-        detections: (N) detections in it.
-        tracks: (M) tracks in it.
-        identities: (M) who they are over all cameras; None where nobody asked.
-        events: what has changed about identities, of any camera, by this frame.
-        looks: (M, D) unit rows, what the tracks look like; zeros where a track took no detection.
-            None without an encoder.
+        frame: the frame.
+        detections: (N) detections.
+        tracks: (M) tracks.
+        identities: (M) identities of the tracks; None without cross-camera matching.
+        events: changes of identities in all cameras, decided in this frame.
+        embeddings: (M, D) embeddings of the tracks, unit rows; zeros where a track has no detection
+            in this frame. None without an encoder.
     """
 
     camera: str
@@ -336,4 +338,4 @@ class FrameResult:
     tracks: Tracks
     identities: Identities | None = None
     events: tuple[IdentityEvent, ...] = ()
-    looks: Embeddings | None = None
+    embeddings: Embeddings | None = None

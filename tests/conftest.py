@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,10 +12,34 @@ import av
 import numpy as np
 import pytest
 
+# One thread each: the arrays of tests are small, and two workers of pytest-xdist share the cores.
+# It is set before torch and its like are imported, and holds for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 FRAMES, RATE, WIDTH, HEIGHT = 40, 10, 320, 240
+
+
+SPEEDS = ("quick", "slow", "long")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test as quick that is neither slow nor long; -m chooses among the three."""
+    for item in items:
+        speeds = [name for name in SPEEDS if item.get_closest_marker(name)]
+        if len(speeds) > 1:
+            raise pytest.UsageError(f"{item.nodeid} is marked {' and '.join(speeds)}: leave one")
+        if not speeds:
+            item.add_marker("quick")
+
+
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist, one process runs all
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """A worker for each core where the whole suite runs; files that are named need none."""
+    return None if config.args == config.getini("testpaths") else 0
 
 
 class Clock:

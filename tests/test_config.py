@@ -17,7 +17,6 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reid_tracker.checked import from_mapping, to_yaml
 from reid_tracker.config import (
     CentralConfig,
     Config,
@@ -35,6 +34,7 @@ from reid_tracker.config import (
     load_config,
     parse_override,
 )
+from reid_tracker.config.checked import from_mapping, to_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.resources import shipped
 

@@ -18,19 +18,15 @@ VIDEOS = {
     "TUD-Campus": ("data", "mot", "TUD-Campus", "img1"),
 }
 
+# 795 frames of the larger picture take a minute and more.
+LENGTH = {"PETS09-S2L1": pytest.mark.long, "TUD-Campus": pytest.mark.slow}
 
-@pytest.mark.slow
+
 @pytest.mark.shared
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "sequence",
-    [
-        # 795 frames of the larger picture take a minute and more.
-        pytest.param(
-            one, marks=[pytest.mark.long] if one.name == "PETS09-S2L1" else [], id=one.name
-        )
-        for one in SEQUENCES
-    ],
+    [pytest.param(one, id=one.name, marks=LENGTH[one.name]) for one in SEQUENCES],
 )
 def test_command_line_scores_as_the_cache(sequence: CachedSequence, tmp_path: Path) -> None:
     shared("data", "cache")

@@ -10,7 +10,7 @@ import pytest
 
 from reid_tracker.central.records import camera_name
 from reid_tracker.transport import TrackletMessage, decode_message, parse_subject
-from reid_tracker.transport.subjects import belongs
+from reid_tracker.transport.wire.subjects import belongs
 from tests.benchmarks.centre_load import HEAD, line, run
 from tests.benchmarks.load_rig import Setting
 from tests.benchmarks.load_sender import write_world

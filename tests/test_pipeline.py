@@ -241,10 +241,12 @@ def test_results_have_the_looks_of_their_tracks(tmp_path: Path) -> None:
     assert pipeline.embedding_size == 3
     with open_source(str(write_video(tmp_path / "a.mp4"))) as source:
         for result in pipeline.run([source]):
-            assert result.looks is not None
-            assert result.looks.shape == (len(result.tracks), 3)
+            assert result.embeddings is not None
+            assert result.embeddings.shape == (len(result.tracks), 3)
             seen = result.tracks.observed
-            np.testing.assert_allclose(np.linalg.norm(result.looks[seen], axis=1), 1, atol=1e-5)
+            np.testing.assert_allclose(
+                np.linalg.norm(result.embeddings[seen], axis=1), 1, atol=1e-5
+            )
 
 
 def test_sources_come_and_go_between_batches(walkers: tuple[Path, Path], config: Config) -> None:
@@ -267,5 +269,5 @@ def test_sources_come_and_go_between_batches(walkers: tuple[Path, Path], config:
     with first, second:
         results = list(pipeline.run([first], between))
     assert [result.frame.index for result in results] == [*range(10), *range(FRAMES)]
-    assert all(result.looks is None for result in results)
+    assert all(result.embeddings is None for result in results)
     assert set(np.concatenate([result.tracks.ids for result in results])) == {1, 2}

@@ -10,7 +10,7 @@ import pytest
 from reid_tracker import DeepSortConfig, Pipeline, build_tracker
 from reid_tracker.config import MatchConfig, StreamConfig
 from reid_tracker.match import build_matcher
-from reid_tracker.types import CameraState, FrameResult
+from reid_tracker.types import FrameResult, SourceState
 from reid_tracker.video import LiveSource, open_sources
 from tests.test_pipeline import ColourEncoder, WalkerDetector
 from tests.video.rtsp import Camera, need_server, write_scene
@@ -46,7 +46,7 @@ def test_ids_and_identities_go_on_after_a_reconnect(tmp_path: Path) -> None:
                 killed = now
                 first.kill()
             elif killed and not returned and now - killed > 2:
-                assert away.status().state is CameraState.GONE
+                assert away.status().state is SourceState.GONE
                 before = {camera: len(results) for camera, results in seen.items()}
                 first.start()
                 returned = now

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_tracker.config import parse_override, read_yaml
+from reid_tracker.config.safe_yaml import MOST_BYTES, MOST_LEVELS, YamlLimitError, load_yaml
 from reid_tracker.errors import ConfigError
-from reid_tracker.safe_yaml import MOST_BYTES, MOST_LEVELS, YamlLimitError, load_yaml
 from tests.conftest import ROOT
 
 PLAIN = st.recursive(

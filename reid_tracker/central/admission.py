@@ -1,4 +1,4 @@
-"""Which tracklets of a site can be matched and stored: the others are counted by reason."""
+"""Decides which tracklets of a site can be matched and stored; counts the others by reason."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from reid_tracker.transport import TrackletMessage
 logger = logging.getLogger(__name__)
 
 REASONS = ("clock", "name", "cameras")
-"""Why a message is refused: its time lies ahead, its names are too long, there are too many."""
+"""Reasons for refusal: a time in the future, names that are too long, too many cameras."""
 
 
 class Admission:
-    """Looks at messages of one site before they are matched.
+    """Checks the messages of one site before they are matched.
 
     Args:
         site: name of the place.
         config: `ahead_s` and `most_cameras`.
-        counts: messages refused are counted here, by reason.
+        counts: refused messages are counted here, by reason.
         clock: UTC seconds since 1970.
     """
 
@@ -36,17 +36,17 @@ class Admission:
     ) -> None:
         self._site, self._config, self._counts, self._clock = site, config, counts, clock
         self._cameras: set[str] = set()
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def admits(self, message: TrackletMessage) -> bool:
-        """Whether a message can be matched and stored; counts it if not, and tells the first."""
+        """Tell whether a message can be matched and stored; count it if not, and log the first."""
         try:
             self._check_time(message)
             self._check_names(message)
         except _RefusalError as refusal:
             self._counts[refusal.reason] += 1
-            if refusal.reason not in self._told:
-                self._told.add(refusal.reason)
+            if refusal.reason not in self._logged:
+                self._logged.add(refusal.reason)
                 logger.warning("a message was refused: %s", refusal)
             return False
         return True
@@ -68,13 +68,13 @@ class Admission:
         camera = camera_name(message.edge, message.camera)
         if camera in self._cameras:
             return
-        # The matcher holds tables of cameras by cameras, and forgets no name.
+        # The matcher holds tables over pairs of cameras, and never forgets a name.
         if len(self._cameras) >= self._config.most_cameras:
             raise _RefusalError(
                 "cameras",
                 f"site {self._site!r} has more than {self._config.most_cameras} cameras "
-                f"(central.most_cameras), the first too many is {camera[:100]!r}; find out whether "
-                "a host makes up names, or split the site",
+                f"(central.most_cameras), the first beyond is {camera[:100]!r}; check whether a "
+                "host invents names, or split the site",
             )
         self._cameras.add(camera)
 

@@ -1,14 +1,14 @@
-"""Several sites of one centre in turn, and the upkeep of their gallery."""
+"""A centre: several sites in turn, and the upkeep of their gallery."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 
-from reid_tracker.central.run import CentralSite
+from reid_tracker.central.site import CentralSite
 from reid_tracker.central.upkeep import GalleryUpkeep
 from reid_tracker.errors import ConfigError
-from reid_tracker.match.store import GalleryStore
+from reid_tracker.match.gallery.store import GalleryStore
 
 
 class Central:
@@ -18,10 +18,10 @@ class Central:
         sites: at least one.
         store: their gallery.
         batch_s: time of a turn over all sites.
-        retention_s: what was stored longer ago is deleted about once a minute; None keeps all.
+        retention_s: records stored longer ago are deleted about once a minute; None keeps all.
 
     Attributes:
-        turned_s: time of the last turn, on the clock that does not jump.
+        turned_s: time of the last turn, on `time.monotonic`.
         upkeep: of the gallery.
     """
 
@@ -51,6 +51,6 @@ class Central:
         self.turned_s = time.monotonic()
 
     def finish(self) -> None:
-        """Match and store what the sites hold, and let go of the broker."""
+        """Match and store the messages at hand, and end the subscriptions."""
         for site in self.sites:
             site.finish()

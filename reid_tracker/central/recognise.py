@@ -1,4 +1,4 @@
-"""Looks for new people of a site among those that the gallery knows from earlier."""
+"""Looks up new people of a site among those whom the gallery knows from earlier."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from reid_tracker.match.gallery_known import who_is
-from reid_tracker.match.matcher import CrossCameraMatcher
-from reid_tracker.match.restore import rename
-from reid_tracker.match.store import GalleryStore
+from reid_tracker.match.decide.matcher import CrossCameraMatcher
+from reid_tracker.match.gallery.known import who_is
+from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.types import IdentityEvent
 
 _SHARE = 0.25
-"""Of the time, that may go to questions: the larger a gallery, the longer each of them takes."""
+"""Share of the time for questions; the larger a gallery, the longer each question takes."""
 
 _SAVED_S = 3.0
-"""Time for questions that is left over is kept up to so much, for when many people come at once."""
+"""Unused time is kept up to this, for moments when many people come at once."""
 
 
 class AskingTime:
-    """Time that may go to questions to a gallery: all sites of a centre share one.
+    """Limits the time for questions to a gallery; all sites of a centre share one object.
 
     Args:
         monotonic: seconds on a clock that does not jump.
 
     Attributes:
-        unasked: people who were not looked for, since there was no time.
+        unasked: people who were not looked up for lack of time.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -36,7 +35,7 @@ class AskingTime:
         self.unasked = 0
 
     def is_left(self) -> bool:
-        """Whether there is time for a question; counts it as unasked if not."""
+        """Tell whether there is time for a question; if not, count it as unasked."""
         now_s = self._monotonic()
         self._left_s = min(self._left_s + _SHARE * (now_s - self._since_s), _SAVED_S)
         self._since_s = now_s
@@ -45,7 +44,7 @@ class AskingTime:
 
     @contextmanager
     def spent(self) -> Iterator[None]:
-        """Take the time that the block takes off what is left."""
+        """Charge the time that the `with` block takes."""
         begun_s = self._monotonic()
         try:
             yield
@@ -60,14 +59,14 @@ def recognised(
     model: str,
     asking: AskingTime,
 ) -> list[IdentityEvent]:
-    """Look for new people in the gallery; whoever is found goes by the gallery's number.
+    """Look up new people in the gallery; those found get the gallery's number.
 
     Args:
-        matcher: is told of the number, too.
-        events: that it just gave.
+        matcher: its identities are renamed, too.
+        events: the matcher's latest events.
         store: the gallery.
-        model: hash of the encoder's weights.
-        asking: who cannot be asked for in time stays new.
+        model: fingerprint of the encoder's weights.
+        asking: limits the time; a person who is not looked up in time stays new.
 
     Returns:
         The events, with the gallery's numbers.
@@ -80,7 +79,7 @@ def recognised(
     if not new:
         return found
     mentions = [number for event in events for number in (event.identity, *event.previous_ids)]
-    # The gallery does not know yet whose numbers have just ended.
+    # The gallery does not know yet which numbers have just ended.
     present = {*matcher.identities(), *mentions}
     for number in new:
         tracklets = matcher.tracklets(identity=number)
@@ -90,11 +89,11 @@ def recognised(
             known = who_is(store, tracklets, model, matcher.config, present)
         if known is None:
             continue
-        reason = f"known to the gallery: looks cost {known.cost:.3f}"
-        rename(matcher, number, known.identity, reason, 1 - known.cost)
+        reason = f"known to the gallery: appearance cost {known.cost:.3f}"
+        matcher.rename(number, known.identity, reason, 1 - known.cost)
         present.add(known.identity)
         (event,) = matcher.events()
-        if mentions.count(number) == 1:  # nobody has heard of the number
+        if mentions.count(number) == 1:  # the number was never published
             found = [one for one in found if one.identity != number]
             found.append(replace(event, previous_ids=()))
         else:

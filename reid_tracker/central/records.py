@@ -1,4 +1,4 @@
-"""From messages of camera hosts to what the matcher takes, the gallery keeps and edges are told."""
+"""Converts camera hosts' messages into the matcher's batches, gallery records and messages back."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.errors import MessageError
-from reid_tracker.match.store_records import EventRecord, Sighting
-from reid_tracker.match.tracklet_batch import TrackletBatch
-from reid_tracker.transport import IdentityMessage, Member, TrackletMessage
-from reid_tracker.transport.names import escape, unescape
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
+from reid_tracker.match.tracklets.batch import TrackletBatch
+from reid_tracker.transport import IdentityMessage, TrackletMessage, TrackletRef
+from reid_tracker.transport.wire.names import escape, unescape
 from reid_tracker.types import IdentityEvent
 
 Key = tuple[str, str, str, int]
 """Edge, boot, camera and track: a tracklet among those of all edges and starts of one site."""
 
 Row = tuple[str, int]
-"""The same as the matcher has it: name of the camera, and a number within it."""
+"""The same for the matcher: name of the camera, and a number within it."""
 
 KeyOf = Callable[[Row], Key]
 
 CENTRE = "central"
-"""Name under which a centre publishes; its starts differ by boot."""
+"""Name under which every centre publishes; its starts differ by boot."""
 
 _MOST_LETTERS = 500
 _MOST_MEMBERS = 64
@@ -40,10 +40,10 @@ def camera_name(edge: str, camera: str) -> str:
 
 
 def row_of(key: Key) -> Row:
-    """Return under what the matcher knows a tracklet.
+    """Return the matcher's name of a tracklet.
 
-    Trackers number anew after each start; the number here is a hash over start and track, so that a
-    centre that starts again gives the same tracklet the same number.
+    Trackers count from 1 after each start. The number here is a hash of start and track, so that a
+    restarted centre gives the same tracklet the same number.
     """
     edge, boot, camera, track = key
     digest = hashlib.blake2b(f"{track}/{boot}".encode(), digest_size=8).digest()
@@ -51,7 +51,7 @@ def row_of(key: Key) -> Row:
 
 
 def sighting_id(site: str, key: Key) -> str:
-    """Return the id under which the gallery keeps a tracklet: the same whenever it is sent again.
+    """Return the id of a tracklet in the gallery, the same whenever the tracklet is sent again.
 
     Raises:
         MessageError: the names are too long together.
@@ -60,14 +60,14 @@ def sighting_id(site: str, key: Key) -> str:
     text = "/".join([*map(escape, (site, edge, boot, camera)), str(track)])
     if len(text) > _MOST_LETTERS or len(camera_name(edge, camera)) > _MOST_LETTERS:
         raise MessageError(
-            f"edge {edge[:40]!r}, camera {camera[:40]!r}: names have {len(text)} letters together "
-            f"as the gallery writes them, expected at most {_MOST_LETTERS}; take shorter ones"
+            f"edge {edge[:40]!r}, camera {camera[:40]!r}: their names take {len(text)} letters in "
+            f"the gallery, expected at most {_MOST_LETTERS}; take shorter ones"
         )
     return text
 
 
 def key_of_sighting(site: str, text: str) -> Key | None:
-    """Return the tracklet that `sighting_id` named; None where another program did."""
+    """Return the tracklet that `sighting_id` named; None if another program made the id."""
     parts = text.split("/")
     if len(parts) != 5 or parts[0] != escape(site) or not parts[4].isdecimal():
         return None
@@ -79,7 +79,7 @@ def key_of_sighting(site: str, text: str) -> Key | None:
 
 
 def batch_of(messages: Sequence[TrackletMessage]) -> TrackletBatch:
-    """Return (N) messages, each of another tracklet and with looks, as the matcher takes them."""
+    """Return (N) messages as a batch; each has embeddings and is of another tracklet."""
     rows = [row_of(message.key) for message in messages]
     vectors, weights = _padded(
         [message.prototypes.vectors for message in messages],
@@ -99,18 +99,20 @@ def batch_of(messages: Sequence[TrackletMessage]) -> TrackletBatch:
 
 
 def batch_of_sightings(
-    keys: Sequence[Key], sightings: Sequence[Sighting], hits: int
+    keys: Sequence[Key], sightings: Sequence[SightingRecord], hits: int
 ) -> TrackletBatch:
-    """Return (N) tracklets as the gallery keeps them, without the weights of their looks.
+    """Return (N) tracklets of the gallery, which does not keep the weights of prototypes.
 
     Args:
         keys: N tracklets.
         sightings: their records.
-        hits: looks to take each of them for.
+        hits: number of embeddings to assume behind each record.
     """
     rows = [row_of(key) for key in keys]
-    looks = [one.embeddings for one in sightings]
-    vectors, weights = _padded(looks, [np.full(len(one), hits / len(one)) for one in looks])
+    vectors, weights = _padded(
+        [one.embeddings for one in sightings],
+        [np.full(len(one.embeddings), hits / len(one.embeddings)) for one in sightings],
+    )
     return TrackletBatch(
         cameras=[camera for camera, _ in rows],
         tracks=np.array([track for _, track in rows], np.int64),
@@ -123,9 +125,9 @@ def batch_of_sightings(
     )
 
 
-def sighting_of(message: TrackletMessage, site: str, identity: int) -> Sighting:
-    """Return what the gallery keeps of a tracklet."""
-    return Sighting(
+def sighting_of(message: TrackletMessage, site: str, identity: int) -> SightingRecord:
+    """Return the gallery's record of a tracklet."""
+    return SightingRecord(
         id=sighting_id(site, message.key),
         identity=identity,
         camera=camera_name(message.edge, message.camera),
@@ -139,7 +141,7 @@ def sighting_of(message: TrackletMessage, site: str, identity: int) -> Sighting:
 
 
 def event_record(event: IdentityEvent, name: str, site: str, key_of: KeyOf) -> EventRecord:
-    """Return what the gallery keeps of an event; `name` is one that no other event has."""
+    """Return the gallery's record of an event; `name` is unique among events."""
     return EventRecord(
         id=name,
         kind=event.kind,
@@ -155,15 +157,15 @@ def event_record(event: IdentityEvent, name: str, site: str, key_of: KeyOf) -> E
 def identity_messages(
     event: IdentityEvent, boot: str, numbers: Iterator[int], key_of: KeyOf
 ) -> list[IdentityMessage]:
-    """Return what edges are told of an event: one message, or several where many tracklets change.
+    """Return the messages to camera hosts about an event: several if many tracklets change.
 
     Args:
         event: of the matcher.
         boot: start of the centre.
         numbers: of its messages, rising by one.
-        key_of: tells which tracklet a row of the matcher is.
+        key_of: returns the tracklet of a row of the matcher.
     """
-    members = [Member(*key_of(row)) for row in event.members]
+    members = [TrackletRef(*key_of(row)) for row in event.members]
     return [
         IdentityMessage(
             centre=CENTRE,
@@ -182,7 +184,7 @@ def identity_messages(
 
 
 def _unit(vectors: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
-    """Return rows of length 1 in full precision: on the wire they were rounded."""
+    """Return rows of length 1 in full precision, since the wire has rounded them."""
     rows = vectors.astype(np.float32)
     unit: npt.NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit
@@ -192,7 +194,7 @@ def _padded(
     vectors: Sequence[npt.NDArray[np.float16] | npt.NDArray[np.float32]],
     weights: Sequence[Sequence[float] | npt.NDArray[np.float64]],
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Stack (P_i, D) rows as (N, P, D) and (N, P), with weight 0 where there is none."""
+    """Stack (P_i, D) rows as (N, P, D) and (N, P), with weight 0 for missing rows."""
     most = max((len(rows) for rows in vectors), default=0)
     width = vectors[0].shape[1] if vectors else 0
     stacked = np.zeros((len(vectors), most, width), np.float32)

@@ -1,294 +1,176 @@
-"""Matches the tracklets of one site: what follows is stored first, then told, then acknowledged."""
+"""One site of the centre: takes tracklets of its camera hosts and finds out who is who.
+
+A message is acknowledged once everything that follows from it is in the gallery. If the centre ends
+before, the broker delivers the message again, and the centre recognises its tracklet.
+"""
 
 from __future__ import annotations
 
-import itertools
-import logging
+import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 
-import numpy as np
+from reid_tracker.central.intake import Intake, end_s_of
+from reid_tracker.central.matcher import Matching, Outcome
+from reid_tracker.central.recognise import AskingTime
+from reid_tracker.central.recording import Observe, Recording
+from reid_tracker.config import CentralConfig
+from reid_tracker.errors import TransportUnavailableError
+from reid_tracker.match.gallery.store import GalleryStore
+from reid_tracker.transport import Broker, IdentityMessage, Outgoing, Received, TrackletMessage
 
-from reid_tracker.central.recognise import AskingTime, recognised
-from reid_tracker.central.records import (
-    Key,
-    Row,
-    batch_of,
-    batch_of_sightings,
-    event_record,
-    identity_messages,
-    key_of_sighting,
-    row_of,
-    sighting_id,
-    sighting_of,
-)
-from reid_tracker.match.matcher import CrossCameraMatcher
-from reid_tracker.match.restore import restore
-from reid_tracker.match.store import GalleryStore
-from reid_tracker.match.store_records import EventRecord, Sighting, Where
-from reid_tracker.transport import IdentityMessage, Received, TrackletMessage, new_boot_id
-from reid_tracker.types import IdentityEvent
-
-logger = logging.getLogger(__name__)
-
-NewMatcher = Callable[[Iterator[int]], CrossCameraMatcher]
-"""Makes a matcher that takes the numbers of new identities from an iterator."""
-
-_STOCK = 64
-_LONGEST_OUTAGE_S = 7 * 86_400
-_FORGET_EVERY_S = 10.0
-_LOOK_BACK_SLACK_S = 1.0
+_PENDING_EVERY_S = 5.0
+_MOST_AT_ONCE = 256
 
 
-@dataclass
-class Outcome:
-    """What follows from a batch; nothing of it counts before it is in the gallery.
-
-    Attributes:
-        sightings: the tracklets of the batch.
-        events: what became of identities.
-        crops: pictures that hosts sent, by the id of their sighting.
-        messages: the same for edges.
-        settled: messages to acknowledge then.
-    """
-
-    sightings: list[Sighting] = field(default_factory=list)
-    events: list[EventRecord] = field(default_factory=list)
-    crops: dict[str, bytes] = field(default_factory=dict)
-    messages: list[IdentityMessage] = field(default_factory=list)
-    settled: list[Received] = field(default_factory=list)
-
-
-@dataclass
-class _Known:
-    """A tracklet that the matcher may remember, and the time of its last state."""
-
-    key: Key
-    end_s: float
-
-
-class SiteMatcher:
-    """A matcher of tracklets whose identities have the gallery's numbers.
-
-    At the start it is told what the gallery knows of the last `match.memory_s`. A tracklet that
-    waits until the matcher is sure who it is keeps its last message unacknowledged, so that after a
-    sudden end it comes again, with all that is needed to decide.
+class CentralSite:
+    """One site of a centre; to be used from one thread.
 
     Args:
         site: name of the place.
+        broker: the camera hosts of the site publish to it.
         store: the gallery.
-        model: hash of the encoder's weights.
-        new_matcher: makes the matcher.
-        asking: time to look for new people in the gallery; None never does.
-        now_s: UTC seconds since 1970.
+        matching: how tracklets are compared.
+        config: window, batches and limits.
+        observe: takes durations.
+        clock: UTC seconds since 1970.
+        monotonic: seconds on a clock that does not jump.
 
     Raises:
-        StoreUnavailableError: the gallery is away.
+        TransportError: the broker is away or refuses.
+        StoreError: the gallery is away or refuses.
 
     Attributes:
-        counts: identities given out, merged and split, messages that came after newer ones of their
-            tracklet, and new people who were not looked for in the gallery for lack of time, by
-            "new", "merge", "split", "stale" and "unasked".
+        name: name of the place.
+        intake: receives messages of camera hosts.
+        recording: matches tracklets and stores the results.
+        pending: messages that the broker holds, as of a few seconds ago.
+        identities: number of identities in the matcher's memory, as of a few seconds ago.
     """
 
     def __init__(
         self,
         site: str,
+        broker: Broker,
         store: GalleryStore,
-        model: str,
-        new_matcher: NewMatcher,
+        matching: Matching,
         *,
-        asking: AskingTime | None = None,
-        now_s: float = math.inf,
+        config: CentralConfig | None = None,
+        observe: Observe = lambda name, seconds: None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._site, self._store, self._model = site, store, model
-        self._asking = asking
-        self._boot = new_boot_id()
-        self._event_numbers, self._message_numbers = itertools.count(1), itertools.count(1)
-        self._stock: list[int] = []
-        self._matcher = new_matcher(self._numbers())
-        self._known: dict[Row, _Known] = {}
-        self._undecided: dict[Row, tuple[Received, float]] = {}
-        self._now_s = self._forgot_s = self._changing_until_s = -math.inf
-        self.counts = {"new": 0, "merge": 0, "split": 0, "stale": 0, "unasked": 0}
-        self.greeting = self._restore(now_s)
+        self.name = site
+        self._broker = broker
+        self._config = config or CentralConfig()
+        self._observe = observe
+        self._clock = clock
+        self._monotonic = monotonic
+        self._outbox: deque[IdentityMessage] = deque()
+        self._pending_at_s = -math.inf
+        self.pending = 0
+        self.identities = 0
+        asking = (matching.asking or AskingTime()) if self._config.recognise else None
+        self.recording = Recording(
+            site,
+            store,
+            matching._replace(asking=asking),
+            self._settle,
+            observe=observe,
+            clock=clock,
+            monotonic=monotonic,
+        )
+        encoder = (matching.model, matching.dim)
+        self.intake = Intake(site, broker, encoder, self._config, clock=clock, monotonic=monotonic)
 
-    @property
-    def identities(self) -> int:
-        """How many identities the matcher remembers."""
-        return len(self._matcher.identities())
+    def turn(self, timeout_s: float) -> None:
+        """Receive messages for some time; then match, store, publish and acknowledge.
 
-    @property
-    def changing(self) -> bool:
-        """Whether something may follow without a new message: a decision, or a look back."""
-        return bool(self._undecided) or self._now_s < self._changing_until_s
-
-    @property
-    def undecided(self) -> list[Received]:
-        """Messages of tracklets that wait until it is sure who they are."""
-        return [received for received, _ in self._undecided.values()]
-
-    def step(self, batch: Sequence[Received], now_s: float) -> Outcome:
-        """Match messages of tracklets with looks, in any order.
-
-        Args:
-            batch: messages.
-            now_s: present time on the clock of the messages.
+        While the gallery is away nothing is received: messages stay with the broker.
 
         Raises:
-            StoreUnavailableError: the gallery gives no numbers; make a new one of this.
+            TransportError: the broker refuses.
+            StoreError: the gallery refuses.
         """
-        self._now_s = max(self._now_s, now_s)
-        self._refill(len(batch))
-        outcome = Outcome()
-        latest = self._latest(batch, outcome)
-        messages = [_message(received) for received in latest.values()]
-        if messages:
-            # When all are decided, the matcher must look back once more, or the last people of a
-            # day would stay as they were first taken for.
-            config = self._matcher.config
-            wait_s = 2 * config.patience_s + config.revise_every_s
-            self._changing_until_s = self._now_s + wait_s + _LOOK_BACK_SLACK_S
-        if messages or self.changing:
-            self._matcher.update_tracklets(batch_of(messages), self._now_s)
-        events = self._matcher.events()
-        if self._asking is not None:
-            before = self._asking.unasked
-            events = recognised(self._matcher, events, self._store, self._model, self._asking)
-            self.counts["unasked"] += self._asking.unasked - before
-        for event in events:
-            name = f"central/{self._boot}/{next(self._event_numbers)}"
-            outcome.events.append(event_record(event, name, self._site, self._key_of))
-            outcome.messages += self._told(event)
-            if event.kind in self.counts:
-                self.counts[event.kind] += 1
-        identity = self._matcher.identity
-        for row, received in latest.items():
-            outcome.sightings.append(sighting_of(_message(received), self._site, identity(*row)))
-        self._settle(latest, outcome.settled)
-        self._forget()
-        return outcome
+        end_s = self._monotonic() + timeout_s
+        if self.recording.ready():
+            self.intake.receive_until(end_s)
+            self._match(self.intake.due())
+        self._publish()
+        self._ask_pending()
+        left_s = end_s - self._monotonic()
+        if left_s > 0 and not (self.intake.broker_up and self.recording.gallery_up):
+            time.sleep(left_s)
 
-    def _latest(self, batch: Sequence[Received], outcome: Outcome) -> dict[Row, Received]:
-        """Return the newest message of each tracklet; of those it replaces, pictures count."""
-        latest: dict[Row, Received] = {}
-        for received in sorted(batch, key=lambda one: _message(one).edge_seq):
-            message = _message(received)
-            row = row_of(message.key)
-            known = self._known.get(row)
-            if known is not None and message.end_s < known.end_s:
-                self.counts["stale"] += 1
-                outcome.settled.append(received)
-                continue
-            self._known[row] = _Known(message.key, message.end_s)
-            if row in latest:
-                outcome.settled.append(latest[row])
-            latest[row] = received
-            if message.picture is not None:
-                outcome.crops[sighting_id(self._site, message.key)] = message.picture
-        return latest
+    def finish(self) -> None:
+        """Match and store the messages held; undecided and unstored ones go back to the broker."""
+        if self.recording.ready():
+            self._match(self.intake.drain())
+        self._publish()
+        self._give_back([*self.intake.drain(), *self.recording.unsettled()])
+        self.intake.close()
 
-    def _settle(self, latest: dict[Row, Received], settled: list[Received]) -> None:
-        """Say which messages are done with: whose tracklets are decided, or cannot be."""
-        config = self._matcher.config
-        for row, received in latest.items():
-            if row in self._undecided:
-                before, since_s = self._undecided[row]
-                settled.append(before)
-                self._undecided[row] = received, since_s
-            elif _message(received).frames >= config.min_hits:
-                self._undecided[row] = received, self._now_s
-            else:
-                settled.append(received)
-        # Longer than patience it only waits where the time does not go on for it.
-        long_s = 2 * config.patience_s + 5
-        for row, (received, since_s) in list(self._undecided.items()):
-            if self._matcher.identity(*row) or self._now_s - since_s > long_s:
-                settled.append(received)
-                del self._undecided[row]
+    def _match(self, due: Sequence[Received]) -> None:
+        """Match messages in the order of their times, in batches as if nothing had been delayed.
 
-    def _forget(self) -> None:
-        if self._now_s < self._forgot_s + _FORGET_EVERY_S:
-            return
-        self._forgot_s = self._now_s
-        oldest_s = self._now_s - self._matcher.config.memory_s
-        for row in [row for row, known in self._known.items() if known.end_s < oldest_s]:
-            if row not in self._undecided:
-                del self._known[row]
-
-    def _key_of(self, row: Row) -> Key:
-        return self._known[row].key
-
-    def _told(self, event: IdentityEvent) -> list[IdentityMessage]:
-        return identity_messages(event, self._boot, self._message_numbers, self._key_of)
-
-    def _numbers(self) -> Iterator[int]:
-        """Yield the numbers that the gallery gives for new identities."""
-        while True:
-            if not self._stock:
-                self._refill(1)
-            yield self._stock.pop(0)
-
-    def _refill(self, count: int) -> None:
-        """Have numbers for as many new people, before the matcher asks for them in a batch."""
-        if len(self._stock) < count + _STOCK // 2:
-            self._stock.extend(self._store.reserve_identities(count + _STOCK))
-
-    def _restore(self, now_s: float) -> list[IdentityMessage]:
-        """Tell the matcher whom the gallery has seen of late.
-
-        Returns:
-            Who everybody is, for edges: the end of the run before may have come just before it
-            told them.
+        A tracklet is compared with those of earlier batches, not with others of its own batch.
         """
-        self._refill(1)
-        config = self._matcher.config
-        keys, kept = [], []
-        for one in self._recent(now_s):
-            key = key_of_sighting(self._site, one.id)
-            if key is not None:
-                self._known[row_of(key)] = _Known(key, one.end_s)
-                if one.identity and one.model == self._model:
-                    keys.append(key)
-                    kept.append(one)
-        if not kept:
-            return []
-        identities = np.array([one.identity for one in kept], np.int64)
-        # Whoever has an identity had looks enough for it.
-        restore(self._matcher, batch_of_sightings(keys, kept, config.min_hits), identities)
-        self._now_s = max(one.end_s for one in kept)
-        logger.info("%d tracklets of site %s are known from before", len(kept), self._site)
-        messages = []
-        for identity in np.unique(identities).tolist():
-            members = tuple(self._matcher.members(identity))
-            event = IdentityEvent(
-                *("match", identity, (), members, "known from before", 1.0, self._now_s)
-            )
-            messages += self._told(event)
-        return messages
+        batches = batches_by_time(due, self._config.batch_s) or [[]]
+        for number, batch in enumerate(batches):
+            self.recording.match(batch)
+            if not self.recording.gallery_up:
+                if self.recording.matcher is None:  # a new one gets all messages again, in order
+                    self._give_back(self.intake.drain())
+                self.intake.put_back(one for later in batches[number + 1 :] for one in later)
+                return
 
-    def _recent(self, now_s: float) -> list[Sighting]:
-        """Return the last `memory_s` of the site, which after an outage are not those before now.
+    def _settle(self, outcome: Outcome) -> None:
+        """Publish what the gallery has stored, then acknowledge the messages behind it."""
+        self._outbox.extend(outcome.messages)
+        self._publish()
+        for received in outcome.settled:
+            received.ack()
+            message = received.message
+            if isinstance(message, TrackletMessage) and message.clock != "file":
+                self._observe("message_age_seconds", max(self._clock() - message.end_s, 0.0))
 
-        What came meanwhile waits in the broker, and goes on where the gallery ends.
-        """
-        memory_s, last_s = self._matcher.config.memory_s, self._store.info().last_s
-        if last_s is None:
-            return []
-        # The gallery's end may be that of another site; nothing found costs next to nothing.
-        span_s, newest_s = memory_s, min(now_s, last_s)
-        while span_s < _LONGEST_OUTAGE_S:
-            where = Where(sites=(self._site,), since_s=newest_s - span_s)
-            found = self._store.sightings(where)
-            if found:
-                since_s = max(one.end_s for one in found) - memory_s
-                return self._store.sightings(replace(where, since_s=since_s))
-            span_s = 4 * max(span_s, 1.0)
-        return []
+    def _publish(self) -> None:
+        """Publish identities for camera hosts; while the broker is away they wait."""
+        while self._outbox:
+            count = min(_MOST_AT_ONCE, len(self._outbox))
+            some = [self._outbox[index] for index in range(count)]
+            try:
+                self._broker.publish([Outgoing.of(message, self.name) for message in some])
+            except TransportUnavailableError:
+                return
+            for _ in some:
+                self._outbox.popleft()
+
+    def _ask_pending(self) -> None:
+        if self._monotonic() >= self._pending_at_s:
+            self._pending_at_s = self._monotonic() + _PENDING_EVERY_S
+            matcher = self.recording.matcher
+            self.identities = 0 if matcher is None else matcher.identities
+            with contextlib.suppress(TransportUnavailableError):
+                self.pending = self.intake.receiver.pending()
+
+    @staticmethod
+    def _give_back(held: Sequence[Received]) -> None:
+        """Have the broker deliver messages again soon."""
+        for received in held:
+            received.nak()
 
 
-def _message(received: Received) -> TrackletMessage:
-    message = received.message
-    assert isinstance(message, TrackletMessage)  # noqa: S101 - others never come here
-    return message
+def batches_by_time(ordered: Sequence[Received], span_s: float) -> list[list[Received]]:
+    """Split tracklet messages, in the order of their times, into spans of time."""
+    batches: list[list[Received]] = []
+    start_s = math.inf
+    for received in ordered:
+        # A late one comes before those that are due, and does not start a span of its own.
+        if not batches or end_s_of(received) > start_s + span_s:
+            batches.append([])
+            start_s = end_s_of(received)
+        batches[-1].append(received)
+    return batches

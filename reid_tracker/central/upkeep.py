@@ -1,4 +1,4 @@
-"""Looks after the gallery about once a minute: deletes what is too old, counts what is there."""
+"""Tends the gallery about once a minute: deletes old records, counts the others."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import time
 from collections.abc import Callable
 
 from reid_tracker.errors import StoreUnavailableError
-from reid_tracker.match.store import GalleryStore
+from reid_tracker.match.gallery.store import GalleryStore
 
 _EVERY_S = 60.0
 
 
 class GalleryUpkeep:
-    """What has to be done about a gallery whether or not anybody is seen.
+    """Work on a gallery that is due whether or not anybody is seen.
 
     Args:
         store: the gallery.
-        retention_s: what was stored longer ago is deleted; None keeps all.
+        retention_s: records stored longer ago are deleted; None keeps all.
         clock: UTC seconds since 1970.
         monotonic: seconds on a clock that does not jump.
 
     Attributes:
-        sightings: how many it holds, as of a minute ago; None while that is not known.
+        sightings: number of sightings, as of a minute ago; None until it is known.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class GalleryUpkeep:
         self.sightings: int | None = None
 
     def turn(self) -> None:
-        """Do what is due; a gallery that is away is asked again a minute later."""
+        """Do the work that is due; a gallery that is away is tried again a minute later."""
         if self._monotonic() < self._next_s:
             return
         self._next_s = self._monotonic() + _EVERY_S

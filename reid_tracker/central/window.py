@@ -1,4 +1,4 @@
-"""A time window that puts in order what comes from many cameras, each with a delay of its own."""
+"""A time window that puts items of many cameras in order, each camera with its own delay."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Item = TypeVar("Item")
 
 
 class TimeWindow(Generic[Item]):
-    """Hands items out in the order of their times, each after `window_s` at the latest.
+    """Returns items in the order of their times, each after at most `window_s`.
 
-    An item is handed out when one came that is `window_s` newer, which after an outage is at once,
-    or when it has waited for `window_s`.
+    An item is due when an item has come that is `window_s` newer (after an outage: at once), or
+    when it has waited for `window_s`.
 
     Args:
         window_s: how much later than newer ones an item may come.
 
     Attributes:
-        horizon_s: time of the newest item that was handed out.
+        horizon_s: time of the newest item that was returned.
     """
 
     def __init__(self, window_s: float) -> None:
@@ -29,7 +29,8 @@ class TimeWindow(Generic[Item]):
         self._items: list[tuple[float, int, Item]] = []
         self._arrivals: deque[tuple[float, float]] = deque()
         self._came = itertools.count()
-        self._newest_s = self.horizon_s = -math.inf
+        self._newest_s = -math.inf
+        self.horizon_s = -math.inf
 
     def __len__(self) -> int:
         return len(self._items)
@@ -43,7 +44,7 @@ class TimeWindow(Generic[Item]):
             now_s: present time, on any clock that does not jump.
 
         Returns:
-            Whether it is late: newer ones were handed out. It is then handed out next.
+            Whether it is late: newer ones were returned already. It is then returned next.
         """
         heapq.heappush(self._items, (time_s, next(self._came), item))
         self._arrivals.append((now_s, time_s))
@@ -51,11 +52,11 @@ class TimeWindow(Generic[Item]):
         return time_s < self.horizon_s
 
     def take(self, now_s: float, most: int | None = None) -> list[Item]:
-        """Return what is due, in the order of the times; of equal ones the first that came.
+        """Return the items that are due, in the order of their times, then of their arrival.
 
         Args:
             now_s: as in `add`.
-            most: items to return; the others stay due.
+            most: maximum number of items; the others stay due.
         """
         due_s = max(self._newest_s - self._window_s, self.horizon_s)
         for came_s, time_s in self._arrivals:
@@ -74,7 +75,7 @@ class TimeWindow(Generic[Item]):
             time_s, _, item = heapq.heappop(self._items)
             self.horizon_s = max(self.horizon_s, time_s)
             taken.append(item)
-        # Whatever is not newer than the horizon is due anyway.
+        # Items that are not newer than the horizon are due anyway.
         while self._arrivals and self._arrivals[0][1] <= self.horizon_s:
             self._arrivals.popleft()
         return taken

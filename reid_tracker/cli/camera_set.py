@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import FrameType, TracebackType
 
-from reid_tracker.cli.run_sources import check_replay, with_distinct_names
 from reid_tracker.config import Config
 from reid_tracker.edge import Changes
 from reid_tracker.errors import ReidTrackerError
 from reid_tracker.monitor import notify_systemd
+from reid_tracker.run.sources import check_replay, with_distinct_names
 from reid_tracker.video import CameraEntry, Source, open_entries, read_entries
 
 _log = logging.getLogger(__name__)

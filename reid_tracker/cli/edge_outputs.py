@@ -22,7 +22,19 @@ from reid_tracker.monitor import Health, Reading
 from reid_tracker.transport import open_broker
 from reid_tracker.video import Source
 
-_ONLY_WITH_FILES = ("save_", "blur_heads", "identities", "rotate_h", "keep_h", "delete_after_h")
+_ONLY_WITH_FILES = {
+    "output.video": "--save-video",
+    "output.mot": "--save-mot",
+    "output.jsonl": "--save-jsonl",
+    "output.csv": "--save-csv",
+    "output.crops": "--save-crops",
+    "output.parquet": "--save-parquet",
+    "output.blur_heads": "--blur-heads",
+    "edge.identities": "--identities",
+    "edge.rotate_h": "--rotate-h",
+    "edge.keep_h": "--keep-h",
+    "edge.delete_after_h": "--delete-after-h",
+}
 _RECENT_S = 10.0
 
 
@@ -78,19 +90,19 @@ class LocalOutputs(NamedTuple):
 
 
 def check_outputs(arguments: Namespace) -> None:
-    """Refuse options that say something about files where none are asked for.
+    """Refuse options about files where no files are written.
 
     Raises:
         ConfigError: --output is missing.
     """
-    given = [name for name in vars(arguments) if name.startswith(_ONLY_WITH_FILES)]
-    if getattr(arguments, "send_pictures", False):
-        given = [name for name in given if name != "blur_heads"]
-    if arguments.output is None and given:
-        option = given[0].replace("_", "-")
-        raise ConfigError(
-            f"--{option}: this host writes no files unless it is told where; add --output FOLDER"
-        )
+    if arguments.output is not None:
+        return
+    for key, flag in _ONLY_WITH_FILES.items():
+        sends = getattr(arguments, "edge.send_pictures", False)
+        if hasattr(arguments, key) and not (sends and key == "output.blur_heads"):
+            raise ConfigError(
+                f"{flag}: this host writes no files without --output; add --output FOLDER"
+            )
 
 
 @contextmanager

@@ -1,117 +1,60 @@
-"""Entry point of `reid-track`: subcommands, exit codes, and errors as one line.
+"""Entry point of `reid-track`: its commands, exit codes, and errors as one line.
 
 Exit codes: 0 done, 1 a run-time error, 2 a usage error, 130 interrupted (Ctrl-C), 143 terminated.
 """
 
 from __future__ import annotations
 
+import importlib
+import io
 import logging
+import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
+import reid_tracker
 from reid_tracker.cli.interrupts import Terminated
-from reid_tracker.cli.privacy import redact
+from reid_tracker.cli.parser import Parser, suggestion
+from reid_tracker.cli.redact import redact
 from reid_tracker.errors import ConfigError, ReidTrackerError
 
 
-def _track(words: Sequence[str]) -> int:
-    # Imported here, so that Ctrl-C while packages load is no traceback either.
-    from reid_tracker.cli.track import track
+class Command(NamedTuple):
+    """One command: `commands/NAME.py` has `add_arguments(parser)` and `run(arguments) -> int`."""
 
-    return track(words)
+    name: str
+    group: str
+    summary: str
 
-
-def _train(words: Sequence[str]) -> int:
-    from reid_tracker.cli.train import train
-
-    return train(words)
-
-
-def _train_detector(words: Sequence[str]) -> int:
-    from reid_tracker.cli.train_detector import train_detector
-
-    return train_detector(words)
+    def fill(self, parser: Parser) -> None:
+        """Load the command, and add its arguments to its parser."""
+        module = importlib.import_module(f"reid_tracker.cli.commands.{self.name.replace('-', '_')}")
+        module.add_arguments(parser)
+        parser.set_defaults(run=module.run)
 
 
-def _eval_reid(words: Sequence[str]) -> int:
-    from reid_tracker.cli.eval_reid import eval_reid
-
-    return eval_reid(words)
-
-
-def _eval_mtmc(words: Sequence[str]) -> int:
-    from reid_tracker.cli.eval_mtmc import eval_mtmc
-
-    return eval_mtmc(words)
-
-
-def _calibrate(words: Sequence[str]) -> int:
-    from reid_tracker.cli.calibrate import calibrate_command
-
-    return calibrate_command(words)
-
-
-def _explain(words: Sequence[str]) -> int:
-    from reid_tracker.cli.explain import explain
-
-    return explain(words)
-
-
-def _weights(words: Sequence[str]) -> int:
-    from reid_tracker.cli.weights import weights
-
-    return weights(words)
-
-
-def _ground(words: Sequence[str]) -> int:
-    from reid_tracker.cli.ground import ground_command
-
-    return ground_command(words)
-
-
-def _gallery(words: Sequence[str]) -> int:
-    from reid_tracker.cli.gallery import gallery
-
-    return gallery(words)
-
-
-def _search(words: Sequence[str]) -> int:
-    from reid_tracker.cli.search import search
-
-    return search(words)
-
-
-def _edge(words: Sequence[str]) -> int:
-    from reid_tracker.cli.edge import edge
-
-    return edge(words)
-
-
-def _central(words: Sequence[str]) -> int:
-    from reid_tracker.cli.central import central
-
-    return central(words)
-
-
-# `reid-track video.mp4` is short for `reid-track track video.mp4`.
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "track": _track,
-    "train": _train,
-    "train-detector": _train_detector,
-    "eval-reid": _eval_reid,
-    "eval-mtmc": _eval_mtmc,
-    "calibrate": _calibrate,
-    "ground": _ground,
-    "explain": _explain,
-    "weights": _weights,
-    "gallery": _gallery,
-    "search": _search,
-    "edge": _edge,
-    "central": _central,
-}
+COMMANDS = (
+    Command("track", "Track", "follow people through videos, pictures, cameras and streams"),
+    Command("ground", "Several cameras", "map a camera's picture to the ground, in metres"),
+    Command("calibrate", "Several cameras", "choose the matcher's thresholds on your footage"),
+    Command("search", "Gallery", "find where a person has been"),
+    Command("gallery", "Gallery", "show, prune, export and import the gallery of people"),
+    Command("edge", "Sites", "run a camera host, which sends tracklets to a broker"),
+    Command("central", "Sites", "run the centre, which matches people of many camera hosts"),
+    Command("weights", "Models", "list, download and verify models"),
+    Command("train", "Models", "train an encoder"),
+    Command("train-detector", "Models", "train a person detector"),
+    Command("explain", "Models", "draw what an encoder looks at and learns"),
+    Command("eval-reid", "Measure", "score how well an encoder finds people again"),
+    Command("eval-mtmc", "Measure", "score identities over several cameras"),
+    Command("config", "Settings", "print all settings with their values and meanings"),
+    Command("completion", "Settings", "print the completion script of a shell"),
+)
+_BY_NAME = {command.name: command for command in COMMANDS}
 
 _RUN_TIME_ERROR, _USAGE_ERROR = 1, 2
 
@@ -120,10 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    command = _COMMANDS[words.pop(0)] if words and words[0] in _COMMANDS else _track
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # no console ends a run
     with _logging_to_stderr(debug=debug, quiet="--quiet" in words):
         try:
-            return command(words)
+            return run(words)
         except ReidTrackerError as error:
             usage = isinstance(error, ConfigError)
             return _fail(str(error), _USAGE_ERROR if usage else _RUN_TIME_ERROR, debug=debug)
@@ -136,11 +81,99 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(message, _RUN_TIME_ERROR, debug=debug)
 
 
+def run(words: Sequence[str]) -> int:
+    """Run the command that the words name, and return its exit code.
+
+    Raises:
+        ReidTrackerError: what the command raises.
+        SystemExit: help was printed, or an option is wrong.
+    """
+    first = words[0] if words else "help"
+    if first in {"help", "-h", "--help"}:
+        names = [word for word in words[1:] if not word.startswith("-")]
+        (parser_of(names[0]) if names else TopParser()).print_help()
+        return 0 if words else _USAGE_ERROR
+    if first == "--version":
+        TopParser().parse(words)
+    if first not in _BY_NAME:
+        # `reid-track video.mp4` is short for `reid-track track video.mp4`.
+        if _is_no_source(first) and (hint := suggestion(first, [*_BY_NAME, "help"])):
+            raise ConfigError(f"'{first}' is neither a command nor a file{hint}")
+        words = ["track", *words]
+    arguments = parser_of(words[0]).parse(words[1:])
+    code: int = arguments.run(arguments)
+    return code
+
+
+class TopParser(Parser):
+    """The parser of all commands, whose help lists them in groups.
+
+    Attributes:
+        commands: the parser of each command by its name, filled when it is used.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(prog="reid-track")
+        version = f"reid-track {reid_tracker.__version__}"
+        self.add_argument("--version", action="version", version=version, help="print the version")
+        commands = self.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+        for command in COMMANDS:
+            commands.add_parser(
+                command.name,
+                fill=command.fill,
+                help=command.summary,
+                description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+            )
+        self.commands: dict[str, Parser] = dict(commands.choices)
+
+    def format_help(self) -> str:
+        """Return the help of `reid-track --help`."""
+        lines = [
+            "usage: reid-track SOURCE... [OPTIONS]   follow people; short for reid-track track",
+            "       reid-track COMMAND [OPTIONS]",
+            "       reid-track help COMMAND          show the options of a command",
+            "       reid-track --version",
+        ]
+        group = ""
+        for command in COMMANDS:
+            if command.group != group:
+                lines += ["", command.group]
+                group = command.group
+            lines.append(f"  {command.name:<16}{command.summary}")
+        return "\n".join([*lines, ""])
+
+
+def parser_of(name: str) -> Parser:
+    """Return the parser of a command, with its arguments.
+
+    Raises:
+        ConfigError: there is no such command.
+    """
+    if name not in _BY_NAME:
+        hint = suggestion(name, _BY_NAME) or "; reid-track --help lists all"
+        raise ConfigError(f"there is no command '{name}'{hint}")
+    return TopParser().commands[name].filled()
+
+
+def _is_no_source(word: str) -> bool:
+    """Whether a word can mean no source: no option, number, address, pattern or file."""
+    if word.startswith("-") or word.isdigit() or set(word) & set("./\\:*?["):
+        return False
+    return not os.path.exists(word)
+
+
 def _fail(message: str, code: int, *, debug: bool) -> int:
     if debug:
-        traceback.print_exc()
+        sys.stderr.write(redact(traceback.format_exc()))
     sys.stderr.write(f"reid-track: error: {redact(' '.join(message.split()))}\n")
     return code
+
+
+class _Redacted(logging.Formatter):
+    """Writes log records without credentials."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 @contextmanager
@@ -148,7 +181,7 @@ def _logging_to_stderr(*, debug: bool, quiet: bool) -> Iterator[None]:
     """Show this package's log on standard error; afterwards its logger is as it was."""
     logger = logging.getLogger("reid_tracker")
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("reid-track: %(levelname)s: %(message)s"))
+    handler.setFormatter(_Redacted("reid-track: %(levelname)s: %(message)s"))
     before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO if debug else logging.ERROR if quiet else logging.WARNING)

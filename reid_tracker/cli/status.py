@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from reid_tracker.cli.privacy import redact
+from reid_tracker.cli.redact import redact
 from reid_tracker.errors import ConfigError
 from reid_tracker.monitor import (
     Health,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from reid_tracker import zoo
-from reid_tracker.checked import from_mapping
 from reid_tracker.config import DetectorConfig
+from reid_tracker.config.checked import from_mapping
 from reid_tracker.detect.base import Detector
 from reid_tracker.errors import ConfigError, WeightsError
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.detect.base import check_batch
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.geometry import tlwh_to_xyxy
@@ -81,7 +81,7 @@ class ReplayDetector:
         return Detections(self._boxes[rows], scores, np.zeros(len(scores), np.int64))
 
 
-def _read(path: Path) -> npt.NDArray[np.float64]:
+def _read(path: Path) -> FloatArray:
     """Return the file's first seven columns, (N, 7) float64."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -103,7 +103,7 @@ def _read(path: Path) -> npt.NDArray[np.float64]:
     return rows
 
 
-def _valid(rows: npt.NDArray[np.float64]) -> bool:
+def _valid(rows: FloatArray) -> bool:
     frames, sizes = rows[:, 0], rows[:, 4:6]
     whole = (frames >= 1) & (frames < _LARGEST_FRAME) & (np.floor(frames) == frames)
     small = np.abs(rows[:, 2:6]) <= _LARGEST_PIXEL

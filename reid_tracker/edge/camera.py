@@ -1,49 +1,29 @@
-"""One camera of a camera host: the times of its frames, and how it is doing."""
+"""One camera of a camera host: the times of its frames, and its state."""
 
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import get_args
 
 from reid_tracker.edge.reporter import MessageNumbers
-from reid_tracker.transport import CameraStatus
-from reid_tracker.transport.messages import CameraState, ClockSource
-from reid_tracker.types import Frame
+from reid_tracker.monitor import Reading
+from reid_tracker.transport import CameraMessage
+from reid_tracker.transport.wire.messages import CameraState
+from reid_tracker.transport.wire.record import MOST_REASON_BYTES
+from reid_tracker.types import ClockSource, Frame, SourceStatus
 from reid_tracker.video import LiveSource, Source
 
-_LONGEST_REASON = 500
 _SILENT_S = 1.0
 _LEAST_STEP_S = 1e-3
 
 
-class Counts(NamedTuple):
-    """What a camera has done since the start.
-
-    Attributes:
-        read: frames that came.
-        dropped: frames left out since newer ones were there.
-        reconnects: times that it came back.
-        clock_jumps: times that its clock jumped.
-        damaged: frames that could not be decoded whole.
-        clock_offset_s: how far its clock is behind the arrival of its frames; None if it has none.
-        frame_age_s: time since the newest frame came; None before the first.
-    """
-
-    read: int
-    dropped: int = 0
-    reconnects: int = 0
-    clock_jumps: int = 0
-    damaged: int = 0
-    clock_offset_s: float | None = None
-    frame_age_s: float | None = None
-
-
 class EdgeCamera:
-    """A source as the centre is told of it.
+    """A source as the centre sees it.
 
     Args:
         source: is not closed here.
-        start_s: UTC seconds since 1970 at time 0 of sources that do not tell the time.
+        start_s: UTC seconds since 1970 at time 0 of sources that do not know the time.
 
     Attributes:
         name: of the source.
@@ -53,50 +33,62 @@ class EdgeCamera:
     def __init__(self, source: Source, start_s: float) -> None:
         self.name = source.name
         self.processed = 0
-        self._source, self._start_s = source, start_s
+        self._source = source
+        self._start_s = start_s
         self._ended = ""
-        self._told: tuple[CameraState, str] | None = None
-        self._told_s = self._came_s = time.monotonic()
-        self._told_processed = 0
+        self._sent: tuple[CameraState, str] | None = None
+        self._sent_s = time.monotonic()
+        self._sent_processed = 0
+        self._came_s = self._sent_s
         self._now_s: float | None = None
 
     @property
     def state(self) -> tuple[CameraState, str]:
-        """How it is doing, and in words why it is gone; a file is live until its end."""
+        """Its state, and in words why it is gone; a file is live until its end."""
         if self._ended:
             return "gone", self._ended
-        if not isinstance(self._source, LiveSource):
+        status = self._status()
+        if status is None:
             return "live", ""
-        status = self._source.status()
-        return status.state.value, status.reason[:_LONGEST_REASON]
+        return status.state.value, status.reason[:MOST_REASON_BYTES]
 
     @property
     def clock(self) -> ClockSource:
         """Where the times of its frames come from."""
-        if isinstance(self._source, LiveSource):
-            return self._source.status().clock
+        status = self._status()
+        if status is not None:
+            return status.clock
         return "arrival" if self._source.live else "file"
 
-    def counts(self) -> Counts:
-        """Return what it has done; from any thread."""
-        if not isinstance(self._source, LiveSource):
-            age_s = time.monotonic() - self._came_s if self.processed else None
-            return Counts(self.processed, frame_age_s=age_s)
-        status = self._source.status()
-        return Counts(
-            status.frames,
-            status.dropped,
-            status.reconnects,
-            status.clock_jumps,
-            status.damaged,
-            status.clock_offset_s,
-            status.frame_age_s,
-        )
+    @property
+    def frame_age_s(self) -> float | None:
+        """Time since the newest frame came; None before the first."""
+        status = self._status()
+        if status is not None:
+            return status.frame_age_s
+        return time.monotonic() - self._came_s if self.processed else None
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield counts and states for `reid_tracker.monitor.Metrics`; from any thread."""
+        status, label = self._status(), (self.name,)
+        yield Reading("frames_total", self.processed, label)
+        yield Reading("frames_dropped_total", status.dropped if status else 0, label)
+        yield Reading("frames_damaged_total", status.damaged if status else 0, label)
+        yield Reading("reconnects_total", status.reconnects if status else 0, label)
+        yield Reading("clock_jumps_total", status.clock_jumps if status else 0, label)
+        now = self.state[0]
+        yield Reading("camera_up", now == "live", label)
+        for state in get_args(CameraState):
+            yield Reading("camera_state", now == state, (self.name, state))
+        if (age_s := self.frame_age_s) is not None:
+            yield Reading("frame_age_seconds", age_s, label)
+        if status is not None and status.clock_offset_s is not None:
+            yield Reading("clock_offset_seconds", status.clock_offset_s, label)
 
     def take(self, frame: Frame) -> float:
-        """Count a frame, and return when it was taken, UTC seconds since 1970; times rise.
+        """Count a frame and return when it was taken, UTC seconds since 1970; times rise.
 
-        Where those of a file go back, the clock waits until they have caught up.
+        Where the times of a file go back, the clock waits until they have caught up.
         """
         self.processed += 1
         self._came_s = time.monotonic()
@@ -108,9 +100,9 @@ class EdgeCamera:
         return time_s
 
     def silent_now(self) -> float | None:
-        """Return what time it is by the clock of a live camera whose last frame is long ago.
+        """Return the present time on the clock of a live camera that has stopped sending frames.
 
-        None where frames come, never came, or have all the time they want, as those of files. A
+        None while frames come, before the first one, and for files, which may take their time. A
         frame that waits for this program has come.
         """
         if self._now_s is None or not isinstance(self._source, LiveSource):
@@ -122,16 +114,18 @@ class EdgeCamera:
         """Note that no more frames come."""
         self._ended = self._ended or reason
 
-    def news(self, numbers: MessageNumbers, every_s: float) -> CameraStatus | None:
-        """Return the state if it has changed, or was told long enough ago."""
+    def news(self, numbers: MessageNumbers, every_s: float) -> CameraMessage | None:
+        """Return a message if the state has changed, or the last message is `every_s` old."""
         state, now_s = self.state, time.monotonic()
-        passed_s = now_s - self._told_s
-        if state == self._told and passed_s < every_s:
+        passed_s = now_s - self._sent_s
+        if state == self._sent and passed_s < every_s:
             return None
-        rate = (self.processed - self._told_processed) / max(passed_s, 0.1)
-        self._told, self._told_s, self._told_processed = state, now_s, self.processed
-        counts = self.counts()
-        return CameraStatus(
+        rate = (self.processed - self._sent_processed) / max(passed_s, 0.1)
+        self._sent = state
+        self._sent_s = now_s
+        self._sent_processed = self.processed
+        status = self._status()
+        return CameraMessage(
             edge=numbers.edge,
             boot=numbers.boot,
             edge_seq=numbers.next(),
@@ -140,8 +134,12 @@ class EdgeCamera:
             state=state[0],
             reason=state[1],
             clock=self.clock,
-            frames=counts.read,
-            dropped=counts.dropped,
+            frames=status.frames if status else self.processed,
+            dropped=status.dropped if status else 0,
             frame_rate=min(rate, 1e4),
-            frame_age_s=counts.frame_age_s,
+            frame_age_s=self.frame_age_s,
         )
+
+    def _status(self) -> SourceStatus | None:
+        """Return the state of a live source; None for others."""
+        return self._source.status() if isinstance(self._source, LiveSource) else None

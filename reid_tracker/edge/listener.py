@@ -1,4 +1,4 @@
-"""Hears what a centre says about identities, in a thread of its own: frames never wait for it."""
+"""Receives the centre's identities in a thread of its own, so that frames never wait for it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable
 
 from reid_tracker.closing import Closing
-from reid_tracker.edge.known import KnownIdentities
 from reid_tracker.errors import ReidTrackerError, TransportUnavailableError
+from reid_tracker.run.known import KnownIdentities
 from reid_tracker.transport import Broker, IdentityMessage, Receiver, pattern_of
-from reid_tracker.transport.names import escape
+from reid_tracker.transport.wire.names import escape
 
 logger = logging.getLogger(__name__)
 
@@ -23,22 +23,24 @@ _MOST_IDS = 10_000
 
 
 class IdentityListener(Closing):
-    """Receives the identities of a site; what is said while the broker is away comes later.
+    """Receives the identities of a site; those sent while the broker is away come later.
 
-    The broker keeps the place of this host under a name, also while the program does not run.
+    The broker remembers how far this host has read, also while the program does not run.
 
     Args:
         site: name of the place.
         edge: name of this host.
         open_broker: connects; called in the background, again whenever the broker refused.
-        known: is told.
+        known: takes the identities.
     """
 
     def __init__(
         self, site: str, edge: str, open_broker: Callable[[], Broker], known: KnownIdentities
     ) -> None:
-        self._site, self._name = site, listener_name(site, edge)
-        self._open_broker, self._known = open_broker, known
+        self._site = site
+        self._name = listener_name(site, edge)
+        self._open_broker = open_broker
+        self._known = known
         self._stop = threading.Event()
         self._wait_s = _FIRST_WAIT_S
         self._away = "not connected yet"
@@ -47,11 +49,11 @@ class IdentityListener(Closing):
 
     @property
     def away(self) -> str:
-        """Why nothing can be heard now; empty where it can."""
+        """Why nothing can be received now; empty while it can."""
         return self._away
 
     def close(self) -> None:
-        """Stop; the broker keeps what comes from now on for the next start."""
+        """Stop; the broker keeps later messages for the next start."""
         self._stop.set()
         self._thread.join(_CLOSE_S)
 
@@ -61,8 +63,8 @@ class IdentityListener(Closing):
                 self._listen()
             except ReidTrackerError as error:
                 self._lost(error)
-            except Exception as error:  # nobody waits for this thread: it must not end unnoticed
-                logger.exception("hearing of identities failed; trying again")
+            except Exception as error:  # nobody waits for this thread: it must not end silently
+                logger.exception("receiving identities failed; trying again")
                 self._away = f"{type(error).__name__}: {error}"
             self._stop.wait(self._wait_s)
             self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
@@ -88,7 +90,8 @@ class IdentityListener(Closing):
             self._lost(error)
             self._stop.wait(_FIRST_WAIT_S)
             return
-        self._wait_s, self._away = _FIRST_WAIT_S, ""
+        self._wait_s = _FIRST_WAIT_S
+        self._away = ""
         if received is not None:
             if isinstance(received.message, IdentityMessage):
                 self._known.take(received.message)
@@ -96,11 +99,11 @@ class IdentityListener(Closing):
 
     def _lost(self, error: ReidTrackerError) -> None:
         if str(error) != self._away:
-            logger.info("%s; identities of the centre are heard later", error)
+            logger.info("%s; identities of the centre come later", error)
         self._away = str(error)
 
 
 def listener_name(site: str, edge: str) -> str:
-    """Return the name under which the broker keeps the place of a host."""
+    """Return the name under which the broker remembers how far a host has read."""
     digest = hashlib.sha256(f"{escape(site)}/{escape(edge)}".encode()).hexdigest()
     return f"reid-edge-{digest[:40]}"

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple, get_args
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from reid_tracker.edge.camera import EdgeCamera
-from reid_tracker.edge.outputs import EdgeOutputs
-from reid_tracker.edge.pictures import SmallPictures
+from reid_tracker.edge.outbox import Outbox
 from reid_tracker.edge.reporter import MessageNumbers, Reported, TrackletReporter
-from reid_tracker.errors import MessageError
 from reid_tracker.monitor import Health, Reading
 from reid_tracker.pipeline import Pipeline
-from reid_tracker.transport import Message, Sender, Spool, TrackletMessage
-from reid_tracker.transport.messages import CameraState
+from reid_tracker.run.rotating import EdgeOutputs
+from reid_tracker.transport import Message
 from reid_tracker.types import FrameResult
 from reid_tracker.video import Source
 
-logger = logging.getLogger(__name__)
-
 _STUCK_S = 30.0
-"""A round of the flow, that is a batch of frames, takes far less."""
+"""A round of the flow, which is a batch of frames, takes far less."""
 
 
 class Changes(NamedTuple):
-    """What is to change about the cameras of a run.
+    """Cameras to add to a run and to remove from it.
 
     Attributes:
         added: open sources.
@@ -38,158 +34,161 @@ class Changes(NamedTuple):
     removed: Sequence[str]
 
 
-class EdgeRun:
-    """Runs a pipeline over sources and sends what it finds, pictures only where it has `pictures`.
+class Hooks(NamedTuple):
+    """Functions of the program around a run.
 
-    Everything happens in the thread that calls `run`, but for `health` and `readings`, which any
-    thread may ask.
+    Attributes:
+        held: a context in which no signal interrupts.
+        alive: called in every round of the flow, at least about twice a second.
+        changes: called in every round for cameras to add or remove; removed ones may be closed
+            already, and are removed before others are added.
+    """
+
+    held: Callable[[], AbstractContextManager[None]] = nullcontext
+    alive: Callable[[], object] = lambda: None
+    changes: Callable[[], Changes | None] = lambda: None
+
+
+@dataclass
+class _Station:
+    """All that a run holds for one camera."""
+
+    source: Source
+    camera: EdgeCamera
+    reporter: TrackletReporter
+    tracks: int = 0
+
+
+class EdgeRun:
+    """Runs a pipeline over sources and sends the tracklets it finds.
+
+    Everything happens in the thread that calls `run`, except for `health` and `readings`, which any
+    thread may call.
 
     Args:
-        pipeline: gives results with looks.
+        pipeline: its results have embeddings.
         sources: open sources; not closed here.
-        sender: takes the messages; not closed here.
-        numbers: of the messages.
+        outbox: sends the messages.
+        numbers: numbers the messages.
         settings: what the messages of all cameras share.
         start_s: UTC seconds since 1970 at time 0 of files.
-        spool: of the sender, to tell how full it is.
-        held: a context in which no signal interrupts.
-        alive: called in every round of the flow, about twice a second or more often.
-        changes: asked in every round for sources to add, and names of those to remove before; these
-            may be closed already.
-        outputs: files of this host, begun for `sources`; not closed here.
-        pictures: what `settings.picture_of` takes from.
+        hooks: functions of the program around this run.
+        outputs: files of this host, opened for `sources`; not closed here.
     """
 
     def __init__(
         self,
         pipeline: Pipeline,
         sources: Sequence[Source],
-        sender: Sender,
+        outbox: Outbox,
         numbers: MessageNumbers,
         settings: Reported,
         *,
         start_s: float,
-        spool: Spool | None = None,
-        held: Callable[[], AbstractContextManager[None]] = nullcontext,
-        alive: Callable[[], object] = lambda: None,
-        changes: Callable[[], Changes | None] = lambda: None,
+        hooks: Hooks | None = None,
         outputs: EdgeOutputs | None = None,
-        pictures: SmallPictures | None = None,
     ) -> None:
-        self._pipeline, self._sender, self._start_s = pipeline, sender, start_s
-        self._sources = {source.name: source for source in sources}
-        self._numbers, self._settings, self._spool = numbers, settings, spool
-        self._held, self._alive, self._changes = held, alive, changes
-        self._outputs, self._pictures = outputs, pictures
+        self._pipeline = pipeline
+        self._outbox = outbox
+        self._numbers = numbers
+        self._settings = settings
+        self._start_s = start_s
+        self._hooks = hooks or Hooks()
+        self._outputs = outputs
         self._highest: dict[str, int] = {}
-        self._cameras = {source.name: EdgeCamera(source, start_s) for source in sources}
-        self._reporters = {
-            name: TrackletReporter(name, numbers, settings) for name in self._cameras
-        }
+        # Other threads read it: it is replaced, never changed.
+        self._stations = {source.name: self._station(source, start_s) for source in sources}
         self._round_s = time.monotonic()
-        self._tracks = dict.fromkeys(self._cameras, 0)
-        self.tracklets = self.ended = 0
 
     @property
     def frames(self) -> dict[str, int]:
-        """Frames that went through, by camera."""
-        return {name: camera.processed for name, camera in self._cameras.items()}
+        """Frames that went through the pipeline, by camera."""
+        return {name: one.camera.processed for name, one in self._stations.items()}
 
     def run(self) -> None:
-        """Follow people until every source has ended; `finish` is to be called after, always.
+        """Follow people until every source has ended; always call `finish` afterwards.
 
         Raises:
             ReidTrackerError: a source or a stage breaks.
         """
         self._send([self._numbers.host_status("started")])
-        for result in self._pipeline.run(list(self._sources.values()), self._between):
-            with self._held():
+        for result in self._pipeline.run(self._sources(), self._between):
+            with self._hooks.held():
                 self._take(result)
 
     def finish(self, reason: str) -> None:
-        """Tell that all tracklets have ended, that the cameras are off, and this host, too.
+        """Report that all tracklets have ended, and that the cameras and this host have stopped.
 
         Args:
             reason: why, in words.
         """
-        for name, reporter in self._reporters.items():
-            self._send(reporter.finish())
-            self._cameras[name].end(reason)
-            self._tracks[name] = 0
-        self._tell_states()
+        for station in self._stations.values():
+            self._send(station.reporter.finish())
+            station.camera.end(reason)
+            station.tracks = 0
+        self._send_camera_states()
         self._send([self._numbers.host_status("stopped", reason)])
 
     def health(self) -> Health:
-        """Tell whether the flow goes on; a broker or a camera that is away does not stop it."""
+        """Return whether the flow goes on; it does without a broker or a camera, too."""
         stuck_s = time.monotonic() - self._round_s
         cameras = {}
-        for name, camera in self._cameras.items():
-            state, reason = camera.state
+        for name, station in self._stations.items():
+            state, reason = station.camera.state
             cameras[name] = {"state": state, "reason": reason}
         details = {
             "edge": self._numbers.edge,
             "boot": self._numbers.boot,
             "last_round_s": round(stuck_s, 1),
-            "broker": self._sender.away or "up",
-            "disk": self._sender.disk or "up",
-            "waiting": self._sender.pending,
+            **self._outbox.details(),
             "cameras": cameras,
         }
         return Health(stuck_s < _STUCK_S, details)
 
     def readings(self) -> Iterator[Reading]:
-        """Return counts and states for `reid_tracker.monitor.Metrics`."""
-        for name, camera in self._cameras.items():
-            counts, label = camera.counts(), (name,)
-            yield Reading("frames_total", camera.processed, label)
-            yield Reading("frames_dropped_total", counts.dropped, label)
-            yield Reading("frames_damaged_total", counts.damaged, label)
-            yield Reading("reconnects_total", counts.reconnects, label)
-            yield Reading("clock_jumps_total", counts.clock_jumps, label)
-            now = camera.state[0]
-            yield Reading("camera_up", now == "live", label)
-            for state in get_args(CameraState):
-                yield Reading("camera_state", now == state, (name, state))
-            yield Reading("tracks", self._tracks[name], label)
-            if counts.frame_age_s is not None:
-                yield Reading("frame_age_seconds", counts.frame_age_s, label)
-            if counts.clock_offset_s is not None:
-                yield Reading("clock_offset_seconds", counts.clock_offset_s, label)
-        yield Reading("tracklets_published_total", self.tracklets)
-        yield Reading("messages_sent_total", self._sender.counts.sent)
-        yield Reading("broker_up", not self._sender.away)
-        yield Reading("memory_messages", self._sender.in_memory)
-        if self._spool is not None:
-            yield Reading("spool_messages", self._spool.pending)
-            yield Reading("spool_bytes", self._spool.pending_bytes)
-            lost = self._spool.dropped_full + self._spool.dropped_old
-            yield Reading("spool_dropped_total", lost + self._sender.counts.dropped)
+        """Yield counts and states for `reid_tracker.monitor.Metrics`."""
+        for name, station in self._stations.items():
+            yield from station.camera.readings()
+            yield Reading("tracks", station.tracks, (name,))
+        yield from self._outbox.readings()
+
+    def _station(self, source: Source, start_s: float) -> _Station:
+        # The tracker of a camera that returns counts from 1, but a number means one person since
+        # the start of the program.
+        first = self._highest.get(source.name, 0)
+        reporter = TrackletReporter(source.name, self._numbers, self._settings, first)
+        return _Station(source, EdgeCamera(source, start_s), reporter)
+
+    def _sources(self) -> list[Source]:
+        return [station.source for station in self._stations.values()]
 
     def _take(self, result: FrameResult) -> None:
-        camera, reporter = self._cameras[result.camera], self._reporters[result.camera]
+        station = self._stations[result.camera]
+        camera, reporter = station.camera, station.reporter
         time_s = camera.take(result.frame)
-        if self._pictures is not None:
-            self._pictures.write(reporter.as_told(result, time_s))
+        if self._settings.pictures is not None:
+            self._settings.pictures.write(reporter.renumbered(result, time_s))
         self._send(reporter.update(result, time_s, camera.clock))
-        self._tracks[result.camera] = reporter.tracks
+        station.tracks = reporter.tracks
         if self._outputs is not None:
             with self._pipeline.times.measure("write"):
-                self._outputs.write(reporter.as_told(result, time_s))
+                self._outputs.write(reporter.renumbered(result, time_s))
 
     def _between(self) -> None:
         self._round_s = time.monotonic()
-        self._alive()
-        with self._held():
-            if (changes := self._changes()) is not None:
+        self._hooks.alive()
+        with self._hooks.held():
+            if (changes := self._hooks.changes()) is not None:
                 self._change(changes)
-            for name, camera in self._cameras.items():
-                if not self._sources_go_on(name):
-                    self._send(self._reporters[name].finish())
-                    camera.end("ended")
-                elif (now_s := camera.silent_now()) is not None:
-                    self._send(self._reporters[name].no_frame_until(now_s))
-                self._tracks[name] = self._reporters[name].tracks
-            self._tell_states()
+            for name, station in self._stations.items():
+                # A camera may always return; a file ends.
+                if not station.source.live and self._pipeline.is_over(name):
+                    self._send(station.reporter.finish())
+                    station.camera.end("ended")
+                elif (now_s := station.camera.silent_now()) is not None:
+                    self._send(station.reporter.no_frame_until(now_s))
+                station.tracks = station.reporter.tracks
+            self._send_camera_states()
             if self._outputs is not None:
                 self._outputs.tick()
 
@@ -197,53 +196,29 @@ class EdgeRun:
         for name in changes.removed:
             self._remove(name)
         for source in changes.added:
-            self._add(source)
+            self._pipeline.add(source)
+            start_s = time.time() if source.live else self._start_s
+            self._stations = {**self._stations, source.name: self._station(source, start_s)}
         if self._outputs is not None and (changes.added or changes.removed):
-            self._outputs.change(list(self._sources.values()))
-
-    # Other threads may be reading the cameras: they are replaced, not changed.
+            self._outputs.change(self._sources())
 
     def _remove(self, name: str) -> None:
-        reporter = self._reporters.pop(name)
-        self._send(reporter.finish())
-        if self._pictures is not None:
-            self._pictures.forget(name)
-        self._highest[name] = reporter.highest
-        self._cameras[name].end("removed")
-        self._tell_states()
+        station = self._stations[name]
+        self._send(station.reporter.finish())
+        if self._settings.pictures is not None:
+            self._settings.pictures.forget(name)
+        self._highest[name] = station.reporter.highest
+        station.camera.end("removed")
+        self._send_camera_states()
         self._pipeline.remove(name)
-        self._cameras = {one: kept for one, kept in self._cameras.items() if one != name}
-        del self._sources[name]
+        self._stations = {one: kept for one, kept in self._stations.items() if one != name}
 
-    def _add(self, source: Source) -> None:
-        name = source.name
-        self._pipeline.add(source)
-        self._sources[name] = source
-        # Its tracks are numbered from 1, but a number means one person since the start.
-        first = self._highest.get(name, 0)
-        self._reporters[name] = TrackletReporter(name, self._numbers, self._settings, first)
-        self._tracks = {**self._tracks, name: 0}
-        start_s = time.time() if source.live else self._start_s
-        self._cameras = {**self._cameras, name: EdgeCamera(source, start_s)}
-
-    def _sources_go_on(self, name: str) -> bool:
-        """Tell whether a file has frames left; cameras always may."""
-        return self._sources[name].live or not self._pipeline.is_over(name)
-
-    def _tell_states(self) -> None:
+    def _send_camera_states(self) -> None:
         every_s = self._settings.edge.status_every_s
-        news = [one.news(self._numbers, every_s) for one in self._cameras.values()]
+        news = [one.camera.news(self._numbers, every_s) for one in self._stations.values()]
         self._send(one for one in news if one is not None)
 
     def _send(self, messages: Iterable[Message]) -> None:
-        for message in messages:
-            try:
-                self._sender.send(message)
-            except MessageError as error:
-                logger.warning("a message is left out: %s", error)
-                continue
-            if isinstance(message, TrackletMessage):
-                self.tracklets += 1
-                self.ended += message.state == "end"
-                if self._outputs is not None and message.state == "new":
-                    self._outputs.expect(message.camera, message.track)
+        for tracklet in self._outbox.send(messages):
+            if self._outputs is not None and tracklet.state == "new":
+                self._outputs.expect(tracklet.camera, tracklet.track)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.errors import InputError
 from reid_tracker.types import Boxes, Embeddings, ImageBGR
 
@@ -75,7 +76,7 @@ class Network(Protocol):
     input_size: tuple[int, int]
     embedding_size: int
 
-    def run(self, crops: Crops) -> npt.NDArray[np.float32]:
+    def run(self, crops: Crops) -> Float32Array:
         """Embed (n, H, W, 3) uint8 BGR crops, n >= 1, as (n, D) float32 rows of any length."""
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reid_tracker import zoo
-from reid_tracker.checked import from_mapping
 from reid_tracker.config import EncoderConfig
+from reid_tracker.config.checked import from_mapping
 from reid_tracker.encode.base import Encoder
 from reid_tracker.errors import ConfigError, WeightsError
 

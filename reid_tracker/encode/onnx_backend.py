@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 # Read when ONNX Runtime is loaded: video of people is nothing to send statistics about.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.encode.base import Crops
 from reid_tracker.encode.preprocess import IMAGENET, PERSON_SIZE, Normalisation, normalise
 from reid_tracker.errors import ConfigError, WeightsError
@@ -54,7 +54,7 @@ class OnnxNetwork:
         # One run on black crops: finds a network that does not fit now, not on the first frame.
         self.embedding_size: int = self._probe()
 
-    def run(self, crops: Crops) -> npt.NDArray[np.float32]:
+    def run(self, crops: Crops) -> Float32Array:
         """Embed (n, H, W, 3) uint8 BGR crops as (n, D) float32 rows."""
         if self._fixed_batch is None:
             return self._forward(crops)
@@ -64,13 +64,13 @@ class OnnxNetwork:
         parts = [self._forward(padded[i : i + batch]) for i in range(0, len(padded), batch)]
         return np.concatenate(parts)[: len(crops)]
 
-    def _forward(self, crops: Crops) -> npt.NDArray[np.float32]:
+    def _forward(self, crops: Crops) -> Float32Array:
         images = normalise(crops, self._normalisation)
         images = images.astype(self._input_type, copy=False)
         output = self._session.run(None, {self._input_name: images})[0]
         if output.shape[2:] == (1,) * (output.ndim - 2):  # (B, D, 1, 1) as some exporters leave it
             output = output.reshape(output.shape[:2])
-        embeddings: npt.NDArray[np.float32] = output.astype(np.float32, copy=False)
+        embeddings: Float32Array = output.astype(np.float32, copy=False)
         return embeddings
 
     def _probe(self) -> int:

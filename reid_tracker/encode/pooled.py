@@ -7,8 +7,8 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.encode.base import Crops, Network, check_boxes
 from reid_tracker.encode.preprocess import cut_crops
 from reid_tracker.errors import InputError
@@ -71,7 +71,7 @@ class PooledEncoder:
         return self._crops[:size]
 
 
-def unit_rows(rows: npt.NDArray[np.float32]) -> Embeddings:
+def unit_rows(rows: Float32Array) -> Embeddings:
     """Scale (n, D) rows to length 1.
 
     A row without direction (zeros, or not finite) becomes the first unit vector: it still is a

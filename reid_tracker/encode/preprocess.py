@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array, IntArray
 from reid_tracker.encode.base import Crops
 from reid_tracker.geometry import clip_boxes
 from reid_tracker.types import Boxes, ImageBGR
@@ -32,12 +32,12 @@ class Normalisation:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     @property
-    def scale(self) -> npt.NDArray[np.float32]:
+    def scale(self) -> Float32Array:
         """(3,) factors that turn [0, 255] into [0, 1] / std."""
         return np.asarray(1 / (255 * np.array(self.std)), np.float32)
 
     @property
-    def offset(self) -> npt.NDArray[np.float32]:
+    def offset(self) -> Float32Array:
         """(3,) numbers to add after scaling."""
         return np.asarray(-np.array(self.mean) / np.array(self.std), np.float32)
 
@@ -45,7 +45,7 @@ class Normalisation:
 IMAGENET = Normalisation()
 
 
-def pixel_windows(boxes: Boxes, width: int, height: int) -> npt.NDArray[np.int64]:
+def pixel_windows(boxes: Boxes, width: int, height: int) -> IntArray:
     """Round boxes to the pixels that are cut out.
 
     Edges are clipped to the frame and then truncated, as common ReID pipelines do it: left and top
@@ -90,13 +90,13 @@ def cut_crops(image: ImageBGR, boxes: Boxes, out: Crops) -> None:
             crop[...] = 0
 
 
-def normalise(crops: Crops, normalisation: Normalisation = IMAGENET) -> npt.NDArray[np.float32]:
+def normalise(crops: Crops, normalisation: Normalisation = IMAGENET) -> Float32Array:
     """Turn (n, H, W, 3) uint8 BGR crops into (n, 3, H, W) float32 RGB, normalised.
 
     One converting copy followed by in-place arithmetic: measured faster than lookup tables, torch,
     cv2.dnn.blobFromImages, and the same steps put in front of the network inside its ONNX graph.
     """
-    planes: npt.NDArray[np.float32]
+    planes: Float32Array
     planes = crops[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32, order="C")
     planes *= normalisation.scale[:, None, None]
     planes += normalisation.offset[:, None, None]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.encode.base import Crops
 from reid_tracker.encode.preprocess import IMAGENET, PERSON_SIZE, Normalisation
 from reid_tracker.errors import ConfigError, WeightsError
@@ -62,10 +62,10 @@ class TorchNetwork:
         self.embedding_size: int = self._probe()
         logger.info("%s runs on %s in %s", type(net).__name__, self.device, self.dtype)
 
-    def run(self, crops: Crops) -> npt.NDArray[np.float32]:
+    def run(self, crops: Crops) -> Float32Array:
         """Embed (n, H, W, 3) uint8 BGR crops as (n, D) float32 rows."""
         with torch.inference_mode():
-            rows: npt.NDArray[np.float32] = self._net(self._images(crops)).float().cpu().numpy()
+            rows: Float32Array = self._net(self._images(crops)).float().cpu().numpy()
         return rows
 
     def _images(self, crops: Crops) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Scores of what the other rooms produce; numpy and scipy only.
+"""Scores of re-identification, detection and tracking over several cameras.
 
 Re-identification: CMC, mAP and mINP of embeddings (`evaluate_reid`) or of a distance table
 (`score_ranking`), the classic CUHK03 protocol, and k-reciprocal re-ranking. Detection: matching
@@ -15,9 +15,8 @@ from reid_tracker.evaluate.distance import (
     pairwise_distances,
 )
 from reid_tracker.evaluate.labels import DISTRACTOR, JUNK, Labels, Samples
-from reid_tracker.evaluate.ranking import score_ranking
+from reid_tracker.evaluate.ranking import ReidScores, score_ranking
 from reid_tracker.evaluate.reid import PROTOCOLS, ReidProtocol, evaluate_reid
-from reid_tracker.evaluate.reid_scores import ReidScores
 from reid_tracker.evaluate.rerank import RerankedDistances, Reranking
 
 __all__ = [

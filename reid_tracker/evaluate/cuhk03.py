@@ -1,19 +1,18 @@
 """The classic CUHK03 protocol: single-gallery-shot CMC, averaged over random galleries.
 
-A gallery of this protocol holds one picture of each person, drawn at random, and the drawing is
-repeated. Average precision is not part of it: mAP and mINP use all pictures (see `ranking`).
+Each gallery holds one random image of each person, and the draw is repeated. Average precision is
+not part of the protocol: mAP and mINP use all images (see `ranking`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from reid_tracker.arrays import FloatArray, IntArray
 from reid_tracker.evaluate.distance import DistanceTable, row_blocks
-from reid_tracker.evaluate.labels import DISTRACTOR, JUNK, IntArray, Labels, check_queries
-from reid_tracker.evaluate.order import order_keys
-from reid_tracker.evaluate.ragged import EqualLabels
-from reid_tracker.evaluate.ranking import MAX_RANK, check_shape, cmc_curve
-from reid_tracker.evaluate.reid_scores import FloatColumn
+from reid_tracker.evaluate.labels import DISTRACTOR, JUNK, Labels
+from reid_tracker.evaluate.order import EqualLabels, order_keys
+from reid_tracker.evaluate.ranking import MAX_RANK, check_table, cmc_curve
 
 REPEATS = 10
 
@@ -27,30 +26,28 @@ def single_shot_cmc(
     repeats: int = REPEATS,
     max_rank: int = MAX_RANK,
     block_rows: int | None = None,
-) -> FloatColumn:
-    """Return the CMC curve over random galleries with one picture of each person.
+) -> FloatArray:
+    """Return the mean CMC curve over random galleries with one image of each person.
 
-    In each repeat one gallery is drawn for all queries. Where the camera rule forbids the picture
-    drawn for the query's own person, the next allowed one of the drawing takes its place.
-    Distractors are nobody's pictures and all stay.
+    Each repeat draws one gallery for all queries. If the camera rule excludes the image drawn for
+    the query's own person, the next allowed image in the draw replaces it. All distractors stay.
 
     Args:
-        distances: (Q, G) table, smaller is more alike; ties rank in the order of the gallery.
+        distances: (Q, G) table, smaller is more similar; ties rank in gallery order.
         query: Q labels; junk is dropped.
         gallery: G labels; junk is dropped.
         generator: draws the galleries.
-        repeats: number of galleries.
+        repeats: number of random galleries.
         max_rank: length of the curve.
-        block_rows: queries scored at a time; by default chosen to bound memory.
+        block_rows: queries scored at a time; by default chosen to limit memory.
 
     Returns:
-        (max_rank,) mean over repeats and queries that have a true match; NaN if there is none.
+        (max_rank,) mean over repeats and queries with a true match; NaN if there are none.
 
     Raises:
         InputError: shapes disagree, a query has identity 0, or a distance is not a number.
     """
-    check_shape(distances, query, gallery)
-    check_queries(query)
+    check_table(distances, query, gallery)
     kept = gallery.identities != JUNK
     gallery = gallery[kept]
     same_identity = EqualLabels(gallery.identities)
@@ -65,14 +62,14 @@ def single_shot_cmc(
 def _own_ranks(
     keys: IntArray, query: Labels, gallery: Labels, same_identity: EqualLabels, draw: IntArray
 ) -> IntArray:
-    """Return the rank of each query's own person in one drawn gallery; no rank without a match.
+    """Return the ranks of the true matches in one random gallery, for queries that have one.
 
     Args:
         keys: (C, G) sort keys of the distances.
         query: C labels.
         gallery: G labels.
         same_identity: finds the pairs of one identity.
-        draw: (G,) gallery entries in random order; the first of a person is the drawn one.
+        draw: (G,) gallery entries in random order; the first entry of a person is used.
     """
     rows, columns = same_identity.pairs(query.identities)
     allowed = query.cameras[rows] != gallery.cameras[columns]
@@ -90,7 +87,7 @@ def _own_ranks(
 
 
 def _one_of_each(identities: IntArray, draw: IntArray) -> IntArray:
-    """Return the drawn entry of each person, and every distractor."""
+    """Return the drawn entry of each person and all distractors."""
     people = draw[identities[draw] != DISTRACTOR]
     _, first = np.unique(identities[people], return_index=True)
     return np.concatenate([people[first], np.nonzero(identities == DISTRACTOR)[0]])

@@ -1,4 +1,4 @@
-"""How good detections are: greedy matching with ground truth, precision, recall and F1."""
+"""Scores of detections: greedy matching with ground truth, precision, recall and F1."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import BoolArray, FloatArray, IntArray
 from reid_tracker.geometry import iou_matrix
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class FrameBoxes:
-    """Boxes of a sequence, of the ground truth or of a detector.
+    """Boxes of a sequence, from ground truth or a detector.
 
     Attributes:
         frames: (N,) int64 frame numbers.
@@ -23,28 +21,25 @@ class FrameBoxes:
         scores: (N,) float64 confidences; 1 for ground truth.
     """
 
-    frames: npt.NDArray[np.int64]
-    boxes: Floats
-    scores: Floats
+    frames: IntArray
+    boxes: FloatArray
+    scores: FloatArray
 
     def __len__(self) -> int:
         return len(self.frames)
 
 
-def match_detections(
-    found: FrameBoxes, truth: FrameBoxes, least_iou: float = 0.5
-) -> npt.NDArray[np.bool_]:
-    """Tell which detections are hits.
+def match_detections(found: FrameBoxes, truth: FrameBoxes, min_iou: float = 0.5) -> BoolArray:
+    """Decide which detections are true positives.
 
-    As in COCO's evaluation: within a frame, in order of falling confidence, a detection takes the
-    free ground truth box that it overlaps most, if their IoU is at least `least_iou`. What a
-    detection takes depends on more confident ones alone, so the hits at any confidence are those of
-    the detections above it: one matching serves all thresholds.
+    As in the COCO evaluation: within a frame, by descending confidence, each detection takes the
+    free ground truth box with the highest IoU, if it is at least `min_iou`. A match depends only on
+    detections with a higher confidence, so one matching serves all confidence thresholds.
 
     Args:
         found: N detections.
         truth: M ground truth boxes.
-        least_iou: least overlap of a hit.
+        min_iou: minimum IoU of a true positive.
 
     Returns:
         (N,) bool.
@@ -58,7 +53,7 @@ def match_detections(
     rank = np.arange(len(found)) - first[row_of[order]]
     truth_of = [np.flatnonzero(truth.frames == frame) for frame in frames]
     shape = (len(frames), int(rank.max()) + 1, max(1, *map(len, truth_of)))
-    overlap = np.zeros(shape)  # frame, rank of the detection, ground truth; 0 where there is none
+    overlap = np.zeros(shape)  # (frame, rank of the detection, ground truth), padded with 0
     ends = [*first[1:].tolist(), len(found)]
     for row, (start, end, mine) in enumerate(zip(first.tolist(), ends, truth_of, strict=True)):
         part = iou_matrix(found.boxes[order[start:end]], truth.boxes[mine])
@@ -66,28 +61,28 @@ def match_detections(
     free = np.ones((shape[0], shape[2]))
     hit = np.zeros(shape[:2], np.bool_)
     rows = np.arange(shape[0])
-    for place in range(shape[1]):  # all frames at once, one detection of each
+    for place in range(shape[1]):  # one detection of every frame at a time
         usable = overlap[:, place] * free
         best = usable.argmax(1)
-        hit[:, place] = usable[rows, best] >= least_iou
+        hit[:, place] = usable[rows, best] >= min_iou
         free[rows, best] *= ~hit[:, place]
     hits[order] = hit[row_of[order], rank]
     return hits
 
 
 def precision_recall_f1(
-    scores: Floats, hits: npt.NDArray[np.bool_], truths: int, confidences: Sequence[float]
-) -> Floats:
-    """Score the detections at or above each confidence.
+    scores: FloatArray, hits: BoolArray, truths: int, confidences: Sequence[float]
+) -> FloatArray:
+    """Score the detections with at least each confidence.
 
     Args:
         scores: (N,) confidences.
-        hits: (N,) as `match_detections` returns them.
+        hits: (N,) from `match_detections`.
         truths: number of ground truth boxes.
         confidences: C thresholds.
 
     Returns:
-        (C, 3): precision, recall and F1 in [0, 1]; 0 where nothing is found or nothing is there.
+        (C, 3) precision, recall and F1 in [0, 1]; 0 without detections or ground truth.
     """
     kept = scores >= np.array(confidences, np.float64)[:, None]
     right, all_kept = (kept & hits).sum(1), kept.sum(1)

@@ -1,4 +1,4 @@
-"""Distances between embeddings: cosine, Euclidean and squared Euclidean, in blocks of rows."""
+"""Distances between embeddings (cosine, Euclidean, squared Euclidean), in blocks of rows."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.errors import ConfigError, InputError
-from reid_tracker.evaluate.labels import FloatArray, Indices, check_embeddings
+from reid_tracker.evaluate.labels import Indices, check_embeddings
 
 Metric = Literal["cosine", "euclidean", "sqeuclidean"]
-"""1 - cosine; Euclidean; squared Euclidean, which torchreid calls "euclidean"."""
+"""1 - cosine similarity; Euclidean; squared Euclidean (torchreid calls this "euclidean")."""
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
 
 _SHORTEST = 1e-12
 _BLOCK_BYTES = 256 * 2**20
 _BYTES_PER_PAIR = 24
-"""What a pair may cost on the way from a distance to its rank: distance, sort key, temporaries."""
+"""Memory per pair while distances become ranks: distance, sort key and temporaries."""
 
 
 class DistanceTable(Protocol):
-    """Distances of Q queries to G gallery entries that exist only a block of rows at a time.
+    """Distances of Q queries to G gallery entries, computed a block of rows at a time.
 
-    A (Q, G) numpy array is one, too.
+    A (Q, G) numpy array also fits this protocol.
 
     Attributes:
         shape: (Q, G).
@@ -34,7 +35,7 @@ class DistanceTable(Protocol):
     def shape(self) -> tuple[int, ...]:
         """(Q, G)."""
 
-    def __getitem__(self, rows: slice, /) -> FloatArray:
+    def __getitem__(self, rows: slice, /) -> Float32Array:
         """Return the distances of a block of queries, (rows, G)."""
 
 
@@ -44,15 +45,17 @@ class EmbeddingDistances:
     Args:
         queries: (Q, D) embeddings.
         gallery: (G, D) embeddings.
-        metric: "cosine", "euclidean" or "sqeuclidean". A row of zeros has no direction: its cosine
-            distance to everything is 1.
+        metric: "cosine", "euclidean" or "sqeuclidean". The cosine distance of a row of zeros to
+            everything is 1.
 
     Raises:
-        InputError: the embeddings are not finite, or their sizes differ.
+        InputError: embeddings are not finite, or their sizes differ.
         ConfigError: the metric is unknown.
     """
 
-    def __init__(self, queries: FloatArray, gallery: FloatArray, metric: Metric = "cosine") -> None:
+    def __init__(
+        self, queries: Float32Array, gallery: Float32Array, metric: Metric = "cosine"
+    ) -> None:
         if metric not in METRICS:
             raise ConfigError(f"metric = {metric}: expected one of {', '.join(METRICS)}")
         self._metric = metric
@@ -63,8 +66,8 @@ class EmbeddingDistances:
         )
         if len(queries) and len(gallery) and queries.shape[1] != gallery.shape[1]:
             raise InputError(
-                f"queries have {queries.shape[1]} numbers each but gallery {gallery.shape[1]}; "
-                "both must come from the same encoder"
+                f"query embeddings have size {queries.shape[1]} but gallery embeddings "
+                f"{gallery.shape[1]}; both must come from the same encoder"
             )
         if metric == "cosine":
             self._queries = _unit(queries)
@@ -79,12 +82,12 @@ class EmbeddingDistances:
         """(Q, G)."""
         return len(self._queries), len(self._gallery)
 
-    def __getitem__(self, rows: slice, /) -> FloatArray:
-        """Return the distances of a block of queries, (rows, G) float32, none negative."""
+    def __getitem__(self, rows: slice, /) -> Float32Array:
+        """Return the distances of a block of queries, (rows, G) float32 >= 0."""
         queries = self._queries[rows]
         if 0 in (len(queries), len(self._gallery)):
             return np.empty((len(queries), len(self._gallery)), np.float32)
-        block: FloatArray = queries @ self._gallery.T
+        block: Float32Array = queries @ self._gallery.T
         if self._metric == "cosine":
             np.subtract(1, block, out=block)
         else:
@@ -96,12 +99,12 @@ class EmbeddingDistances:
 
     @property
     def width(self) -> int:
-        """D, numbers in an embedding."""
+        """D, the size of an embedding."""
         return int(self._gallery.shape[1])
 
-    def pairs(self, rows: Indices, columns: Indices) -> FloatArray:
-        """Return the distances of (P,) single pairs of query `rows` and gallery `columns`."""
-        distances: FloatArray
+    def pairs(self, rows: Indices, columns: Indices) -> Float32Array:
+        """Return the (P,) distances of pairs of query `rows` and gallery `columns`."""
+        distances: Float32Array
         products = np.einsum("pd,pd->p", self._queries[rows], self._gallery[columns])
         if self._metric == "cosine":
             distances = 1 - products
@@ -112,35 +115,35 @@ class EmbeddingDistances:
 
 
 def pairwise_distances(
-    queries: FloatArray, gallery: FloatArray, metric: Metric = "cosine"
-) -> FloatArray:
-    """Return the whole (Q, G) float32 table of distances; see `EmbeddingDistances`.
+    queries: Float32Array, gallery: Float32Array, metric: Metric = "cosine"
+) -> Float32Array:
+    """Return the (Q, G) float32 distances; see `EmbeddingDistances`.
 
     Raises:
-        InputError: the embeddings are not finite, or their sizes differ.
+        InputError: embeddings are not finite, or their sizes differ.
         ConfigError: the metric is unknown.
     """
     return EmbeddingDistances(queries, gallery, metric)[:]
 
 
 def row_blocks(shape: tuple[int, ...], block_rows: int | None = None) -> Iterator[slice]:
-    """Cut the rows of a (Q, G) table into blocks that fit in a few hundred megabytes.
+    """Divide the rows of a (Q, G) table into blocks of at most a few hundred megabytes.
 
     Args:
         shape: of the table.
-        block_rows: rows in a block, if not to be chosen here.
+        block_rows: rows per block; None chooses by memory.
     """
     size = block_rows or max(1, _BLOCK_BYTES // (_BYTES_PER_PAIR * max(1, shape[1])))
     for start in range(0, shape[0], size):
         yield slice(start, min(start + size, shape[0]))
 
 
-def _unit(rows: FloatArray) -> FloatArray:
+def _unit(rows: Float32Array) -> Float32Array:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: FloatArray = rows / np.maximum(lengths, _SHORTEST)
+    unit: Float32Array = rows / np.maximum(lengths, _SHORTEST)
     return unit
 
 
-def _squares(rows: FloatArray) -> FloatArray:
-    squares: FloatArray = np.einsum("nd,nd->n", rows, rows)
+def _squares(rows: Float32Array) -> Float32Array:
+    squares: Float32Array = np.einsum("nd,nd->n", rows, rows)
     return squares

@@ -1,7 +1,7 @@
-"""Who is on a picture and which camera took it; embeddings with these labels.
+"""Identity and camera labels of images, and embeddings with these labels.
 
-Identities follow Market-1501: -1 is junk and never scored, 0 is a distractor, in the gallery but
-never right, and people have numbers from 1. Data sets whose people start at 0 add 1 first.
+Identities follow Market-1501: -1 is junk and is never scored, 0 is a distractor (in the gallery,
+but never a match), people are numbered from 1. Data sets that count people from 0 must add 1.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array, IntArray
 from reid_tracker.errors import InputError
 
-IntArray = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.signedinteger[Any]]
-FloatArray = npt.NDArray[np.float32]
 
 JUNK = -1
 DISTRACTOR = 0
@@ -24,14 +23,14 @@ DISTRACTOR = 0
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Identity and camera of N pictures.
+    """Identities and cameras of N images.
 
     Attributes:
         identities: (N,) int64; -1 junk, 0 distractor, people from 1.
-        cameras: (N,) int64, any numbers. Pictures without known cameras get a number each.
+        cameras: (N,) int64, any numbers. Images of unknown cameras get a number each.
 
     Raises:
-        InputError: a column is not whole numbers, lengths differ, or an identity is below -1.
+        InputError: a column is not integers, lengths differ, or an identity is below -1.
     """
 
     identities: IntArray
@@ -43,12 +42,12 @@ class Labels:
         if len(self.identities) != len(self.cameras):
             raise InputError(
                 f"Labels has {len(self.identities)} identities but {len(self.cameras)} cameras, "
-                "expected one of each for every picture"
+                "expected one of each per image"
             )
         if len(self) and self.identities.min() < JUNK:
             raise InputError(
                 f"Labels.identities has {self.identities.min()}, expected -1 (junk), 0 "
-                "(distractor) or a person's number from 1"
+                "(distractor) or a person from 1"
             )
 
     def __len__(self) -> int:
@@ -61,17 +60,17 @@ class Labels:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Embeddings of N pictures with their labels.
+    """Embeddings of N images with their labels.
 
     Attributes:
         embeddings: (N, D) float32, rows of any length.
-        labels: of the N pictures.
+        labels: labels of the N images.
 
     Raises:
         InputError: lengths differ, or an embedding is not finite.
     """
 
-    embeddings: FloatArray
+    embeddings: Float32Array
     labels: Labels
 
     def __post_init__(self) -> None:
@@ -90,18 +89,18 @@ class Samples:
         return Samples(self.embeddings[rows], self.labels[rows])
 
     def without_junk(self) -> Samples:
-        """Return the samples whose identity is not -1; the same object if that is all."""
+        """Return the samples without junk; the same object if there is none."""
         good = self.labels.identities != JUNK
         return self if good.all() else self[good]
 
 
-def check_embeddings(name: str, embeddings: Any) -> FloatArray:
-    """Return embeddings as (N, D) float32; anything empty without columns stays (0, D).
+def check_embeddings(name: str, embeddings: Any) -> Float32Array:
+    """Return embeddings as (N, D) float32.
 
     Raises:
-        InputError: they are not a table of finite numbers.
+        InputError: they are not an (N, D) table of finite numbers.
     """
-    rows: FloatArray = np.asarray(embeddings, np.float32)
+    rows: Float32Array = np.asarray(embeddings, np.float32)
     if rows.ndim != 2:
         if rows.size:
             raise InputError(f"{name} has shape {rows.shape}, expected (N, D)")
@@ -113,7 +112,7 @@ def check_embeddings(name: str, embeddings: Any) -> FloatArray:
 
 
 def check_queries(query: Labels) -> None:
-    """Refuse distractors among the queries: most likely the data set counts people from 0.
+    """Check that no query is a distractor: most likely the data set counts people from 0.
 
     Raises:
         InputError: a query has identity 0.

@@ -1,9 +1,8 @@
-"""Tracking scored over all cameras at once: IDF1, IDP, IDR and HOTA with global identities.
+"""Tracking scores over all cameras together: IDF1, IDP, IDR and HOTA of global identities.
 
-As in the AI City Challenge and NVIDIA Metropolis, the frames of all cameras are strung together to
-one sequence in which an identity keeps its number from camera to camera; an identity that changes
-from one camera to the next then costs as much as one that changes within a camera. The counting is
-done by trackeval's metric classes.
+As in the AI City Challenge and NVIDIA Metropolis, the frames of all cameras form one sequence, in
+which an identity has the same number in all cameras. An identity switch between cameras then costs
+as much as one within a camera. The metric classes of trackeval compute the scores.
 """
 
 from __future__ import annotations
@@ -13,27 +12,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from reid_tracker.arrays import FloatArray, IntArray
 from reid_tracker.errors import InputError, MissingDependencyError
 from reid_tracker.geometry import iou_matrix
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class IdentityBoxes:
-    """Boxes of one camera with identities that hold over all cameras.
+    """Boxes of one camera with global identities.
 
     Attributes:
-        frames: (N,) int64 number of the frame.
-        ids: (N,) int64 identity; at most once a frame.
+        frames: (N,) int64 frame numbers.
+        ids: (N,) int64 identities, unique within a frame.
         boxes: (N, 4) float64 xyxy, pixels.
 
     Raises:
-        InputError: lengths disagree, or an identity stands twice in a frame.
+        InputError: lengths differ, or an identity occurs twice in a frame.
     """
 
     frames: IntArray
@@ -46,15 +42,13 @@ class IdentityBoxes:
         boxes = np.asarray(self.boxes, np.float64).reshape(-1, 4)
         if not len(frames) == len(ids) == len(boxes):
             raise InputError(
-                f"{len(frames)} frames, {len(ids)} ids and {len(boxes)} boxes: expected as many of "
-                "each"
+                f"{len(frames)} frames, {len(ids)} ids and {len(boxes)} boxes: expected the same "
+                "number of each"
             )
         both, counts = np.unique(np.stack([frames, ids]), axis=1, return_counts=True)
         if (counts > 1).any():
             frame, identity = both[:, counts > 1][:, 0].tolist()
-            raise InputError(
-                f"identity {identity} stands twice in frame {frame}: expected at most once a camera"
-            )
+            raise InputError(f"identity {identity} occurs twice in frame {frame} of one camera")
         for name, column in (("frames", frames), ("ids", ids), ("boxes", boxes)):
             object.__setattr__(self, name, column)
 
@@ -65,15 +59,15 @@ class IdentityBoxes:
 
 @dataclass(frozen=True, eq=False)
 class CameraResult:
-    """Truth and result of one camera.
+    """Ground truth and result of one camera.
 
     Attributes:
-        truth: what is there.
-        result: what was found.
-        matched_only: for a truth that does not know everybody, or not the right box sizes: only
-            boxes that lie on a true box count, and only true boxes on which one lies. This camera
-            then scores identities, not detection.
-        matched_iou: least overlap of such a pair.
+        truth: the ground truth.
+        result: the tracker's output.
+        matched_only: for a ground truth that misses people or has inexact boxes: only pairs of
+            overlapping boxes count. The scores of this camera then measure identities, not
+            detection.
+        matched_iou: minimum IoU of such a pair.
     """
 
     truth: IdentityBoxes
@@ -84,18 +78,19 @@ class CameraResult:
 
 @dataclass(frozen=True)
 class MultiCameraScores:
-    """Scores over all cameras, parts of 1.
+    """Scores over all cameras, in [0, 1].
 
     Attributes:
-        idf1: identity F1: 2 IDTP / (true boxes + found boxes) under the best one-to-one mapping of
+        idf1: identity F1: 2 IDTP / (true boxes + found boxes) for the best one-to-one mapping of
             global identities (Ristani et al., arXiv 1609.01775).
         idp: identity precision.
         idr: identity recall.
-        hota: higher order tracking accuracy (Luiten et al., arXiv 2009.07736), mean over overlaps.
-        det_a: its detection part.
-        ass_a: its association part.
-        true_boxes: boxes of the truth that count.
-        found_boxes: boxes of the result that count.
+        hota: higher order tracking accuracy (Luiten et al., arXiv 2009.07736), mean over IoU
+            thresholds.
+        det_a: detection accuracy of HOTA.
+        ass_a: association accuracy of HOTA.
+        true_boxes: number of scored boxes of the ground truth.
+        found_boxes: number of scored boxes of the result.
     """
 
     idf1: float
@@ -112,13 +107,13 @@ def evaluate_multi_camera(cameras: Mapping[str, CameraResult]) -> MultiCameraSco
     """Score global identities over all cameras.
 
     Args:
-        cameras: truth and result of each; identities mean the same person in all of them.
+        cameras: ground truth and result by camera name; identities are global.
 
     Raises:
         MissingDependencyError: trackeval is not installed.
     """
     identity_metric, hota_metric = _metrics()
-    data = _strung_together(cameras)
+    data = _concatenated(cameras)
     identity = identity_metric.eval_sequence(data)
     hota = hota_metric.eval_sequence(data)
     return MultiCameraScores(
@@ -133,22 +128,20 @@ def evaluate_multi_camera(cameras: Mapping[str, CameraResult]) -> MultiCameraSco
     )
 
 
-def match_boxes(
-    truth: FloatArray, result: FloatArray, least_iou: float
-) -> tuple[IntArray, IntArray]:
-    """Pair the boxes of one frame so that the sum of overlaps is the largest.
+def match_boxes(truth: FloatArray, result: FloatArray, min_iou: float) -> tuple[IntArray, IntArray]:
+    """Pair the boxes of one frame so that the sum of IoU is largest.
 
     Args:
         truth: (G, 4) xyxy.
         result: (R, 4) xyxy.
-        least_iou: pairs that overlap less are not made.
+        min_iou: minimum IoU of a pair.
 
     Returns:
-        (K,) rows of the truth, rising, and the (K,) rows of the result paired with them.
+        (K,) rows of the truth, ascending, and the (K,) paired rows of the result.
     """
     iou = iou_matrix(truth, result)
-    rows, columns = linear_sum_assignment(np.where(iou >= least_iou, iou, 0), maximize=True)
-    kept = iou[rows, columns] >= max(least_iou, 1e-9)
+    rows, columns = linear_sum_assignment(np.where(iou >= min_iou, iou, 0), maximize=True)
+    kept = iou[rows, columns] >= max(min_iou, 1e-9)
     return rows[kept].astype(np.int64), columns[kept].astype(np.int64)
 
 
@@ -157,14 +150,14 @@ def _metrics() -> tuple[Any, Any]:
         from trackeval.metrics import HOTA, Identity
     except ImportError:
         raise MissingDependencyError(
-            "scores over several cameras are counted by trackeval, which is not installed; get it "
-            "with pip install 'reid-tracker[eval]'"
+            "scores over several cameras need the package trackeval; install it with "
+            "pip install 'reid-tracker[eval]'"
         ) from None
     return Identity({"PRINT_CONFIG": False}), HOTA()
 
 
-def _strung_together(cameras: Mapping[str, CameraResult]) -> dict[str, Any]:
-    """Arrange all cameras' frames one behind the other, as trackeval's metric classes want them."""
+def _concatenated(cameras: Mapping[str, CameraResult]) -> dict[str, Any]:
+    """Concatenate the frames of all cameras in the form that trackeval's metric classes take."""
     true_ids, found_ids, overlaps = [], [], []
     for item in cameras.values():
         for frame in np.union1d(item.truth.frames, item.result.frames):
@@ -193,7 +186,7 @@ def _strung_together(cameras: Mapping[str, CameraResult]) -> dict[str, Any]:
 
 
 def _from_zero(ids: list[IntArray]) -> tuple[list[IntArray], int]:
-    """Number the identities of all frames from 0; returns them and how many there are."""
+    """Renumber the identities of all frames from 0; return them and their number."""
     known, inverse = np.unique(np.concatenate([np.empty(0, np.int64), *ids]), return_inverse=True)
     ends = np.cumsum([len(part) for part in ids])[:-1]
     return np.split(inverse, ends) if ids else [], len(known)

@@ -1,7 +1,7 @@
-"""Reads tracks of several cameras from text, in the form of the AI City Challenge.
+"""Reads tracks of several cameras from text in the format of the AI City Challenge.
 
-One box a line: camera, identity, frame, left, top, width, height; more columns (world coordinates)
-may follow and are not read. Columns are separated by blanks or commas. The camera may be a name.
+One box per line: camera, identity, frame, left, top, width, height. Further columns (world
+coordinates) are ignored. Spaces or commas separate columns. The camera may be a name.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from reid_tracker.geometry import tlwh_to_xyxy
 
 _COLUMNS = "camera identity frame left top width height"
 _LARGEST = (2**53, 2**53, 1e9, 1e9, 1e9, 1e9)
-"""Of identity, frame and pixels: what float64 holds exactly, and what has an area."""
+"""Limits of identity and frame (exact in float64) and of pixels (finite area)."""
 
 
 def read_tracks(path: Path) -> dict[str, IdentityBoxes]:
-    """Return the boxes of each camera, by its name.
+    """Return the boxes of each camera by name.
 
     Raises:
-        InputError: the file cannot be read, a line does not hold what it should, or an identity
-            stands twice in a frame.
+        InputError: the file cannot be read, a line is malformed, or an identity occurs twice in a
+            frame.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -57,7 +57,7 @@ def _parsed(line: str, where: str) -> tuple[str, list[float]]:
         values = [float(cell) for cell in cells[1:7]]
     except ValueError:
         values = []
-    # Written so that NaN fails, too.
+    # NaN fails this comparison, too.
     small = len(values) == 6 and all(
         abs(value) <= most for value, most in zip(values, _LARGEST, strict=True)
     )

@@ -1,31 +1,32 @@
-"""Order within the rows of a distance table, ties broken by column, without sorting all columns.
+"""Ranks within the rows of a distance table, and pairs of equal labels, without Python loops.
 
-A float32 distance and its column number are packed into one int64 that sorts like (distance,
-column). No two keys of a row are equal, so the fast unstable sorts of numpy give the stable order,
-and ranks of single entries come from a binary search instead of an argsort of everything.
+Ties are broken by column. A float32 distance and its column number are packed into one int64 that
+sorts like (distance, column). Keys of a row are unique, so the fast unstable sorts of numpy give
+the stable order, and a binary search finds the ranks of single entries without a full argsort.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from reid_tracker.arrays import Float32Array, IntArray
 from reid_tracker.errors import InputError
-from reid_tracker.evaluate.labels import FloatArray, IntArray
+from reid_tracker.evaluate.labels import Indices
 
 _COLUMN_BITS = 32
 
 
-def order_keys(distances: FloatArray) -> IntArray:
+def order_keys(distances: Float32Array) -> IntArray:
     """Return (C, G) int64 keys that sort like (distance, column).
 
     Args:
-        distances: (C, G) float32, any sign.
+        distances: (C, G) float32.
 
     Raises:
-        InputError: a distance is not a number.
+        InputError: a distance is NaN.
     """
-    bits = (_numbers(distances) + np.float32(0)).view(np.int32)  # + 0 makes -0 the same as 0
-    # Negative floats grow downwards as integers: turn them round.
+    bits = (_numbers(distances) + np.float32(0)).view(np.int32)  # + 0 turns -0 into 0
+    # The bits of negative floats sort in reverse order: flip them.
     np.bitwise_xor(bits, 0x7FFFFFFF, out=bits, where=bits < 0)
     keys: IntArray = bits.astype(np.int64)
     keys <<= _COLUMN_BITS
@@ -33,8 +34,8 @@ def order_keys(distances: FloatArray) -> IntArray:
     return keys
 
 
-def positions(distances: FloatArray, rows: IntArray, columns: IntArray) -> IntArray:
-    """Return where single entries stand in their sorted rows.
+def positions(distances: Float32Array, rows: IntArray, columns: IntArray) -> IntArray:
+    """Return the positions of single entries in their sorted rows.
 
     Args:
         distances: (C, G) table.
@@ -42,10 +43,10 @@ def positions(distances: FloatArray, rows: IntArray, columns: IntArray) -> IntAr
         columns: (P,) column of each entry.
 
     Returns:
-        (P,) positions from 0: how many entries of the row come before this one.
+        (P,) positions from 0.
 
     Raises:
-        InputError: a distance is not a number.
+        InputError: a distance is NaN.
     """
     keys = order_keys(distances)
     wanted = keys[rows, columns]
@@ -60,7 +61,7 @@ def positions(distances: FloatArray, rows: IntArray, columns: IntArray) -> IntAr
     return low
 
 
-def nearest(distances: FloatArray, count: int) -> IntArray:
+def nearest(distances: Float32Array, count: int) -> IntArray:
     """Return the columns of the `count` smallest entries of each row, nearest first.
 
     Args:
@@ -71,12 +72,12 @@ def nearest(distances: FloatArray, count: int) -> IntArray:
         (C, count) columns.
 
     Raises:
-        InputError: a distance is not a number.
+        InputError: a distance is NaN.
     """
     distances = _numbers(distances)
     if count == 0:
         return np.empty((len(distances), 0), np.int64)
-    # Whatever is not farther than the count-th; more than `count` of a row where distances tie.
+    # All entries up to the count-th distance; more than `count` per row if distances tie.
     farthest = np.partition(distances, count - 1, axis=1)[:, count - 1]
     rows, columns = np.nonzero(distances <= farthest[:, None])
     order = np.lexsort((columns, distances[rows, columns], rows))
@@ -85,7 +86,41 @@ def nearest(distances: FloatArray, count: int) -> IntArray:
     return picked
 
 
-def _numbers(distances: FloatArray) -> FloatArray:
+def concatenated_ranges(starts: Indices, lengths: Indices) -> IntArray:
+    """Return start, start + 1, ... of all ranges, concatenated."""
+    ends = np.cumsum(lengths)
+    shift = np.repeat(starts - (ends - lengths), lengths)
+    numbers: IntArray = np.arange(len(shift), dtype=np.int64) + shift
+    return numbers
+
+
+class EqualLabels:
+    """Finds pairs of equal labels between fixed labels and others.
+
+    Args:
+        labels: (G,) fixed labels.
+    """
+
+    def __init__(self, labels: IntArray) -> None:
+        self._order = np.argsort(labels, kind="stable")
+        self._sorted = labels[self._order]
+
+    def pairs(self, labels: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the pairs of equal labels, ordered by row and then by column.
+
+        Args:
+            labels: (C,) labels.
+
+        Returns:
+            (P,) indices into `labels` and (P,) indices into the fixed labels.
+        """
+        first = np.searchsorted(self._sorted, labels, side="left")
+        counts = np.searchsorted(self._sorted, labels, side="right") - first
+        rows = np.repeat(np.arange(len(labels), dtype=np.int64), counts)
+        return rows, self._order[concatenated_ranges(first, counts)]
+
+
+def _numbers(distances: Float32Array) -> Float32Array:
     distances = np.asarray(distances, np.float32)
     if np.isnan(distances).any():
         raise InputError("a distance is not a number (NaN); check the embeddings")

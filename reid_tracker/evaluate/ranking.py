@@ -1,7 +1,7 @@
 """CMC, mAP and mINP of ranked galleries, with the camera rule of Market-1501.
 
-Gallery entries with the query's identity *and* its camera are left out for that query. Nothing is
-sorted but distances: only the ranks of entries with the query's identity are looked up.
+Gallery entries with both the identity and the camera of a query are ignored for that query. Only
+the ranks of entries with the query's identity are computed.
 """
 
 from __future__ import annotations
@@ -10,14 +10,59 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.errors import InputError
 from reid_tracker.evaluate.distance import DistanceTable, row_blocks
-from reid_tracker.evaluate.labels import JUNK, FloatArray, IntArray, Labels, check_queries
-from reid_tracker.evaluate.order import positions
-from reid_tracker.evaluate.ragged import EqualLabels
-from reid_tracker.evaluate.reid_scores import FloatColumn, ReidScores
+from reid_tracker.evaluate.labels import JUNK, Labels, check_queries
+from reid_tracker.evaluate.order import EqualLabels, positions
 
 MAX_RANK = 50
+REPORTED_RANKS = (1, 5, 10, 20)
+
+
+@dataclass(frozen=True, eq=False)
+class ReidScores:
+    """How well queries find their matches. All scores are in [0, 1], NaN if nothing was scored.
+
+    Attributes:
+        cmc: (K,) cumulative match characteristic: cmc[k - 1] is the fraction of scored queries
+            with a true match among the first k.
+        mean_ap: mean average precision.
+        mean_inp: mean inverse negative penalty (Ye et al., arXiv 2001.04193): number of true
+            matches divided by the rank of the last one.
+        queries: number of queries, without junk.
+        skipped: number of queries that have no true match in the gallery and do not count.
+        gallery: number of gallery entries, without junk.
+        average_precisions: (queries,) NaN where skipped.
+        inverse_negative_penalties: (queries,) NaN where skipped.
+        first_ranks: (queries,) rank of the first true match, from 1; 0 where skipped.
+    """
+
+    cmc: FloatArray
+    mean_ap: float
+    mean_inp: float
+    queries: int
+    skipped: int
+    gallery: int
+    average_precisions: FloatArray
+    inverse_negative_penalties: FloatArray
+    first_ranks: IntArray
+
+    def rank(self, k: int) -> float:
+        """Return the fraction of scored queries with a true match among the first `k` <= K."""
+        return float(self.cmc[k - 1])
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return the summary as plain numbers for JSON; NaN becomes None."""
+        parts = {f"rank-{k}": self.rank(k) for k in REPORTED_RANKS if k <= len(self.cmc)}
+        parts |= {"mAP": self.mean_ap, "mINP": self.mean_inp}
+        scores = {name: None if np.isnan(part) else part for name, part in parts.items()}
+        return {
+            **scores,
+            "queries": self.queries,
+            "gallery": self.gallery,
+            "skipped_queries": self.skipped,
+        }
 
 
 def score_ranking(
@@ -28,25 +73,22 @@ def score_ranking(
     max_rank: int = MAX_RANK,
     block_rows: int | None = None,
 ) -> ReidScores:
-    """Score queries by the ranks of their true matches.
-
-    Equal distances rank in the order of the gallery.
+    """Score queries by the ranks of their true matches; ties rank in gallery order.
 
     Args:
-        distances: (Q, G) table, smaller is more alike; compared as float32.
-        query: Q labels. Junk is dropped; distractors are refused.
-        gallery: G labels. Junk is dropped; distractors are never right.
+        distances: (Q, G) table, smaller is more similar; compared as float32.
+        query: Q labels. Junk is dropped; distractors are an error.
+        gallery: G labels. Junk is dropped; distractors never match.
         max_rank: length of the CMC curve.
-        block_rows: queries scored at a time; by default chosen to bound memory.
+        block_rows: queries scored at a time; by default chosen to limit memory.
 
     Returns:
-        The scores, queries without a true match left out and counted.
+        The scores; queries without a true match are counted as skipped.
 
     Raises:
         InputError: shapes disagree, a query has identity 0, or a distance is not a number.
     """
-    check_shape(distances, query, gallery)
-    check_queries(query)
+    check_table(distances, query, gallery)
     kept = gallery.identities != JUNK
     gallery = gallery[kept]
     same_identity = EqualLabels(gallery.identities)
@@ -73,25 +115,26 @@ def score_ranking(
     )
 
 
-def check_shape(distances: DistanceTable, query: Labels, gallery: Labels) -> None:
-    """Refuse labels that do not fit the table.
+def check_table(distances: DistanceTable, query: Labels, gallery: Labels) -> None:
+    """Check that the labels fit the table and that no query is a distractor.
 
     Raises:
-        InputError: they do not.
+        InputError: the shape differs, or a query has identity 0.
     """
     if tuple(distances.shape) != (len(query), len(gallery)):
         raise InputError(
             f"distances have shape {tuple(distances.shape)}, expected ({len(query)}, "
-            f"{len(gallery)}): one row a query, one column a gallery entry"
+            f"{len(gallery)}): one row per query, one column per gallery entry"
         )
+    check_queries(query)
 
 
-def cmc_curve(first_ranks: IntArray, max_rank: int) -> FloatColumn:
-    """Return (max_rank,) parts of `first_ranks` that are at most 1, 2, ...; NaN if none."""
+def cmc_curve(first_ranks: IntArray, max_rank: int) -> FloatArray:
+    """Return (max_rank,) fractions of `first_ranks` of at most 1, 2, ...; NaN if empty."""
     if len(first_ranks) == 0:
         return np.full(max_rank, np.nan)
     histogram = np.bincount(np.minimum(first_ranks, max_rank + 1), minlength=max_rank + 2)
-    curve: FloatColumn = np.cumsum(histogram[1 : max_rank + 1]) / len(first_ranks)
+    curve: FloatArray = np.cumsum(histogram[1 : max_rank + 1]) / len(first_ranks)
     return curve
 
 
@@ -101,8 +144,8 @@ class _TrueRanks:
 
     Attributes:
         rows: (M,) query of each true match, ascending.
-        ranks: (M,) its rank from 1, ascending within a query.
-        counts: (C,) true matches of each query.
+        ranks: (M,) ranks from 1, ascending within a query.
+        counts: (C,) number of true matches of each query.
     """
 
     rows: IntArray
@@ -110,20 +153,20 @@ class _TrueRanks:
     counts: IntArray
 
     def first(self) -> IntArray:
-        """(C,) rank of the first true match; 0 without one."""
+        """Return the (C,) rank of the first true match; 0 without one."""
         ranks = np.zeros(len(self.counts), np.int64)
         ranks[self.counts > 0] = self.ranks[self._starts()]
         return ranks
 
-    def average_precisions(self) -> FloatColumn:
-        """(C,) mean over true matches of (true matches so far / rank); NaN without one."""
+    def average_precisions(self) -> FloatArray:
+        """Return the (C,) mean over true matches of (matches so far / rank); NaN without one."""
         starts = np.cumsum(self.counts) - self.counts
         so_far = np.arange(1, len(self.rows) + 1) - starts[self.rows]
         sums = np.bincount(self.rows, so_far / self.ranks, minlength=len(self.counts))
         return self._divide(sums, self.counts)
 
-    def inverse_penalties(self) -> FloatColumn:
-        """(C,) number of true matches / rank of the last; NaN without one."""
+    def inverse_penalties(self) -> FloatArray:
+        """Return the (C,) number of true matches / rank of the last one; NaN without one."""
         last = np.zeros(len(self.counts), np.int64)
         last[self.counts > 0] = self.ranks[np.cumsum(self.counts)[self.counts > 0] - 1]
         return self._divide(self.counts, last)
@@ -132,21 +175,21 @@ class _TrueRanks:
         starts: IntArray = (np.cumsum(self.counts) - self.counts)[self.counts > 0]
         return starts
 
-    def _divide(self, upper: FloatColumn | IntArray, lower: IntArray) -> FloatColumn:
-        parts: FloatColumn = np.full(len(self.counts), np.nan)
+    def _divide(self, upper: FloatArray | IntArray, lower: IntArray) -> FloatArray:
+        parts: FloatArray = np.full(len(self.counts), np.nan)
         np.divide(upper, lower, out=parts, where=self.counts > 0)
         return parts
 
 
 def _true_ranks(
-    distances: FloatArray, query: Labels, gallery: Labels, same_identity: EqualLabels
+    distances: Float32Array, query: Labels, gallery: Labels, same_identity: EqualLabels
 ) -> _TrueRanks:
     rows, columns = same_identity.pairs(query.identities)
     standing = positions(distances, rows, columns)
     order = np.lexsort((standing, rows))
     rows, columns, standing = rows[order], columns[order], standing[order]
     same_camera = query.cameras[rows] == gallery.cameras[columns]
-    # What is left out before an entry does not count in its rank.
+    # Ignored entries before an entry do not count in its rank.
     left_out = np.cumsum(same_camera)
     starts = np.searchsorted(rows, np.arange(len(query)))
     before_row = np.concatenate([[0], left_out])[starts]
@@ -156,5 +199,5 @@ def _true_ranks(
     return _TrueRanks(rows[true], ranks[true], counts)
 
 
-def _mean(values: FloatColumn) -> float:
+def _mean(values: FloatArray) -> float:
     return float(values.mean()) if len(values) else float("nan")

@@ -1,4 +1,4 @@
-"""Re-identification scored from embeddings to figures: distances, re-ranking, protocol."""
+"""Evaluates re-identification: from embeddings over distances and re-ranking to scores."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from reid_tracker.errors import ConfigError
 from reid_tracker.evaluate.cuhk03 import REPEATS, single_shot_cmc
 from reid_tracker.evaluate.distance import DistanceTable, EmbeddingDistances, Metric
 from reid_tracker.evaluate.labels import Samples, check_queries
-from reid_tracker.evaluate.ranking import MAX_RANK, score_ranking
-from reid_tracker.evaluate.reid_scores import ReidScores
+from reid_tracker.evaluate.ranking import MAX_RANK, ReidScores, score_ranking
 from reid_tracker.evaluate.rerank import RerankedDistances, Reranking
 
 ReidProtocol = Literal["standard", "cuhk03-classic"]
-"""Market-1501's protocol; or the single-gallery-shot CMC of the classic CUHK03 split."""
+"""The protocol of Market-1501, or the single-gallery-shot CMC of the classic CUHK03 split."""
 
 PROTOCOLS: tuple[ReidProtocol, ...] = get_args(ReidProtocol)
 
@@ -33,26 +32,26 @@ def evaluate_reid(
     max_rank: int = MAX_RANK,
     block_rows: int | None = None,
 ) -> ReidScores:
-    """Score how well queries find pictures of their person, taken by other cameras.
+    """Score how well queries find images of the same person from other cameras.
 
-    Memory stays at a few hundred megabytes beyond the embeddings, whatever their number.
+    Needs at most a few hundred megabytes of memory besides the embeddings.
 
     Args:
-        query: Q pictures; junk is dropped.
-        gallery: G pictures; junk is dropped.
+        query: Q images; junk is dropped.
+        gallery: G images; junk is dropped.
         metric: "cosine", "euclidean" or "sqeuclidean".
-        reranking: settings of k-reciprocal re-ranking; None leaves it out.
-        protocol: "standard", or "cuhk03-classic", whose CMC averages random galleries.
+        reranking: settings of k-reciprocal re-ranking; None means no re-ranking.
+        protocol: "standard", or "cuhk03-classic", which averages the CMC over random galleries.
         repeats: number of random galleries.
-        generator: draws the random galleries; by default one with seed 0.
+        generator: draws the random galleries; by default seeded with 0.
         max_rank: length of the CMC curve.
-        block_rows: queries compared at a time; by default chosen to bound memory.
+        block_rows: queries compared at a time; by default chosen to limit memory.
 
     Returns:
-        The scores; queries without a true match are left out and counted.
+        The scores; queries without a true match are counted as skipped.
 
     Raises:
-        InputError: embeddings of different sizes, or a query with identity 0.
+        InputError: the embeddings have different sizes, or a query has identity 0.
         ConfigError: the metric or the protocol is unknown.
     """
     if protocol not in PROTOCOLS:

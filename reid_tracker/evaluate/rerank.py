@@ -1,14 +1,14 @@
 """Re-ranking by k-reciprocal neighbours (Zhong et al., arXiv 1701.08398).
 
-Two pictures are alike if they have the same neighbours. Every picture, query or gallery, is
-described by its k-reciprocal neighbours; the Jaccard distance of these descriptions is mixed with
-the original distance. Neighbourhoods are sparse: nothing of size (Q + G)^2 is ever kept.
+Images are similar if they have the same neighbours. The k-reciprocal neighbours of every image,
+query or gallery, are encoded as a vector; the Jaccard distance of these vectors is mixed with the
+original distance. The vectors are sparse, so no (Q + G) x (Q + G) table is stored.
 
-Choices where sources differ: the original distance is the squared Euclidean one of the paper (or
-1 - cosine, the same for unit rows), divided by the largest of its row; a neighbour's neighbours are
-added if *more than* 2/3 of them are shared, as in the authors' code (the paper writes "at least");
-a picture is always its own first neighbour, also among exact duplicates. torchreid squares once
-more, so its re-ranked figures differ.
+Where sources differ: the original distance is the squared Euclidean distance of the paper (or 1 -
+cosine, which is equivalent for unit rows), divided by the largest value of its row; the neighbours
+of a neighbour are added if *more than* 2/3 are shared, as in the authors' code (the paper says "at
+least"); an image is always its own first neighbour, even among exact duplicates. torchreid squares
+the distance once more, so its re-ranked scores differ.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from reid_tracker.arrays import Float32Array, IntArray
 from reid_tracker.errors import ConfigError
 from reid_tracker.evaluate.distance import EmbeddingDistances, Metric, row_blocks
-from reid_tracker.evaluate.labels import FloatArray, IntArray, check_embeddings
-from reid_tracker.evaluate.order import nearest
-from reid_tracker.evaluate.ragged import concatenated_ranges
+from reid_tracker.evaluate.labels import check_embeddings
+from reid_tracker.evaluate.order import concatenated_ranges, nearest
 
 _PAIRS_AT_ONCE = 2**22
 _GATHERED_NUMBERS = 2**24
@@ -31,15 +31,15 @@ _GATHERED_NUMBERS = 2**24
 
 @dataclass(frozen=True)
 class Reranking:
-    """Settings of the method; the defaults are the paper's for Market-1501.
+    """Settings of re-ranking; the defaults are those of the paper for Market-1501.
 
     Attributes:
-        k1: neighbours, without the picture itself, among which reciprocal ones are sought.
-        k2: descriptions averaged in the local query expansion, the picture's own included.
-        weight: lambda, the part of the original distance in the result, in [0, 1].
+        k1: number of neighbours, without the image itself, that may be reciprocal.
+        k2: number of vectors averaged in local query expansion, including the image's own.
+        weight: lambda, the weight of the original distance in the result, in [0, 1].
 
     Raises:
-        ConfigError: a setting is out of range.
+        ConfigError: a value is out of range.
     """
 
     k1: int = 20
@@ -49,8 +49,8 @@ class Reranking:
     def __post_init__(self) -> None:
         if self.k1 < 1 or self.k2 < 1 or not 0 <= self.weight <= 1:
             raise ConfigError(
-                f"k1 = {self.k1}, k2 = {self.k2}, weight = {self.weight}: expected k1 and k2 of at "
-                "least 1 and a weight from 0 to 1"
+                f"k1 = {self.k1}, k2 = {self.k2}, weight = {self.weight}: expected k1 >= 1, "
+                "k2 >= 1 and a weight from 0 to 1"
             )
 
 
@@ -60,10 +60,10 @@ class RerankedDistances:
     Args:
         queries: (Q, D) embeddings.
         gallery: (G, D) embeddings.
-        metric: of the neighbourhoods; both Euclidean ones mean the squared distance.
-        settings: of the method.
-        block_rows: rows of the (Q + G, Q + G) table compared at a time while neighbours are
-            sought; by default chosen to bound memory.
+        metric: distance that defines neighbours; both Euclidean metrics mean the squared distance.
+        settings: settings of re-ranking.
+        block_rows: rows of the (Q + G, Q + G) distances computed at a time in the search for
+            neighbours; by default chosen to limit memory.
 
     Raises:
         InputError: the embeddings are not finite, or their sizes differ.
@@ -72,8 +72,8 @@ class RerankedDistances:
 
     def __init__(
         self,
-        queries: FloatArray,
-        gallery: FloatArray,
+        queries: Float32Array,
+        gallery: Float32Array,
         metric: Metric = "cosine",
         settings: Reranking | None = None,
         block_rows: int | None = None,
@@ -86,16 +86,16 @@ class RerankedDistances:
         table = EmbeddingDistances(pool, pool, metric)
         neighbours, largest = _neighbours(table, self._settings, block_rows)
         self._largest = largest[: len(queries)]
-        described = _describe(table, neighbours, largest, self._settings)
-        self._queries = described[: len(queries)]
-        self._gallery = described[len(queries) :].tocsc()
+        vectors = _neighbour_vectors(table, neighbours, largest, self._settings)
+        self._queries = vectors[: len(queries)]
+        self._gallery = vectors[len(queries) :].tocsc()
 
     @property
     def shape(self) -> tuple[int, int]:
         """(Q, G)."""
         return self._to_gallery.shape
 
-    def __getitem__(self, rows: slice, /) -> FloatArray:
+    def __getitem__(self, rows: slice, /) -> Float32Array:
         """Return the re-ranked distances of a block of queries, (rows, G) float32 in [0, 1]."""
         weight = np.float32(self._settings.weight)
         distances = self._to_gallery[rows]
@@ -106,15 +106,15 @@ class RerankedDistances:
         return distances
 
 
-def _stack(queries: FloatArray, gallery: FloatArray) -> FloatArray:
+def _stack(queries: Float32Array, gallery: Float32Array) -> Float32Array:
     filled = [rows for rows in (queries, gallery) if len(rows)]
     return np.concatenate(filled) if filled else np.empty((0, 0), np.float32)
 
 
 def _neighbours(
     table: EmbeddingDistances, settings: Reranking, block_rows: int | None
-) -> tuple[IntArray, FloatArray]:
-    """Return (N, K) nearest pictures, each itself first, and (N,) largest distance of each row."""
+) -> tuple[IntArray, Float32Array]:
+    """Return (N, K) nearest images, itself first, and the (N,) largest distance of each row."""
     size = table.shape[0]
     count = min(max(settings.k1 + 1, settings.k2), size)
     neighbours = np.empty((size, count), np.int64)
@@ -125,14 +125,14 @@ def _neighbours(
         own = np.arange(block.start, block.stop)
         distances[own - block.start, own] = -1
         neighbours[block] = nearest(distances, count)
-    largest[largest == 0] = 1  # all pictures are the same
+    largest[largest == 0] = 1  # all images are equal
     return neighbours, largest
 
 
-def _describe(
-    table: EmbeddingDistances, neighbours: IntArray, largest: FloatArray, settings: Reranking
+def _neighbour_vectors(
+    table: EmbeddingDistances, neighbours: IntArray, largest: Float32Array, settings: Reranking
 ) -> sparse.csr_array:
-    """Return (N, N) descriptions: rows of weights over pictures, each row with sum 1."""
+    """Return (N, N) neighbour vectors: rows of weights over images with sum 1."""
     members = _expanded_sets(neighbours, settings.k1)
     rows = np.repeat(np.arange(len(largest)), np.diff(members.indptr))
     step = max(1, _GATHERED_NUMBERS // max(1, table.width))
@@ -142,17 +142,17 @@ def _describe(
         distances = table.pairs(rows[part], members.indices[part])
         weights[part] = np.exp(-distances / largest[rows[part]])
     weights /= np.bincount(rows, weights, minlength=len(largest))[rows]
-    described = sparse.csr_array((weights, members.indices, members.indptr), members.shape)
+    vectors = sparse.csr_array((weights, members.indices, members.indptr), members.shape)
     if settings.k2 == 1:
-        return described
+        return vectors
     nearest_k2 = neighbours[:, : settings.k2]
     average = _indicator(nearest_k2).astype(np.float32)
     average.data /= max(nearest_k2.shape[1], 1)
-    return sparse.csr_array(average @ described)
+    return sparse.csr_array(average @ vectors)
 
 
 def _expanded_sets(neighbours: IntArray, k1: int) -> sparse.csr_array:
-    """Return R*(p, k1) of every picture p as an (N, N) pattern, p itself included."""
+    """Return R*(p, k1) of every image p as an (N, N) pattern, including p itself."""
     reciprocal = _reciprocal(neighbours[:, : k1 + 1])
     half = _reciprocal(neighbours[:, : round(k1 / 2) + 1])
     sizes = np.diff(half.indptr)
@@ -172,7 +172,7 @@ def _expanded_sets(neighbours: IntArray, k1: int) -> sparse.csr_array:
 
 
 def _reciprocal(neighbours: IntArray) -> sparse.csr_array:
-    """Return the pattern of pairs that are in each other's neighbour lists."""
+    """Return the pattern of pairs that are neighbours of each other."""
     forward = _indicator(neighbours)
     return sparse.csr_array(forward.multiply(forward.T.tocsr()))
 
@@ -185,14 +185,14 @@ def _indicator(columns: IntArray) -> sparse.csr_array:
     return sparse.csr_array((ones, columns.ravel(), starts), (size, size))
 
 
-def _jaccard(queries: sparse.csr_array, gallery: sparse.csc_array) -> FloatArray:
-    """Return (C, G) Jaccard distances of descriptions: 1 - sum of minima / sum of maxima.
+def _jaccard(queries: sparse.csr_array, gallery: sparse.csc_array) -> Float32Array:
+    """Return (C, G) Jaccard distances of neighbour vectors: 1 - sum of minima / sum of maxima.
 
-    Only pictures that both descriptions name have a minimum above 0: an inverted index lists them.
+    Only images in both vectors have a minimum above 0; an inverted index finds them.
 
     Args:
-        queries: (C, N) descriptions.
-        gallery: (G, N) descriptions by column.
+        queries: (C, N) neighbour vectors.
+        gallery: (G, N) neighbour vectors by column.
     """
     size = gallery.shape[0]
     lengths = np.diff(gallery.indptr)[queries.indices]
@@ -207,13 +207,13 @@ def _jaccard(queries: sparse.csr_array, gallery: sparse.csc_array) -> FloatArray
         cells = np.repeat(row, counts) * size + gallery.indices[listed]
         sums = np.bincount(cells, minima, minlength=(last - first) * size)
         sums = np.minimum(sums, 1).reshape(last - first, size)
-        # Each row sums to 1, so maxima are 2 - minima.
+        # Each vector sums to 1, so the maxima sum to 2 - minima.
         jaccard[first:last] = 1 - sums / (2 - sums)
     return jaccard
 
 
 def _cut(ends: IntArray) -> list[tuple[int, int]]:
-    """Cut rows into runs of few million pairs; `ends` counts the pairs before each row."""
+    """Divide rows into runs of a few million pairs; `ends` counts the pairs before each row."""
     bounds, total = [0], len(ends) - 1
     while bounds[-1] < total:
         fitting = np.searchsorted(ends, ends[bounds[-1]] + _PAIRS_AT_ONCE, side="right") - 1

@@ -1,12 +1,12 @@
-"""Pictures of what an encoder does: where it looks, at which scale, what it finds, how it learnt.
+"""Pictures that explain an encoder: attention, scales, search results and training.
 
 from reid_tracker.explain import activation_sheet, load_osnet
 
 net = load_osnet("osnet_x0_25_msmt17.pth")
 activation_sheet(net, crops).save("activation.png")  # crops: (H, W, 3) uint8 BGR images
 
-Every sheet is a `Sheet`: `save` writes a PNG file, `pixels` gives it as an array. Drawing needs
-matplotlib and the map scikit-learn: pip install 'reid-tracker[explain]'.
+Every function that draws returns a `Sheet`: `save` writes a PNG file, `pixels` returns an array.
+Drawing needs matplotlib and the map scikit-learn: pip install 'reid-tracker[explain]'.
 """
 
 from reid_tracker.explain.activation import activation_maps, activation_sheet

@@ -1,4 +1,4 @@
-"""Activation maps: where in a crop the conv5 features are strong, drawn over the crop."""
+"""Activation maps: where the conv5 features of a crop are strong, drawn over the crop."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name that every PyTorch reader knows
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.encode.base import Crops
 from reid_tracker.encode.preprocess import PERSON_SIZE
 from reid_tracker.errors import InputError
@@ -19,42 +19,39 @@ from reid_tracker.explain.sheet import GREY, SMALL, Sheet, line_height
 from reid_tracker.osnet import EmbeddingNet
 from reid_tracker.types import ImageBGR
 
-FloatArray = npt.NDArray[np.float32]
-
 _EPS = 1e-12
-_HEAT = cv2.COLORMAP_INFERNO  # grows lighter throughout: readable in grey and by the colour-blind
+_HEAT = cv2.COLORMAP_INFERNO  # lightness rises: readable in grey and by the colour-blind
 _HEAT_SHARE = 0.6
 _PANEL = (224, 112)  # height, width
 _GAP, _ENTRY_GAP = 4, 26
 _ENTRIES = 4  # in a row
 
 _CAPTION = (
-    "Each crop three times: as it is, its activation map, and the map laid over the crop. The map "
-    "is the sum over channels of the squared conv5 features of the network, whose {height} x "
-    "{width} cells are enlarged to the size of the crop. Dark means that the network takes little "
-    "of its description of the person from there, bright yellow that it takes most from there. "
-    "Each map is scaled to its own darkest and brightest spot, so brightness cannot be compared "
-    "between crops."
+    "Each crop three times: the crop, its activation map, and the map blended with the crop. The "
+    "map is the sum over channels of the squared conv5 features ({height} x {width} cells, "
+    "enlarged to the size of the crop). Bright yellow places contribute most to the embedding, "
+    "dark places little. Each map is scaled from its own minimum to its own maximum, so brightness "
+    "cannot be compared between crops."
 )
 
 
 def activation_maps(
     net: EmbeddingNet, images: Sequence[ImageBGR], *, batch_size: int = 32
-) -> FloatArray:
-    """Tell how strongly the net responds to each place of each image.
+) -> Float32Array:
+    """Compute how strongly the net responds to each place of each image.
 
-    The sum over channels of squared conv5 features, scaled to length 1 an image, enlarged to the
-    size of the network's input, and stretched from 0 to 1.
+    A map is the sum over channels of squared conv5 features, normalised per image, enlarged to the
+    input size of the network, and stretched to the range 0 to 1.
 
     Args:
         net: in eval mode.
-        images: N of (H, W, 3) uint8 BGR, of any sizes.
-        batch_size: images in one run of the net.
+        images: N images, (H, W, 3) uint8 BGR, any sizes.
+        batch_size: images per forward pass.
 
     Returns:
-        (N, 256, 128) float32 in [0, 1]; all 0 where the features are the same everywhere.
+        (N, 256, 128) float32 in [0, 1]; all 0 if the features are equal everywhere.
     """
-    maps: FloatArray = np.zeros((len(images), *PERSON_SIZE), np.float32)
+    maps: Float32Array = np.zeros((len(images), *PERSON_SIZE), np.float32)
     start = 0
     with torch.inference_mode():
         for batch in network_batches(net, to_crops(images), batch_size):
@@ -64,16 +61,15 @@ def activation_maps(
     return maps
 
 
-def overlay(crops: Crops, maps: FloatArray) -> tuple[Crops, Crops]:
-    """Colour activation maps, and blend them with their crops.
+def overlay(crops: Crops, maps: Float32Array) -> tuple[Crops, Crops]:
+    """Colour activation maps and blend them with their crops.
 
     Args:
         crops: (N, H, W, 3) uint8 BGR.
         maps: (N, H, W) float32 in [0, 1].
 
     Returns:
-        Heat maps and blends, each (N, H, W, 3) uint8 BGR like the crops: OpenCV colours in BGR,
-        and mixing them with RGB pictures would swap red and blue in one of the two.
+        Heat maps and blends, each (N, H, W, 3) uint8 BGR.
     """
     heat, blend = np.empty_like(crops), np.empty_like(crops)
     for row, values in enumerate(maps):
@@ -93,19 +89,19 @@ def activation_sheet(
 
     Args:
         net: in eval mode.
-        images: N >= 1 of (H, W, 3) uint8 BGR.
-        labels: N short texts, written below the crops.
-        title: of the sheet.
+        images: N >= 1 images, (H, W, 3) uint8 BGR.
+        labels: N short texts, shown below the crops.
+        title: title of the sheet.
 
     Raises:
-        InputError: there is no image, or not one label an image.
+        InputError: there is no image, or the number of labels differs.
         MissingDependencyError: matplotlib is not installed.
     """
     labels = [""] * len(images) if labels is None else labels
     if not images or len(labels) != len(images):
         raise InputError(
             f"activation_sheet got {len(images)} images and {len(labels)} labels, expected at "
-            "least one image and a label for each"
+            "least one image and one label per image"
         )
     height, width = _PANEL
     maps = np.stack([cv2.resize(m, (width, height)) for m in activation_maps(net, images)])
@@ -128,9 +124,9 @@ def activation_sheet(
 
 
 def _stretched(features: Tensor) -> Tensor:
-    """Turn features, (b, C, h, w), into maps, (b, 256, 128)."""
+    """Convert features, (b, C, h, w), to maps, (b, 256, 128)."""
     energy = features.square().sum(dim=1, keepdim=True)
-    # To length 1 first, so that the small number below is small whatever the features' scale.
+    # Normalise first, so that _EPS is small compared with the values.
     energy = F.normalize(energy.flatten(1), dim=1).view_as(energy)
     enlarged = F.interpolate(energy, PERSON_SIZE, mode="bilinear", align_corners=False)[:, 0]
     low = enlarged.amin(dim=(1, 2), keepdim=True)
@@ -139,7 +135,7 @@ def _stretched(features: Tensor) -> Tensor:
 
 
 def _draw_scale(sheet: Sheet) -> None:
-    """Draw the scale of colours at the top."""
+    """Draw the colour scale at the top."""
     ramp = np.tile(np.arange(256, dtype=np.uint8), (14, 1))
     sheet.text(0, 4, "little", size=SMALL)
     sheet.paste(44, 6, np.asarray(cv2.applyColorMap(ramp, _HEAT), np.uint8))

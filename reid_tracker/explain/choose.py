@@ -1,4 +1,4 @@
-"""A few rows out of many, chosen the same way in every run."""
+"""Chooses a few rows of many, the same in every run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from reid_tracker.arrays import IntArray
 
 
 def spread(total: int, count: int) -> IntArray:
@@ -15,10 +15,10 @@ def spread(total: int, count: int) -> IntArray:
 
     Args:
         total: number of rows.
-        count: rows wanted, at least 1.
+        count: number of chosen rows, at least 1.
 
     Returns:
-        (min(count, total),) int64, ascending; one row alone is the middle one.
+        (min(count, total),) int64, ascending; a single row is the middle one.
     """
     count = min(count, total)
     if count == 1:
@@ -27,14 +27,14 @@ def spread(total: int, count: int) -> IntArray:
 
 
 def spread_by(values: npt.NDArray[np.floating[Any]], count: int) -> IntArray:
-    """Return at most `count` rows, from the least to the greatest value, evenly spread in rank.
+    """Return at most `count` rows, from the smallest to the largest value, evenly spread by rank.
 
     Args:
-        values: (N,) numbers; rows that are not a number are left out.
-        count: rows wanted, at least 1.
+        values: (N,) numbers; NaN rows are ignored.
+        count: number of chosen rows, at least 1.
 
     Returns:
-        Row numbers, ordered by value; equal values keep the order of the rows.
+        Row numbers, sorted by value; ties keep the row order.
     """
     order = np.argsort(values, kind="stable")
     order = order[: int(np.count_nonzero(~np.isnan(values)))]  # NaN sorts to the end
@@ -42,15 +42,15 @@ def spread_by(values: npt.NDArray[np.floating[Any]], count: int) -> IntArray:
     return chosen
 
 
-def one_per_identity(identities: npt.NDArray[np.int64], count: int) -> IntArray:
+def one_per_identity(identities: IntArray, count: int) -> IntArray:
     """Return at most `count` rows of different identities, evenly spread over the identities.
 
     Args:
         identities: (N,) int64.
-        count: rows wanted, at least 1.
+        count: number of chosen rows, at least 1.
 
     Returns:
-        The first row of each chosen identity, by ascending identity.
+        The first row of each chosen identity, sorted by identity.
     """
     _, first = np.unique(identities, return_index=True)
     chosen: IntArray = first[spread(len(first), count)].astype(np.int64)

@@ -1,4 +1,4 @@
-"""Training curves: losses, learning rate and held-out scores of one run or several, by epoch."""
+"""Training curves: losses, learning rate and held-out scores per epoch, of one or more runs."""
 
 from __future__ import annotations
 
@@ -9,66 +9,65 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.errors import InputError
 from reid_tracker.explain.sheet import CYCLE, GREY, NORMAL, SMALL, Sheet, legend, line_height
 
 if TYPE_CHECKING:
     from reid_tracker.explain.sheet import Axes
 
-FloatColumn = npt.NDArray[np.float64]
 
 METRICS_FILE = "metrics.jsonl"
-"""What `reid-track train` writes into the folder of a run, a line for each epoch."""
+"""File of `reid-track train` in the folder of a run, one line per epoch."""
 
 _PANEL = (460, 240)  # width, height
 _COLUMNS = 3
-_SPACE = (90, 96)  # between panels: for the labels of the axes
+_SPACE = (90, 96)  # between panels, for axis labels
 _STYLES = ("-", "--", ":", "-.")
 _LINE_WIDTH = 1.6
-_MANY_EPOCHS = 60  # from here on a mark for each would cover the line
+_MANY_EPOCHS = 60  # with more, markers would hide the line
 _SCORES = {"rank-1": "held-out rank-1", "mAP": "held-out mAP"}
 _CAPTION = (
-    "A panel for each figure of the training, over its epochs. Losses should fall and level out; "
-    "rank-1 and mAP say how well people that the training has not seen are found again, from 0 to "
-    "1, higher is better. {phases}{runs}"
+    "One panel per quantity, over the epochs. Losses should fall and then level out. Rank-1 and "
+    "mAP measure how well people outside the training set are found again, from 0 to 1; higher is "
+    "better. {phases}{runs}"
 )
-_PHASES = "Dotted vertical lines: from there on the training images are so many pixels high. "
+_PHASES = "Dotted vertical lines mark where the height of the training images changes (in pixels). "
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingCurve:
-    """What a run has measured.
+    """Measurements of a training run.
 
     Attributes:
-        name: of the run.
+        name: name of the run.
         epochs: (E,) from 1.
-        heights: (E,) of the images in pixels.
-        series: (E,) of each figure by name, NaN where an epoch has none: losses, "total" among
-            them, then "learning rate", "images/s", "rank-1" and "mAP".
+        heights: (E,) image height in pixels.
+        series: (E,) values by name, NaN where missing: losses (with "total"), "learning rate",
+            "images/s", "rank-1" and "mAP".
     """
 
     name: str
-    epochs: FloatColumn
-    heights: FloatColumn
-    series: dict[str, FloatColumn]
+    epochs: FloatArray
+    heights: FloatArray
+    series: dict[str, FloatArray]
 
     def phases(self) -> list[tuple[float, int]]:
-        """Return the first epoch and the image height of every stretch of equal heights."""
+        """Return the first epoch and image height of each phase of constant height."""
         starts = [0, *(np.nonzero(np.diff(self.heights))[0] + 1).tolist()]
         return [(float(self.epochs[start]), int(self.heights[start])) for start in starts]
 
 
 def read_curve(run: str | Path, name: str | None = None) -> TrainingCurve:
-    """Read the figures of a training run, finished or not.
+    """Read the measurements of a training run, finished or not.
 
     Args:
-        run: folder of `reid-track train`, or the metrics.jsonl in it.
-        name: what to call the run; by default as its folder.
+        run: folder of a `reid-track train` run, or its metrics.jsonl.
+        name: name of the run; by default that of the folder.
 
     Raises:
-        InputError: there is no such file yet, or a line of it is not an epoch's record.
+        InputError: the file does not exist yet, or a line is malformed.
     """
     run = Path(run)
     path = run / METRICS_FILE if run.is_dir() else run
@@ -83,9 +82,9 @@ def read_curve(run: str | Path, name: str | None = None) -> TrainingCurve:
         raise InputError(f"{path}: cannot be read ({error}); expected JSON lines") from None
     records = [_record(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
     if not records:
-        raise InputError(f"{path}: holds no epoch yet; wait for the first one to end")
+        raise InputError(f"{path}: contains no epoch yet; wait for the first one to end")
     losses = list(dict.fromkeys(key for record in records for key in record["losses"]))
-    losses.sort(key=lambda key: key != "total")  # the sum first
+    losses.sort(key=lambda key: key != "total")  # the total first
     series = {key: _column(record["losses"].get(key) for record in records) for key in losses}
     series["learning rate"] = _column(record["lr"] for record in records)
     series["images/s"] = _column(record.get("images_per_s") for record in records)
@@ -100,11 +99,11 @@ def read_curve(run: str | Path, name: str | None = None) -> TrainingCurve:
 
 
 def curve_sheet(curves: Sequence[TrainingCurve], *, title: str | None = None) -> Sheet:
-    """Draw the curves of runs, a panel for each figure.
+    """Draw the curves of runs, one panel per quantity.
 
     Args:
-        curves: one run or more.
-        title: of the sheet; by default it names a single run.
+        curves: at least one run.
+        title: title of the sheet; by default it names a single run.
 
     Raises:
         InputError: there is no run.
@@ -141,7 +140,7 @@ def _draw_panel(chart: Axes, name: str, curves: Sequence[TrainingCurve]) -> None
         colour = CYCLE[number % len(CYCLE)]
         values = curve.series.get(name)
         if values is not None and not np.isnan(values).all():
-            known = ~np.isnan(values)  # not every epoch is scored: join those that are
+            known = ~np.isnan(values)  # connect the epochs that have a score
             chart.plot(
                 curve.epochs[known],
                 values[known],
@@ -174,14 +173,7 @@ def _scale(chart: Axes, name: str) -> None:
 
 
 def _mark_phases(chart: Axes, curve: TrainingCurve, line: int, colour: str) -> None:
-    """Draw where the size of the images changes; a run of one size needs no mark.
-
-    Args:
-        chart: drawn on.
-        curve: of the run.
-        line: of text, from the top, so that the texts of runs do not cover each other.
-        colour: of the run.
-    """
+    """Mark where the image size changes; line `line` of text, from the top, belongs to this run."""
     phases = curve.phases()
     if len(phases) < 2:
         return
@@ -200,7 +192,7 @@ def _mark_phases(chart: Axes, curve: TrainingCurve, line: int, colour: str) -> N
 
 
 def _draw_key(chart: Axes, curves: Sequence[TrainingCurve], above: float) -> None:
-    """Name the runs above the first panel."""
+    """Draw the names of the runs above the first panel."""
     handles = [
         chart.plot([], [], _style(n), color=CYCLE[n % len(CYCLE)], linewidth=_LINE_WIDTH)[0]
         for n in range(len(curves))
@@ -212,7 +204,7 @@ def _draw_key(chart: Axes, curves: Sequence[TrainingCurve], above: float) -> Non
 
 
 def _panels(curves: Sequence[TrainingCurve]) -> list[str]:
-    """Return the names of all figures that a run has: scores first, then losses, then the rest."""
+    """Return the names of all quantities: scores first, then losses, then the rest."""
     names = dict.fromkeys(
         name
         for curve in curves
@@ -236,12 +228,12 @@ def _heading(name: str) -> str:
 
 
 def _style(number: int) -> str:
-    """Return a line style; it changes when the colours are used up."""
+    """Return a line style, which changes when all colours are used."""
     return _STYLES[number // len(CYCLE) % len(_STYLES)]
 
 
 def _record(line: str, path: Path, number: int) -> dict[str, Any]:
-    """Read one line, and make sure that what is a number can be read as one."""
+    """Parse one line and check its numbers."""
     try:
         record = json.loads(line)
         if not np.isfinite([float(record[key]) for key in ("epoch", "height", "lr")]).all():
@@ -258,5 +250,5 @@ def _record(line: str, path: Path, number: int) -> dict[str, Any]:
     return checked
 
 
-def _column(values: Any) -> FloatColumn:
+def _column(values: Any) -> FloatArray:
     return np.array([np.nan if value is None else float(value) for value in values], np.float64)

@@ -1,12 +1,12 @@
-"""A map of embeddings: t-SNE lays pictures out on paper so that neighbours stay neighbours."""
+"""A map of embeddings: a two-dimensional t-SNE layout that keeps neighbours together."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.errors import InputError, MissingDependencyError
 from reid_tracker.explain.choose import spread
 from reid_tracker.explain.sheet import CYCLE, GREY, SMALL, Sheet, legend
@@ -15,12 +15,11 @@ from reid_tracker.types import Embeddings
 if TYPE_CHECKING:
     from reid_tracker.explain.sheet import Axes
 
-IntArray = npt.NDArray[np.int64]
 
-MOST_PICTURES = 2000
-"""t-SNE takes about a minute for so many; whole identities are left out above it."""
+MAX_IMAGES = 2000
+"""t-SNE takes about a minute for this many images; further identities are left out."""
 
-_FEWEST_PICTURES = 4
+_MIN_IMAGES = 4
 _PERPLEXITY = 30
 _NUMBERED_IDENTITIES = 40
 _NAMED_CAMERAS = 8
@@ -30,45 +29,43 @@ _SEED = 0
 _SPOKE_WIDTH = 0.7
 
 _CAPTION = (
-    "{shown} pictures of {people} people, each a mark. Pictures whose embeddings are alike (by "
-    "cosine) lie close together; a good encoder makes a tight group of each person, apart from "
-    "all others, whatever the camera. Colour: the person{repeat}. Shape: the camera. Thin lines "
-    "lead from each picture to the middle of its person's pictures{numbers}: a long line is a "
-    "picture that the encoder sees far from the rest. The layout is that of t-SNE (perplexity "
-    "{perplexity}): only neighbourhoods mean something, directions, scale and distances between "
-    "groups do not."
+    "Each mark is one of {shown} images of {people} people. Images with similar embeddings (by "
+    "cosine) are close together. A good encoder puts all images of a person into one tight group, "
+    "whatever the camera. Colour: person{repeat}. Shape: camera. Thin lines connect each image "
+    "with the mean position of its person{numbers}; a long line shows an outlier. Layout: t-SNE "
+    "(perplexity {perplexity}). Only neighbourhoods have a meaning; directions, scale and "
+    "distances between groups have none."
 )
 
 
-def embedding_map(embeddings: Embeddings, *, seed: int = _SEED) -> npt.NDArray[np.float32]:
-    """Lay embeddings out in two dimensions by t-SNE: cosine, started from the principal components.
+def embedding_map(embeddings: Embeddings, *, seed: int = _SEED) -> Float32Array:
+    """Compute a t-SNE layout: cosine distance, initialised with principal components.
 
     Args:
         embeddings: (N, D) float32, N >= 4.
-        seed: of the layout.
+        seed: seed of the layout.
 
     Returns:
-        (N, 2) float32 positions, without unit.
+        (N, 2) float32 positions without unit.
 
     Raises:
         InputError: there are too few embeddings.
         MissingDependencyError: scikit-learn is not installed.
     """
     tsne = require_scikit_learn()
-    if len(embeddings) < _FEWEST_PICTURES:
+    if len(embeddings) < _MIN_IMAGES:
         raise InputError(
-            f"a map of {len(embeddings)} embeddings shows nothing; expected at least "
-            f"{_FEWEST_PICTURES}"
+            f"cannot draw a map of {len(embeddings)} embeddings; expected at least {_MIN_IMAGES}"
         )
     layout = tsne(
         perplexity=_perplexity(len(embeddings)), init="pca", metric="cosine", random_state=seed
     )
-    positions: npt.NDArray[np.float32] = layout.fit_transform(np.asarray(embeddings, np.float32))
+    positions: Float32Array = layout.fit_transform(np.asarray(embeddings, np.float32))
     return positions
 
 
 def require_scikit_learn() -> Any:
-    """Import scikit-learn, which nothing does before; return its TSNE.
+    """Import scikit-learn and return its TSNE class.
 
     Raises:
         MissingDependencyError: it is not installed.
@@ -83,14 +80,14 @@ def require_scikit_learn() -> Any:
     return TSNE
 
 
-def choose_people(identities: IntArray, most: int = MOST_PICTURES) -> IntArray:
-    """Return the rows of as many whole identities, evenly spread, as make at most `most` pictures.
+def choose_people(identities: IntArray, most: int = MAX_IMAGES) -> IntArray:
+    """Choose whole identities, evenly spread, with at most `most` images together.
 
-    Junk and distractors (identities below 1) are no people and left out.
+    Junk and distractors (identities below 1) are ignored.
 
     Args:
         identities: (N,) int64.
-        most: rows.
+        most: maximum number of rows.
 
     Returns:
         Row numbers, ascending.
@@ -105,7 +102,7 @@ def choose_people(identities: IntArray, most: int = MOST_PICTURES) -> IntArray:
 
 
 def map_sheet(
-    positions: npt.NDArray[np.float32],
+    positions: Float32Array,
     identities: IntArray,
     cameras: IntArray,
     *,
@@ -114,26 +111,26 @@ def map_sheet(
     """Draw a map of embeddings, coloured by identity.
 
     Args:
-        positions: (N, 2) of `embedding_map`.
+        positions: (N, 2) from `embedding_map`.
         identities: (N,) int64.
         cameras: (N,) int64.
-        title: of the sheet.
+        title: title of the sheet.
 
     Raises:
-        InputError: lengths differ.
+        InputError: the lengths differ.
         MissingDependencyError: matplotlib is not installed.
     """
     if not len(positions) == len(identities) == len(cameras):
         raise InputError(
             f"map_sheet got {len(positions)} positions, {len(identities)} identities and "
-            f"{len(cameras)} cameras, expected one of each for every picture"
+            f"{len(cameras)} cameras, expected one of each per image"
         )
     people, person = np.unique(identities, return_inverse=True)
     caption = _CAPTION.format(
         shown=len(positions),
         people=len(people),
-        repeat="" if len(people) <= len(CYCLE) else f" ({len(CYCLE)} colours, used in turn)",
-        numbers=", where its number is" if len(people) <= _NUMBERED_IDENTITIES else "",
+        repeat="" if len(people) <= len(CYCLE) else f" ({len(CYCLE)} colours, repeated)",
+        numbers=", which shows its number" if len(people) <= _NUMBERED_IDENTITIES else "",
         perplexity=f"{_perplexity(len(positions)):.0f}",
     )
     sheet = Sheet(_SIZE + 180, _SIZE, title, caption)
@@ -151,14 +148,14 @@ def map_sheet(
     return sheet
 
 
-def _middles(positions: npt.NDArray[np.float32], person: IntArray) -> npt.NDArray[np.float64]:
+def _middles(positions: Float32Array, person: IntArray) -> FloatArray:
     """Return the (P, 2) mean position of each person, numbered from 0."""
     sums = [np.bincount(person, positions[:, axis]) for axis in (0, 1)]
-    middles: npt.NDArray[np.float64] = np.stack(sums, axis=1) / np.bincount(person)[:, None]
+    middles: FloatArray = np.stack(sums, axis=1) / np.bincount(person)[:, None]
     return middles
 
 
-def _draw_numbers(chart: Axes, people: IntArray, middles: npt.NDArray[np.float64]) -> None:
+def _draw_numbers(chart: Axes, people: IntArray, middles: FloatArray) -> None:
     for identity, (x, y) in zip(people.tolist(), middles, strict=True):
         chart.text(
             x,
@@ -175,21 +172,19 @@ def _draw_numbers(chart: Axes, people: IntArray, middles: npt.NDArray[np.float64
 
 def _draw_spokes(
     chart: Axes,
-    positions: npt.NDArray[np.float32],
+    positions: Float32Array,
     person: IntArray,
-    middles: npt.NDArray[np.float64],
+    middles: FloatArray,
 ) -> None:
     for number in range(len(middles)):
         own = positions[person == number]
-        ends = np.full((3 * len(own), 2), np.nan)  # NaN breaks the line after each spoke
+        ends = np.full((3 * len(own), 2), np.nan)  # NaN ends the line after each spoke
         ends[0::3], ends[1::3] = own, middles[number]
         colour = CYCLE[number % len(CYCLE)]
         chart.plot(ends[:, 0], ends[:, 1], color=colour, linewidth=_SPOKE_WIDTH, alpha=0.5)
 
 
-def _draw_marks(
-    chart: Axes, positions: npt.NDArray[np.float32], person: IntArray, cameras: IntArray
-) -> None:
+def _draw_marks(chart: Axes, positions: Float32Array, person: IntArray, cameras: IntArray) -> None:
     colours = np.array(CYCLE)[person % len(CYCLE)]
     for number, camera in enumerate(np.unique(cameras)):
         own = cameras == camera
@@ -206,14 +201,14 @@ def _draw_marks(
 
 
 def _draw_legends(chart: Axes, people: IntArray, cameras: IntArray) -> None:
-    """Name cameras and people, where they are few, to the right of the map."""
+    """Add legends of cameras and people to the right of the map, if they are few."""
     shapes = [_sample(chart, marker=_MARKERS[n % len(_MARKERS)]) for n in range(len(cameras))]
     dots = [_sample(chart, color=CYCLE[n % len(CYCLE)]) for n in range(len(people))]
     top = 1.0
     for items, kind, most in ((shapes, "camera", _NAMED_CAMERAS), (dots, "person", len(CYCLE))):
         if len(items) <= most:
             labels = [f"{kind} {name}" for name in (cameras if kind == "camera" else people)]
-            # A chart has room for one legend; an added artist stays when the next one comes.
+            # A chart has one legend; adding it as an artist keeps it when the next one is made.
             box = legend(chart, items, labels, loc="upper left", bbox_to_anchor=(1.01, top))
             box.remove()
             chart.add_artist(box)
@@ -221,10 +216,10 @@ def _draw_legends(chart: Axes, people: IntArray, cameras: IntArray) -> None:
 
 
 def _sample(chart: Axes, *, marker: str = "o", color: str = GREY) -> object:
-    """Return a mark for a legend; it is nowhere on the map."""
+    """Return a mark for a legend, invisible on the map."""
     return chart.plot([], [], linestyle="", marker=marker, color=color)[0]
 
 
 def _perplexity(count: int) -> float:
-    """t-SNE's number of neighbours; it has to be smaller than the number of pictures."""
+    """Return t-SNE's number of neighbours, which must be smaller than the number of images."""
     return min(_PERPLEXITY, (count - 1) / 3)

@@ -1,4 +1,4 @@
-"""A map of the floor, seen from above: where people walked and what each camera sees."""
+"""A floor plan from above: the paths of people and the view of each camera."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.explain.sheet import BLACK, SMALL, Sheet
 from reid_tracker.explain.timeline import camera_colour
 from reid_tracker.match import FloorPath
@@ -15,7 +15,6 @@ from reid_tracker.match import FloorPath
 if TYPE_CHECKING:
     from reid_tracker.explain.sheet import Axes
 
-FloatArray = npt.NDArray[np.float64]
 
 _WIDTH = 900
 _HEIGHTS = (360, 900)  # lowest, highest
@@ -23,10 +22,10 @@ _STEPS_M = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 _MARGIN_M = 0.5
 _STEP_S, _BRIDGE_S = 0.5, 5.0
 _CAPTION = (
-    "The floor from above, in metres. Each line is a person's way, in the colour that they have in "
-    "the videos; a dot with their number is where it ended. Where several cameras saw a person, "
-    "the line runs in the middle of what they say. Tinted areas are what each camera sees well "
-    "enough to place people on the floor."
+    "The ground plane from above, in metres. Each line is the path of a person, in the colour of "
+    "the person in the videos; it ends at the dot with the person's number. If several cameras saw "
+    "a person, the line is the mean of their positions. Tinted areas show where each camera can "
+    "locate people on the ground."
 )
 
 
@@ -40,10 +39,10 @@ def floor_sheet(
     """Draw the map.
 
     Args:
-        paths: where each camera saw people walk.
-        footprints: (K, 2) outline of what each camera sees, metres, by name; K may be 0.
-        colours: "#RRGGBB" of each identity.
-        title: of the sheet.
+        paths: paths of people by camera.
+        footprints: (K, 2) outline of each camera's view in metres, by name; K may be 0.
+        colours: "#RRGGBB" by identity.
+        title: title of the sheet.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -67,15 +66,15 @@ def floor_sheet(
     _draw_views(chart, footprints)
     for identity in sorted({path.identity for path in paths}):
         mine = [path for path in paths if path.identity == identity]
-        _draw_way(chart, identity, merged_way(mine), colours[identity])
+        _draw_path(chart, identity, merged_path(mine), colours[identity])
     return sheet
 
 
-def merged_way(paths: Sequence[FloorPath]) -> FloatArray:
-    """Return one person's way over all cameras: (K, 3) seconds, x, y; the mean of each half second.
+def merged_path(paths: Sequence[FloorPath]) -> FloatArray:
+    """Return a person's path over all cameras: (K, 3) seconds, x, y; means of half seconds.
 
     Args:
-        paths: of one identity; at least one.
+        paths: at least one path of the identity.
     """
     places = np.concatenate([path.places for path in paths])
     bucket = np.floor(places[:, 0] / _STEP_S + 1e-6).astype(np.int64)
@@ -85,15 +84,15 @@ def merged_way(paths: Sequence[FloorPath]) -> FloatArray:
     return means
 
 
-def _draw_way(chart: Axes, identity: int, way: FloatArray, colour: str) -> None:
-    """Draw a line, broken where the person was out of sight for long, and its end."""
-    breaks = np.flatnonzero(np.diff(way[:, 0]) > _BRIDGE_S) + 1
-    for piece in np.split(way, breaks):
+def _draw_path(chart: Axes, identity: int, path: FloatArray, colour: str) -> None:
+    """Draw a line, interrupted where the person was out of sight for long, and its end."""
+    breaks = np.flatnonzero(np.diff(path[:, 0]) > _BRIDGE_S) + 1
+    for piece in np.split(path, breaks):
         chart.plot(
             _smoothed(piece[:, 1]), _smoothed(piece[:, 2]), color=colour, linewidth=1.8, alpha=0.9,
             solid_capstyle="round",
         )  # fmt: skip
-    x, y = way[-1, 1:].tolist()
+    x, y = path[-1, 1:].tolist()
     chart.plot([x], [y], "o", color=colour, markersize=13, markeredgecolor="white", clip_on=True)
     red, green, blue = bytes.fromhex(colour[1:])
     ink = BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 130 else "white"
@@ -104,7 +103,7 @@ def _draw_way(chart: Axes, identity: int, way: FloatArray, colour: str) -> None:
 
 
 def _smoothed(values: FloatArray) -> FloatArray:
-    """Take the mean of each value and its two neighbours: a box's lower edge trembles."""
+    """Return the mean of each value and its two neighbours, since boxes jitter."""
     if len(values) < 3:
         return values
     padded = np.concatenate([values[:1], values, values[-1:]])
@@ -130,9 +129,9 @@ def _draw_views(chart: Axes, footprints: Mapping[str, FloatArray]) -> None:
 def _extent(
     paths: Sequence[FloorPath], footprints: Mapping[str, FloatArray]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the lower and upper corner of what is shown, with a margin."""
+    """Return the lower and upper corner of the map, with a margin."""
     points = [line for line in footprints.values() if len(line)]
-    # A foot hidden behind a parapet can land far away; such points do not make the map small.
+    # Hidden feet can be located far away; ignore such outliers in the scale of the map.
     walked = [path.places[:, 1:] for path in paths]
     if walked:
         points.append(np.quantile(np.concatenate(walked), [0.01, 0.99], axis=0))

@@ -1,4 +1,4 @@
-"""A sheet of what a search found: stored pictures, best first, with who, where and when."""
+"""A sheet of search results: stored crops, best first, with identity, camera and time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _IN_A_ROW = 8
 
 
 class Found(NamedTuple):
-    """A picture with what stands below it.
+    """A search result.
 
     Attributes:
-        picture: an encoded image, JPEG or PNG.
-        lines: a few short lines of text.
+        picture: encoded image, JPEG or PNG.
+        lines: a few short lines of text below the image.
     """
 
     picture: bytes
@@ -31,15 +31,15 @@ class Found(NamedTuple):
 
 
 def found_sheet(found: Sequence[Found], *, title: str, caption: str) -> Sheet:
-    """Draw pictures in rows, in their order.
+    """Draw search results in rows, in the given order.
 
     Args:
-        found: at least one.
-        title: one line.
-        caption: what is shown.
+        found: at least one result.
+        title: title of the sheet, one line.
+        caption: explanation of the sheet.
 
     Raises:
-        InputError: there is none, or a picture cannot be decoded.
+        InputError: there are no results, or an image cannot be decoded.
         MissingDependencyError: matplotlib is not installed.
     """
     if not found:

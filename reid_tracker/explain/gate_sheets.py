@@ -1,4 +1,4 @@
-"""Gate profiles as pictures: image by image, and clusters of images whose gates act alike."""
+"""Pictures of gate profiles: of single images, and of clusters of images with similar gates."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.errors import InputError
 from reid_tracker.explain.choose import spread_by
 from reid_tracker.explain.gates import LAST_BLOCKS, GateClusters, GateRecord, in_deviations
@@ -27,23 +28,22 @@ _TYPICAL = 8  # crops of a cluster
 _DEVIATIONS = 2  # at the ends of the colour scale
 
 _PROFILE_CAPTION = (
-    "Crops ordered from those for which the gates favour fine detail to those for which they "
-    "favour large parts. Each table has a row for every block of the network, from the first to "
-    "the last, and a column for every stream, named by its receptive field (the side of what it "
-    "sees, in pixels of the block's feature map: 1 is {strides} pixels of the image in conv2, "
-    "conv3 and conv4). Blue: the gate opens this stream wider than for the average of all {total} "
-    "crops; red: less wide; both in standard deviations over the crops. The scale below a crop is "
-    "its receptive field, averaged by the gates over streams and blocks, likewise in standard "
-    "deviations: below 0 finer than the average crop, above 0 coarser."
+    "Crops sorted by the scale that the gates prefer: from fine detail to large parts. Each table "
+    "has a row per block of the network, first to last, and a column per stream, named by its "
+    "receptive field in pixels of the block's feature map (1 pixel is {strides} pixels of the "
+    "image in conv2, conv3 and conv4). Blue: the gate passes more of this stream than for the "
+    "average of all {total} crops; red: less; in standard deviations over the crops. The scale "
+    "below a crop is its mean receptive field, weighted by the gates, also in standard deviations: "
+    "below 0 is finer than average, above 0 coarser."
 )
 _CLUSTER_CAPTION = (
-    "{total} crops grouped by k-means on the activations of the gates in the last {last} blocks "
-    "({blocks}). Each row is a group: its {typical} most typical crops, and how much wider (blue) "
-    "or less wide (red) than for the average crop the gates open each stream. A stream is named "
-    "by its receptive field: {fields} pixels of the feature map, so bars on the right mean that "
-    "the network looks at larger parts. Groups are ordered from fine to coarse by their scale: the "
-    "receptive field averaged by the gates, in standard deviations from the average crop. The "
-    "charts on top show the average of all crops."
+    "{total} crops, clustered by k-means on the gate activations of the last {last} blocks "
+    "({blocks}). Each row is a cluster: its {typical} most typical crops, and how much more (blue) "
+    "or less (red) of each stream the gates pass than for the average crop. Streams are named by "
+    "their receptive field: {fields} pixels of the feature map. Blue bars on the right mean that "
+    "the network uses larger parts. Clusters are sorted from fine to coarse by scale: the mean "
+    "receptive field, weighted by the gates, in standard deviations from the average crop. The "
+    "charts at the top show the average of all crops."
 )
 
 
@@ -54,16 +54,16 @@ def gate_profile_sheet(
     count: int = 10,
     title: str = "Gate profiles",
 ) -> Sheet:
-    """Draw images with the streams that the gates favour for them.
+    """Draw images with the streams that the gates prefer for them.
 
     Args:
-        record: of B images.
+        record: gate activations of B images.
         images: the same B images, (H, W, 3) uint8 BGR.
-        count: images shown, spread from the finest to the coarsest.
-        title: of the sheet.
+        count: number of drawn images, spread from finest to coarsest.
+        title: title of the sheet.
 
     Raises:
-        InputError: there are not as many images as records.
+        InputError: the number of images differs from the record.
         MissingDependencyError: matplotlib is not installed.
     """
     _check_count(record, images)
@@ -97,17 +97,17 @@ def gate_cluster_sheet(
     last: int = LAST_BLOCKS,
     title: str = "Clusters of crops with similar gates",
 ) -> Sheet:
-    """Draw clusters of images: typical crops, and what the gates do for them.
+    """Draw clusters of images: typical crops and their gate profile.
 
     Args:
-        record: of B images.
+        record: gate activations of B images.
         images: the same B images, (H, W, 3) uint8 BGR.
-        clusters: of the same B images.
-        last: number of last blocks that were compared.
-        title: of the sheet.
+        clusters: clusters of the same B images.
+        last: number of compared last blocks.
+        title: title of the sheet.
 
     Raises:
-        InputError: there are not as many images as records.
+        InputError: the number of images differs from the record.
         MissingDependencyError: matplotlib is not installed.
     """
     _check_count(record, images)
@@ -132,7 +132,7 @@ def gate_cluster_sheet(
         y = top + cluster * row_height
         members = clusters.labels == cluster
         heading = (
-            f"Group {cluster + 1}: {members.sum()} of {len(record)} crops, "
+            f"Cluster {cluster + 1}: {members.sum()} of {len(record)} crops, "
             f"scale {coarseness[members].mean():+.2f}"
         )
         sheet.text(0, y, heading, bold=True)
@@ -147,9 +147,9 @@ def gate_cluster_sheet(
 
 
 def _draw_average(sheet: Sheet, record: GateRecord, width: int) -> None:
-    """Draw the mean profile of all images, a small chart for every block."""
+    """Draw the mean profile of all images, a small chart per block."""
     profiles = record.profiles().mean(axis=0)
-    sheet.text(0, 0, f"All {len(record)} crops: how wide the gates are open, from 0 (shut) to 1")
+    sheet.text(0, 0, f"All {len(record)} crops: mean gate activation, from 0 (closed) to 1 (open)")
     step = (width - 40) / len(profiles)
     for number, (name, profile) in enumerate(zip(record.blocks, profiles, strict=True)):
         chart = sheet.chart(40 + number * step, 44, step - 50, 110)
@@ -171,9 +171,9 @@ def _draw_bars(
 
 
 def _draw_table(
-    sheet: Sheet, left: int, top: int, record: GateRecord, values: npt.NDArray[np.float32]
+    sheet: Sheet, left: int, top: int, record: GateRecord, values: Float32Array
 ) -> None:
-    """Draw coloured cells, (K, T) values in [-1, 1], with the names of blocks and streams."""
+    """Draw (K, T) values in [-1, 1] as coloured cells, with names of blocks and streams."""
     colours = _diverging(values)
     x = left + _NAMES
     for number, field in enumerate(record.receptive_fields):
@@ -188,7 +188,7 @@ def _draw_table(
 
 
 def _draw_scale(sheet: Sheet) -> None:
-    """Draw the scale of colours at the top."""
+    """Draw the colour scale at the top."""
     ramp = _diverging(np.tile(np.linspace(-1, 1, 200, dtype=np.float32), (14, 1)))
     sheet.text(0, 0, f"-{_DEVIATIONS}", size=SMALL)
     sheet.paste(26, 2, ramp)
@@ -196,7 +196,7 @@ def _draw_scale(sheet: Sheet) -> None:
     sheet.text(234, 0, text, size=SMALL)
 
 
-def _diverging(values: npt.NDArray[np.float32]) -> ImageBGR:
+def _diverging(values: Float32Array) -> ImageBGR:
     """Colour (h, w) values in [-1, 1]: red below 0, white at 0, blue above; (h, w, 3) uint8 BGR."""
     strength = np.minimum(np.abs(values), 1)[..., None]
     full = np.where(values[..., None] < 0, rgb(RED)[::-1], rgb(BLUE)[::-1])
@@ -206,5 +206,5 @@ def _diverging(values: npt.NDArray[np.float32]) -> ImageBGR:
 def _check_count(record: GateRecord, images: Sequence[ImageBGR]) -> None:
     if len(images) != len(record):
         raise InputError(
-            f"the record is of {len(record)} images, but {len(images)} are given; expected the same"
+            f"got {len(images)} images and a record of {len(record)}; expected the same images"
         )

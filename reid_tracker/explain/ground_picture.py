@@ -1,4 +1,4 @@
-"""A frame with a grid of the floor drawn into it: does the homography lie where the floor does?"""
+"""A frame with a grid on the ground plane, to check a homography by eye."""
 
 from __future__ import annotations
 
@@ -9,27 +9,26 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.errors import OutputError
 from reid_tracker.match import CameraGround, GroundPlane
 from reid_tracker.types import ImageBGR
 
-FloatArray = npt.NDArray[np.float64]
-
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _STEPS_M = (0.5, 1, 2, 5, 10, 20, 50)
-_MOST_LINES = 40  # along the longer side of the floor in the picture
+_MOST_LINES = 40  # along the longer side of the visible ground
 _LINE, _FIFTH, _POINT, _MEANT = (255, 255, 255), (0, 215, 255), (60, 60, 255), (80, 220, 80)
 
 
-def draw_floor_grid(image: ImageBGR, matrix: FloatArray) -> tuple[ImageBGR, float]:
-    """Draw lines of equal X and of equal Y on the floor, with their metres at the border.
+def draw_ground_grid(image: ImageBGR, matrix: FloatArray) -> tuple[ImageBGR, float]:
+    """Draw lines of equal X and equal Y on the ground, with labels in metres.
 
     Args:
         image: (H, W, 3) uint8 BGR; not changed.
-        matrix: (3, 3) from pixels to metres.
+        matrix: (3, 3) homography from pixels to metres.
 
     Returns:
-        The picture, and the distance between two lines in metres.
+        The image with the grid, and the distance of two lines in metres.
     """
     height, width = image.shape[:2]
     ground = GroundPlane((CameraGround("", tuple(matrix.ravel().tolist())),))
@@ -43,7 +42,7 @@ def draw_floor_grid(image: ImageBGR, matrix: FloatArray) -> tuple[ImageBGR, floa
     inverse: npt.NDArray[Any] = np.linalg.inv(matrix)
     sign = np.sign(matrix[2] @ [width / 2, height, 1])
     lines = [
-        (axis, value, _floor_line(axis, value, low, high))
+        (axis, value, _ground_line(axis, value, low, high))
         for axis in (0, 1)
         for value in np.arange(np.ceil(low[axis] / step), high[axis] / step) * step
     ]
@@ -65,13 +64,13 @@ def draw_floor_grid(image: ImageBGR, matrix: FloatArray) -> tuple[ImageBGR, floa
 def draw_points(
     image: ImageBGR, pixels: FloatArray, metres: FloatArray, matrix: FloatArray | None
 ) -> None:
-    """Mark points with their numbers and metres, and where the homography puts those metres.
+    """Draw points with their numbers and metres, and where the homography maps these metres.
 
     Args:
-        image: (H, W, 3) uint8 BGR; drawn on.
+        image: (H, W, 3) uint8 BGR; changed in place.
         pixels: (N, 2) clicked points.
-        metres: (M, 2) their places on the floor; M is at most N.
-        matrix: (3, 3) from pixels to metres; None draws the clicks alone.
+        metres: (M, 2) positions on the ground, M <= N.
+        matrix: (3, 3) homography from pixels to metres; None draws only the clicks.
     """
     if matrix is not None and len(metres):
         back = np.column_stack([metres, np.ones(len(metres))]) @ np.linalg.inv(matrix).T
@@ -87,7 +86,7 @@ def draw_points(
 
 
 def draw_caption(image: ImageBGR, text: str) -> ImageBGR:
-    """Return the picture with a strip of text above it."""
+    """Return the image with a line of text above it."""
     strip = np.full((34, image.shape[1], 3), 40, np.uint8)
     scale = 0.55
     while scale > 0.3 and cv2.getTextSize(text, _FONT, scale, 1)[0][0] > image.shape[1] - 16:
@@ -97,7 +96,7 @@ def draw_caption(image: ImageBGR, text: str) -> ImageBGR:
 
 
 def save_png(image: ImageBGR, path: Path) -> None:
-    """Write a picture.
+    """Write an image.
 
     Raises:
         OutputError: the file cannot be written.
@@ -109,8 +108,8 @@ def save_png(image: ImageBGR, path: Path) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _floor_line(axis: int, value: float, low: FloatArray, high: FloatArray) -> FloatArray:
-    """Return (K, 2) metres along a line of equal X (axis 0) or equal Y (axis 1)."""
+def _ground_line(axis: int, value: float, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Return (K, 2) points in metres on a line of equal X (axis 0) or equal Y (axis 1)."""
     along = np.linspace(low[1 - axis], high[1 - axis], 200)
     line = np.full((200, 2), value)
     line[:, 1 - axis] = along
@@ -120,9 +119,9 @@ def _floor_line(axis: int, value: float, low: FloatArray, high: FloatArray) -> F
 def _seen(
     line: FloatArray, inverse: npt.NDArray[Any], sign: float, size: tuple[int, int]
 ) -> list[FloatArray]:
-    """Return the parts of a line on the floor that are in the picture, (K, 2) pixels each."""
+    """Return the visible parts of a line on the ground, (K, 2) pixels each."""
     mapped = np.column_stack([line, np.ones(len(line))]) @ inverse.T
-    # What lies behind the camera would be drawn upside down above the horizon.
+    # Points behind the camera would appear upside down above the horizon.
     pixels = mapped[:, :2] / np.where(np.abs(mapped[:, 2:]) > 1e-12, mapped[:, 2:], np.nan)
     seen = mapped[:, 2] * sign > 0
     seen &= ((pixels >= 0) & (pixels <= np.array(size))).all(axis=1)
@@ -132,7 +131,7 @@ def _seen(
 
 
 def _write(image: Any, text: str, x: float, y: float, colour: Any) -> None:
-    """Write text on a dark plate, inside the picture."""
+    """Draw text on a dark background, inside the image."""
     (width, height), _ = cv2.getTextSize(text, _FONT, 0.42, 1)
     left = int(np.clip(x, 2, max(2, image.shape[1] - width - 2)))
     lower = int(np.clip(y, height + 2, image.shape[0] - 3))

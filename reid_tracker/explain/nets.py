@@ -1,4 +1,4 @@
-"""The OSNet behind an encoder's name, in torch, and crops as it takes them."""
+"""Loads the OSNet of an encoder in PyTorch and prepares crops for it."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from reid_tracker.types import ImageBGR
 
 
 def load_osnet(model: str | Path, *, device: str = "auto") -> EmbeddingNet:
-    """Load an OSNet whose inside can be looked at.
+    """Load an OSNet as a PyTorch module.
 
     Args:
-        model: an OSNet checkpoint, an .onnx export of an OSNet, a name of `reid-track weights
-            list`, "auto", or a published size, which is untrained.
+        model: an OSNet checkpoint, an .onnx export of an OSNet, a name from `reid-track weights
+            list`, "auto", or the name of a published size (untrained).
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
 
     Returns:
         The net in eval mode, float32.
 
     Raises:
-        WeightsError: a file is missing or damaged, or holds no published OSNet.
+        WeightsError: the file is missing, damaged, or not a published OSNet.
         ConfigError: the device is not available.
-        MissingDependencyError: an .onnx file is given, and the package onnx is not installed.
+        MissingDependencyError: an .onnx file needs the package onnx, which is not installed.
     """
     where = resolve_device(device)
     config = resolve_model(EncoderConfig(model=str(model)))
@@ -65,10 +65,10 @@ def load_osnet(model: str | Path, *, device: str = "auto") -> EmbeddingNet:
 
 
 def to_crops(images: Sequence[ImageBGR], size: tuple[int, int] = PERSON_SIZE) -> Crops:
-    """Resize whole images to one size, as encoders do it.
+    """Resize whole images to one size, in the same way as encoders.
 
     Args:
-        images: N of (H, W, 3) uint8 BGR, of any sizes.
+        images: N images, (H, W, 3) uint8 BGR, any sizes.
         size: (height, width) in pixels.
 
     Returns:
@@ -82,7 +82,7 @@ def to_crops(images: Sequence[ImageBGR], size: tuple[int, int] = PERSON_SIZE) ->
 
 
 def network_batches(net: torch.nn.Module, crops: Crops, batch_size: int) -> Iterator[Tensor]:
-    """Yield crops as the net takes them: (b, 3, H, W) float32 normalised RGB on its device."""
+    """Yield network input: (b, 3, H, W) float32 normalised RGB on the device of the net."""
     device = next(net.parameters()).device
     for start in range(0, len(crops), batch_size):
         yield torch.from_numpy(normalise(crops[start : start + batch_size])).to(device)

@@ -1,4 +1,4 @@
-"""Points clicked in a window: a click, its metres typed, and the floor grid once there are four."""
+"""Picks ground points in a window: click a point, type its metres, check the ground grid."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import sys
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.errors import InputError, OutputError
-from reid_tracker.explain.ground_picture import draw_caption, draw_floor_grid, draw_points
-from reid_tracker.match.homography import LEAST_POINTS, fit_homography
+from reid_tracker.explain.ground_picture import draw_caption, draw_ground_grid, draw_points
+from reid_tracker.match.places.homography import MIN_POINTS, fit_homography
 from reid_tracker.types import ImageBGR
-
-FloatArray = npt.NDArray[np.float64]
 
 _ENTER, _ESCAPE, _BACKSPACE = (10, 13), 27, (8, 127)
 _TYPED = "0123456789.,- "
@@ -22,14 +20,14 @@ _CAPTION_HEIGHT = 34  # of `draw_caption`
 
 
 class PointPicker:
-    """The state of picking points; knows of keys and clicks, not of windows.
+    """Handles clicks and keys while points are picked; independent of windows.
 
     Attributes:
-        pixels: the points clicked so far.
-        metres: their places on the floor; the last click may still wait for its own.
-        typed: what was typed of it.
-        done: whether the user has finished.
-        cancelled: whether the user has given up.
+        pixels: clicked points.
+        metres: their positions on the ground; the last click may not have one yet.
+        typed: text typed for the last click.
+        done: True after the user has finished.
+        cancelled: True after the user has cancelled.
     """
 
     def __init__(self, image: ImageBGR) -> None:
@@ -42,11 +40,11 @@ class PointPicker:
 
     @property
     def waiting(self) -> bool:
-        """Whether a click waits for its metres."""
+        """Whether the last click still needs its metres."""
         return len(self.pixels) > len(self.metres)
 
     def on_mouse(self, event: int, x: int, y: int, flags: int = 0, data: object = None) -> None:
-        """Take a mouse event of OpenCV; a left click sets a point, or moves one that waits."""
+        """Handle an OpenCV mouse event; a left click adds a point or moves an unfinished one."""
         height, width = self._image.shape[:2]
         y -= _CAPTION_HEIGHT
         if event != cv2.EVENT_LBUTTONDOWN or not (0 <= x < width and 0 <= y < height):
@@ -58,7 +56,7 @@ class PointPicker:
         self._hint = ""
 
     def on_key(self, key: int) -> None:
-        """Take a key: figures, Enter, Backspace, f to finish, Escape to give up."""
+        """Handle a key: digits, Enter, Backspace, f to finish, Escape to cancel."""
         if key == _ESCAPE:
             self.cancelled = True
         elif key == ord("f"):
@@ -71,7 +69,7 @@ class PointPicker:
             self.typed += chr(key)
 
     def matrix(self) -> FloatArray | None:
-        """Return the homography of the points so far; None where there is none yet."""
+        """Return the homography of the points, or None if there is none yet."""
         count = len(self.metres)
         try:
             return fit_homography(np.array(self.pixels[:count]), np.array(self.metres))
@@ -79,11 +77,11 @@ class PointPicker:
             return None
 
     def picture(self) -> ImageBGR:
-        """Return what the window shows: (H + 34, W, 3) uint8 BGR."""
-        matrix = self.matrix() if len(self.metres) >= LEAST_POINTS else None
+        """Return the contents of the window: (H + 34, W, 3) uint8 BGR."""
+        matrix = self.matrix() if len(self.metres) >= MIN_POINTS else None
         image = self._image.copy()
         if matrix is not None:
-            image, _ = draw_floor_grid(image, matrix)
+            image, _ = draw_ground_grid(image, matrix)
         pixels = np.array(self.pixels).reshape(-1, 2)
         draw_points(image, pixels, np.array(self.metres).reshape(-1, 2), matrix)
         return draw_caption(image, self._hint or self._prompt())
@@ -91,10 +89,10 @@ class PointPicker:
     def _prompt(self) -> str:
         if self.waiting:
             return f"metres of point {len(self.pixels)} as X,Y then Enter: {self.typed}_"
-        more = LEAST_POINTS - len(self.metres)
+        more = MIN_POINTS - len(self.metres)
         if more > 0:
-            return f"click a point of the floor ({more} more at least); Backspace: undo, Esc: quit"
-        return "click more points, or f: finish; the grid must lie on the floor"
+            return f"click a point on the ground (at least {more} more); Backspace: undo, Esc: quit"
+        return "click more points, or f: finish; the grid must lie on the ground"
 
     def _take_typed(self) -> None:
         try:
@@ -134,17 +132,17 @@ def pick_points(image: ImageBGR, title: str) -> tuple[FloatArray, FloatArray]:
     """Let the user click points in a window.
 
     Args:
-        image: (H, W, 3) uint8 BGR, the frame.
-        title: of the window.
+        image: the frame, (H, W, 3) uint8 BGR.
+        title: title of the window.
 
     Returns:
         (N, 2) pixels and (N, 2) metres.
 
     Raises:
         OutputError: there is no screen, or OpenCV was built without windows.
-        KeyboardInterrupt: the user gave up.
+        KeyboardInterrupt: the user has cancelled.
     """
-    # OpenCV's window toolkit ends the process where there is no screen; hence the look ahead.
+    # Without a screen, OpenCV's window toolkit would end the process.
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
@@ -166,8 +164,8 @@ def pick_points(image: ImageBGR, title: str) -> tuple[FloatArray, FloatArray]:
         cv2.destroyAllWindows()
     except cv2.error:
         raise OutputError(
-            "cannot open a window: this OpenCV has no window support; install opencv-python in "
-            "place of opencv-python-headless, or give the points with --points"
+            "cannot open a window: this OpenCV has no window support; install opencv-python "
+            "instead of opencv-python-headless, or give the points with --points"
         ) from None
     if picker.cancelled:
         raise KeyboardInterrupt

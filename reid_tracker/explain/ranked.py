@@ -1,4 +1,4 @@
-"""Ranked lists: queries with their nearest gallery pictures, framed by whether they are right."""
+"""Ranked lists: queries with their nearest gallery images, marked as right or wrong."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import BoolArray, Float32Array, IntArray
 from reid_tracker.errors import InputError
 from reid_tracker.evaluate import JUNK, EmbeddingDistances, Metric, Samples, evaluate_reid
 from reid_tracker.explain.choose import spread_by
@@ -18,46 +18,46 @@ from reid_tracker.types import ImageBGR
 _CROP = (160, 80)  # height, width
 _BORDER = 5
 _CAPTION = (
-    "Each row: a query (black frame) and the {top} pictures of the gallery that are nearest to it "
-    "by {metric} distance, nearest first. Green frame and \u2713: the same person, seen by another "
-    "camera; red frame and \u2717: someone else. Below each picture its rank and distance. "
-    "Pictures of the query's person by the query's own camera are left out, as in the score. AP is "
-    "the average precision of the query, 1 where all its pictures come first. The queries "
-    "({count}) are spread evenly from the worst to the best AP of all {scored}, whose mean (mAP) "
-    "is {mean:.3f}; they are not picked by hand."
+    "Each row shows a query (black frame) and its {top} nearest gallery images by {metric} "
+    "distance, nearest first. Green frame and \u2713: the same person, seen by another camera; red "
+    "frame and \u2717: someone else. Below each image: rank and distance. Images of the same "
+    "person from the query's own camera are ignored, as in the score. AP is the average precision "
+    "of the query; it is 1 if all images of the person come first. The {count} queries are not "
+    "chosen by hand: they are spread evenly from the worst to the best AP of all {scored}, whose "
+    "mean (mAP) is {mean:.3f}."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class RankedList:
-    """A query and what was found for it.
+    """A query and its nearest gallery entries.
 
     Attributes:
         query: row of the query.
         gallery: (k,) int64 rows of the nearest gallery entries, nearest first.
         distances: (k,) float32.
         correct: (k,) bool, whether an entry shows the query's person.
-        average_precision: of the query over the whole gallery.
-        matches: number of right entries in the gallery.
+        average_precision: average precision over the whole gallery.
+        matches: number of true matches in the gallery.
     """
 
     query: int
-    gallery: npt.NDArray[np.int64]
-    distances: npt.NDArray[np.float32]
-    correct: npt.NDArray[np.bool_]
+    gallery: IntArray
+    distances: Float32Array
+    correct: BoolArray
     average_precision: float
     matches: int
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Some queries of many.
+    """Ranked lists of chosen queries.
 
     Attributes:
-        lists: from the worst to the best average precision.
-        scored: number of queries that have a right entry in the gallery.
-        mean_ap: of these.
-        metric: by which distances were measured.
+        lists: ranked lists, from the worst to the best average precision.
+        scored: number of all queries with a true match in the gallery.
+        mean_ap: mean average precision of these queries.
+        metric: the distance.
     """
 
     lists: tuple[RankedList, ...]
@@ -69,19 +69,19 @@ class Ranking:
 def rank_queries(
     query: Samples, gallery: Samples, *, count: int = 10, top: int = 10, metric: Metric = "cosine"
 ) -> Ranking:
-    """Search the gallery and keep the lists of queries spread from the worst to the best.
+    """Rank the gallery for queries that are spread from the worst to the best.
 
-    Gallery entries with the query's identity and its camera are left out, as `evaluate_reid` does.
+    As in `evaluate_reid`, gallery entries with the query's identity and camera are ignored.
 
     Args:
-        query: Q pictures; junk is dropped.
-        gallery: G pictures; junk is dropped.
-        count: queries to keep.
-        top: gallery entries to keep for each.
+        query: Q images; junk is dropped.
+        gallery: G images; junk is dropped.
+        count: number of chosen queries.
+        top: number of gallery entries per query.
         metric: "cosine", "euclidean" or "sqeuclidean".
 
     Raises:
-        InputError: no query has a right entry in the gallery.
+        InputError: no query has a true match in the gallery.
         ConfigError: the metric is unknown.
     """
     scores = evaluate_reid(query, gallery, metric=metric)
@@ -89,7 +89,7 @@ def rank_queries(
     precisions = scores.average_precisions
     if scores.queries == scores.skipped:
         raise InputError(
-            f"none of {scores.queries} queries has a picture of its person by another camera; "
+            f"none of {scores.queries} queries has an image of its person from another camera; "
             "there is nothing to rank"
         )
     chosen = spread_by(precisions, count)
@@ -114,10 +114,10 @@ def ranked_sheet(
     """Draw ranked lists.
 
     Args:
-        ranking: what was found.
-        query_image: gives the picture of a query by its row, (H, W, 3) uint8 BGR.
-        gallery_image: likewise for the gallery.
-        title: of the sheet.
+        ranking: the ranked lists.
+        query_image: returns the image of a query row, (H, W, 3) uint8 BGR.
+        gallery_image: returns the image of a gallery row, (H, W, 3) uint8 BGR.
+        title: title of the sheet.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -145,7 +145,7 @@ def _ranked(
     query: Samples,
     gallery: Samples,
     row: int,
-    distances: npt.NDArray[np.float32],
+    distances: Float32Array,
     *,
     average_precision: float,
     top: int,
@@ -154,7 +154,7 @@ def _ranked(
     left_out = same & (gallery.labels.cameras == query.labels.cameras[row])
     left_out |= gallery.labels.identities == JUNK
     candidates = np.nonzero(~left_out)[0]
-    # Equal distances rank in the order of the gallery, as in the score.
+    # Ties rank in gallery order, as in the score.
     nearest = candidates[np.argsort(distances[candidates], kind="stable")[:top]]
     return RankedList(
         query=row,
@@ -171,8 +171,8 @@ def _draw_query(sheet: Sheet, y: int, found: RankedList, image: ImageBGR) -> Non
     sheet.paste(_BORDER, y, to_crops([image], _CROP)[0], border=_BORDER, colour=BLACK)
     x = width + 2 * _BORDER + 8
     sheet.text(x, y, f"AP {found.average_precision:.3f}", size=NORMAL, bold=True)
-    plural = "" if found.matches == 1 else "s"
-    text = f"{found.matches} right\npicture{plural}\nin the\ngallery"
+    plural = "" if found.matches == 1 else "es"
+    text = f"{found.matches} true\nmatch{plural}\nin the\ngallery"
     sheet.text(x, y + 24, text, size=SMALL, colour=GREY)
     sheet.text(0, y + height + _BORDER + 3, "query", size=SMALL)
 

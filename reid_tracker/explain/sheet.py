@@ -1,7 +1,7 @@
-"""A sheet: a title, a caption, pictures, texts and charts at pixel positions, saved as a PNG file.
+"""A sheet: title, caption, images, texts and charts at pixel positions, saved as a PNG file.
 
-The only file that knows matplotlib. It draws with the Agg renderer through the object-oriented
-interface, so it needs no screen and leaves a program's own matplotlib settings and figures alone.
+Only this file uses matplotlib. It uses the Agg renderer and the object-oriented interface, so it
+needs no screen and does not change the matplotlib state of the program.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from reid_tracker.types import ImageBGR
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes  # noqa: PLC0414 - for the other files of this room
 
-# Colours of Okabe and Ito, and a red of Tol, which people with any colour vision tell apart.
+# Colours of Okabe and Ito, and a red of Tol: distinguishable with any colour vision.
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#CC3311"
 PURPLE, SKY, GREY, BLACK = "#CC79A7", "#56B4E9", "#767676", "#000000"
 CYCLE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK)
 
 MARGIN = 24
-"""White space around a sheet's content, pixels."""
+"""White space around the content of a sheet, pixels."""
 
 SMALL, NORMAL, LARGE = 9.0, 10.5, 15.0
 """Font sizes in points; a point is `_PIXELS_PER_POINT` pixels."""
@@ -38,19 +38,19 @@ _DPI = 100
 _PIXELS_PER_POINT = _DPI / 72
 _LETTER_WIDTH = 0.56  # of the font size, for an average text
 _BOLD_LETTER_WIDTH = 0.64
-_LINE_HEIGHT = 1.3  # likewise
+_LINE_HEIGHT = 1.3  # of the font size
 
 
 class Sheet:
-    """White paper with a title and a caption on top and a body below, addressed in pixels.
+    """A white image with a title and a caption above a body.
 
-    Body positions are (x, y) from the body's left upper corner, y downwards.
+    Positions (x, y) are pixels from the upper left corner of the body; y points down.
 
     Args:
-        width: of the body, pixels.
-        height: of the body, pixels.
+        width: width of the body, pixels.
+        height: height of the body, pixels.
         title: one line.
-        caption: what is shown and how to read it; wrapped here.
+        caption: explanation of the sheet; lines are wrapped automatically.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -78,14 +78,14 @@ class Sheet:
     def paste(
         self, x: int, y: int, image: ImageBGR, *, border: int = 0, colour: str = BLACK
     ) -> None:
-        """Put an image on the paper, pixel by pixel.
+        """Place an image on the sheet without resampling.
 
         Args:
-            x: left edge of the image, in the body.
-            y: upper edge.
-            image: (H, W, 3) uint8 BGR, inside the body.
+            x: left edge of the image.
+            y: upper edge of the image.
+            image: (H, W, 3) uint8 BGR; must fit into the body.
             border: width of a frame around the image, pixels.
-            colour: of the frame.
+            colour: colour of the frame.
         """
         height, width = image.shape[:2]
         left, top = self._left + x, self._top + y
@@ -107,7 +107,7 @@ class Sheet:
         align: str = "left",
         bold: bool = False,
     ) -> None:
-        """Write text whose upper edge is at y; x is its left edge, centre or right edge."""
+        """Draw text with its upper edge at y; x is its left edge, centre or right edge."""
         width, height = self._size
         self._figure.text(
             (self._left + x) / width,
@@ -119,11 +119,11 @@ class Sheet:
             va="top",
             fontweight="bold" if bold else "normal",
             linespacing=_LINE_HEIGHT * 0.95,
-            parse_math=False,  # a file's name may hold dollar signs
+            parse_math=False,  # file names may contain dollar signs
         )
 
     def chart(self, x: float, y: float, width: float, height: float) -> Axes:
-        """Add a chart whose plotting area is this rectangle of the body; labels lie outside it."""
+        """Add a chart with this plotting area; axis labels are outside the area."""
         whole_width, whole_height = self._size
         axes: Axes = self._figure.add_axes(
             (
@@ -141,27 +141,27 @@ class Sheet:
     def pixels(self) -> npt.NDArray[np.uint8]:
         """Return the sheet as (H, W, 3) uint8 RGB."""
         self._figure.images.clear()
-        # figimage does not resample, so that a pixel pasted is a pixel of the file.
+        # figimage does not resample.
         self._figure.figimage(self._paper, origin="upper", zorder=-1)
         with warnings.catch_warnings():
-            # The font lacks some scripts; a name in one of them is shown as boxes.
+            # The font lacks some scripts; their characters appear as boxes.
             warnings.filterwarnings("ignore", "Glyph", UserWarning)
             self._agg.draw()
         drawn: npt.NDArray[np.uint8] = np.asarray(self._agg.buffer_rgba())[..., :3].copy()
         return drawn
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write a PNG file, whole or not at all.
+        """Write a PNG file atomically.
 
         Args:
-            path: the file, in a folder that exists.
-            overwrite: replace what is there.
+            path: the file; its folder must exist.
+            overwrite: replace an existing file.
 
         Returns:
             The path.
 
         Raises:
-            OutputError: the file exists, or cannot be written.
+            OutputError: the file exists or cannot be written.
         """
         path = Path(path)
         refuse_existing([path], overwrite=overwrite)
@@ -182,10 +182,10 @@ class Sheet:
 
 
 def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
-    """Raise unless all these files are free or may be replaced.
+    """Raise if a file exists and must not be replaced.
 
     Raises:
-        OutputError: one exists, and `overwrite` is False.
+        OutputError: a file exists, and `overwrite` is False.
     """
     for path in paths:
         if path.exists() and not overwrite:
@@ -195,7 +195,7 @@ def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
 
 
 def line_height(size: float) -> int:
-    """Return the height in pixels of a line of text of so many points."""
+    """Return the line height in pixels of a font size in points."""
     return round(size * _PIXELS_PER_POINT * _LINE_HEIGHT)
 
 
@@ -206,7 +206,7 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 
 def legend(axes: Axes, handles: Sequence[Any], labels: Sequence[str], **options: Any) -> Any:
-    """Add and return a legend whose labels are shown as they are."""
+    """Add and return a legend; labels are not parsed as math."""
     box = axes.legend(handles, labels, fontsize=SMALL, frameon=False, **options)
     for text in [*box.get_texts(), box.get_title()]:
         text.set_parse_math(False)
@@ -214,12 +214,12 @@ def legend(axes: Axes, handles: Sequence[Any], labels: Sequence[str], **options:
 
 
 def _cut(text: str, letters: int) -> str:
-    """Return text that is not longer than so many letters."""
+    """Return the text, shortened to a number of letters."""
     return text if len(text) <= letters else f"{text[: letters - 1]}\u2026"
 
 
 def require_matplotlib() -> tuple[Any, Any]:
-    """Import matplotlib, which nothing does before; return its Figure and FigureCanvasAgg.
+    """Import matplotlib and return its Figure and FigureCanvasAgg classes.
 
     Raises:
         MissingDependencyError: it is not installed.
@@ -229,7 +229,7 @@ def require_matplotlib() -> tuple[Any, Any]:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingDependencyError(
-            "pictures are drawn by the package matplotlib; "
+            "drawing needs the package matplotlib; "
             "install it with pip install 'reid-tracker[explain]'"
         ) from None
     return Figure, FigureCanvasAgg

@@ -1,4 +1,4 @@
-"""A timeline: who was seen by which camera, and when."""
+"""A timeline: which camera saw whom, and when."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from reid_tracker.errors import InputError
 from reid_tracker.explain.sheet import CYCLE, GREY, NORMAL, SMALL, Sheet, legend
-from reid_tracker.explain.times import show_seconds
 from reid_tracker.match import Sighting
 
 if TYPE_CHECKING:
@@ -17,13 +16,14 @@ if TYPE_CHECKING:
 
 _WIDTH = 1080
 _LEFT = 60
-_MOST_ROWS = 60  # more would make a sheet that few programs can open
+_MOST_ROWS = 60  # few programs can open taller images
 _KEY_HEIGHT = 34
+_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
+_MOST_TICKS = 14
 _CAPTION = (
-    "A row for each person, a bar for each time that a camera saw them without a break, in the "
-    "colour of the camera. Bars of two colours above each other: both cameras saw the person at "
-    "the same time. Numbers are the identities of the videos, as they stand at the end of the run."
-    "{left_out}"
+    "One row per person, one bar per uninterrupted sighting, in the colour of the camera. Bars of "
+    "two colours above each other mean that two cameras saw the person at the same time. Numbers "
+    "are the final identities at the end of the run.{left_out}"
 )
 
 
@@ -34,16 +34,16 @@ def timeline_sheet(
     *,
     title: str = "Who was where, when",
 ) -> Sheet:
-    """Draw a row for each identity, in the order in which they came.
+    """Draw a row per identity, in order of first appearance.
 
     Args:
-        sightings: in any order; identity 0 is left out.
+        sightings: sightings in any order; identity 0 is ignored.
         cameras: names of all cameras, in the order of their colours.
         end_s: end of the time axis, seconds.
-        title: of the sheet.
+        title: title of the sheet.
 
     Raises:
-        InputError: a sighting is of a camera that is not named.
+        InputError: the camera of a sighting is not in `cameras`.
         MissingDependencyError: matplotlib is not installed.
     """
     known = sorted(
@@ -56,7 +56,7 @@ def timeline_sheet(
     order = list(dict.fromkeys(item.identity for item in known))
     rows = _most_seen(known, order)
     left_out = len(order) - len(rows)
-    note = f" {left_out} more, seen for a shorter time, are left out." if left_out else ""
+    note = f" {left_out} more people, seen for a shorter time, are not shown." if left_out else ""
     pitch = max(16, min(30, 14 + 6 * len(cameras)))
     height = max(90, pitch * len(rows))
     sheet = Sheet(_LEFT + _WIDTH, _KEY_HEIGHT + height + 46, title, _CAPTION.format(left_out=note))
@@ -66,7 +66,7 @@ def timeline_sheet(
     chart.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     chart.set_xlim(0, max(end_s, 1e-3))
     chart.set_ylabel("person", fontsize=NORMAL)
-    show_seconds(chart)
+    _show_seconds(chart)
     chart.grid(axis="x", alpha=0.35)
     chart.hlines(
         np.arange(len(rows) - 1) + 0.5, 0, max(end_s, 1e-3), colors="#e6e6e6", linewidth=0.6
@@ -75,7 +75,7 @@ def timeline_sheet(
         chart.text(
             0.5,
             0.5,
-            "nobody was known for sure",
+            "no identity was decided",
             transform=chart.transAxes,
             ha="center",
             color=GREY,
@@ -89,12 +89,12 @@ def timeline_sheet(
 
 
 def camera_colour(number: int) -> str:
-    """Return the colour of the camera of this number, from 0."""
+    """Return the colour of a camera by its number, from 0."""
     return CYCLE[number % len(CYCLE)]
 
 
 def _most_seen(known: Sequence[Sighting], order: Sequence[int]) -> list[int]:
-    """Return the identities to show, those seen longest, in the given order."""
+    """Return the identities that were seen longest, in the given order."""
     seen_s = dict.fromkeys(order, 0.0)
     for item in known:
         seen_s[item.identity] += item.last_s - item.first_s
@@ -105,7 +105,7 @@ def _most_seen(known: Sequence[Sighting], order: Sequence[int]) -> list[int]:
 def _draw_bars(
     chart: Axes, known: Sequence[Sighting], rows: Sequence[int], cameras: Sequence[str]
 ) -> None:
-    """Draw each camera's bars in a lane of its own within the rows."""
+    """Draw the bars, one lane per camera within each row."""
     place = {identity: row for row, identity in enumerate(rows)}
     lane = 0.8 / max(len(cameras), 1)
     for number, camera in enumerate(cameras):
@@ -119,3 +119,20 @@ def _draw_bars(
                 color=camera_colour(number),
             )
     chart.tick_params(axis="y", length=0, labelsize=SMALL)
+
+
+def _show_seconds(chart: Axes) -> None:
+    """Put round clock times on the x axis of a chart in seconds."""
+    low, high = chart.get_xlim()
+    step = next((s for s in _STEPS_S if (high - low) / s <= _MOST_TICKS), 86400)
+    ticks = np.arange(np.ceil(low / step) * step, high + 1e-6, step)
+    chart.set_xticks(ticks, [clock(tick) for tick in ticks.tolist()])
+    hours = high >= 3600
+    chart.set_xlabel(f"time since the start ({'h:' if hours else ''}min:s)", fontsize=SMALL)
+
+
+def clock(seconds: float) -> str:
+    """Format seconds as min:s, or h:min:s from one hour."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,4 +1,4 @@
-"""How long people take between cameras: a histogram a pair, with the limits of a topology."""
+"""Travel times between cameras: a histogram per pair, with the limits of a topology."""
 
 from __future__ import annotations
 
@@ -7,26 +7,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from reid_tracker.explain.sheet import BLUE, GREY, NORMAL, RED, SKY, SMALL, Sheet
-from reid_tracker.explain.times import duration
 from reid_tracker.match import PairLinks, Topology
 
 if TYPE_CHECKING:
     from reid_tracker.explain.sheet import Axes
 
-FloatArray = npt.NDArray[np.float64]
 
 _PANEL = (460, 190)  # width, height
-_SPACE = (80, 110)  # between panels: for the labels of the axes
+_SPACE = (80, 110)  # between panels, for axis labels
 _COLUMNS = 2
 _MOST_PAIRS = 16
 _BINS = 24
 _CAPTION = (
-    "For each pair of cameras, in both directions: how long people took from the one picture to "
-    "the other. Light bars left of 0: seen by both at once, for so long. Red lines are the limits "
-    "that the topology sets; red ground is what it forbids. {source}{left_out}"
+    "For each pair of cameras, in both directions: the time between leaving one view and entering "
+    "the other. Light bars left of 0: both cameras saw the person at once, for this long. Red "
+    "lines are the limits of the topology; red areas are forbidden. {source}{left_out}"
 )
 
 
@@ -37,13 +34,13 @@ def transit_sheet(
     learned: bool,
     title: str = "Time from camera to camera",
 ) -> Sheet:
-    """Draw a panel for each pair that people walked, those of most ways first.
+    """Draw a panel per camera pair, the most used pairs first.
 
     Args:
-        links: the ways, from `confident_links`.
-        topology: whose limits are drawn.
-        learned: whether it was learned from these ways, rather than given.
-        title: of the sheet.
+        links: transitions from `confident_links`.
+        topology: the topology with the limits.
+        learned: whether the topology was learned from these transitions.
+        title: title of the sheet.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -51,12 +48,12 @@ def transit_sheet(
     pairs = sorted(links, key=lambda pair: (-len(pair.waits_s), pair.between))[:_MOST_PAIRS]
     left_out = len(links) - len(pairs)
     source = (
-        "They were learned in this run, wider than all that was seen; of pairs that too few people "
-        "walked, or not for long enough, nothing is forbidden."
+        "The limits were learned in this run, with a margin around all observed times. Pairs with "
+        "too few people or too short an observation have no limits."
         if learned
-        else "They are those of the topology that was given."
+        else "The limits come from the given topology."
     )
-    note = f" {left_out} more pairs, less walked, are left out." if left_out else ""
+    note = f" {left_out} less used pairs are not shown." if left_out else ""
     columns = min(_COLUMNS, max(len(pairs), 1))
     rows = -(-max(len(pairs), 1) // columns)
     (width, height), (beside, below) = _PANEL, _SPACE
@@ -67,12 +64,22 @@ def transit_sheet(
         _CAPTION.format(source=source, left_out=note),
     )
     if not pairs:
-        sheet.text(0, 40, "Nobody was seen by two cameras for sure.", colour=GREY)
+        sheet.text(0, 40, "No person was seen by two cameras with certainty.", colour=GREY)
     for number, pair in enumerate(pairs):
         x = 56 + number % columns * (width + beside)
         y = 52 + number // columns * (height + below)
         _draw_pair(sheet.chart(x, y, width, height), pair, topology)
     return sheet
+
+
+def duration(seconds: float) -> str:
+    """Format a duration: "4.2 s", "1 min 20 s", "2 h 5 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _draw_pair(chart: Axes, pair: PairLinks, topology: Topology) -> None:
@@ -96,22 +103,22 @@ def _draw_pair(chart: Axes, pair: PairLinks, topology: Topology) -> None:
     names = " \u2013 ".join(pair.between)
     after = waits[waits >= 0]
     median = f", median wait {duration(float(np.median(after)))}" if len(after) else ""
-    # Names of files may hold dollar signs, which would be read as mathematics.
+    # Names may contain dollar signs, which would be parsed as math.
     title = chart.set_title(
         f"{names}\n", fontsize=NORMAL, fontweight="bold", loc="left", parse_math=False
     )
     title.set_linespacing(1.25)
-    text = f"{len(waits)} ways{median}; {_in_words(low_s, high_s, overlap)}"
+    text = f"{len(waits)} transitions{median}; {_in_words(low_s, high_s, overlap)}"
     chart.text(0, 1.04, text, transform=chart.transAxes, fontsize=SMALL, color="#333333")
     chart.set_xlabel("seconds (below 0: seen by both at once)", fontsize=SMALL)
-    chart.set_ylabel("ways", fontsize=SMALL)
+    chart.set_ylabel("transitions", fontsize=SMALL)
     chart.grid(axis="y", alpha=0.3)
 
 
 def _draw_limits(
     chart: Axes, span: tuple[float, float], low_s: float | None, high_s: float
 ) -> None:
-    """Draw lines at the limits and tint what lies outside; None and infinity are no limits."""
+    """Draw the limits and tint the forbidden areas; None and infinity mean no limit."""
     if low_s is not None:
         chart.axvspan(span[0], low_s, color=RED, alpha=0.1, linewidth=0)
         chart.axvline(low_s, color=RED, linewidth=1.6)
@@ -122,7 +129,7 @@ def _draw_limits(
 
 def _in_words(low_s: float, high_s: float, overlap: bool) -> str:
     if high_s < 0:
-        return "nobody may go directly"
+        return "no direct transition allowed"
     if math.isfinite(high_s):
         allowed = f"allowed: {duration(low_s)} to {duration(high_s)}"
     elif low_s > 0:

@@ -1,4 +1,4 @@
-"""Who goes from which camera to which: a matrix of people, with the time that they take."""
+"""Transitions between cameras: a matrix of people with their travel times."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from reid_tracker.explain.sheet import GREY, NORMAL, SMALL, Sheet, line_height
-from reid_tracker.explain.times import duration
+from reid_tracker.explain.transit_times import duration
 from reid_tracker.match import Sighting, Transit, transits
 
 _CELL = (170, 92)  # width, height
 _LEFT, _TOP = 130, 60
 _MOST_CAMERAS = 12
 _CAPTION = (
-    "Row: the camera that a person was seen by first; column: the camera that saw them next. "
-    "Large: how many different people did so; below: the median time from leaving the one picture "
-    "to entering the other, and how many times somebody stepped straight over, seen by both at "
-    "once. The diagonal, grey, counts who came back to the same camera, or was lost and found "
-    "again by it."
+    "Row: the camera that saw a person first; column: the next camera that saw the person. Large "
+    "number: different people. Below: the median time between leaving one view and entering the "
+    "other, and the number of transitions where both cameras saw the person at once. The grey "
+    "diagonal counts people who returned to the same camera or were lost and found again."
 )
 _INK = "#1a1a1a"
 
@@ -26,24 +25,24 @@ _INK = "#1a1a1a"
 def transition_sheet(
     sightings: Sequence[Sighting], cameras: Sequence[str], *, title: str = "From camera to camera"
 ) -> Sheet:
-    """Draw the matrix; the darker a cell, the more people.
+    """Draw the matrix; darker cells mean more people.
 
     Args:
-        sightings: in any order; identity 0 is left out.
-        cameras: names, in the order of rows and columns; the first twelve are shown.
-        title: of the sheet.
+        sightings: sightings in any order; identity 0 is ignored.
+        cameras: names in the order of rows and columns; only the first twelve are shown.
+        title: title of the sheet.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
     shown = list(cameras)[:_MOST_CAMERAS]
-    ways = {(item.source, item.target): item for item in transits(sightings)}
+    by_pair = {(item.source, item.target): item for item in transits(sightings)}
     left_out = len(cameras) - len(shown)
-    caption = _CAPTION + (f" {left_out} more cameras are left out." if left_out else "")
+    caption = _CAPTION + (f" {left_out} more cameras are not shown." if left_out else "")
     width, height = _CELL
     size = len(shown)
     sheet = Sheet(max(_LEFT + size * width, 560), _TOP + size * height + 8, title, caption)
-    most = max((w.people for (a, b), w in ways.items() if a != b), default=1)
+    most = max((w.people for (a, b), w in by_pair.items() if a != b), default=1)
     sheet.text(_LEFT, 0, "to", size=NORMAL, bold=True)
     sheet.text(0, _TOP - 26, "from", size=NORMAL, bold=True)
     for number, camera in enumerate(shown):
@@ -54,12 +53,12 @@ def transition_sheet(
     for row, source in enumerate(shown):
         for column, target in enumerate(shown):
             x, y = _LEFT + column * width, _TOP + row * height
-            _draw_cell(sheet, x, y, ways.get((source, target)), most, same=row == column)
+            _draw_cell(sheet, x, y, by_pair.get((source, target)), most, same=row == column)
     return sheet
 
 
 def _draw_cell(sheet: Sheet, x: int, y: int, way: Transit | None, most: int, *, same: bool) -> None:
-    """Draw one cell: its shade, the number of people, and the times."""
+    """Draw one cell: shade, number of people and times."""
     width, height = _CELL
     colour = _shade(way.people / most if way is not None else 0.0, same=same)
     cell = np.full((height - 4, width - 4, 3), colour[::-1], np.uint8)
@@ -76,14 +75,14 @@ def _draw_cell(sheet: Sheet, x: int, y: int, way: Transit | None, most: int, *, 
     if len(after):
         lines.append(f"median {duration(float(np.median(after)))}")
     if at_once := int(np.count_nonzero(way.waits_s < 0)):
-        lines.append(f"{at_once} times at once")
+        lines.append(f"{at_once} at once")
     for number_of_line, line in enumerate(lines):
         top = y + 40 + number_of_line * (line_height(SMALL) + 2)
         sheet.text(middle, top, line, size=SMALL, colour=ink, align="center")
 
 
 def _shade(part: float, *, same: bool) -> tuple[int, int, int]:
-    """Return red, green and blue: light for few, dark for many; grey on the diagonal."""
+    """Return red, green and blue: light for few people, dark for many; grey on the diagonal."""
     if same:
         return 228, 228, 228
     light, dark = np.array([236, 243, 249]), np.array([0, 82, 130])

@@ -1,16 +1,23 @@
-"""Tracks of many cameras to identities: the live matcher, the cameras' topology, the floor plan."""
+"""Matches the tracks of many cameras to people. Open `decide/matcher.py` first.
+
+`tracklets` stores what is known of each tracklet, `places` how cameras lie, `decide` finds out who
+is who, and `gallery` remembers people beyond a run.
+"""
 
 from reid_tracker.match.base import Matcher
 from reid_tracker.match.build import build_matcher, matching_from_config
-from reid_tracker.match.ground import CameraGround, GroundPlane, load_ground, save_ground
-from reid_tracker.match.identity_events import final_identities
-from reid_tracker.match.learn import PairLinks, confident_links, supported_topology
-from reid_tracker.match.matcher import CrossCameraMatcher
-from reid_tracker.match.quality import looks_of
-from reid_tracker.match.sighting_log import FloorPath, SightingLog
-from reid_tracker.match.topology import Passage, Topology, load_topology, save_topology
-from reid_tracker.match.tracklet_batch import TrackletBatch
-from reid_tracker.match.transit import Sighting, Transit, learn_topology, transits
+from reid_tracker.match.decide.ledger import final_identities
+from reid_tracker.match.decide.matcher import CrossCameraMatcher
+from reid_tracker.match.places.ground import CameraGround, GroundPlane, load_ground, save_ground
+from reid_tracker.match.places.learn import PairLinks, confident_links, supported_topology
+from reid_tracker.match.places.topology import Passage, Topology, load_topology, save_topology
+from reid_tracker.match.places.transit import Sighting, Transit, learn_topology, transits
+from reid_tracker.match.tracklets.batch import TrackletBatch
+from reid_tracker.match.tracklets.log import FloorPath, SightingLog
+from reid_tracker.match.tracklets.quality import track_embeddings
+
+looks_of = track_embeddings
+"""Earlier name of `track_embeddings`."""
 
 __all__ = [
     "CameraGround",
@@ -36,5 +43,6 @@ __all__ = [
     "save_ground",
     "save_topology",
     "supported_topology",
+    "track_embeddings",
     "transits",
 ]

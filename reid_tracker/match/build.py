@@ -1,4 +1,4 @@
-"""Make a matcher from a configuration and the names of the cameras that a run has."""
+"""Builds a matcher from a configuration and the names of a run's cameras."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 
 from reid_tracker.config import MatchConfig
-from reid_tracker.match.ground import GroundPlane, load_ground
-from reid_tracker.match.matcher import CrossCameraMatcher
-from reid_tracker.match.topology import Topology, load_topology
+from reid_tracker.match.decide.matcher import CrossCameraMatcher
+from reid_tracker.match.places.ground import GroundPlane, load_ground
+from reid_tracker.match.places.topology import Topology, load_topology
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 NewMatcher = Callable[[Sequence[str]], CrossCameraMatcher]
 
 
 def matching_from_config(config: MatchConfig) -> NewMatcher:
-    """Read the files that a configuration names, at once, and return what makes matchers of them.
+    """Read the files that a configuration names and return a function that builds matchers.
 
     Raises:
-        ConfigError: the topology or the homographies are missing or wrong.
+        ConfigError: the file of the topology or of the homographies is missing or wrong.
     """
     topology = None if config.topology is None else load_topology(config.topology)
     ground = None if config.ground is None else load_ground(config.ground)
@@ -33,23 +33,22 @@ def build_matcher(
     ground: GroundPlane | None = None,
     numbers: Iterator[int] | None = None,
 ) -> CrossCameraMatcher:
-    """Make a matcher, and warn of cameras that topology or homographies leave out.
+    """Build a matcher, and warn about cameras that topology or homographies leave out.
 
-    A name that is written differently there is the usual slip, and would silently do nothing.
+    Usually such a camera has another name there, and its entries would silently do nothing.
     """
+    passages = topology.passages if topology else ()
     named = {
-        "topology": [name for passage in topology.passages for name in passage.between]
-        if topology
-        else [],
-        "ground": [item.camera for item in ground.cameras] if ground else [],
+        "topology": {name for passage in passages for name in passage.between},
+        "ground": {item.camera for item in ground.cameras} if ground else set(),
     }
     for what, names in named.items():
-        missing = sorted(set(cameras) - set(names))
+        missing = set(cameras) - names
         if names and missing:
-            _log.warning(
-                "match.%s says nothing of %s; it names %s",
+            logger.warning(
+                "match.%s has no entry for %s; it names %s",
                 what,
-                ", ".join(missing),
-                ", ".join(sorted(set(names))),
+                ", ".join(sorted(missing)),
+                ", ".join(sorted(names)),
             )
     return CrossCameraMatcher(config, topology, ground, numbers)

@@ -1,9 +1,9 @@
-"""Thresholds of the matcher from distances of the same and of different people.
+"""Thresholds of the matcher, calibrated on embedding distances of the same and different people.
 
-Footage without labels will do: looks of one track at different times are one person, looks of two
-tracks that a camera sees at the same time are two. Within a camera both distances are smaller than
-across cameras, where light and view differ; labelled pictures of several cameras are the better
-measure, where there are some.
+This needs no labels: embeddings of one track at different times show one person, and two tracks
+that a camera sees at the same time are two people. Distances within a camera are smaller than
+across cameras, where light and view differ. So labelled pictures of several cameras, if you have
+them, calibrate better.
 """
 
 from __future__ import annotations
@@ -11,35 +11,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.config import MatchConfig
 from reid_tracker.errors import InputError
-from reid_tracker.match.floor import FloorTrails
-from reid_tracker.match.prototypes import PrototypeMemory, prototype_distance
-from reid_tracker.match.quality import looks_of, qualities
-from reid_tracker.match.tracklets import TrackletTable
+from reid_tracker.match.places.trails import GroundTrails
+from reid_tracker.match.tracklets.prototypes import PrototypeMemory, prototype_distance
+from reid_tracker.match.tracklets.quality import qualities, track_embeddings
+from reid_tracker.match.tracklets.table import TrackletTable
 from reid_tracker.types import Embeddings, Tracks
 
-FloatArray = npt.NDArray[np.float64]
-
-LEAST_PAIRS = 20
+MIN_PAIRS = 20
 PIECE_S = 3.0
 FALSE_RATE = 0.01
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Thresholds, and what they rest on.
+class CalibratedThresholds:
+    """Thresholds for `MatchConfig`, and the evidence for them.
 
     Attributes:
-        tight: `MatchConfig.tight`: at most `FALSE_RATE` of different pairs are as near.
-        loose: `MatchConfig.loose`: as many same pairs are farther as different ones are nearer.
-        revise_threshold: `MatchConfig.revise_threshold`: as `loose`, since looking back has more to
-            go by than the moment.
-        same_pairs: number of distances between looks of one person.
-        different_pairs: number of those between two people.
-        equal_error: part of both that lies on the wrong side of `loose`.
+        tight: at most `FALSE_RATE` of the pairs of different people are as near.
+        loose: the rates of both errors, missed and false pairs, are equal here.
+        revise_threshold: the same as `loose`, because looking back has more evidence.
+        same_pairs: number of distances between embeddings of one person.
+        different_pairs: number of distances between two people.
+        equal_error: rate of both errors at `loose`.
     """
 
     tight: float
@@ -50,20 +47,20 @@ class Calibration:
     equal_error: float
 
 
-def calibrate(same: FloatArray, different: FloatArray) -> Calibration:
+def calibrate(same: FloatArray, different: FloatArray) -> CalibratedThresholds:
     """Choose thresholds from distances.
 
     Args:
-        same: (S,) cosine distances of one person.
-        different: (D,) of two people.
+        same: (S,) cosine distances between embeddings of one person.
+        different: (D,) distances between two people.
 
     Raises:
-        InputError: there are fewer than `LEAST_PAIRS` of either.
+        InputError: there are fewer than `MIN_PAIRS` of either kind.
     """
     for name, values in (("one person", same), ("two people", different)):
-        if len(values) < LEAST_PAIRS:
+        if len(values) < MIN_PAIRS:
             raise InputError(
-                f"{len(values)} pairs of {name}: expected at least {LEAST_PAIRS}; calibrate on "
+                f"{len(values)} pairs of {name}: expected at least {MIN_PAIRS}; calibrate on "
                 "longer footage with more people in it"
             )
     same, different = np.sort(same), np.sort(different)
@@ -72,11 +69,11 @@ def calibrate(same: FloatArray, different: FloatArray) -> Calibration:
     false = np.searchsorted(different, steps, side="right") / len(different)
     apart = np.abs(missed - false)
     best = np.flatnonzero(apart <= apart.min() + 1e-12)
-    # Where a gap lies between both, its middle is as far from either kind of error as can be.
+    # If there is a gap between both kinds, its middle is farthest from either error.
     after = steps[min(best[-1] + 1, len(steps) - 1)]
     loose = float((steps[best[0]] + after) / 2)
     tight = float(min(loose, np.quantile(different, FALSE_RATE, method="lower")))
-    return Calibration(
+    return CalibratedThresholds(
         tight=round(tight, 4),
         loose=round(loose, 4),
         revise_threshold=round(loose, 4),
@@ -87,37 +84,37 @@ def calibrate(same: FloatArray, different: FloatArray) -> Calibration:
 
 
 class PieceRecorder:
-    """Collects the looks of one camera's tracks, cut into pieces of `PIECE_S` seconds."""
+    """Collects the embeddings of one camera's tracks, cut into pieces of `PIECE_S` seconds."""
 
     def __init__(self, config: MatchConfig) -> None:
-        """Make an empty recorder; looks are kept and compared as `config` says."""
+        """Make an empty recorder; `config` says how embeddings are kept and compared."""
         self._config = config
-        looks = PrototypeMemory(config.prototypes, config.thresholds().prototype_spread)
-        self._table = TrackletTable(looks, FloorTrails())
+        memory = PrototypeMemory(config.prototypes, config.thresholds().prototype_spread)
+        self._table = TrackletTable(memory, GroundTrails())
 
-    def add(self, tracks: Tracks, embeddings: Embeddings, time_s: float) -> None:
-        """Take one frame.
+    def add(self, tracks: Tracks, embeddings: Embeddings, timestamp_s: float) -> None:
+        """Add one frame.
 
         Args:
             tracks: (M) tracks.
-            embeddings: (N, D) of the frame's detections.
-            time_s: its time.
+            embeddings: (N, D) embeddings of the frame's detections.
+            timestamp_s: time of the frame, seconds.
         """
         tracks = tracks[np.argsort(tracks.ids)]
-        looks = looks_of(tracks, embeddings)
+        embeddings = track_embeddings(tracks, embeddings)
         quality = qualities(tracks, self._config.min_score, self._config.max_cover)
         pieces = (tracks.ages_s // PIECE_S).astype(np.int64)
         for piece in np.unique(pieces).tolist():
             here = pieces == piece
-            rows = self._table.rows_of(piece, tracks.ids[here], time_s)
-            self._table.observe(rows, time_s, looks[here], quality[here])
+            rows = self._table.rows_of(piece, tracks.ids[here], timestamp_s)
+            self._table.observe(rows, timestamp_s, embeddings[here], quality[here])
 
     def distances(self) -> tuple[FloatArray, FloatArray]:
-        """Return (S,) distances of one person and (D,) distances of two people."""
+        """Return (S,) distances of one person and (D,) distances of different people."""
         table = self._table
         rows = np.flatnonzero(table.alive & (table.hits >= self._config.min_hits))
-        sets = table.looks.vectors[rows], table.looks.weights[rows]
-        found = prototype_distance(*sets, *sets).astype(np.float64)
+        vectors, weights = table.prototypes.vectors[rows], table.prototypes.weights[rows]
+        found = prototype_distance(vectors, weights, vectors, weights).astype(np.float64)
         track, first, last = table.track[rows], table.first_s[rows], table.last_s[rows]
         one = track[:, None] == track[None]
         at_once = (first[:, None] <= last[None]) & (first[None] <= last[:, None])

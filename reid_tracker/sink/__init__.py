@@ -1,23 +1,28 @@
 """Where results go: annotated video, MOTChallenge text, JSON lines, CSV, crops, a window.
 
-Of several cameras together: identity events, a mosaic video, a Parquet table, crops by identity.
+Runs over several cameras also write identity events, a mosaic video, a Parquet table and crops by
+identity. `formats.py` lists all of them.
 
 Importing this package loads neither cv2, av nor supervision; opening the sinks that need them does.
 """
 
-from reid_tracker.sink.base import Sink, SinkGroup
+from reid_tracker.sink.base import SharedSink, Sink, SinkGroup
+from reid_tracker.sink.formats import FORMATS, OutputFormat, OutputRun, output_paths
 from reid_tracker.sink.open import (
     open_best_crops,
     open_head_blur,
     open_identity_events,
+    open_shared_sinks,
     open_sinks,
     open_window,
 )
-from reid_tracker.sink.open_shared import SharedSinks, open_shared_sinks
-from reid_tracker.sink.unfinished import finish_texts
+from reid_tracker.sink.text.unfinished import finish_texts
 
 __all__ = [
-    "SharedSinks",
+    "FORMATS",
+    "OutputFormat",
+    "OutputRun",
+    "SharedSink",
     "Sink",
     "SinkGroup",
     "finish_texts",
@@ -27,4 +32,5 @@ __all__ = [
     "open_shared_sinks",
     "open_sinks",
     "open_window",
+    "output_paths",
 ]

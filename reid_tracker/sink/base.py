@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from reid_tracker.closing import Closing
-from reid_tracker.types import FrameResult
+from reid_tracker.types import FrameResult, IdentityEvent
 
 
 @runtime_checkable
@@ -39,8 +39,21 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
+class SharedSink(Sink, Protocol):
+    """Takes the results of all cameras of a run."""
+
+    def write_events(self, events: Iterable[IdentityEvent]) -> None:
+        """Take identity events that belong to no frame, such as those after the last one.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        ...
+
+
 class BaseSink(Closing):
-    """The with-statement and closing only once; a subclass finishes its output in `_finish`.
+    """Handles the with-statement and closes only once; a subclass closes its file in `_finish`.
 
     Args:
         path: the file or folder that is written.
@@ -54,6 +67,9 @@ class BaseSink(Closing):
     def write(self, result: FrameResult) -> None:
         """Write one frame."""
 
+    def write_events(self, events: Iterable[IdentityEvent]) -> None:
+        """Take identity events that belong to no frame; most outputs do not need them."""
+
     @abstractmethod
     def _finish(self) -> None:
         """Finish the output; called once."""
@@ -66,10 +82,10 @@ class BaseSink(Closing):
 
 
 class SinkGroup(Closing):
-    """Several sinks used as one, without a path; each is closed even where another fails to.
+    """Several sinks used as one; each is closed even if closing another fails.
 
     Args:
-        sinks: owned by the group from here on.
+        sinks: in the order in which they are written and closed; the group closes them.
     """
 
     def __init__(self, sinks: Iterable[Sink]) -> None:
@@ -79,16 +95,27 @@ class SinkGroup(Closing):
         """Write one frame to every sink, in order.
 
         Raises:
-            OutputError: a sink failed; the ones behind it have not received the frame.
+            OutputError: a sink failed; the sinks after it have not received the frame.
         """
         for sink in self._sinks:
             sink.write(result)
+
+    def write_events(self, events: Iterable[IdentityEvent]) -> None:
+        """Pass events that belong to no frame to every sink that takes them.
+
+        Raises:
+            OutputError: a sink failed.
+        """
+        events = tuple(events)
+        for sink in self._sinks:
+            if isinstance(sink, SharedSink):
+                sink.write_events(events)
 
     def close(self) -> None:
         """Close every sink.
 
         Raises:
-            OutputError: a sink could not finish; all others were closed nevertheless.
+            OutputError: a sink could not finish its file; all sinks were closed.
         """
         with ExitStack() as stack:
             for sink in reversed(self._sinks):

@@ -1,20 +1,47 @@
-"""Files that grow line by line: never overwritten by accident, complete lines at any moment."""
+"""Text files that grow line by line: never overwritten by accident, never with a half line."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from reid_tracker.errors import OutputError
 from reid_tracker.sink.base import BaseSink
+
+
+def file_stem(camera: str) -> str:
+    """Return a camera's name as it stands in file names."""
+    return re.sub(r"[^\w.-]+", "_", camera)
+
+
+def rounded(values: npt.NDArray[np.floating], decimals: int) -> list[Any]:
+    """Return `values` as nested lists of short floats, without negative zeros.
+
+    Args:
+        values: any shape.
+        decimals: digits behind the point.
+    """
+    result: list[Any] = (values.astype(np.float64).round(decimals) + 0.0).tolist()
+    return result
+
+
+def whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Yield all lines except a last one that a power cut left half written."""
+    return (line for line in lines if line.endswith("\n"))
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise unless `path` is free or may be replaced.
 
     Raises:
-        OutputError: something is there, and `overwrite` is False.
+        OutputError: `path` exists, and `overwrite` is False.
     """
     if not overwrite and os.path.lexists(path):
         raise OutputError(
@@ -52,7 +79,7 @@ class TextSink(BaseSink):
         self._size = 0
 
     def append(self, text: str) -> None:
-        """Write complete lines; nothing of them stays if they do not fit on the disk.
+        """Write complete lines; if the disk is full, none of them stays.
 
         Args:
             text: lines, each with its newline; may be empty.

@@ -1,36 +1,47 @@
-"""Opens the sinks that a configuration asks for."""
+"""Opens the outputs that a configuration asks for, of each camera and of all cameras together."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reid_tracker.config import OutputConfig
 from reid_tracker.errors import OutputError
-from reid_tracker.sink.base import Sink, SinkGroup
-from reid_tracker.sink.files import cannot_write, refuse_existing
-from reid_tracker.sink.identity_events import IdentityEventSink
+from reid_tracker.sink.base import SharedSink, Sink, SinkGroup
+from reid_tracker.sink.files import cannot_write, file_stem, refuse_existing
+from reid_tracker.sink.formats import OutputRun, final_name, wanted_formats
+from reid_tracker.sink.text.final_text import FinalTextSink
+from reid_tracker.sink.text.identity_events import EVENTS_FILE, IdentityEventSink
 from reid_tracker.types import VideoInfo
 
 if TYPE_CHECKING:
-    from reid_tracker.sink.best_crop import BestCrops
-    from reid_tracker.sink.heads import HeadBlur
+    from reid_tracker.sink.crops.best import BestCrops
+    from reid_tracker.sink.video.floor_panel import FloorPanel
+    from reid_tracker.sink.video.heads import HeadBlur
 
 
 def open_sinks(
-    folder: Path, config: OutputConfig, info: VideoInfo, camera: str, *, overwrite: bool = False
+    folder: Path,
+    config: OutputConfig,
+    info: VideoInfo,
+    camera: str,
+    *,
+    identities: bool = False,
+    overwrite: bool = False,
 ) -> list[Sink]:
-    """Open every output that `config` asks for, named after the camera.
+    """Open every output of one camera that `config` asks for, named after the camera.
 
     Args:
-        folder: where they go; made if it does not exist.
+        folder: where the outputs go; made if it does not exist.
         config: which outputs, and how.
         info: the camera's source.
         camera: name of the camera; its files are `<camera>.mp4`, `.txt` (MOTChallenge), `.jsonl`,
             `.csv` and the folder `<camera>_crops`.
+        identities: whether the run has identities over all cameras, and thus one folder of crops
+            that all cameras share (see `open_shared_sinks`).
         overwrite: whether earlier outputs may be replaced.
 
     Returns:
@@ -38,8 +49,14 @@ def open_sinks(
 
     Raises:
         OutputError: an output exists, or cannot be made; then nothing new is left behind.
+        ConfigError: `output.extra` names a format that does not exist.
     """
-    openers = _openers(folder / file_stem(camera), config, info, overwrite)
+    run = OutputRun(config, {camera: info}, overwrite)
+    openers: dict[Path, Callable[[], Sink]] = {}
+    for one in wanted_formats(config):
+        if one.open_own is not None and not (identities and one.shared_replaces_own):
+            path = folder / f"{file_stem(camera)}{one.suffix}"
+            openers[path] = partial(one.open_own, path, camera, run)
     for path in openers:
         refuse_existing(path, overwrite)
     made = _make_folder(folder)
@@ -53,42 +70,89 @@ def open_sinks(
     return sinks
 
 
-def file_stem(camera: str) -> str:
-    """Return a camera's name as it stands in file names."""
-    return re.sub(r"[^\w.-]+", "_", camera)
+def open_shared_sinks(
+    folder: Path,
+    config: OutputConfig,
+    cameras: Mapping[str, VideoInfo],
+    is_over: Callable[[str], bool],
+    *,
+    floor: Callable[[], FloorPanel] | None = None,
+    identities: bool = True,
+    final_rows: bool = False,
+    overwrite: bool = False,
+) -> SinkGroup:
+    """Open the outputs that all cameras of a run share.
+
+    Args:
+        folder: where the outputs go; exists.
+        config: which outputs, and how.
+        cameras: size and frame rate of each source, by camera name.
+        is_over: tells whether a camera will send no more results.
+        floor: makes the floor plan that the mosaic shows; None shows none.
+        identities: whether the run has identities over all cameras.
+        final_rows: at the end, also write JSON lines and CSV with final identities.
+        overwrite: whether earlier outputs may be replaced.
+
+    Returns:
+        The sinks as one; close it after the cameras' own sinks.
+
+    Raises:
+        OutputError: an output exists, or cannot be made.
+        ConfigError: `output.extra` names a format that does not exist.
+        MissingDependencyError: a table is asked for, but pyarrow is not installed.
+    """
+    run = OutputRun(config, cameras, overwrite, is_over, floor)
+    formats = wanted_formats(config)
+    sinks: list[SharedSink] = []
+    with ExitStack() as stack:
+        for one in formats:
+            if one.open_shared is not None and (identities or not one.needs_identities):
+                sinks.append(one.open_shared(folder / one.shared_name, run))
+                stack.callback(sinks[-1].close)
+        for one in formats:
+            if one.copy is not None and identities and (final_rows or not one.has_identities):
+                names = {camera: f"{file_stem(camera)}{one.suffix}" for camera in cameras}
+                files = {
+                    camera: (folder / name, folder / final_name(name))
+                    for camera, name in names.items()
+                }
+                sinks.append(FinalTextSink(files, one.copy, overwrite=overwrite))
+                stack.callback(sinks[-1].close)
+        stack.pop_all()
+    return SinkGroup(sinks)
 
 
 def open_identity_events(folder: Path, *, overwrite: bool = False) -> IdentityEventSink:
     """Open `identities.jsonl`, for the events of all cameras of a run.
 
     Args:
-        folder: where it goes; exists.
-        overwrite: whether an earlier one may be replaced.
+        folder: where the file goes; exists.
+        overwrite: whether an earlier file may be replaced.
 
     Raises:
-        OutputError: it exists, or cannot be made.
+        OutputError: the file exists, or cannot be made.
     """
-    return IdentityEventSink(folder / "identities.jsonl", overwrite=overwrite)
+    return IdentityEventSink(folder / EVENTS_FILE, overwrite=overwrite)
 
 
 def open_best_crops(
     *, quality: int = 85, most_pixels: int = 256, most_bytes: int | None = None
 ) -> BestCrops:
-    """Return what keeps the best picture of each track, of all cameras of a run.
+    """Return an object that keeps the best picture of each track, of all cameras of a run.
 
     Args:
         quality: JPEG quality, 1 to 100.
         most_pixels: longest side of a picture; larger ones are scaled down.
-        most_bytes: of a picture; at least 1,000. None sets no limit.
+        most_bytes: maximum size of a JPEG file, at least 1,000; None sets no limit.
     """
-    from reid_tracker.sink.best_crop import BestCrops
+    from reid_tracker.sink.crops.best import BestCrops
 
     return BestCrops(quality=quality, most_pixels=most_pixels, most_bytes=most_bytes)
 
 
 def open_head_blur() -> HeadBlur:
-    """Return what blurs the heads in the results of one camera."""
-    from reid_tracker.sink.heads import HeadBlur
+    """Return an object that blurs the heads in the results of one camera."""
+    from reid_tracker.sink.video.heads import HeadBlur
 
     return HeadBlur()
 
@@ -103,55 +167,10 @@ def open_window(camera: str, config: OutputConfig) -> Sink:
     Raises:
         OutputError: there is no screen, or OpenCV was built without windows.
     """
-    from reid_tracker.sink.annotate import Annotator
-    from reid_tracker.sink.window import WindowSink
+    from reid_tracker.sink.video.annotate import Annotator
+    from reid_tracker.sink.video.window import WindowSink
 
     return WindowSink(camera, Annotator(trail_s=config.trail_s).draw)
-
-
-def _openers(
-    stem: Path, config: OutputConfig, info: VideoInfo, overwrite: bool
-) -> dict[Path, Callable[[], Sink]]:
-    """Return the paths that `config` asks for and what opens each."""
-
-    def named(suffix: str) -> Path:
-        return stem.with_name(stem.name + suffix)
-
-    def video() -> Sink:
-        from reid_tracker.sink.annotate import Annotator
-        from reid_tracker.sink.video import VideoSink
-
-        draw = Annotator(trail_s=config.trail_s).draw
-        return VideoSink(named(".mp4"), info, draw=draw, crf=config.video_crf, overwrite=overwrite)
-
-    def mot() -> Sink:
-        from reid_tracker.sink.mot import MotSink
-
-        return MotSink(named(".txt"), overwrite=overwrite)
-
-    def jsonl() -> Sink:
-        from reid_tracker.sink.jsonl import JsonlSink
-
-        return JsonlSink(named(".jsonl"), overwrite=overwrite)
-
-    def csv() -> Sink:
-        from reid_tracker.sink.csv_file import CsvSink
-
-        return CsvSink(named(".csv"), overwrite=overwrite)
-
-    def crops() -> Sink:
-        from reid_tracker.sink.crops import CropSink
-
-        return CropSink(named("_crops"), overwrite=overwrite)
-
-    choices: list[tuple[bool, str, Callable[[], Sink]]] = [
-        (config.video, ".mp4", video),
-        (config.mot, ".txt", mot),
-        (config.jsonl, ".jsonl", jsonl),
-        (config.csv, ".csv", csv),
-        (config.crops, "_crops", crops),
-    ]
-    return {named(suffix): opener for wanted, suffix, opener in choices if wanted}
 
 
 def _make_folder(folder: Path) -> list[Path]:

@@ -6,29 +6,29 @@ import lap
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from reid_tracker.arrays import IntArray
 
-# Added to the gate for infeasible pairs, so that a pair exactly at the gate still beats none.
+# Infeasible pairs cost this much more than the gate, so that a pair at the gate beats them.
 _INFEASIBLE_MARGIN = 1e-5
 
 
 def assign(cost: npt.NDArray[np.floating], max_cost: float) -> tuple[IntArray, IntArray]:
-    """Assign rows to columns at the least total cost.
+    """Assign rows to columns at the minimum total cost.
 
-    Pairs costing more than `max_cost` all count as equally bad and are never returned, as in the
-    DeepSORT matching cascade (arXiv 1703.07402, listing 1).
+    As in the DeepSORT matching cascade (arXiv 1703.07402, listing 1), all pairs above `max_cost`
+    cost the same and are never returned.
 
     Args:
         cost: (R, C) costs, finite or +inf.
-        max_cost: gate.
+        max_cost: the gate.
 
     Returns:
         (K,) rows in rising order and the (K,) columns assigned to them.
     """
     feasible = cost <= max_cost
     row_degree, column_degree = feasible.sum(axis=1), feasible.sum(axis=0)
-    # A pair that competes with no other is part of every optimum; only the contested rest, usually
-    # a few rows, needs the cubic solver.
+    # A pair without competitors is part of every optimum. Only the other rows, usually a few, need
+    # the cubic solver.
     lone = feasible & (row_degree == 1)[:, None] & (column_degree == 1)
     rows, columns = np.nonzero(lone)
     contested_rows = np.flatnonzero((row_degree > 0) & ~lone.any(axis=1))

@@ -1,4 +1,4 @@
-"""What every tracker can do."""
+"""The interface of trackers."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
 
 
 class Tracker(Protocol):
-    """Joins the detections of one camera's successive frames into tracks."""
+    """Links the detections in successive frames of one camera into tracks."""
 
     def update(
         self,
@@ -19,11 +19,10 @@ class Tracker(Protocol):
 
         Args:
             detections: (N) detections of the frame.
-            embeddings: (N, D) float32, one row a detection, or None to track by motion alone. Rows
-                need not be of unit length; a row of zeros means "no appearance".
-            timestamp_s: time of the frame in seconds; None is one nominal frame after the last.
-            frame: the picture, (H, W, 3) uint8 BGR, for trackers that look at it; where its size
-                changes, tracks are scaled along.
+            embeddings: (N, D) float32, one row per detection, or None to track by motion alone.
+                Rows may have any length; a row of zeros means "no appearance".
+            timestamp_s: time of the frame in seconds; None means one nominal frame after the last.
+            frame: the image, (H, W, 3) uint8 BGR. When its size changes, tracks are scaled.
 
         Returns:
             The tracks to report for this frame.
@@ -34,5 +33,5 @@ class Tracker(Protocol):
         ...
 
     def reset(self) -> None:
-        """Forget all tracks and start ids and time again."""
+        """Delete all tracks and restart ids and time."""
         ...

@@ -10,14 +10,14 @@ from reid_tracker.track.deepsort import DeepSort
 
 
 def build_tracker(config: str | Path | DeepSortConfig = "deepsort") -> Tracker:
-    """Make a tracker; each call makes an independent one with its own ids.
+    """Make a tracker with its own ids.
 
     Args:
-        config: the name of a file in configs/trackers/ ("deepsort"), the path of a YAML file with
-            keys of `DeepSortConfig`, or such an object.
+        config: name of a file in configs/trackers/ ("deepsort"), path of a YAML file with the keys
+            of `DeepSortConfig`, or a `DeepSortConfig`.
 
     Raises:
-        ConfigError: no such preset or file, or a key or value in it is wrong.
+        ConfigError: the preset or file does not exist, or a key or value in it is wrong.
     """
     if not isinstance(config, DeepSortConfig):
         config = load_config(config, kind=DeepSortConfig)

@@ -1,7 +1,7 @@
-"""The matching cascade: tracks seen more recently choose first (arXiv 1703.07402, listing 1).
+"""The matching cascade: recently seen tracks choose first (arXiv 1703.07402, listing 1).
 
-A long occlusion widens a track's motion uncertainty, so its Mahalanobis distance to any detection
-shrinks; without the cascade a lost track would outbid the one that is in view.
+During an occlusion the motion uncertainty of a track grows, so its Mahalanobis distance to every
+detection shrinks. Without the cascade a lost track would win against a track in view.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.track.assignment import IntArray, assign
+from reid_tracker.arrays import BoolArray, IntArray
+from reid_tracker.track.assignment import assign
 
 PairCost = Callable[[IntArray, IntArray], npt.NDArray[np.floating]]
-"""Costs of given rows against given columns, (R, C); +inf where the pair is not allowed."""
+"""Returns the (R, C) costs of given rows and columns; +inf where a pair is not allowed."""
 
 
 def match_cascade(
-    ages: IntArray, allowed: npt.NDArray[np.bool_], pair_cost: PairCost, max_cost: float
+    ages: IntArray, allowed: BoolArray, pair_cost: PairCost, max_cost: float
 ) -> tuple[IntArray, IntArray]:
-    """Match tracks to detections, one age after the other.
+    """Match tracks to detections, age by age.
 
     Args:
         ages: (T,) frames since each track was last seen.
-        allowed: (T, N) pairs that the motion gate lets through.
-        pair_cost: costs among the tracks of one age and the detections still free.
-        max_cost: pairs costing more are not matched.
+        allowed: (T, N) pairs that pass the motion gate.
+        pair_cost: costs between the tracks of one age and the free detections.
+        max_cost: pairs with a higher cost are not matched.
 
     Returns:
         (K,) tracks in rising order and their (K,) detections.

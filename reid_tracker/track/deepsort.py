@@ -1,7 +1,7 @@
-"""DeepSORT: motion and appearance, joined by a matching cascade (arXiv 1703.07402).
+"""DeepSORT: motion and appearance, combined in a matching cascade (arXiv 1703.07402).
 
-Each frame: predict all tracks to its time; match confirmed tracks by appearance inside the motion
-gate, the recently seen first; match what is left by overlap; correct, delete and start tracks.
+For each frame: predict all tracks; match confirmed tracks by appearance inside the motion gate,
+recently seen tracks first; match the rest by IoU; correct, delete and start tracks.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ import logging
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import chdtri
 
+from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reid_tracker.config import DeepSortConfig
 from reid_tracker.errors import InputError
 from reid_tracker.geometry import cxcyah_to_xyxy, iou_matrix, xyxy_to_cxcyah
-from reid_tracker.track.assignment import IntArray, assign
+from reid_tracker.track.assignment import assign
 from reid_tracker.track.cascade import match_cascade
-from reid_tracker.track.gallery import AppearanceGallery
 from reid_tracker.track.kalman import BoxKalmanFilter
+from reid_tracker.track.memory import AppearanceMemory
 from reid_tracker.track.table import TrackTable
 from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
 
 _log = logging.getLogger(__name__)
 _MEASUREMENT_DIMENSIONS = 4
-_TIME_SLACK_S = 1e-6  # times are sums of fractions that floats do not hold exactly
+_TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
 
 
 class DeepSort:
-    """The tracker of one camera. Ids start at 1 in each instance and are never reused."""
+    """The tracker of one camera. Ids start at 1 and are never reused."""
 
     def __init__(self, config: DeepSortConfig | None = None) -> None:
-        """Make a tracker without tracks; `config` defaults to `DeepSortConfig()`."""
+        """Make a tracker; `config` defaults to `DeepSortConfig()`."""
         self.config = config or DeepSortConfig()
         self._max_cosine_distance = self.config.thresholds().max_cosine_distance
         self._filter = BoxKalmanFilter(
@@ -42,9 +42,9 @@ class DeepSort:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all tracks and start ids and time again."""
+        """Delete all tracks and restart ids and time."""
         self._tracks = TrackTable.empty()
-        self._gallery = AppearanceGallery(self.config.nn_budget)
+        self._memory = AppearanceMemory(self.config.nn_budget)
         self._next_id = 1
         self._now_s: float | None = None
         self._size: tuple[int, int] | None = None
@@ -56,22 +56,22 @@ class DeepSort:
         timestamp_s: float | None = None,
         frame: ImageBGR | None = None,
     ) -> Tracks:
-        """Take the next frame's detections; see `Tracker.update`. Of `frame`, the size counts."""
+        """Take the next frame's detections; see `Tracker.update`. `frame` only gives the size."""
         embeddings = self._check_embeddings(embeddings, len(detections))
         if frame is not None:
             self._follow_size(frame.shape[1], frame.shape[0])
         self._predict(timestamp_s)
-        self._forget(self._expired())
+        self._delete(self._expired())
         usable = np.flatnonzero(
             (detections.scores >= self.config.min_confidence)
             & (detections.boxes[:, 2:] > detections.boxes[:, :2]).all(axis=1)
         )
         boxes = detections.boxes[usable].astype(np.float64)
         measurements = xyxy_to_cxcyah(boxes)
-        features = None if embeddings is None else embeddings[usable]
-        rows, columns = self._match(boxes, measurements, features)
+        usable_embeddings = None if embeddings is None else embeddings[usable]
+        rows, columns = self._match(boxes, measurements, usable_embeddings)
         self._correct(rows, usable[columns], measurements[columns], detections)
-        self._forget(~self._tracks.confirmed & (self._tracks.missed > 0))
+        self._delete(~self._tracks.confirmed & (self._tracks.missed > 0))
         new = np.setdiff1d(np.arange(len(usable)), columns, assume_unique=True)
         new = new[detections.scores[usable[new]] >= self.config.high_confidence]
         self._start(usable[new], measurements[new], detections)
@@ -79,7 +79,7 @@ class DeepSort:
         return self._report()
 
     def _follow_size(self, width: int, height: int) -> None:
-        """Scale all tracks where a camera sends pictures of another size from now on."""
+        """Scale all tracks if the image size has changed."""
         if self._size is not None and self._size != (width, height):
             x, y = width / self._size[0], height / self._size[1]
             factors = np.array([x, y, x / y, y])[:, None]  # centre, aspect, height
@@ -88,7 +88,7 @@ class DeepSort:
         self._size = width, height
 
     def _check_embeddings(self, embeddings: Embeddings | None, count: int) -> Embeddings | None:
-        """Validate (N, D) embeddings and scale their rows to unit length."""
+        """Validate (N, D) embeddings and normalise their rows."""
         if embeddings is None or (count == 0 and np.size(embeddings) == 0):
             return None
         try:
@@ -97,9 +97,10 @@ class DeepSort:
             raise InputError(f"embeddings are not numeric: {error}") from None
         if embeddings.ndim != 2 or len(embeddings) != count:
             raise InputError(
-                f"embeddings have shape {embeddings.shape}, expected ({count}, D): a row each"
+                f"embeddings have shape {embeddings.shape}, expected ({count}, D): one row "
+                "per detection"
             )
-        size = self._gallery.embedding_size
+        size = self._memory.embedding_size
         if size is not None and count and embeddings.shape[1] != size:
             raise InputError(
                 f"embeddings have {embeddings.shape[1]} columns, this tracker has seen {size}; "
@@ -111,7 +112,7 @@ class DeepSort:
         return (embeddings / np.where(length > 0, length, 1)).astype(np.float32)
 
     def _predict(self, timestamp_s: float | None) -> None:
-        """Move every track to the time of the new frame."""
+        """Predict every track at the time of the new frame."""
         if timestamp_s is not None and not math.isfinite(timestamp_s):
             raise InputError(f"timestamp_s = {timestamp_s}: expected seconds, a finite number")
         nominal_s = 1 / self.config.nominal_rate
@@ -121,11 +122,11 @@ class DeepSort:
         step_s = nominal_s if timestamp_s is None else timestamp_s - self._now_s
         if step_s <= 0:
             _log.warning(
-                "time went from %.3f s to %.3f s; taking one nominal frame instead",
+                "time went from %.3f s to %.3f s; assuming one nominal frame instead",
                 self._now_s,
                 timestamp_s,
             )
-            # Keep the tracks' ages right on the new clock.
+            # Keep the ages of tracks right on the new clock.
             self._tracks.seen_s += step_s - nominal_s
             self._tracks.born_s += step_s - nominal_s
             self._now_s += step_s - nominal_s
@@ -140,11 +141,11 @@ class DeepSort:
 
     def _match(
         self,
-        boxes: npt.NDArray[np.float64],
-        measurements: npt.NDArray[np.float64],
-        features: Embeddings | None,
+        boxes: FloatArray,
+        measurements: FloatArray,
+        embeddings: Embeddings | None,
     ) -> tuple[IntArray, IntArray]:
-        """Return matched rows of the track table and the detections they take."""
+        """Return the matched rows of the track table and their detections."""
         tracks = self._tracks
         confirmed = np.flatnonzero(tracks.confirmed)
         motion = self._filter.squared_mahalanobis(
@@ -152,7 +153,7 @@ class DeepSort:
         )
         allowed = motion <= self._gate
         ranked = motion / self._gate
-        if features is None:
+        if embeddings is None:
             # The paper's combined cost with lambda = 1: motion alone ranks, as it gates.
             rows, columns = match_cascade(
                 tracks.missed[confirmed], allowed, lambda r, c: ranked[np.ix_(r, c)], 1.0
@@ -163,51 +164,50 @@ class DeepSort:
                 tracks.missed[confirmed],
                 allowed,
                 lambda r, c: self._combined_cost(
-                    slots[r], features[c], ranked[np.ix_(r, c)], allowed[np.ix_(r, c)]
+                    slots[r], embeddings[c], ranked[np.ix_(r, c)], allowed[np.ix_(r, c)]
                 ),
                 1.0,
             )
         rows = confirmed[rows]
-        return self._match_by_overlap(boxes, rows, columns)
+        return self._match_by_iou(boxes, rows, columns)
 
     def _combined_cost(
         self,
         slots: IntArray,
-        features: Embeddings,
-        motion: npt.NDArray[np.float64],
-        allowed: npt.NDArray[np.bool_],
-    ) -> npt.NDArray[np.float64]:
-        """Equation 5 of the paper where both gates are passed (equation 6), +inf elsewhere."""
-        appearance = self._appearance_distance(slots, features, allowed)
+        embeddings: Embeddings,
+        motion: FloatArray,
+        allowed: BoolArray,
+    ) -> FloatArray:
+        """Return the cost of equation 5 where both gates pass (equation 6), +inf elsewhere."""
+        appearance = self._appearance_distance(slots, embeddings, allowed)
         weight = self.config.motion_weight
         cost = weight * motion + (1 - weight) * appearance
         cost[~allowed | (appearance > self._max_cosine_distance)] = np.inf
         return cost
 
     def _appearance_distance(
-        self, slots: IntArray, features: Embeddings, allowed: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.float32]:
-        """Smallest cosine distance of the allowed pairs, 1 elsewhere.
+        self, slots: IntArray, embeddings: Embeddings, allowed: BoolArray
+    ) -> Float32Array:
+        """Return the smallest cosine distance of each allowed pair, 1 elsewhere.
 
-        A pair that competes with no other only has to pass the gate. If it passes with the newest
-        embedding it passes with the nearest, so the track's whole memory need not be read; such a
-        pair gets the distance to the newest.
+        A pair without competitors only has to pass the gate. If it passes with the newest
+        embedding, it gets that distance, which saves reading the whole memory of the track.
         """
         lone = allowed & (allowed.sum(axis=1) == 1)[:, None] & (allowed.sum(axis=0) == 1)
         rows, columns = np.nonzero(lone)
-        upper_bound = self._gallery.latest_distance(slots[rows], features[columns])
+        upper_bound = self._memory.latest_distance(slots[rows], embeddings[columns])
         passes = upper_bound <= self._max_cosine_distance
         rows, columns = rows[passes], columns[passes]
         open_pairs = allowed.copy()
         open_pairs[rows, columns] = False
-        distance = self._gallery.distance(slots, features, open_pairs)
+        distance = self._memory.distance(slots, embeddings, open_pairs)
         distance[rows, columns] = upper_bound[passes]
         return distance
 
-    def _match_by_overlap(
-        self, boxes: npt.NDArray[np.float64], rows: IntArray, columns: IntArray
+    def _match_by_iou(
+        self, boxes: FloatArray, rows: IntArray, columns: IntArray
     ) -> tuple[IntArray, IntArray]:
-        """Add the IoU stage: tentative tracks, and confirmed ones seen in the last frame."""
+        """Match tentative tracks, and confirmed tracks seen in the last frame, by IoU."""
         tracks = self._tracks
         candidate = ~tracks.confirmed | (tracks.missed == 1)
         candidate[rows] = False
@@ -226,10 +226,10 @@ class DeepSort:
         self,
         rows: IntArray,
         detection_index: IntArray,
-        measurements: npt.NDArray[np.float64],
+        measurements: FloatArray,
         detections: Detections,
     ) -> None:
-        """Give each matched track (row) its detection."""
+        """Correct each matched track with its detection."""
         tracks = self._tracks
         tracks.mean[rows], tracks.covariance[rows] = self._filter.update(
             tracks.mean[rows], tracks.covariance[rows], measurements
@@ -242,28 +242,28 @@ class DeepSort:
         tracks.detection_index[rows] = detection_index
         tracks.confirmed |= tracks.hits >= self.config.n_init
 
-    def _expired(self) -> npt.NDArray[np.bool_]:
+    def _expired(self) -> BoolArray:
         unseen_s = (self._now_s or 0.0) - self._tracks.seen_s
-        expired: npt.NDArray[np.bool_] = unseen_s > self.config.max_age_s + _TIME_SLACK_S
+        expired: BoolArray = unseen_s > self.config.max_age_s + _TIME_SLACK_S
         return expired
 
-    def _forget(self, rows: npt.NDArray[np.bool_]) -> None:
+    def _delete(self, rows: BoolArray) -> None:
         """Delete the tracks where the (T,) mask is True."""
-        self._gallery.release(self._tracks.slots[rows])
+        self._memory.release(self._tracks.slots[rows])
         self._tracks = self._tracks.select(~rows)
 
     def _start(
         self,
         detection_index: IntArray,
-        measurements: npt.NDArray[np.float64],
+        measurements: FloatArray,
         detections: Detections,
     ) -> None:
-        """Start a tentative track from each detection that no track took."""
+        """Start a tentative track for each unmatched detection."""
         count = len(detection_index)
         mean, covariance = self._filter.initiate(measurements)
         new = TrackTable(
             ids=np.arange(self._next_id, self._next_id + count),
-            slots=self._gallery.acquire(count),
+            slots=self._memory.acquire(count),
             mean=mean,
             covariance=covariance,
             hits=np.ones(count, np.int64),
@@ -279,29 +279,29 @@ class DeepSort:
         self._tracks = self._tracks.join(new)
 
     def _remember(self, embeddings: Embeddings | None) -> None:
-        """Store the embeddings that tracks took in this frame, of confident detections only.
+        """Store the embeddings of matched detections with a high confidence.
 
-        A half-hidden person yields a weak detection and an embedding of whoever stands in front;
-        one such row would make the smallest distance to that other person small for good.
+        The embedding of a half-hidden person often shows the person in front. A single such row
+        would keep the smallest distance to that other person small.
         """
         if embeddings is None:
             return
         seen = (self._tracks.detection_index >= 0) & (
             self._tracks.scores >= self.config.high_confidence
         )
-        self._gallery.append(
+        self._memory.append(
             self._tracks.slots[seen], embeddings[self._tracks.detection_index[seen]]
         )
 
     def _report(self) -> Tracks:
-        """Return the confirmed tracks that were seen now, or recently enough to coast."""
+        """Return the confirmed tracks that are matched in this frame or still coast."""
         tracks = self._tracks
         now_s = self._now_s or 0.0
         unseen_s = now_s - tracks.seen_s
         coasting = (tracks.missed > 0) & (unseen_s <= self.config.coast_s + _TIME_SLACK_S)
         shown = tracks.select(tracks.confirmed & ((tracks.missed == 0) | coasting))
         state = shown.mean[..., 0]
-        # The extrapolation of a shrinking box may pass zero; it must not turn the box inside out.
+        # The extrapolated size of a shrinking box may fall below zero.
         state[:, 2:] = np.maximum(state[:, 2:], 0)
         return Tracks(
             ids=shown.ids,

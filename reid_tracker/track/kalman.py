@@ -1,16 +1,16 @@
 """The DeepSORT Kalman filter for all tracks at once (arXiv 1703.07402, section 2.1).
 
 The state of a track is its box as centre x, centre y, aspect (width / height) and height, each
-with a velocity. Motion and noise couple a coordinate only with its own velocity, so the 8-state
-filter is exactly four independent filters of two states. All tracks are then two small arrays:
+with a velocity. Motion and noise couple a coordinate only with its own velocity, so the filter of 8
+states equals four independent filters of 2 states. Two small arrays hold all tracks:
 
     mean        (T, 4, 2)  [position, velocity] of each coordinate
     covariance  (T, 4, 3)  [var(position), cov(position, velocity), var(velocity)]
 
-Time is counted in nominal frames, the frames for which the noise weights were tuned. `predict`
-takes any positive step: one prediction over n nominal frames equals n predictions over one (with
-the noise that belongs to the height at the start), so a dropped frame or a slow camera moves a
-track as far, and makes it as uncertain, as it should.
+The unit of time is the nominal frame, for which the noise weights were tuned. `predict` takes any
+positive step: one prediction over n nominal frames equals n predictions over one frame (with the
+noise of the height at the start). Position and uncertainty are therefore right after dropped
+frames and at any frame rate.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from reid_tracker.arrays import FloatArray
 
 _HEIGHT = 3
 _ASPECT = 2
@@ -36,15 +35,15 @@ class BoxKalmanFilter:
     """Constant-velocity filter whose noise grows with the height of the box.
 
     Attributes:
-        std_weight_position: position noise per nominal frame, as a part of the box height.
-        std_weight_velocity: velocity noise per nominal frame, as a part of the box height.
+        std_weight_position: position noise per nominal frame, relative to the box height.
+        std_weight_velocity: velocity noise per nominal frame, relative to the box height.
     """
 
     std_weight_position: float = 1 / 20
     std_weight_velocity: float = 1 / 160
 
-    def initiate(self, measurements: Array) -> tuple[Array, Array]:
-        """Start tracks at rest.
+    def initiate(self, measurements: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Start tracks with zero velocity.
 
         Args:
             measurements: (T, 4) centre x, centre y, aspect, height.
@@ -63,16 +62,18 @@ class BoxKalmanFilter:
         )
         return mean, covariance
 
-    def predict(self, mean: Array, covariance: Array, step: float) -> tuple[Array, Array]:
-        """Move tracks forward in time.
+    def predict(
+        self, mean: FloatArray, covariance: FloatArray, step: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Predict the state of all tracks after a time step.
 
-        The closed form sums the process noise of `step` unit predictions: velocity noise that
-        enters at one frame has moved the position by the end of the step.
+        The closed form sums the process noise of `step` predictions over one frame: noise that
+        enters the velocity early in the step also moves the position.
 
         Args:
             mean: (T, 4, 2).
             covariance: (T, 4, 3).
-            step: nominal frames to move, > 0, need not be whole.
+            step: nominal frames, > 0, may be fractional.
 
         Returns:
             New mean and covariance.
@@ -82,8 +83,8 @@ class BoxKalmanFilter:
         position_var, cross, velocity_var = np.moveaxis(covariance, 2, 0)
         moved = mean.copy()
         moved[..., 0] += step * mean[..., 1]
-        # Sums over k = 0 .. step - 1 of k and k^2, continued to real steps from one frame upwards;
-        # noise that enters within a frame has not moved the position yet.
+        # Sums of k and k^2 over k = 0 .. step - 1, extended to fractional steps above one frame.
+        # In a shorter step, velocity noise does not move the position yet.
         whole = max(step, 1.0)
         sum_k = whole * (whole - 1) / 2
         sum_k_squared = (whole - 1) * whole * (2 * whole - 1) / 6
@@ -101,8 +102,10 @@ class BoxKalmanFilter:
         )
         return moved, spread
 
-    def update(self, mean: Array, covariance: Array, measurements: Array) -> tuple[Array, Array]:
-        """Correct each track by the measurement in the same row.
+    def update(
+        self, mean: FloatArray, covariance: FloatArray, measurements: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Correct each track with the measurement in the same row.
 
         Args:
             mean: (T, 4, 2) predicted.
@@ -128,8 +131,10 @@ class BoxKalmanFilter:
         )
         return corrected, spread
 
-    def squared_mahalanobis(self, mean: Array, covariance: Array, measurements: Array) -> Array:
-        """Distance of every measurement from every track (equation 1 of the paper).
+    def squared_mahalanobis(
+        self, mean: FloatArray, covariance: FloatArray, measurements: FloatArray
+    ) -> FloatArray:
+        """Return the distance of every measurement from every track (equation 1 of the paper).
 
         Args:
             mean: (T, 4, 2) predicted.
@@ -149,16 +154,16 @@ class BoxKalmanFilter:
             distance += np.square(scaled, out=scaled)
         return distance
 
-    def _process_std(self, height: Array) -> tuple[Array, Array]:
-        """Position and velocity noise, (T, 4) each, for one nominal frame."""
+    def _process_std(self, height: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the standard deviations of position and velocity noise per frame, (T, 4) each."""
         position = np.repeat(self.std_weight_position * height[:, None], 4, axis=1)
         velocity = np.repeat(self.std_weight_velocity * height[:, None], 4, axis=1)
         position[:, _ASPECT] = _ASPECT_STD
         velocity[:, _ASPECT] = _ASPECT_VELOCITY_STD
         return position, velocity
 
-    def _measurement_var(self, mean: Array) -> Array:
-        """Measurement noise variance, (T, 4)."""
+    def _measurement_var(self, mean: FloatArray) -> FloatArray:
+        """Return the variance of the measurement noise, (T, 4)."""
         variance = np.repeat((self.std_weight_position * mean[:, _HEIGHT, :1]) ** 2, 4, axis=1)
         variance[:, _ASPECT] = _ASPECT_MEASUREMENT_STD**2
         return variance

@@ -1,14 +1,12 @@
-"""The tracks alive in a tracker, one row a track, in the order of their ids."""
+"""The live tracks of a tracker: one row per track, ordered by id."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 
 
 @dataclass
@@ -16,18 +14,18 @@ class TrackTable:
     """Columns of the same length T.
 
     Attributes:
-        ids: identity numbers, rising.
-        slots: the track's slot in the appearance gallery.
+        ids: track ids, ascending.
+        slots: slot of the track in the appearance memory.
         mean: (T, 4, 2) Kalman mean, see `kalman`.
         covariance: (T, 4, 3) Kalman covariance.
-        hits: detections taken in all.
-        missed: frames since the last detection, 0 in the frame that has one.
-        confirmed: False while tentative.
+        hits: number of matched detections.
+        missed: frames since the last match; 0 if matched in this frame.
+        confirmed: False while the track is tentative.
         born_s: time of the first detection.
         seen_s: time of the last detection.
         scores: confidence of the last detection.
         classes: class of the last detection.
-        detection_index: row of the detection taken in this frame, -1 if none.
+        detection_index: row of the matched detection in this frame, or -1.
     """
 
     ids: IntArray
@@ -36,16 +34,16 @@ class TrackTable:
     covariance: FloatArray
     hits: IntArray
     missed: IntArray
-    confirmed: npt.NDArray[np.bool_]
+    confirmed: BoolArray
     born_s: FloatArray
     seen_s: FloatArray
-    scores: npt.NDArray[np.float32]
+    scores: Float32Array
     classes: IntArray
     detection_index: IntArray
 
     @classmethod
     def empty(cls) -> TrackTable:
-        """Return a table without rows."""
+        """Return a table with zero rows."""
         integers, numbers = np.empty(0, np.int64), np.empty(0, np.float64)
         return cls(
             ids=integers,
@@ -65,12 +63,12 @@ class TrackTable:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def select(self, rows: npt.NDArray[np.bool_]) -> TrackTable:
+    def select(self, rows: BoolArray) -> TrackTable:
         """Return the rows where the (T,) mask is True."""
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def join(self, other: TrackTable) -> TrackTable:
-        """Return this table with the rows of `other` below."""
+        """Return this table with the rows of `other` appended."""
         return replace(
             self,
             **{

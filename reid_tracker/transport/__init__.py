@@ -1,36 +1,35 @@
 """Tracklets from camera hosts to the centre: messages, brokers, and a disk buffer before them."""
 
-from reid_tracker.transport.broker import Broker, Delivery, Outgoing, Subscription
-from reid_tracker.transport.codec import MAX_MESSAGE_BYTES, decode_message, encode_message
-from reid_tracker.transport.looks import Prototypes
-from reid_tracker.transport.memory_broker import MemoryBroker
-from reid_tracker.transport.messages import (
+from reid_tracker.transport.brokers.base import Broker, Delivery, Outgoing, Subscription
+from reid_tracker.transport.brokers.memory import MemoryBroker
+from reid_tracker.transport.brokers.open import open_broker
+from reid_tracker.transport.receiving.receiver import Received, Receiver, ReceiverCounts
+from reid_tracker.transport.sending.sender import Sender, SenderCounts
+from reid_tracker.transport.sending.spool import Spool
+from reid_tracker.transport.wire.codec import MAX_MESSAGE_BYTES, decode_message, encode_message
+from reid_tracker.transport.wire.embeddings import Prototypes
+from reid_tracker.transport.wire.messages import (
     SCHEMA_VERSION,
-    CameraStatus,
-    EdgeStatus,
+    CameraMessage,
+    EdgeMessage,
     IdentityMessage,
-    Member,
     Message,
     Observation,
     TrackletMessage,
+    TrackletRef,
     check_encoder,
     new_boot_id,
 )
-from reid_tracker.transport.open import open_broker
-from reid_tracker.transport.receiver import Received, Receiver, ReceiverCounts
-from reid_tracker.transport.sender import Sender, SenderCounts
-from reid_tracker.transport.spool import Spool
-from reid_tracker.transport.subjects import Subject, parse_subject, pattern_of, subject_of
+from reid_tracker.transport.wire.subjects import Subject, parse_subject, pattern_of, subject_of
 
 __all__ = [
     "MAX_MESSAGE_BYTES",
     "SCHEMA_VERSION",
     "Broker",
-    "CameraStatus",
+    "CameraMessage",
     "Delivery",
-    "EdgeStatus",
+    "EdgeMessage",
     "IdentityMessage",
-    "Member",
     "MemoryBroker",
     "Message",
     "Observation",
@@ -45,6 +44,7 @@ __all__ = [
     "Subject",
     "Subscription",
     "TrackletMessage",
+    "TrackletRef",
     "check_encoder",
     "decode_message",
     "encode_message",

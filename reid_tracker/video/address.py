@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_to_bytes
 
-from reid_tracker.checked import shown
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.video.naming import redact
 

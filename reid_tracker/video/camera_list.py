@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.checked import Checked, from_mapping, shown
-from reid_tracker.config_file import read_yaml
+from reid_tracker.config.checked import Checked, from_mapping, shown
+from reid_tracker.config.files import read_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.video.address import expand_variables
 from reid_tracker.video.naming import is_url

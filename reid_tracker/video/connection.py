@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reid_tracker.checked import shown
 from reid_tracker.config import StreamConfig
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.video.address import StreamAddress
 from reid_tracker.video.hardware import hardware_decoder

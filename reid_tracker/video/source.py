@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from reid_tracker.closing import Closing
 from reid_tracker.errors import SourceError
-from reid_tracker.types import CameraStatus, Frame, VideoInfo
+from reid_tracker.types import Frame, SourceStatus, VideoInfo
 
 
 @runtime_checkable
@@ -86,7 +86,7 @@ class LiveSource(Source, Protocol):
         """Return when the frame that `poll` would give was captured, UTC seconds since 1970."""
         ...
 
-    def status(self) -> CameraStatus:
+    def status(self) -> SourceStatus:
         """Return how the camera is doing now, from any thread."""
         ...
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from reid_tracker.errors import ConfigError
-from reid_tracker.types import CameraState, Frame
+from reid_tracker.types import Frame, SourceState
 from reid_tracker.video.source import LiveSource, Source
 
 _LOOK_AGAIN_S = 0.5
@@ -78,7 +78,7 @@ class SourceGroup:
         live = next((camera for camera in self._live if camera.name == name), None)
         if live is None:
             return name in self._readers
-        return not live.closed and live.status().state is CameraState.LIVE
+        return not live.closed and live.status().state is SourceState.LIVE
 
     def take(self) -> list[tuple[str, Frame]]:
         """Return the next frames with the names of their sources; none if live sources have none.

@@ -1,7 +1,7 @@
-"""The models that the project knows: which there are, where they lie, and how they are fetched."""
+"""The model zoo: the known models, their files on this machine, and their download."""
 
 from reid_tracker.zoo.content import Content
-from reid_tracker.zoo.download import Progress
+from reid_tracker.zoo.download import DownloadProgress
 from reid_tracker.zoo.entry import Entry, Preprocessing
 from reid_tracker.zoo.manifest import Manifest, load_manifest
 from reid_tracker.zoo.places import best, download_folder, find, locate
@@ -10,10 +10,10 @@ from reid_tracker.zoo.verify import Verdict, verify
 
 __all__ = [
     "Content",
+    "DownloadProgress",
     "Entry",
     "Manifest",
     "Preprocessing",
-    "Progress",
     "Verdict",
     "best",
     "download_folder",

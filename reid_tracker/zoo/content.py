@@ -1,4 +1,4 @@
-"""What is in a model file, as far as it can be told without running anything of it."""
+"""Checks model files without running code from them: checksum, size, file type, completeness."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import NamedTuple
 from reid_tracker.errors import WeightsError
 
 LARGEST_BYTES = 2**30
-"""No model of the manifest comes near it; a file that is larger is a mistake or an attack."""
+"""Models of the manifest are much smaller; a larger file is a mistake or an attack."""
 
 HEAD_BYTES = 16
-"""As many bytes as `check_head` needs."""
+"""Number of bytes that `check_head` needs."""
 
 _ZIP, _PICKLE, _ONNX = b"PK\x03\x04", b"\x80", b"\x08"
 _PICKLE_PROTOCOLS = range(2, 6)
 
 
 class Content(NamedTuple):
-    """What tells one file from another: the checksum and the size in bytes."""
+    """Checksum and size of a file."""
 
     sha256: str
     size_bytes: int
@@ -30,9 +30,9 @@ class Content(NamedTuple):
 
 
 def content_of(path: Path) -> Content:
-    """Return checksum and size of a file, or of a folder.
+    """Return the checksum and size of a file or folder.
 
-    A folder's checksum is that of the lines "checksum  path" of its files, sorted by path.
+    The checksum of a folder is that of the lines "checksum  path" of its files, sorted by path.
 
     Raises:
         WeightsError: it cannot be read.
@@ -61,19 +61,19 @@ def _content_of_file(path: Path) -> Content:
 
 
 def check_head(head: bytes, file_name: str) -> None:
-    """Refuse what cannot be a model by its first bytes.
+    """Check the first bytes of a model file.
 
     Args:
-        head: the first `HEAD_BYTES` of it, or all if it is shorter.
-        file_name: whose ending tells the kind that is expected.
+        head: the first `HEAD_BYTES` bytes, or the whole file if it is shorter.
+        file_name: name whose suffix says which type is expected.
 
     Raises:
-        WeightsError: it is a web page or anything else that is no model.
+        WeightsError: it is a web page or another file that is not a model.
     """
     if head.lstrip()[:1] == b"<":
         raise WeightsError(
             "the server sent a web page instead of the model (Google Drive does so when a file "
-            "was fetched too often); try again later"
+            "is downloaded too often); try again later"
         )
     if file_name.lower().endswith(".onnx"):
         fits = head.startswith(_ONNX)
@@ -81,14 +81,14 @@ def check_head(head: bytes, file_name: str) -> None:
         old = head[:1] == _PICKLE and len(head) > 1 and head[1] in _PICKLE_PROTOCOLS
         fits = head.startswith(_ZIP) or old
     if not fits:
-        raise WeightsError(f"what came is no model: it starts with {head[:8]!r}")
+        raise WeightsError(f"not a model file: it starts with {head[:8]!r}")
 
 
 def check_content(path: Path, file_name: str) -> None:
-    """Refuse a file that is no model, or one that ends too early, as far as its form tells.
+    """Check that a file is a model and, for zip archives, complete.
 
     Raises:
-        WeightsError: it is garbage or incomplete.
+        WeightsError: it is not a model, damaged or incomplete.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
@@ -102,7 +102,7 @@ def check_content(path: Path, file_name: str) -> None:
             damaged = archive.testzip()
     except WeightsError:
         raise
-    except Exception as error:  # zipfile raises many kinds for archives made to hurt
+    except Exception as error:  # zipfile raises many types for malicious archives
         raise WeightsError(f"a damaged or incomplete archive ({type(error).__name__})") from None
     if damaged is not None:
-        raise WeightsError("a damaged archive: the checksum of a part is wrong")
+        raise WeightsError("a damaged archive: a checksum inside it is wrong")

@@ -1,20 +1,21 @@
-"""One model of the manifest: what it is, where it comes from, and how it can be told apart."""
+"""One model of the manifest: its task, source, checksum and preprocessing."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from urllib.parse import urlsplit
 
-from reid_tracker.checked import Checked, number, shown
 from reid_tracker.config import Thresholds
+from reid_tracker.config.checked import Checked, number, shown
 from reid_tracker.errors import ConfigError
-from reid_tracker.zoo.address import check_url
 
 TASKS = ("detector", "encoder")
 DOWNLOADED_SUFFIXES = (".pt", ".pth", ".onnx")
-"""What a downloaded file may be: the kinds that `content.check_content` can tell from garbage."""
+"""Allowed file types of downloads: those that `content.check_content` can check."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -22,15 +23,15 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Preprocessing(Checked):
-    """How a picture becomes the network's input; for readers, since the rooms do it themselves.
+    """How an image becomes the network's input; information only.
 
     Attributes:
-        resize: "stretch" to the input size, or "letterbox": keep the aspect and pad.
-        height: of the input in pixels.
-        width: of the input in pixels.
-        channels: order of the input's channels.
+        resize: "stretch" to the input size, or "letterbox": keep the aspect ratio and pad.
+        height: input height in pixels.
+        width: input width in pixels.
+        channels: order of the input channels.
         mean: subtracted from pixel values in [0, 1], per channel.
-        std: divides what is left, per channel.
+        std: divisor after the subtraction, per channel.
     """
 
     resize: str = "stretch"
@@ -46,22 +47,20 @@ class Entry(Checked):
     """One model.
 
     Attributes:
-        name: what `--detector`, `--encoder` and `reid-track weights pull` call it.
+        name: name for `--detector`, `--encoder` and `reid-track weights pull`.
         task: "detector" or "encoder".
-        file: where it lies: below weights/ if it is shipped, else its name in the folder of
-            downloads.
-        url: where it is downloaded from; None where it is shipped.
-        sha256: of the file; required where it is shipped, None where its publisher gives none.
-        size_bytes: of the file; None where it is not published.
-        source: who made it, from what.
-        licence: under which terms it may be used.
-        preprocessing: what its input looks like.
-        figures: what was measured or published, by a short text.
-        rank: place in the order in which "auto" looks for a model, 1 first; None is never taken.
-        cpu_form: a form of a model that only a CPU runs, and faster than the model itself: "auto"
-            leaves it out where there is a GPU.
+        file: path below weights/ if shipped, else file name in the download folder.
+        url: download address; None if shipped.
+        sha256: checksum of the file; required if shipped, None if not published.
+        size_bytes: size of the file; None if not published.
+        source: who made the model and from which data.
+        licence: terms of use.
+        preprocessing: form of the input.
+        figures: measured or published results, by a short description.
+        rank: position in the search order of "auto", 1 first; "auto" never takes None.
+        cpu_form: a faster form that runs only on CPUs; "auto" skips it if there is a GPU.
         architecture: name of the network, for OSNet checkpoints.
-        thresholds: cosine distances that suit an encoder; None where they were not measured.
+        thresholds: measured cosine distances that suit an encoder, or None.
     """
 
     name: str = ""
@@ -102,12 +101,38 @@ class Entry(Checked):
 
     @property
     def shipped(self) -> bool:
-        """Whether the file comes with the package."""
+        """Whether the file is part of the package."""
         return self.url is None
 
 
+def check_url(url: str) -> None:
+    """Check that models may be downloaded from an address.
+
+    Raises:
+        ConfigError: it is neither https nor http on this machine, or contains credentials.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ConfigError(f"url = {shown(url)}: expected an https address") from None
+    del port  # reading it makes urlsplit check it
+    secure = parts.scheme == "https" and host
+    local = parts.scheme == "http" and _is_loopback(host)
+    if not (secure or local) or parts.username is not None:
+        raise ConfigError(f"url = {shown(url)}: expected an https address without credentials")
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether a host name means this machine, without a DNS query."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _stays_inside(file: str) -> bool:
-    """Whether a path cannot leave the folder below which it is looked up, on any system."""
+    """Return whether a path stays inside its folder on every operating system."""
     parts = PurePosixPath(file).parts
     return all(_NAME.fullmatch(part) for part in parts) and bool(parts) and file == "/".join(parts)
 

@@ -1,4 +1,4 @@
-"""Reads weights/manifest.yaml, the list of all models that the project knows."""
+"""Reads weights/manifest.yaml, the list of all known models."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.checked import from_mapping, shown
 from reid_tracker.config import read_yaml
+from reid_tracker.config.checked import from_mapping, shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.resources import shipped
 from reid_tracker.zoo.entry import Entry
 
 _KEYS = {"families", "models"}
-"""`families` holds what entries share, for YAML's anchors; it is not read."""
+"""`families` contains YAML anchors that entries share; it is not read itself."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """All models, and the folder of those that are shipped.
+    """All models, and the folder of the shipped ones.
 
     Attributes:
-        entries: in the order of the file.
-        folder: below which the `file` of a shipped entry lies.
+        entries: models in file order.
+        folder: folder that contains the files of shipped entries.
     """
 
     entries: tuple[Entry, ...]
     folder: Path
 
     def get(self, name: str) -> Entry:
-        """Return the entry of that name.
+        """Return the entry with this name.
 
         Raises:
-            ConfigError: there is none; the nearest name is named.
+            ConfigError: the name is unknown; the message suggests the nearest one.
         """
         known = {entry.name: entry for entry in self.entries}
         if name in known:
@@ -46,11 +46,11 @@ class Manifest:
         )
 
     def known(self, name: str, task: str) -> Entry | None:
-        """Return the entry of that name if it does that task, else None."""
+        """Return the entry with this name and task, or None."""
         return next((e for e in self.entries if e.name == name and e.task == task), None)
 
     def of_task(self, task: str) -> list[Entry]:
-        """Return the entries that do a task, the best first and unranked ones last."""
+        """Return the entries of a task, best first, unranked last."""
         ranked = [(entry.rank or 2**63, entry.name, entry) for entry in self.entries]
         return [
             entry for *_, entry in sorted(ranked, key=lambda item: item[:2]) if entry.task == task
@@ -61,7 +61,7 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
     """Read a manifest.
 
     Args:
-        path: the file; None is the project's own.
+        path: the file; None means the shipped manifest.
 
     Raises:
         ConfigError: it cannot be read, a key is unknown, or a value does not fit.
@@ -75,7 +75,7 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
         found = f"unknown key '{shown(min(unknown), str)}'" if unknown else "no list 'models'"
         raise ConfigError(f"{where}: {found}; expected the key 'models' with a list of models")
     entries = tuple(_entry(item, f"{where}: models[{n}].") for n, item in enumerate(models))
-    _refuse_twins(entries, where)
+    _check_unique(entries, where)
     return Manifest(entries, path.parent)
 
 
@@ -88,15 +88,15 @@ def _entry(data: Any, where: str) -> Entry:
         for key, value in figures.items()
     ):
         raise ConfigError(f"{where}figures = {shown(figures)}: expected 'text: number' pairs")
-    # Named before anything else, so that an error shows which of fifty entries it means.
+    # Put the name first, so that an error says which of the entries is wrong.
     if isinstance(name := data.get("name"), str) and name:
         where = f"{where.rstrip('.')} {shown(name, str)}: "
     rest = {key: value for key, value in data.items() if key != "figures"}
     return replace(from_mapping(Entry, rest, where), figures=dict(figures))
 
 
-def _refuse_twins(entries: tuple[Entry, ...], where: str) -> None:
-    """Refuse two entries of one name, or two downloads that would overwrite each other."""
+def _check_unique(entries: tuple[Entry, ...], where: str) -> None:
+    """Raise if two entries have the same name or the same file."""
     for kind, values in (
         ("name", [entry.name for entry in entries]),
         ("file", [entry.file.lower() for entry in entries]),

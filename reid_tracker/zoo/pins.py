@@ -1,6 +1,6 @@
-"""Pins: what a download without a published checksum was when it first came.
+"""Pins: checksums of first downloads, for models without a published checksum.
 
-They lie in pins.json beside the downloads. A later file of the same name that differs is refused.
+pins.json in the download folder stores them. A later download must have the same checksum.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _FILE = "pins.json"
 
 
 def pins_file(folder: Path) -> Path:
-    """Return the path of the pins of a folder of downloads."""
+    """Return the path of the pins of a download folder."""
     return folder / _FILE
 
 
 def expected(entry: Entry, folder: Path) -> Content | None:
-    """Return what an entry's file must be: as published, else as pinned; None if neither is known.
+    """Return the published or pinned content of an entry's file, or None.
 
-    A published checksum without a published size has size 0 here.
+    The size is 0 if only the checksum is published.
     """
     if entry.sha256 is not None:
         return Content(entry.sha256, entry.size_bytes or 0)
@@ -35,38 +35,45 @@ def expected(entry: Entry, folder: Path) -> Content | None:
 
 
 def pin(entry: Entry, content: Content, folder: Path) -> None:
-    """Remember what an entry's file is, unless a checksum is published or pinned.
+    """Pin the content of an entry's file, unless a checksum is published or pinned.
 
     Raises:
-        WeightsError: the pins are damaged, or cannot be written.
+        WeightsError: the pins are damaged or cannot be written.
     """
     if entry.sha256 is not None:
         return
-    with _alone(folder):  # between reading and writing, another's pin would be lost
+    with locked(pins_file(folder)):  # else two processes could lose a pin
         pins = _read(folder)
         if entry.name not in pins:
             _write({**pins, entry.name: content}, folder)
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process changes the pins; the lock ends with the process."""
+def locked(path: Path, busy: str = "") -> Iterator[None]:
+    """Hold the lock file of a path; the operating system releases it if the process dies.
+
+    Args:
+        path: what is locked; the lock file lies next to it.
+        busy: error if another process holds the lock; without it, wait for that process.
+
+    Raises:
+        WeightsError: the lock is held, or the lock file cannot be written.
+    """
     try:
         import fcntl
-    except ImportError:  # not on Windows
+    except ImportError:  # Windows
         yield
         return
-    path = pins_file(folder)
-    # It stays: to remove it would let a third process lock a file that is no longer there.
+    # The lock file stays: if one process removed it, two others could hold different locks.
     try:
-        lock = path.with_name(f".{_FILE}.lock").open("wb")
+        lock = path.with_name(f".{path.name}.lock").open("wb")
     except OSError as error:
         raise WeightsError(f"cannot write {path}: {error.strerror}") from None
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
         except OSError as error:
-            raise WeightsError(f"cannot lock {path}: {error.strerror}") from None
+            raise WeightsError(busy or f"cannot lock {path}: {error.strerror}") from None
         yield
 
 
@@ -101,6 +108,6 @@ def _read(folder: Path) -> dict[str, Content]:
     if not sound:
         raise WeightsError(
             f"{path} is damaged: expected the checksums of earlier downloads; delete it to pin the "
-            "files anew as they are"
+            "files as they are now"
         )
     return pins

@@ -1,4 +1,4 @@
-"""Where models lie on this machine, and which of them "auto" takes."""
+"""Where models are on this machine, and which one "auto" takes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from reid_tracker.zoo.manifest import Manifest, load_manifest
 
 
 def download_folder() -> Path:
-    """Return the folder of downloads, whether or not it exists.
+    """Return the download folder, which may not exist yet.
 
-    It is weights/ below $REID_TRACKER_HOME, or else below reid_tracker/ in the user's cache.
+    It is weights/ in $REID_TRACKER_HOME, or else in reid_tracker/ in the user's cache folder.
     """
     if home := os.environ.get("REID_TRACKER_HOME"):
         return Path(home).expanduser().absolute() / "weights"
     cache = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification: a relative path is to be ignored.
+    # The XDG specification says to ignore relative paths.
     base = Path(cache) if os.path.isabs(cache) else Path(os.path.expanduser("~")) / ".cache"
     return base / "reid_tracker" / "weights"
 
 
 def place(entry: Entry, manifest: Manifest) -> Path:
-    """Return the path at which an entry lies once it is here."""
+    """Return the path where the file of an entry belongs."""
     return (manifest.folder if entry.shipped else download_folder()) / entry.file
 
 
@@ -34,7 +34,7 @@ def locate(entry: Entry, manifest: Manifest | None = None) -> Path | None:
 
 
 def find(name: str, manifest: Manifest | None = None) -> Path | None:
-    """Return the path of a model on this machine; None if it is unknown or not here."""
+    """Return the path of a model, or None if it is unknown or not on this machine."""
     manifest = manifest or load_manifest()
     entry = next((item for item in manifest.entries if item.name == name), None)
     return None if entry is None else locate(entry, manifest)
@@ -43,15 +43,15 @@ def find(name: str, manifest: Manifest | None = None) -> Path | None:
 def best(
     task: str, manifest: Manifest | None = None, *, on_cpu: bool = True
 ) -> tuple[Entry, Path] | None:
-    """Return the best model for a task that is on this machine; nothing is downloaded.
+    """Return the best model for a task on this machine, without downloading.
 
     Args:
         task: "detector" or "encoder".
-        manifest: the models; None is the project's own.
-        on_cpu: whether it is to run on a CPU, so that forms made for one may be taken.
+        manifest: the models; None means the shipped manifest.
+        on_cpu: whether the model will run on a CPU, so that CPU forms are allowed.
 
     Returns:
-        The entry and its path, or None if there is no ranked model here.
+        The entry and its path, or None if no ranked model is here.
     """
     manifest = manifest or load_manifest()
     for entry in manifest.of_task(task):

@@ -1,37 +1,37 @@
-"""Puts a model on this machine: downloads it, checks it, and only then gives it its name."""
+"""Downloads a model and checks it before giving it its final name."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from reid_tracker.errors import WeightsError
 from reid_tracker.zoo.content import Content, check_content, content_of
-from reid_tracker.zoo.download import Download, Progress
+from reid_tracker.zoo.download import Download, DownloadProgress
 from reid_tracker.zoo.entry import Entry
 from reid_tracker.zoo.manifest import Manifest, load_manifest
-from reid_tracker.zoo.pins import expected, pin, pins_file
+from reid_tracker.zoo.pins import expected, locked, pin, pins_file
 from reid_tracker.zoo.places import place
 
 logger = logging.getLogger(__name__)
 
 
-def pull(name: str, progress: Progress | None = None, manifest: Manifest | None = None) -> Path:
-    """Return the path of a model, which is downloaded first where it is not here.
+def pull(
+    name: str, progress: DownloadProgress | None = None, manifest: Manifest | None = None
+) -> Path:
+    """Return the path of a model; download it if it is missing.
 
-    A file that is here already is checked against its checksum, published or pinned.
+    An existing file is checked against its published or pinned checksum.
 
     Args:
-        name: of an entry of the manifest.
-        progress: told how far the download is.
-        manifest: the models; None is the project's own.
+        name: name in the manifest.
+        progress: receives the progress of the download.
+        manifest: the models; None means the shipped manifest.
 
     Raises:
-        ConfigError: there is no model of that name.
-        WeightsError: it cannot be downloaded, or is not what it should be.
+        ConfigError: the name is unknown.
+        WeightsError: the download fails, or the file has the wrong content.
     """
     manifest = manifest or load_manifest()
     entry = manifest.get(name)
@@ -40,8 +40,7 @@ def pull(name: str, progress: Progress | None = None, manifest: Manifest | None 
         _check_here(entry, path)
     elif entry.shipped:
         raise WeightsError(
-            f"{name}: {path} is missing, though it comes with the package; install reid-tracker "
-            "again"
+            f"{name}: {path} is missing, but belongs to the package; install reid-tracker again"
         )
     else:
         _download(entry, path, progress)
@@ -49,7 +48,7 @@ def pull(name: str, progress: Progress | None = None, manifest: Manifest | None 
 
 
 def mismatch(entry: Entry, content: Content, folder: Path) -> str | None:
-    """Say how a file differs from what is published or pinned; None if it does not."""
+    """Describe how a file differs from its published or pinned content; None if it is equal."""
     wanted = expected(entry, folder)
     if wanted is None:
         if entry.size_bytes in (None, content.size_bytes):
@@ -68,23 +67,23 @@ def _check_here(entry: Entry, path: Path) -> None:
     content = content_of(path)
     if wrong := mismatch(entry, content, path.parent):
         again = "install reid-tracker again" if entry.shipped else "delete it and pull it again"
-        raise WeightsError(f"{entry.name}: {path} is another file: {wrong}; {again}")
+        raise WeightsError(f"{entry.name}: {path} is another file than expected: {wrong}; {again}")
     if entry.shipped or expected(entry, path.parent) is not None:
         return
-    try:  # placed by hand: this is its first use
+    try:  # copied here by hand, used for the first time
         check_content(path, entry.file)
     except WeightsError as error:
         raise WeightsError(f"{entry.name}: {path}: {error}") from None
     pin(entry, content, path.parent)
 
 
-def _download(entry: Entry, path: Path, progress: Progress | None) -> None:
+def _download(entry: Entry, path: Path, progress: DownloadProgress | None) -> None:
     folder = path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WeightsError(
-            f"cannot make the folder {folder}: {error.strerror}; set REID_TRACKER_HOME to another"
+            f"cannot make the folder {folder}: {error.strerror}; set REID_TRACKER_HOME"
         ) from None
     wanted = expected(entry, folder)
     download = Download(
@@ -94,28 +93,29 @@ def _download(entry: Entry, path: Path, progress: Progress | None) -> None:
         size_bytes=entry.size_bytes or (wanted.size_bytes or None if wanted else None),
         progress=progress,
     )
-    with _alone(path):
+    busy = f"{path.name} is being downloaded by another process; wait for it, then run again"
+    with locked(path, busy):
         resumed = download.part.exists()
         try:
             content = _fetch(entry, download, folder)
         except _WrongContentError:
             if not resumed:
                 raise
-            # The part may have been of an older version: once more, from the start.
+            # The part may belong to an older version: download once more from the start.
             content = _fetch(entry, download, folder)
-        # The pin comes first: a crash between the two leaves a pin, never an unpinned file.
+        # Pin first: a crash in between leaves a pin without a file, never a file without a pin.
         pin(entry, content, folder)
         os.replace(download.part, path)
-        download.forget()
+        download.discard()
     logger.info("%s: downloaded to %s (%s)", entry.name, path, content)
 
 
 class _WrongContentError(WeightsError):
-    """All came, and it is not what it should be."""
+    """The download is complete, but has the wrong content."""
 
 
 def _fetch(entry: Entry, download: Download, folder: Path) -> Content:
-    """Collect the file and check it; what is wrong is removed, what is cut off is kept."""
+    """Download and check the file; remove a wrong one, keep an incomplete one."""
     try:
         download.run()
     except WeightsError as error:
@@ -131,28 +131,8 @@ def _fetch(entry: Entry, download: Download, folder: Path) -> Content:
     except WeightsError as error:
         wrong = str(error)
     if wrong is not None:
-        download.forget()
+        download.discard()
         raise _WrongContentError(
-            f"{entry.name}: what {download.url} sent is not the model: {wrong}; it was removed"
+            f"{entry.name}: {download.url} sent another file: {wrong}; it was removed"
         )
     return content
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep two processes from collecting one file; the lock ends with the process."""
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
-        yield
-        return
-    # It stays: to remove it would let a third process lock a file that is no longer there.
-    lock = path.with_name(f".{path.name}.lock")
-    with lock.open("wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise WeightsError(
-                f"{path.name} is being downloaded by another process; wait for it, then run again"
-            ) from None
-        yield

@@ -1,4 +1,4 @@
-"""Checks every model on this machine against its checksum, published or pinned."""
+"""Checks all models on this machine against their published or pinned checksums."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from reid_tracker.zoo.pull import mismatch
 
 
 class Verdict(NamedTuple):
-    """What was found out about one model.
+    """The result for one model.
 
     Attributes:
         entry: the model.
-        path: where it lies.
-        wrong: what is wrong with it; None if nothing is.
-        checked_by: "published", "pinned", or "form" where no checksum is known yet.
+        path: path of its file or folder.
+        wrong: the problem, or None.
+        checked_by: "published" or "pinned" checksum, or "form" (file type) if none is known.
     """
 
     entry: Entry
@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
 
 
 def verify(manifest: Manifest | None = None) -> list[Verdict]:
-    """Check every model of the manifest that is on this machine; nothing is changed.
+    """Check all models of the manifest that are on this machine; change nothing.
 
     Raises:
         WeightsError: the pins are damaged.

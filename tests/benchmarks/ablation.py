@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from reid_tracker.checked import to_yaml
+from reid_tracker.config.checked import to_yaml
 from reid_tracker.errors import InputError, ReidTrackerError
 from reid_tracker.osnet.complexity import count_macs, count_parameters
 from reid_tracker.train import (

@@ -14,14 +14,14 @@ from reid_tracker.evaluate import FrameBoxes
 from reid_tracker.geometry import areas, xyxy_to_tlwh
 
 
-def average_precision(found: FrameBoxes, truth: FrameBoxes, least_iou: float = 0.5) -> float:
+def average_precision(found: FrameBoxes, truth: FrameBoxes, min_iou: float = 0.5) -> float:
     """Return the average precision in [0, 1] as COCO defines it, with no limit on detections."""
     if not len(truth) or not len(found):
         return 0.0
     frames = np.unique(np.concatenate([found.frames, truth.frames]))
     with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
         job = COCOeval(_to_coco(truth, frames), _to_coco(found, frames), "bbox")
-        job.params.iouThrs = np.array([least_iou])
+        job.params.iouThrs = np.array([min_iou])
         job.params.areaRng, job.params.areaRngLbl = [[0, 1e10]], ["all"]
         job.params.maxDets = [int(np.bincount(found.frames).max())]
         job.evaluate()

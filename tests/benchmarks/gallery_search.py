@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.match.store import GalleryStore
-from reid_tracker.match.store_records import Sighting, Where
+from reid_tracker.match.gallery.records import SightingRecord, Where
+from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.types import Embeddings
 
 MODEL = "0" * 64
@@ -65,11 +65,11 @@ def make(count: int, size: int, cameras: int, seed: int = 0) -> Data:
     return Data(vectors, random.integers(0, cameras, count), starts, identities + 1)
 
 
-def sightings(data: Data) -> Iterator[list[Sighting]]:
+def sightings(data: Data) -> Iterator[list[SightingRecord]]:
     """Yield all sightings in batches."""
     for first in range(0, len(data.vectors), BATCH):
         yield [
-            Sighting(
+            SightingRecord(
                 str(row),
                 int(data.identities[row]),
                 f"camera {data.cameras[row]}",
@@ -192,15 +192,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for kind in arguments.kind:
             if kind == "postgres":
-                from reid_tracker.match.store_postgres import PostgresStore
-                from tests.match.postgres import Server
+                from reid_tracker.match.gallery.postgres.store import PostgresStore
+                from tests.match.gallery.server import Server
 
                 arguments.server = Server(flush=True)
                 with PostgresStore(arguments.server.address) as store:
                     run(kind, store, data, arguments)
                 arguments.server.stop()
             else:
-                from reid_tracker.match.store_embedded import EmbeddedStore
+                from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 
                 dtype = np.float32 if kind.endswith("float32") else np.float16
                 path = Path(folder) / f"{kind}.sqlite"

@@ -13,7 +13,7 @@ import numpy as np
 from reid_tracker.config import Config
 from tests.cli.observer import Key, Observer
 from tests.cli.site import Program, Site
-from tests.match import postgres
+from tests.match.gallery import server as postgres
 
 _GREY = 128
 _QUIET_S = 20.0

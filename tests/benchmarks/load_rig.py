@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.central.run import durable_name
-from reid_tracker.match.gallery_open import open_gallery
-from reid_tracker.match.topology import Topology
-from reid_tracker.transport.nats_broker import TRACKLETS
+from reid_tracker.central.intake import durable_name
+from reid_tracker.match.gallery.open import open_gallery
+from reid_tracker.match.places.topology import Topology
+from reid_tracker.transport.brokers.nats import TRACKLETS
 from tests.benchmarks.load_world import ENCODER, Site, joint_layout
 from tests.conftest import ROOT
-from tests.match.postgres import Server as Postgres
+from tests.match.gallery.server import Server as Postgres
 from tests.transport.servers import Server, nats_server
 
 _START_S = 120.0

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from reid_tracker.central.records import Key, camera_name
 from reid_tracker.match import Passage, Topology
 from reid_tracker.transport import (
-    CameraStatus,
+    CameraMessage,
     Message,
     Observation,
     Prototypes,
@@ -30,7 +30,7 @@ from reid_tracker.transport import (
     encode_message,
     subject_of,
 )
-from reid_tracker.transport.messages import TrackletState
+from reid_tracker.transport.wire.messages import TrackletState
 from tests.benchmarks.city_looks import ENCODERS, Looks
 from tests.benchmarks.city_world import World, name, topology, walk
 
@@ -247,9 +247,9 @@ class Site:
             prototypes=Prototypes.of(ENCODER, vectors[:taken], np.full(taken, frames / taken)),
         )
 
-    def _status(self, edges: _Edges, at_s: float, camera: int) -> CameraStatus:
+    def _status(self, edges: _Edges, at_s: float, camera: int) -> CameraMessage:
         edge, frames = edges.of(camera), int(at_s * self.model.frames_s)
-        return CameraStatus(
+        return CameraMessage(
             edge=edge,
             boot=BOOT,
             edge_seq=edges.next(edge),

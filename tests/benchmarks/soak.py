@@ -31,7 +31,7 @@ from tests.benchmarks.soak_samples import (
     slope_of,
 )
 from tests.cli.site import ENCODER, Program, write_people
-from tests.match.postgres import Server as Postgres
+from tests.match.gallery.server import Server as Postgres
 from tests.transport.servers import PASSWORD, USER, free_port, nats_server
 from tests.video.rtsp import Camera
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from reid_tracker.central.admission import Admission
 from reid_tracker.config import CentralConfig

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_tracker.central.run import CentralSite
+from reid_tracker.central import CentralSite, Matching
 from reid_tracker.config import CentralConfig, MatchConfig
 from reid_tracker.match import CrossCameraMatcher
-from reid_tracker.match.store_embedded import EmbeddedStore
+from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.transport import Observation, Prototypes, TrackletMessage
-from reid_tracker.transport.memory_broker import MemoryBroker
-from reid_tracker.transport.messages import TrackletState
-from tests.central_world import BASE_S, MODEL, SITE, look, outgoing
+from reid_tracker.transport.brokers.memory import MemoryBroker
+from reid_tracker.transport.wire.messages import TrackletState
+from tests.central.world import BASE_S, MODEL, SITE, look, outgoing
 
 _STEP_S = 2.0
 _KEEP_S = 60.0
@@ -65,12 +65,12 @@ def test_no_more_is_held_after_many_messages(tmp_path: Path) -> None:
     now_s = [BASE_S]
     store = EmbeddedStore(tmp_path / "people.sqlite", clock=lambda: now_s[0])
     broker, street = MemoryBroker(), Street()
+    config = MatchConfig(memory_s=_KEEP_S)
     centre = CentralSite(
-        *(SITE, broker, store),
-        model=MODEL,
-        new_matcher=lambda numbers: CrossCameraMatcher(
-            MatchConfig(memory_s=_KEEP_S), numbers=numbers
-        ),
+        SITE,
+        broker,
+        store,
+        Matching(MODEL, lambda numbers: CrossCameraMatcher(config, numbers=numbers)),
         config=CentralConfig(sites=(SITE,)),
         clock=lambda: now_s[0],
         monotonic=lambda: now_s[0] - BASE_S,
@@ -83,9 +83,9 @@ def test_no_more_is_held_after_many_messages(tmp_path: Path) -> None:
             broker.publish([outgoing(message) for message in street.messages(step)])
             # Nothing is waited for on this clock, which stands still meanwhile.
             for _ in range(_IN_SIGHT):
-                received = centre.receiver.receive(0.0)
+                received = centre.intake.receiver.receive(0.0)
                 assert received is not None
-                centre._take(received)
+                centre.intake.take(received)
             centre.turn(0.0)
             if step % 15 == 0:
                 store.purge(now_s[0] - _KEEP_S)
@@ -99,8 +99,8 @@ def test_no_more_is_held_after_many_messages(tmp_path: Path) -> None:
         assert work(150, 450) - before < 200_000
     finally:
         tracemalloc.stop()
-    assert centre.counts["tracklet"] == 450 * _IN_SIGHT
+    assert centre.intake.counts["tracklet"] == 450 * _IN_SIGHT
     assert 10 < store.info().sightings < 200
-    assert centre.receiver.pending() < 200
+    assert centre.intake.receiver.pending() < 200
     centre.finish()
     store.close()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reid_tracker.central.presence import HostPresence
-from reid_tracker.transport import CameraStatus, EdgeStatus
+from reid_tracker.transport import CameraMessage, EdgeMessage
 from tests.transport.samples import NOW_S, host, identity, status, tracklet
 
 
@@ -38,11 +38,11 @@ def world() -> World:
     return World()
 
 
-def camera(state: str, name: str = "door", reason: str = "", **changes: Any) -> CameraStatus:
+def camera(state: str, name: str = "door", reason: str = "", **changes: Any) -> CameraMessage:
     return status(camera=name, state=state, reason=reason, **changes)
 
 
-def word(state: str, number: int = 1, boot: str = "b1", edge: str = "e1") -> EdgeStatus:
+def word(state: str, number: int = 1, boot: str = "b1", edge: str = "e1") -> EdgeMessage:
     return host(number, state=state, boot=boot, edge=edge, reason="" if state == "started" else "x")
 
 

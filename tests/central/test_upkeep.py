@@ -8,13 +8,13 @@ import numpy as np
 
 from reid_tracker.central.upkeep import GalleryUpkeep
 from reid_tracker.errors import StoreUnavailableError
-from reid_tracker.match.store_embedded import EmbeddedStore
-from reid_tracker.match.store_records import Sighting
+from reid_tracker.match.gallery.embedded.store import EmbeddedStore
+from reid_tracker.match.gallery.records import SightingRecord
 
 
-def seen(name: str) -> Sighting:
+def seen(name: str) -> SightingRecord:
     rows = np.eye(8, dtype=np.float32)[[0]]
-    return Sighting(name, 1, "door", "hall", 0, 1, rows, 1.0, "ab" * 32)
+    return SightingRecord(name, 1, "door", "hall", 0, 1, rows, 1.0, "ab" * 32)
 
 
 class Away(EmbeddedStore):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from reid_tracker.config import TransportConfig
 from reid_tracker.errors import TransportUnavailableError
 from reid_tracker.transport import (
-    CameraStatus,
+    CameraMessage,
     Receiver,
     TrackletMessage,
     open_broker,
@@ -30,7 +30,7 @@ class Observer:
         pattern = pattern_of("tracklet", site).removesuffix("tracklet") + "*"
         self._receiver = Receiver(self._broker.subscribe(pattern, "observer"), gaps=True)
         self.tracklets: list[TrackletMessage] = []
-        self.states: list[CameraStatus] = []
+        self.states: list[CameraMessage] = []
 
     @property
     def missing(self) -> int:
@@ -43,7 +43,7 @@ class Observer:
             while (got := self._receiver.receive(timeout_s)) is not None:
                 if isinstance(got.message, TrackletMessage):
                     self.tracklets.append(got.message)
-                elif isinstance(got.message, CameraStatus):
+                elif isinstance(got.message, CameraMessage):
                     self.states.append(got.message)
                 got.ack()
 
@@ -54,9 +54,9 @@ class Observer:
             assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
             self.take(0.05)
 
-    def in_order(self) -> list[TrackletMessage | CameraStatus]:
+    def in_order(self) -> list[TrackletMessage | CameraMessage]:
         """Return everything in the order of its numbers, which is that of one start."""
-        told: list[TrackletMessage | CameraStatus] = [*self.tracklets, *self.states]
+        told: list[TrackletMessage | CameraMessage] = [*self.tracklets, *self.states]
         return sorted(told, key=lambda one: one.edge_seq)
 
     def last(self) -> dict[Key, TrackletMessage]:
@@ -84,7 +84,7 @@ class Observer:
     def over(self) -> bool:
         """Tell whether every camera of the last start of each camera host is done with."""
         last = {one.edge: one.boot for one in self.states}
-        newest: dict[tuple[str, str], CameraStatus] = {}
+        newest: dict[tuple[str, str], CameraMessage] = {}
         for one in sorted(self.states, key=lambda one: one.edge_seq):
             if last[one.edge] == one.boot:
                 newest[one.edge, one.camera] = one

@@ -23,10 +23,10 @@ import av
 
 from reid_tracker.central.records import key_of_sighting
 from reid_tracker.config import TransportConfig
-from reid_tracker.match.gallery_open import open_gallery
-from reid_tracker.match.store_records import Sighting
+from reid_tracker.match.gallery.open import open_gallery
+from reid_tracker.match.gallery.records import SightingRecord
 from reid_tracker.monitor.metrics import COUNTERS, GAUGES
-from tests.central_world import replayed
+from tests.central.world import replayed
 from tests.cli.observer import Key, Observer
 from tests.cli.runs import Run
 from tests.conftest import ROOT
@@ -281,7 +281,7 @@ class Site:
         self._programs.append(Program(words, free_port()))
         return self._programs[-1]
 
-    def sightings(self) -> dict[Key, Sighting]:
+    def sightings(self) -> dict[Key, SightingRecord]:
         """Return what the gallery holds; none may be there twice. A file must not be in use."""
         with open_gallery(self.gallery, create=False) as store:
             found = store.sightings()
@@ -297,13 +297,15 @@ class Site:
             if len(one.prototypes)
         }
 
-    def finish(self, central: Program, *edges: Program, missing: int = 0) -> dict[Key, Sighting]:
+    def finish(
+        self, central: Program, *edges: Program, missing: int = 0
+    ) -> dict[Key, SightingRecord]:
         """End the camera hosts and then the centre, and compare as `check_gallery` does."""
         for edge in edges:
             assert edge.stop() == 128 + signal.SIGTERM, edge.lines
         return self.check_gallery(central, missing)
 
-    def check_gallery(self, central: Program, missing: int = 0) -> dict[Key, Sighting]:
+    def check_gallery(self, central: Program, missing: int = 0) -> dict[Key, SightingRecord]:
         """Wait until the gallery has what the camera hosts told, end the centre, and compare.
 
         Every tracklet that was told of must be there once, with the times that were told last and
@@ -362,12 +364,14 @@ def _settings(settings: Iterable[str]) -> list[str]:
     return [word for setting in settings for word in ("--set", setting)]
 
 
-def _complete(found: Mapping[Key, Sighting], expected: Mapping[Key, tuple[float, float]]) -> bool:
+def _complete(
+    found: Mapping[Key, SightingRecord], expected: Mapping[Key, tuple[float, float]]
+) -> bool:
     spans = {key: (one.start_s, one.end_s) for key, one in found.items()}
     return spans == expected and all(one.identity for one in found.values())
 
 
-def _in_two_places(found: Mapping[Key, Sighting]) -> Iterator[tuple[Key, Key]]:
+def _in_two_places(found: Mapping[Key, SightingRecord]) -> Iterator[tuple[Key, Key]]:
     """Yield pairs of tracklets of one camera and one person that were there at the same time."""
     by_person: defaultdict[tuple[str, int], list[tuple[float, float, Key]]] = defaultdict(list)
     for key, one in found.items():

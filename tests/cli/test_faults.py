@@ -1,6 +1,6 @@
 """Whatever fails at a site, nothing is lost and nothing doubled once it is back: real processes.
 
-The table in configs/deploy/README.md says what an operator sees of each.
+The tables in docs/operations/faults.md say what an operator sees of each.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 
 from reid_tracker.geometry import iou_matrix
-from reid_tracker.transport import CameraStatus, Sender, TrackletMessage, open_broker
-from tests.central_world import MODEL, outgoing, walks
+from reid_tracker.transport import CameraMessage, Sender, TrackletMessage, open_broker
+from tests.central.world import MODEL, outgoing, walks
 from tests.cli.observer import Observer
 from tests.cli.site import Site, write_people, write_still
-from tests.match.postgres import Server as Database
-from tests.match.postgres import start_or_skip
+from tests.match.gallery.server import Server as Database
+from tests.match.gallery.server import start_or_skip
 from tests.transport.servers import publish_raw
 from tests.video.rtsp import need_server
 
@@ -62,11 +62,11 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, database: Database) -> 
         yield made
 
 
-def told(observer: Observer, state: str, since_s: float, camera: str = "door") -> CameraStatus:
+def told(observer: Observer, state: str, since_s: float, camera: str = "door") -> CameraMessage:
     """Wait until a camera host tells of a state of a camera after a moment, by its own clock."""
-    found: list[CameraStatus] = []
+    found: list[CameraMessage] = []
 
-    def is_told() -> list[CameraStatus]:
+    def is_told() -> list[CameraMessage]:
         wanted = (one for one in observer.states if (one.camera, one.state) == (camera, state))
         found[:] = [one for one in wanted if one.time_s >= since_s]
         return found
@@ -227,7 +227,7 @@ def test_a_camera_whose_clock_jumps(site: Site, people: Path) -> None:
     # Whatever the camera's clock said, times stay close to those of the host.
     time_s = started_s
     for one in site.observer.in_order():
-        if isinstance(one, CameraStatus):
+        if isinstance(one, CameraMessage):
             time_s = one.time_s
         elif one.state != "end":
             assert abs(one.end_s - time_s) < 10, one

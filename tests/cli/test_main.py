@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from reid_tracker.cli.arguments import build_parser, to_config
-from reid_tracker.cli.main import main
+from reid_tracker.cli.main import main, parser_of
+from reid_tracker.cli.options import to_config
 from reid_tracker.osnet import osnet_x0_5
 from tests.conftest import FRAMES, ROOT, write_detections, write_video
 
@@ -202,7 +202,7 @@ def test_options_reach_the_configuration(
     option: str, value: str, key: str, expected: object
 ) -> None:
     """Also with the option between two sources."""
-    arguments = build_parser().parse_intermixed_args(["a.mp4", option, value, "b.mp4"])
+    arguments = parser_of("track").parse(["a.mp4", option, value, "b.mp4"])
     assert arguments.sources == ["a.mp4", "b.mp4"]
     section, name = key.split(".")
     assert getattr(getattr(to_config(arguments), section), name) == expected

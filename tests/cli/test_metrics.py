@@ -21,7 +21,7 @@ ALL = {*COUNTERS, *GAUGES, *HISTOGRAMS}
 
 def promised(who: str) -> set[str]:
     """Return the metrics that the table for operators says come from an edge or a centre."""
-    table = (ROOT / "configs" / "deploy" / "metrics.md").read_text(encoding="utf-8")
+    table = (ROOT / "docs" / "operations" / "metrics.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1:4] for line in table.splitlines() if line.startswith("| `")]
     return {
         name

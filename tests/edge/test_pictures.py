@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from reid_tracker.edge import SmallPictures
-from reid_tracker.transport.picture import MOST_PICTURE_BYTES
+from reid_tracker.transport.wire.messages import MOST_PICTURE_BYTES
 from reid_tracker.types import FrameResult, Tracks
 from tests.sink.results import make_result
 

@@ -61,7 +61,7 @@ def test_errors() -> None:
     rows = np.ones((2, 3), np.float32)
     with pytest.raises(ConfigError, match="manhattan"):
         pairwise_distances(rows, rows, "manhattan")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="3 numbers each but gallery 2"):
+    with pytest.raises(InputError, match="size 3 but gallery embeddings 2"):
         pairwise_distances(rows, rows[:, :2])
     with pytest.raises(InputError, match="gallery row 0"):
         pairwise_distances(rows, rows * np.float32(np.inf))

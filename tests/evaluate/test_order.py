@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from reid_tracker.errors import InputError
-from reid_tracker.evaluate.order import nearest, order_keys, positions
-from reid_tracker.evaluate.ragged import EqualLabels, concatenated_ranges
+from reid_tracker.evaluate.order import (
+    EqualLabels,
+    concatenated_ranges,
+    nearest,
+    order_keys,
+    positions,
+)
 
 Table = npt.NDArray[np.float32]
 tables = arrays(

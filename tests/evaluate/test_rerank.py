@@ -87,7 +87,7 @@ def test_small_and_empty(queries: int, entries: int) -> None:
     assert np.isfinite(table[:]).all()
 
 
-def test_equal_pictures_are_at_distance_zero() -> None:
+def test_equal_images_are_at_distance_zero() -> None:
     same = np.ones((30, 8), np.float32)
     found = RerankedDistances(same[:3], same[3:], "sqeuclidean", Reranking(k1=40))[:]
     np.testing.assert_allclose(found, 0, atol=1e-6)
@@ -95,5 +95,5 @@ def test_equal_pictures_are_at_distance_zero() -> None:
 
 @pytest.mark.parametrize("values", [(0, 6, 0.3), (20, 0, 0.3), (20, 6, -0.1), (20, 6, 1.1)])
 def test_settings_out_of_range(values: Setting) -> None:
-    with pytest.raises(ConfigError, match="expected k1 and k2"):
+    with pytest.raises(ConfigError, match="expected k1 >= 1, k2 >= 1"):
         Reranking(*values)

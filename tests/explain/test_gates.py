@@ -11,8 +11,6 @@ from reid_tracker.errors import InputError
 from reid_tracker.explain import (
     GateRecord,
     cluster_gates,
-    gate_cluster_sheet,
-    gate_profile_sheet,
     record_gates,
 )
 from reid_tracker.explain.gates import in_deviations
@@ -160,26 +158,7 @@ class TestClusters:
         assert cluster_gates(same, 5).labels.tolist() == [0, 0, 0]
 
 
-def test_sheets_show_the_crops() -> None:
-    record, images = made_record(), [np.full((9, 5, 3), (250, 20, 10), np.uint8)] * 18
-    profiles = gate_profile_sheet(record, images, count=7).pixels()
-    assert (profiles == (10, 20, 250)).all(axis=2).sum() == 7 * 192 * 96
-    clusters = gate_cluster_sheet(record, images, cluster_gates(record, 3)).pixels()
-    assert (clusters == (10, 20, 250)).all(axis=2).sum() == 3 * 6 * 160 * 80
-    assert max(profiles.shape[1], clusters.shape[1]) <= 2000
-
-
-def test_sheets_of_another_number_of_images() -> None:
-    record = made_record()
-    with pytest.raises(InputError, match="18 images, but 2"):
-        gate_profile_sheet(record, pictures(2))
-    with pytest.raises(InputError, match="18 images, but 2"):
-        gate_cluster_sheet(record, pictures(2), cluster_gates(record, 3))
-
-
 def test_one_image_alone() -> None:
-    images = pictures(1)
-    record = record_gates(tiny_net(), images)
+    record = record_gates(tiny_net(), pictures(1))
     assert record.coarseness().tolist() == [0]
-    gate_profile_sheet(record, images).pixels()
-    gate_cluster_sheet(record, images, cluster_gates(record)).pixels()
+    assert cluster_gates(record).labels.tolist() == [0]

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from reid_tracker.errors import OutputError
-from reid_tracker.explain.ground_picture import draw_floor_grid
 from reid_tracker.explain.point_picker import PointPicker, pick_points
-from reid_tracker.match.homography import apply_homography
+from reid_tracker.match.places.homography import apply_homography
 
 IMAGE = np.full((240, 320, 3), 60, np.uint8)
 CORNERS = {(60, 200): "0,0", (260, 200): "4,0", (210, 90): "4,6", (110, 90): "0,6"}
@@ -106,18 +105,6 @@ def test_the_grid_appears_with_the_fourth_point() -> None:
         return float((shown != IMAGE).any(axis=2).mean())
 
     assert changed(picked(4)) > 3 * changed(picked(3))
-
-
-def test_grid_lines_lie_where_metres_are_whole() -> None:
-    matrix = picked().matrix()
-    assert matrix is not None
-    drawn, step = draw_floor_grid(IMAGE, matrix)
-    bright = np.column_stack(np.nonzero(drawn[..., 2] > 150)[::-1]).astype(float)
-    # Text stands at the border only.
-    inside = bright[(np.abs(bright - [160, 150]) < [60, 50]).all(axis=1)]
-    assert len(inside) > 300
-    lines = apply_homography(matrix, inside) / step
-    assert (np.abs(lines - np.rint(lines)).min(axis=1) < 0.2).mean() > 0.95
 
 
 def test_without_a_screen_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

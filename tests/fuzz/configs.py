@@ -6,9 +6,7 @@ import math
 
 import numpy as np
 
-from reid_tracker.checked import from_mapping, to_yaml
-from reid_tracker.cli.gallery_options import parse_moment
-from reid_tracker.cli.ground_points import parse_points, read_points
+from reid_tracker.cli.commands.ground_points import parse_points, read_points
 from reid_tracker.cli.status import read_token
 from reid_tracker.config import (
     Config,
@@ -17,15 +15,17 @@ from reid_tracker.config import (
     load_config,
     parse_override,
 )
-from reid_tracker.match.camera_file import read_calibration
-from reid_tracker.match.ground import load_ground
-from reid_tracker.match.homography import fit_homography, floor_errors
-from reid_tracker.match.topology import load_topology
-from reid_tracker.safe_yaml import load_yaml
+from reid_tracker.config.checked import from_mapping, to_yaml
+from reid_tracker.config.safe_yaml import load_yaml
+from reid_tracker.match.places.calibration import read_calibration
+from reid_tracker.match.places.ground import load_ground
+from reid_tracker.match.places.homography import fit_homography, ground_errors
+from reid_tracker.match.places.topology import load_topology
+from reid_tracker.run.moments import parse_moment
 from reid_tracker.train.detector.recipe import load_detector_recipe
 from reid_tracker.train.recipe import Recipe
 from reid_tracker.train.recipe.file import read_recipe
-from reid_tracker.transport.address import parse_address, read_credentials
+from reid_tracker.transport.brokers.address import parse_address, read_credentials
 from reid_tracker.video.address import stream_address
 from reid_tracker.video.camera_list import CameraEntry, read_camera_list
 from reid_tracker.video.naming import is_url, url_name
@@ -33,7 +33,7 @@ from reid_tracker.zoo.manifest import load_manifest
 from tests.conftest import ROOT
 from tests.fuzz.files import written
 from tests.fuzz.harness import Target
-from tests.match.test_camera_file import TSAI
+from tests.match.places.test_calibration import TSAI
 from tests.test_safe_yaml import REFUSED
 
 _BOXES = np.array([[10, 20, 50, 120], [0, 0, 768, 576]], np.float32)
@@ -97,13 +97,13 @@ def points_in_words(data: bytes) -> None:
 
 def _fit(pixels: np.ndarray, metres: np.ndarray) -> None:
     with np.errstate(all="ignore"):
-        floor_errors(fit_homography(pixels[:20], metres[:20]), pixels[:20], metres[:20])
+        ground_errors(fit_homography(pixels[:20], metres[:20]), pixels[:20], metres[:20])
 
 
 def calibration(data: bytes) -> None:
     loaded = read_calibration(written(data, "camera.xml"))
     with np.errstate(all="ignore"):
-        loaded.floor_points(np.array([[300.0, 400.0], [0.0, 0.0]]))
+        loaded.ground_points(np.array([[300.0, 400.0], [0.0, 0.0]]))
 
 
 def manifest(data: bytes) -> None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from reid_tracker.central.records import batch_of, sighting_id, sighting_of
 from reid_tracker.errors import MessageError
 from reid_tracker.transport import Receiver, TrackletMessage
-from reid_tracker.transport.codec import decode_message, encode_message
-from reid_tracker.transport.messages import Message, Observation
-from reid_tracker.transport.names import unescape
-from reid_tracker.transport.subjects import parse_subject, subject_of
+from reid_tracker.transport.wire.codec import decode_message, encode_message
+from reid_tracker.transport.wire.messages import Message, Observation
+from reid_tracker.transport.wire.names import unescape
+from reid_tracker.transport.wire.subjects import parse_subject, subject_of
 from tests.fuzz.harness import Target
 from tests.transport.samples import (
     ENCODER,

@@ -13,9 +13,9 @@ from reid_tracker.errors import ReidTrackerError
 from reid_tracker.evaluate.multi_camera import CameraResult, evaluate_multi_camera
 from reid_tracker.evaluate.multi_camera_text import read_tracks
 from reid_tracker.explain.curves import read_curve
-from reid_tracker.match.gallery_transfer import export_gallery, import_gallery
-from reid_tracker.match.store_embedded import EmbeddedStore
-from reid_tracker.match.store_records import EventRecord
+from reid_tracker.match.gallery.embedded.store import EmbeddedStore
+from reid_tracker.match.gallery.records import EventRecord
+from reid_tracker.match.gallery.transfer import export_gallery, import_gallery
 from reid_tracker.train.datasets import open_dataset
 from reid_tracker.train.detector.pictures import read_yolo_pictures
 from reid_tracker.video import open_source
@@ -23,7 +23,7 @@ from reid_tracker.zoo.entry import Entry
 from reid_tracker.zoo.pins import expected, pins_file
 from tests.fuzz.files import folder, written
 from tests.fuzz.harness import Target
-from tests.match.store_samples import person, sighting, views
+from tests.match.gallery.samples import person, sighting, views
 
 _IMAGE = np.zeros((8, 8, 3), np.uint8)
 _ENTRY = Entry(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker.match.store import GalleryStore
-from reid_tracker.match.store_embedded import EmbeddedStore
+from reid_tracker.match.gallery.embedded.store import EmbeddedStore
+from reid_tracker.match.gallery.store import GalleryStore
 from tests.conftest import Clock
-from tests.match.postgres import Server, start_or_skip
+from tests.match.gallery.server import Server, start_or_skip
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def open_gallery(
     if request.param == "embedded":
         return lambda: EmbeddedStore(tmp_path / "gallery.sqlite", clock=clock)
     server: Server = request.getfixturevalue("postgres")
-    from reid_tracker.match.store_postgres import PostgresStore
+    from reid_tracker.match.gallery.postgres.store import PostgresStore
 
     schema = f"test_{uuid.uuid4().hex}"
     return lambda: PostgresStore(server.address, schema=schema, clock=clock)

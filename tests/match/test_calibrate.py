@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reid_tracker.config import MatchConfig
 from reid_tracker.errors import InputError
 from reid_tracker.match.calibrate import PieceRecorder, calibrate
-from tests.match.worlds import looks, tracks
+from tests.match.worlds import embeddings_of, tracks
 
 some = settings(max_examples=30, deadline=None, derandomize=True)
 
@@ -48,10 +48,10 @@ def test_tracks_tell_one_person_from_two() -> None:
     for step in range(60):
         seen = tracks([1, 2])
         seen.ages_s[:] = step / 5
-        recorder.add(seen, looks([0, 1], rng), step / 5)
+        recorder.add(seen, embeddings_of([0, 1], rng), step / 5)
     seen = tracks([3])
     for step in range(60, 70):  # after the others: may be one of them
-        recorder.add(seen, looks([0], rng), step / 5)
+        recorder.add(seen, embeddings_of([0], rng), step / 5)
     same, different = recorder.distances()
     assert len(same) == 2 * 6  # four pieces a track
     assert len(different) == 4

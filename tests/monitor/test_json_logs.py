@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reid_tracker.cli.privacy import redact
+from reid_tracker.cli.redact import redact
 from reid_tracker.monitor import JsonLines
 
 

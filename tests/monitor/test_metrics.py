@@ -63,8 +63,8 @@ def test_the_catalogue_follows_the_naming_rules_of_prometheus() -> None:
 
 
 def test_the_table_for_operators_has_them_all() -> None:
-    """`configs/deploy/metrics.md` and the catalogue name the same metrics with the same labels."""
-    table = (ROOT / "configs" / "deploy" / "metrics.md").read_text(encoding="utf-8")
+    """`docs/operations/metrics.md` and the catalogue name the same metrics with the same labels."""
+    table = (ROOT / "docs" / "operations" / "metrics.md").read_text(encoding="utf-8")
     told: dict[str, tuple[str, ...]] = {}
     for line in table.splitlines():
         if line.startswith("| `"):

@@ -10,7 +10,7 @@ Mark = tuple[int, Box, float]
 """Frame, box, confidence."""
 
 
-def match(found: Sequence[Mark], truth: Sequence[Mark], least_iou: float) -> list[bool]:
+def match(found: Sequence[Mark], truth: Sequence[Mark], min_iou: float) -> list[bool]:
     hits = [False] * len(found)
     taken: set[int] = set()
     for row in sorted(range(len(found)), key=lambda row: -found[row][2]):
@@ -20,7 +20,7 @@ def match(found: Sequence[Mark], truth: Sequence[Mark], least_iou: float) -> lis
                 overlap = iou(found[row][1], truth[other][1])
                 if overlap > best_iou:
                     best, best_iou = other, overlap
-        if best >= 0 and best_iou >= least_iou:
+        if best >= 0 and best_iou >= min_iou:
             taken.add(best)
             hits[row] = True
     return hits

@@ -1,13 +1,25 @@
-"""Results for sinks to write: frames that tell their number, and tracks of all kinds."""
+"""Results for sinks to write: frames that show their number, tracks of all kinds, a small run."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 
-from reid_tracker.types import Detections, Frame, FrameResult, ImageBGR, Tracks, VideoInfo
+from reid_tracker.sink.files import TextSink
+from reid_tracker.types import (
+    Detections,
+    EventKind,
+    Frame,
+    FrameResult,
+    Identities,
+    IdentityEvent,
+    ImageBGR,
+    Tracks,
+    VideoInfo,
+)
 
 WIDTH, HEIGHT = 64, 48
 INFO = VideoInfo(WIDTH, HEIGHT, Fraction(30000, 1001))
@@ -55,3 +67,60 @@ def make_result(
     return FrameResult(
         camera, frame, Detections.empty(), make_tracks() if tracks is None else tracks
     )
+
+
+EVENT = IdentityEvent(
+    kind="merge",
+    identity=3,
+    previous_ids=(5, 8),
+    members=(("door", 1), ("hall", 2)),
+    reason="one person, seen from today",
+    score=0.81234,
+    time_s=12.5,
+)
+
+
+def with_identities(result: FrameResult, *ids: int) -> FrameResult:
+    scores = np.ones(len(ids), np.float32)
+    identities = Identities(result.tracks.ids, np.array(ids, np.int64), scores)
+    return dataclasses.replace(result, identities=identities, events=(EVENT,))
+
+
+BOXES = [[1.004, 2.0, 11.0, 22.5], [-3.25, -0.001, 4.0, 8.0]]
+
+
+def written(sink: TextSink, *results: FrameResult) -> str:
+    with sink:
+        for result in results:
+            sink.write(result)
+    return sink.path.read_bytes().decode()
+
+
+STEMS = {"door": "door", "hall": "hall"}
+
+
+def event(kind: EventKind, identity: int, *members: tuple[str, int]) -> IdentityEvent:
+    return IdentityEvent(kind, identity, (), members, "", 1.0, 0.0)
+
+
+def seen(
+    camera: str, index: int, who: dict[int, int], *events: IdentityEvent, time_s: float = 0.0
+) -> FrameResult:
+    """A frame with tracks and the identities that they have live."""
+    boxes = [[5.0 + 12 * k, 7, 15 + 12 * k, 40] for k in range(len(who))]
+    tracks = make_tracks(list(who), boxes)
+    tracks = dataclasses.replace(tracks, observed=np.ones(len(who), np.bool_))
+    ids = np.array(list(who.values()), np.int64)
+    result = make_result(index, tracks, camera=camera, timestamp_s=time_s)
+    identities = Identities(tracks.ids, ids, np.ones(len(ids), np.float32))
+    return dataclasses.replace(result, identities=identities, events=events)
+
+
+RUN = [
+    seen("door", 0, {1: 0, 2: 0}),
+    seen("hall", 0, {1: 0}),
+    seen("door", 1, {1: 1, 2: 2}, event("new", 1, ("door", 1)), event("new", 2, ("door", 2))),
+    seen("hall", 1, {1: 3, 9: 0}, event("new", 3, ("hall", 1)), time_s=2.0),
+]
+LAST = [event("merge", 1, ("hall", 1)), event("split", 0, ("door", 2))]
+FINAL = {("door", 1): 1, ("door", 2): None, ("hall", 1): 1, ("hall", 9): None}

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,11 +14,11 @@ import pytest
 from reid_tracker.errors import OutputError
 from reid_tracker.sink import Sink
 from reid_tracker.sink.base import BaseSink
-from reid_tracker.sink.crops import CropSink
-from reid_tracker.sink.csv_file import CsvSink
-from reid_tracker.sink.jsonl import JsonlSink
-from reid_tracker.sink.mot import MotSink
-from reid_tracker.sink.video import VideoSink
+from reid_tracker.sink.crops.tracks import CropSink
+from reid_tracker.sink.text.csv_rows import CsvSink
+from reid_tracker.sink.text.json_lines import JsonlSink
+from reid_tracker.sink.text.mot_text import MotSink
+from reid_tracker.sink.video.writer import VideoSink
 from reid_tracker.types import Tracks
 from tests.sink.results import INFO, make_result
 
@@ -176,7 +175,6 @@ def interrupted(path: Path, how: str) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"written\n"
     if how == "kill":
-        time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
     assert process.returncode == (-signal.SIGKILL if how == "kill" else 1)

@@ -10,12 +10,17 @@ import pytest
 
 from reid_tracker.config import OutputConfig
 from reid_tracker.errors import OutputError
-from reid_tracker.sink import Sink, SinkGroup, open_sinks, open_window
-from reid_tracker.sink.csv_file import CsvSink
-from reid_tracker.types import FrameResult
-from tests.sink.results import INFO, make_result
+from reid_tracker.sink import SinkGroup, open_shared_sinks, open_sinks
+from reid_tracker.sink.text.csv_rows import CsvSink
+from tests.sink.results import (
+    INFO,
+    LAST,
+    make_result,
+)
 
 ALL = OutputConfig(video=True, mot=True, jsonl=True, csv=True, crops=True)
+
+
 NAMES = ["cam.csv", "cam.jsonl", "cam.mp4", "cam.txt", "cam_crops"]
 
 
@@ -87,37 +92,9 @@ def test_folder_that_cannot_be_made(tmp_path: Path, folder: str) -> None:
     assert names(tmp_path) == ["file"]
 
 
-class Recorder:
-    """A sink that notes its closing, and may fail to."""
-
-    def __init__(self, log: list[str], name: str, error: BaseException | None = None) -> None:
-        self.path = Path(name)
-        self.log = log
-        self.error = error
-
-    def write(self, result: FrameResult) -> None:
-        self.log.append(f"write {self.path}")
-
-    def close(self) -> None:
-        self.log.append(f"close {self.path}")
-        if self.error is not None:
-            raise self.error
-
-
-@pytest.mark.parametrize("error", [OutputError("full"), KeyboardInterrupt()])
-def test_group_closes_all_where_one_fails(error: BaseException) -> None:
-    log: list[str] = []
-    sinks: list[Sink] = [Recorder(log, "a", error), Recorder(log, "b", error), Recorder(log, "c")]
-    group = SinkGroup(sinks)
-    group.write(make_result())
-    with pytest.raises(type(error)):
-        group.close()
-    assert log == ["write a", "write b", "write c", "close a", "close b", "close c"]
-
-
-def test_window_without_a_screen_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    monkeypatch.setattr(sys, "platform", "linux")
-    with pytest.raises(OutputError, match="there is no screen"):
-        open_window("cam", OutputConfig())
+def test_nothing_asked_for_leaves_nothing(tmp_path: Path) -> None:
+    config = OutputConfig(video=False, mot=False, jsonl=False, mosaic=False, pictures=False)
+    with open_shared_sinks(tmp_path, config, {"cam": INFO}, lambda camera: False) as shared:
+        shared.write(make_result(0))
+        shared.write_events(LAST)
+    assert not list(tmp_path.iterdir())

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reid_tracker.checked import to_yaml
 from reid_tracker.config import DeepSortConfig, load_config
+from reid_tracker.config.checked import to_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.resources import shipped
 from reid_tracker.track import DeepSort, Tracker, build_tracker

@@ -215,6 +215,6 @@ def test_memory_is_bounded_by_the_tracks_alive_at_once() -> None:
             np.abs(generator.normal(size=(count, 8))).astype(np.float32),
         )
         most_alive = max(most_alive, len(tracker._tracks))
-        assert int((~tracker._gallery._free).sum()) == len(tracker._tracks)
+        assert int((~tracker._memory._free).sum()) == len(tracker._tracks)
     assert tracker._next_id > 20 * most_alive
-    assert len(tracker._gallery._free) <= 2 * most_alive + 16
+    assert len(tracker._memory._free) <= 2 * most_alive + 16

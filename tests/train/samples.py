@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.checked import from_mapping
+from reid_tracker.config.checked import from_mapping
 from reid_tracker.train import Recipe
 
 HEIGHT, WIDTH = 32, 16

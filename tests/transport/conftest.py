@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from reid_tracker.config import TransportConfig
-from reid_tracker.transport.broker import Broker, Outgoing
-from reid_tracker.transport.codec import encode_message
-from reid_tracker.transport.memory_broker import MemoryBroker
-from reid_tracker.transport.messages import Message
-from reid_tracker.transport.open import open_broker
-from reid_tracker.transport.subjects import subject_of
+from reid_tracker.transport.brokers.base import Broker, Outgoing
+from reid_tracker.transport.brokers.memory import MemoryBroker
+from reid_tracker.transport.brokers.open import open_broker
+from reid_tracker.transport.wire.codec import encode_message
+from reid_tracker.transport.wire.messages import Message
+from reid_tracker.transport.wire.subjects import subject_of
 from tests.transport.servers import PASSWORD, START, USER, Server
 
 SITE = "hall"

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, get_args
 
 import numpy as np
 from hypothesis import strategies as st
 
-from reid_tracker.transport.looks import Prototypes
-from reid_tracker.transport.messages import (
+from reid_tracker.transport.wire.codec import encode_message
+from reid_tracker.transport.wire.embeddings import Prototypes
+from reid_tracker.transport.wire.messages import (
+    CameraMessage,
     CameraState,
-    CameraStatus,
-    ClockSource,
+    EdgeMessage,
     EdgeState,
-    EdgeStatus,
     IdentityMessage,
-    Member,
     Message,
     Observation,
     TrackletMessage,
+    TrackletRef,
     TrackletState,
 )
-from reid_tracker.types import EventKind
+from reid_tracker.types import ClockSource, EventKind
 
 ENCODER = "ab" * 32
 NOW_S = 1_764_000_000.0
@@ -54,7 +55,7 @@ def tracklet(seq: int = 0, **changes: Any) -> TrackletMessage:
     return TrackletMessage(**(values | changes))
 
 
-def status(seq: int = 0, **changes: Any) -> CameraStatus:
+def status(seq: int = 0, **changes: Any) -> CameraMessage:
     values: dict[str, Any] = {
         "edge": "e1",
         "boot": "b1",
@@ -69,10 +70,10 @@ def status(seq: int = 0, **changes: Any) -> CameraStatus:
         "frame_rate": 9.98,
         "frame_age_s": 0.12,
     }
-    return CameraStatus(**(values | changes))
+    return CameraMessage(**(values | changes))
 
 
-def host(number: int = 0, **changes: Any) -> EdgeStatus:
+def host(number: int = 0, **changes: Any) -> EdgeMessage:
     values: dict[str, Any] = {
         "edge": "e1",
         "boot": "b1",
@@ -81,7 +82,7 @@ def host(number: int = 0, **changes: Any) -> EdgeStatus:
         "state": "started",
         "reason": "",
     }
-    return EdgeStatus(**(values | changes))
+    return EdgeMessage(**(values | changes))
 
 
 def identity(seq: int = 0, **changes: Any) -> IdentityMessage:
@@ -92,12 +93,17 @@ def identity(seq: int = 0, **changes: Any) -> IdentityMessage:
         "kind": "merge",
         "identity": 4,
         "previous_ids": (7,),
-        "members": (Member("e1", "b1", "door", 1),),
+        "members": (TrackletRef("e1", "b1", "door", 1),),
         "reason": "looks alike",
         "score": 0.8125,
         "time_s": NOW_S,
     }
     return IdentityMessage(**(values | changes))
+
+
+def as_json(message: Message) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(encode_message(message))
+    return values
 
 
 def _short(name: str) -> bool:
@@ -151,7 +157,7 @@ def tracklets(draw: st.DrawFn) -> TrackletMessage:
 
 
 STATUSES = st.builds(
-    CameraStatus,
+    CameraMessage,
     edge=NAMES,
     boot=NAMES,
     edge_seq=SEQUENCES,
@@ -167,7 +173,7 @@ STATUSES = st.builds(
 )
 
 HOSTS = st.builds(
-    EdgeStatus,
+    EdgeMessage,
     edge=NAMES,
     boot=NAMES,
     number=SEQUENCES,
@@ -176,7 +182,7 @@ HOSTS = st.builds(
     reason=st.text(LETTERS, max_size=120),
 )
 
-MEMBERS = st.builds(Member, edge=NAMES, boot=NAMES, camera=NAMES, track=st.integers(1, 2**53))
+MEMBERS = st.builds(TrackletRef, edge=NAMES, boot=NAMES, camera=NAMES, track=st.integers(1, 2**53))
 
 IDENTITIES = st.builds(
     IdentityMessage,

@@ -12,11 +12,11 @@ import pytest
 
 from reid_tracker.config import TransportConfig
 from reid_tracker.errors import TransportUnavailableError
-from reid_tracker.transport.broker import Outgoing
-from reid_tracker.transport.messages import IdentityMessage, TrackletMessage
-from reid_tracker.transport.open import open_broker
-from reid_tracker.transport.receiver import Receiver
-from reid_tracker.transport.subjects import pattern_of
+from reid_tracker.transport.brokers.base import Outgoing
+from reid_tracker.transport.brokers.open import open_broker
+from reid_tracker.transport.receiving.receiver import Receiver
+from reid_tracker.transport.wire.messages import IdentityMessage, TrackletMessage
+from reid_tracker.transport.wire.subjects import pattern_of
 from tests.conftest import ROOT
 from tests.transport.conftest import SITE, outgoing
 from tests.transport.samples import identity, tracklet
@@ -152,7 +152,6 @@ def test_from_a_camera_host_to_the_centre(site: Site) -> None:
     centre.close()
 
 
-@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_while_the_centre_is_away(site: Site) -> None:
@@ -173,7 +172,6 @@ def test_while_the_centre_is_away(site: Site) -> None:
     centre.close()
 
 
-@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_camera_host_hears_the_centre_also_what_it_said_meanwhile(site: Site) -> None:

@@ -15,11 +15,11 @@ import pytest
 
 from reid_tracker.config import TransportConfig
 from reid_tracker.errors import ConfigError, TransportError, TransportUnavailableError
-from reid_tracker.transport.address import parse_address, read_credentials
-from reid_tracker.transport.open import open_broker
-from reid_tracker.transport.receiver import Receiver
-from reid_tracker.transport.sender import Sender
-from reid_tracker.transport.subjects import pattern_of
+from reid_tracker.transport.brokers.address import parse_address, read_credentials
+from reid_tracker.transport.brokers.open import open_broker
+from reid_tracker.transport.receiving.receiver import Receiver
+from reid_tracker.transport.sending.sender import Sender
+from reid_tracker.transport.wire.subjects import pattern_of
 from tests.transport.conftest import SITE, config_for, outgoing
 from tests.transport.samples import tracklet
 from tests.transport.servers import PASSWORD, USER, Server

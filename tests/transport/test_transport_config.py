@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reid_tracker.checked import to_yaml
 from reid_tracker.config import TransportConfig, load_config
+from reid_tracker.config.checked import to_yaml
 from reid_tracker.errors import ConfigError
 
 

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -15,6 +16,7 @@ from reid_tracker.types import ImageBGR
 
 WIDTH, HEIGHT = 64, 48
 NTSC = Fraction(30000, 1001)
+FRAMES = 20
 _LEVELS, _FIRST, _STEP = 8, 20, 30
 
 
@@ -35,7 +37,7 @@ def number_of(image: ImageBGR) -> int:
 
 def write_clip(
     path: Path,
-    frames: int = 20,
+    frames: int = FRAMES,
     rate: Fraction = NTSC,
     codec: str = "libx264",
     times_s: Sequence[float] | None = None,
@@ -109,3 +111,26 @@ def damage(path: Path, at: float, size: int) -> Path:
     data[start : start + size] = np.random.default_rng(3).bytes(size)
     path.write_bytes(data)
     return path
+
+
+class FakeCapture:
+    """Stands in for cv2.VideoCapture: a camera with FRAMES numbered pictures."""
+
+    def __init__(self, number: int) -> None:
+        self.next = -1  # opening takes one picture
+
+    def grab(self) -> bool:
+        self.next += 1
+        return self.next <= FRAMES
+
+    def retrieve(self) -> tuple[bool, Any]:
+        return True, numbered(max(0, self.next - 1))
+
+    def read(self) -> tuple[bool, Any]:
+        return self.grab(), self.retrieve()[1]
+
+    def get(self, key: int) -> float:
+        return 30.0
+
+    def release(self) -> None:
+        pass

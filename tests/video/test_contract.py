@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,34 +16,9 @@ import pytest
 
 from reid_tracker.errors import ConfigError, SourceError
 from reid_tracker.video import Source, open_source
-from tests.video.clips import number_of, numbered, write_clip, write_images
-
-FRAMES = 20
+from tests.video.clips import FRAMES, FakeCapture, number_of, write_clip, write_images
 
 Opener = Callable[..., Source]
-
-
-class FakeCapture:
-    """Stands in for cv2.VideoCapture: a camera with FRAMES numbered pictures."""
-
-    def __init__(self, number: int) -> None:
-        self.next = -1  # opening takes one picture
-
-    def grab(self) -> bool:
-        self.next += 1
-        return self.next <= FRAMES
-
-    def retrieve(self) -> tuple[bool, Any]:
-        return True, numbered(max(0, self.next - 1))
-
-    def read(self) -> tuple[bool, Any]:
-        return self.grab(), self.retrieve()[1]
-
-    def get(self, key: int) -> float:
-        return 30.0
-
-    def release(self) -> None:
-        pass
 
 
 @pytest.fixture

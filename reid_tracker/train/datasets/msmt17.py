@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from reid_tracker.checked import shown
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.train.datasets.base import PersonImages, ReidDataset, require_folder
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reid_tracker.checked import shown
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.train.datasets.base import (
     IMAGE_SUFFIXES,

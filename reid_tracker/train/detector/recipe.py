@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.checked import Checked, number
+from reid_tracker.config.checked import Checked, number
 from reid_tracker.errors import ConfigError
 from reid_tracker.train.recipe.file import read_recipe
 

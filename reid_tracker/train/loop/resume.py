@@ -7,9 +7,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.checked import from_mapping
+from reid_tracker.config.checked import from_mapping
+from reid_tracker.config.safe_yaml import load_yaml
 from reid_tracker.errors import ConfigError, WeightsError
-from reid_tracker.safe_yaml import load_yaml
 from reid_tracker.train.checkpoint import read_checkpoint
 from reid_tracker.train.recipe import Recipe
 

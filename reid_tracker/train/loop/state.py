@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from reid_tracker.checked import to_yaml
+from reid_tracker.config.checked import to_yaml
 from reid_tracker.errors import WeightsError
 from reid_tracker.osnet import EmbeddingNet
 from reid_tracker.train.batches.patches import PatchPool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reid_tracker.checked import Checked, number, shown
+from reid_tracker.config.checked import Checked, number, shown
 from reid_tracker.errors import ConfigError
 
 SAMPLERS = ("random", "pk")

@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reid_tracker.checked import Checked
 from reid_tracker.config import load_config, read_yaml
+from reid_tracker.config.checked import Checked
 from reid_tracker.errors import ConfigError
 from reid_tracker.resources import shipped
 

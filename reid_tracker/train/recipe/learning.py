@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reid_tracker.checked import Checked, number
+from reid_tracker.config.checked import Checked, number
 from reid_tracker.errors import ConfigError
 from reid_tracker.train.recipe.data import one_of
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.checked import from_mapping
+from reid_tracker.config.checked import from_mapping
 from reid_tracker.train.detector import DetectorRecipe
 from reid_tracker.train.detector.cutouts import Cutout
 from reid_tracker.train.detector.pictures import Picture

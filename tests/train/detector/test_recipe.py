@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from reid_tracker.checked import from_mapping, to_yaml
 from reid_tracker.config import load_config
+from reid_tracker.config.checked import from_mapping, to_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.train.detector import DetectorRecipe, load_detector_recipe
 from tests.conftest import ROOT

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from reid_tracker.checked import to_yaml
+from reid_tracker.config.checked import to_yaml
 from reid_tracker.detect import build_detector
 from reid_tracker.detect.ultralytics_backend import import_yolo
 from reid_tracker.errors import ConfigError, OutputError
@@ -29,8 +29,8 @@ from tests.train.detector.samples import tiny_recipe
 
 LAST = Path("ultralytics", "weights", "last.pt")
 _CODE = (
-    "import sys; from reid_tracker.cli.train_detector import train_detector; "
-    "sys.exit(train_detector(sys.argv[1:]))"
+    "import sys; from reid_tracker.cli.main import run; "
+    "sys.exit(run(['train-detector', *sys.argv[1:]]))"
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reid_tracker.checked import to_yaml
+from reid_tracker.config.checked import to_yaml
 from reid_tracker.osnet import load_checkpoint
 from reid_tracker.train import CHECKPOINT, Trainer, World, join_world, load_recipe
 from reid_tracker.train.loop.state import TrainingState
@@ -26,8 +26,8 @@ from tests.train.samples import tiny_recipe
 
 _TRAIN = """
 import sys
-from reid_tracker.cli.train import train
-sys.exit(train(sys.argv[1:]))
+from reid_tracker.cli.main import run
+sys.exit(run(["train", *sys.argv[1:]]))
 """
 
 _TOY = """

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_tracker.checked import to_yaml
+from reid_tracker.config.checked import to_yaml
 from reid_tracker.osnet import load_checkpoint
 from reid_tracker.train import CHECKPOINT, RESULT
 from tests.conftest import ROOT
 from tests.train.samples import TAUGHT, tiny_recipe, write_cuhk03_crops
 
-_CODE = "import sys; from reid_tracker.cli.train import train; sys.exit(train(sys.argv[1:]))"
+_CODE = "import sys; from reid_tracker.cli.main import run; sys.exit(run(['train', *sys.argv[1:]]))"
 
 
 def start(recipe: Path, output: Path, *more: str) -> subprocess.Popen[bytes]:

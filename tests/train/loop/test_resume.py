@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from reid_tracker.checked import to_yaml
+from reid_tracker.config.checked import to_yaml
 from reid_tracker.errors import ConfigError, WeightsError
 from reid_tracker.train.checkpoint import read_checkpoint, save_checkpoint
 from reid_tracker.train.loop.resume import read_earlier

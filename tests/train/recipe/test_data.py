@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reid_tracker.checked import from_mapping
+from reid_tracker.config.checked import from_mapping
 from reid_tracker.errors import ConfigError
 from reid_tracker.train.recipe import DataRecipe, PartRecipe, SamplerRecipe
 

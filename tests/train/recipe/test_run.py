@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker.checked import to_yaml
+from reid_tracker.config.checked import to_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.train.recipe import (
     LossRecipe,

@@ -1,0 +1,140 @@
+"""What comes in at one site: receives messages, checks them, and puts them in order of time."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from reid_tracker.central.admission import Admission
+from reid_tracker.central.presence import HostPresence
+from reid_tracker.central.window import TimeWindow
+from reid_tracker.config import CentralConfig
+from reid_tracker.errors import TransportUnavailableError
+from reid_tracker.transport import (
+    Broker,
+    CameraMessage,
+    EdgeMessage,
+    Received,
+    Receiver,
+    TrackletMessage,
+    pattern_of,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Intake:
+    """Receives the messages of one site's camera hosts; to be used from one thread.
+
+    Args:
+        site: name of the place.
+        broker: where the camera hosts publish.
+        encoder: fingerprint and size of embeddings, see `Receiver`.
+        config: window and limits.
+        clock: UTC seconds since 1970.
+        monotonic: seconds on a clock that does not jump.
+
+    Raises:
+        TransportError: the broker is away or refuses.
+
+    Attributes:
+        receiver: reads the subscription.
+        presence: which camera hosts are up.
+        counts: messages by kind ("tracklet", "status"), "late" ones, and those refused here by
+            reason, see `admission`.
+        broker_up: whether the broker answered last.
+    """
+
+    def __init__(
+        self,
+        site: str,
+        broker: Broker,
+        encoder: tuple[str, int],
+        config: CentralConfig,
+        *,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._site = site
+        self._most = config.batch_most
+        self._monotonic = monotonic
+        self._window: TimeWindow[Received] = TimeWindow(config.window_s)
+        self.counts: Counter[str] = Counter()
+        self._admission = Admission(site, config, self.counts, clock)
+        self.presence = HostPresence(site, config.edge_gone_s, monotonic)
+        self.broker_up = True
+        # Camera states, too: one count goes over both kinds, and shows which messages are missing.
+        pattern = pattern_of("tracklet", site).removesuffix("tracklet") + "*"
+        subscription = broker.subscribe(pattern, durable_name(site))
+        self.receiver = Receiver(subscription, encoder=encoder, gaps=True)
+
+    def receive_until(self, end_s: float) -> None:
+        """Receive until a time on the monotonic clock, or until the broker is away.
+
+        Raises:
+            TransportError: the broker refuses.
+        """
+        while (left_s := end_s - self._monotonic()) > 0:
+            try:
+                received = self.receiver.receive(left_s)
+            except TransportUnavailableError as error:
+                if self.broker_up:
+                    logger.warning("%s; messages at hand are matched, connecting again", error)
+                self.broker_up = False
+                return
+            if not self.broker_up:
+                logger.warning("the broker is back; site %s goes on", self._site)
+                self.broker_up = True
+            if received is not None:
+                self.take(received)
+            if received is None or self.receiver.caught_up():
+                self.presence.caught_up()
+
+    def take(self, received: Received) -> None:
+        """Count a message; keep it if it can be matched, else acknowledge it."""
+        message = received.message
+        self.presence.heard(message)
+        if isinstance(message, TrackletMessage):
+            self.counts["tracklet"] += 1
+            if self._admission.admits(message) and len(message.prototypes):
+                if self._window.add(message.end_s, received, self._monotonic()):
+                    self.counts["late"] += 1
+                return
+        elif isinstance(message, CameraMessage | EdgeMessage):
+            self.counts["status"] += 1
+        received.ack()  # nothing follows from it
+
+    def due(self) -> list[Received]:
+        """Return the messages to match now, in the order of their times."""
+        return self._window.take(self._monotonic(), self._most)
+
+    def drain(self) -> list[Received]:
+        """Return all messages that wait, in the order of their times."""
+        return self._window.drain()
+
+    def put_back(self, messages: Iterable[Received]) -> None:
+        """Keep messages that `due` returned and nobody has matched."""
+        for received in messages:
+            self._window.add(end_s_of(received), received, self._monotonic())
+
+    def close(self) -> None:
+        """Stop; the broker keeps messages that are not acknowledged."""
+        self.receiver.close()
+
+
+def durable_name(site: str) -> str:
+    """Return the name under which the broker remembers how far a site's centre has read."""
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", site):
+        return f"reid-central-{site}"
+    # The suffix differs from every plain name: those of 40 letters end before it.
+    return f"reid-central-{hashlib.sha256(site.encode()).hexdigest()[:40]}-h"
+
+
+def end_s_of(received: Received) -> float:
+    """Return the end of a received tracklet; -inf for other messages."""
+    message = received.message
+    return message.end_s if isinstance(message, TrackletMessage) else -math.inf

@@ -1,0 +1,1 @@
+"""The commands of `reid-track`, one file or folder each."""

@@ -1,0 +1,100 @@
+"""`reid-track eval-mtmc TRUTH RESULT`: how right global identities are over all cameras."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+
+from reid_tracker.cli.parser import Parser
+from reid_tracker.errors import ConfigError, OutputError
+from reid_tracker.evaluate.multi_camera import (
+    CameraResult,
+    IdentityBoxes,
+    MultiCameraScores,
+    evaluate_multi_camera,
+)
+from reid_tracker.evaluate.multi_camera_text import read_tracks
+
+_DESCRIPTION = """\
+Score identities over several cameras: IDF1, IDP, IDR and HOTA on the frames of all cameras
+together. Both files hold one box a line, as in the AI City Challenge: camera, identity, frame,
+left, top, width, height."""
+
+_EXAMPLES = """\
+examples:
+  reid-track eval-mtmc truth.txt result.txt
+  reid-track eval-mtmc truth.txt result.txt --matched-only yard --save-json scores.json
+"""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score the result that the command line names; returns the exit code.
+
+    Raises:
+        ReidTrackerError: bad arguments or files, or trackeval is missing.
+    """
+    output = None if arguments.save_json is None else Path(arguments.save_json)
+    if output is not None and output.exists() and not arguments.overwrite:
+        raise OutputError(f"{output} exists already: use --overwrite, or another name")
+    truth = read_tracks(Path(arguments.truth))
+    result = read_tracks(Path(arguments.result))
+    unknown = sorted({*result, *arguments.matched_only} - set(truth))
+    if unknown:
+        raise ConfigError(
+            f"camera {', '.join(unknown)} is not in {arguments.truth}, which has "
+            f"{', '.join(truth)}; the names must agree"
+        )
+    none = IdentityBoxes(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 4)))
+    scores = evaluate_multi_camera(
+        {
+            camera: CameraResult(boxes, result.get(camera, none), camera in arguments.matched_only)
+            for camera, boxes in truth.items()
+        }
+    )
+    if output is not None:
+        _save(output, scores)
+    if not arguments.quiet:
+        _show(scores, f"{len(truth)} cameras")
+    return 0
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = _DESCRIPTION
+    parser.epilog = _EXAMPLES
+    parser.add_argument("truth", metavar="TRUTH", help="text file of the true boxes")
+    parser.add_argument("result", metavar="RESULT", help="text file of the boxes found")
+    parser.add_argument(
+        "--matched-only",
+        action="append",
+        default=[],
+        metavar="CAMERA",
+        help="a camera whose truth does not know everybody: score only boxes that lie on a true "
+        "one; may be given several times",
+    )
+    parser.add_argument("--save-json", metavar="FILE", help="also write the scores to a file")
+    parser.add_argument("--overwrite", action="store_true", help="replace that file")
+
+
+def _save(path: Path, scores: MultiCameraScores) -> None:
+    try:
+        path.write_text(json.dumps(dataclasses.asdict(scores), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _show(scores: MultiCameraScores, title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None)
+    names = ("IDF1", "IDP", "IDR", "HOTA", "DetA", "AssA", "true boxes", "found boxes")
+    for name in names:
+        table.add_column(name, justify="right")
+    values = dataclasses.astuple(scores)
+    table.add_row(*(f"{x:.3f}" if isinstance(x, float) else str(x) for x in values))
+    Console().print(table)

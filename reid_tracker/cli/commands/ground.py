@@ -1,0 +1,195 @@
+"""`reid-track ground SOURCE`: homographies from a camera's picture to the floor, in metres."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.cli.commands.ground_points import parse_points, read_points
+from reid_tracker.cli.parser import Parser
+from reid_tracker.errors import ConfigError, InputError, OutputError
+from reid_tracker.match import CameraGround, GroundPlane, load_ground, save_ground
+from reid_tracker.match.places.calibration import read_calibration
+from reid_tracker.match.places.homography import fit_homography, ground_errors
+from reid_tracker.types import ImageBGR
+from reid_tracker.video import open_source
+
+_log = logging.getLogger(__name__)
+
+_EXAMPLES = """\
+examples:
+  reid-track ground door.mp4 --save floor.yaml                  # click points in a window
+  reid-track ground door.mp4 --save floor.yaml \\
+      --points "102,520=0,0 640,505=4,0 590,300=4,6 210,310=0,6 400,400=2,3"
+  reid-track ground hall.mp4 --save floor.yaml --points points.yaml
+  reid-track ground view001.mp4 --save floor.yaml --calibration View_001.xml
+  reid-track door.mp4 hall.mp4 --ground floor.yaml
+A point is x,y in pixels = X,Y in metres on the floor; all cameras of a site share one origin.
+"""
+
+FloatArray = npt.NDArray[np.float64]
+
+_METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
+_GRID = (24, 32)  # rows and columns of pixels that a calibration is sampled at
+_FARTHEST = 8.0  # times the distance to the floor in the middle: beyond, a pixel is metres
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make, check and save the homography of one camera; returns the exit code.
+
+    Raises:
+        ReidTrackerError: bad arguments, source, points, calibration or output.
+        KeyboardInterrupt: the user gave up.
+    """
+    if arguments.points is not None and arguments.calibration is not None:
+        raise ConfigError("--points and --calibration were given: expected one of them")
+    path = Path(arguments.save)
+    name, image = _first_frame(arguments.source, arguments.at)
+    name = arguments.camera or name
+    plane = _existing(path, name, overwrite=arguments.overwrite)
+    picture = Path(arguments.picture or path.with_name(f"{path.stem}_{name}.png"))
+    if picture.exists() and not arguments.overwrite:
+        raise OutputError(f"{picture} exists already: use --overwrite, or --picture with a name")
+    if arguments.calibration is None:
+        pixels, metres = _points(arguments.points, name, image)
+    else:
+        pixels, metres = _calibrated(arguments.calibration, image, _METRES[arguments.unit])
+    try:
+        matrix = fit_homography(pixels, metres)
+    except InputError as error:
+        raise ConfigError(str(error)) from None
+    save_ground(_with_camera(plane, name, matrix), path)
+    clicked = arguments.calibration is None
+    _save_picture(picture, image, matrix, (pixels, metres) if clicked else None)
+    if not arguments.quiet:
+        _report(name, ground_errors(matrix, pixels, metres), path, picture, clicked=clicked)
+    return 0
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Tell where the floor lies in a camera's picture: from points whose place is "
+        "measured, clicked in a window or given, or from a calibration file. Writes the YAML file "
+        "that --ground reads, adding to it camera by camera, and a picture to check it by."
+    )
+    parser.epilog = _EXAMPLES
+    parser.add_argument("source", metavar="SOURCE", help="video, picture folder, camera or stream")
+    parser.add_argument(
+        "--points", metavar="POINTS", help='"x,y=X,Y ...", or a YAML file; default: a window'
+    )
+    parser.add_argument(
+        "--calibration", metavar="FILE", help="Tsai XML (PETS) or OpenCV YAML, instead of points"
+    )
+    parser.add_argument(
+        "--unit", choices=_METRES, default="mm", help="of the calibration's world (default: mm)"
+    )
+    parser.add_argument(
+        "--save", metavar="FILE", default="floor.yaml", help="YAML to write or add to (floor.yaml)"
+    )
+    parser.add_argument("--picture", metavar="FILE", help="PNG to check (default: beside --save)")
+    parser.add_argument("--camera", metavar="NAME", help="its name (default: as in tracking)")
+    parser.add_argument("--at", type=float, default=0.0, metavar="SECONDS", help="frame to show")
+    parser.add_argument("--overwrite", action="store_true", help="replace the camera's entry")
+
+
+def _first_frame(source: str, at_s: float) -> tuple[str, ImageBGR]:
+    opened = open_source(source)
+    try:
+        image = None
+        for frame in opened:
+            image = frame.image
+            if frame.timestamp_s >= at_s - 1e-6:
+                break
+        if image is None:
+            raise ConfigError(f"{opened.name} has no frame; expected a video or pictures")
+        return opened.name, image
+    finally:
+        opened.close()
+
+
+def _existing(path: Path, camera: str, *, overwrite: bool) -> GroundPlane:
+    """Read the file that is added to, before anything is clicked."""
+    if not path.exists():
+        return GroundPlane()
+    plane = load_ground(path)
+    if any(item.camera == camera for item in plane.cameras) and not overwrite:
+        raise OutputError(
+            f"{path} has camera '{camera}' already: use --overwrite to replace it, or another file"
+        )
+    return plane
+
+
+def _points(given: str | None, camera: str, image: ImageBGR) -> tuple[FloatArray, FloatArray]:
+    if given is None:
+        from reid_tracker.explain.point_picker import pick_points
+
+        return pick_points(image, f"reid-track ground: {camera}")
+    if "=" in given:
+        return parse_points(given)
+    return read_points(Path(given), camera)
+
+
+def _calibrated(path: str, image: ImageBGR, unit_m: float) -> tuple[FloatArray, FloatArray]:
+    """Return pixels of the floor, and their places by the calibration."""
+    height, width = image.shape[:2]
+    rows, columns = _GRID
+    y, x = np.meshgrid(np.linspace(0, height, rows), np.linspace(0, width, columns), indexing="ij")
+    pixels = np.stack([x.ravel(), y.ravel()], axis=1)
+    metres = read_calibration(path).ground_points(pixels) * unit_m
+    known = np.isfinite(metres).all(axis=1)
+    if known.any():
+        # Towards the horizon the floor runs away, and would outweigh all that is near.
+        near = metres[np.flatnonzero(known)[-columns:]].mean(axis=0)
+        away = np.linalg.norm(metres - near, axis=1)
+        known &= away <= _FARTHEST * np.nanmedian(away[-rows * columns // 4 :])
+    if known.sum() < 4:
+        raise ConfigError(
+            f"{path}: this camera sees no floor in its picture; expected the plane Z=0"
+        )
+    return pixels[known], metres[known]
+
+
+def _with_camera(plane: GroundPlane, camera: str, matrix: FloatArray) -> GroundPlane:
+    """Return the plane with this camera, in the units of its plan."""
+    units = plane.units_per_metre
+    scaled = np.diag([units, units, 1.0]) @ matrix
+    others = tuple(item for item in plane.cameras if item.camera != camera)
+    entry = CameraGround(camera, tuple(float(f"{value:.12g}") for value in scaled.ravel()))
+    return GroundPlane((*others, entry), units)
+
+
+def _save_picture(
+    path: Path, image: ImageBGR, matrix: FloatArray, points: tuple[FloatArray, FloatArray] | None
+) -> None:
+    from reid_tracker.explain.ground_picture import (
+        draw_caption,
+        draw_ground_grid,
+        draw_points,
+        save_png,
+    )
+
+    drawn, step_m = draw_ground_grid(image, matrix)
+    text = f"a square is {step_m:g} m; the grid must lie on the floor like tiles"
+    if points is not None:
+        draw_points(drawn, *points, matrix)
+        text += "; red: given, green: where the fit puts it"
+    save_png(draw_caption(drawn, text), path)
+
+
+def _report(camera: str, errors: FloatArray, path: Path, picture: Path, *, clicked: bool) -> None:
+    mean, worst = float(errors.mean()), int(errors.argmax())
+    what = f"point {worst + 1}" if clicked else "towards the border of the picture"
+    lines = [
+        f"{camera}: reprojection error {mean:.3f} m on average, at most {errors[worst]:.3f} m "
+        f"({what}), {len(errors)} points"
+    ]
+    if clicked and len(errors) == 4:
+        lines.append("four points always fit exactly: add more to learn how good they are")
+    lines.append(f"written: {path}; look at {picture}")
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -1,0 +1,85 @@
+"""The stored pictures of what a search found: as files, and on one sheet."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from reid_tracker.cli.redact import redact
+from reid_tracker.errors import OutputError
+from reid_tracker.match.gallery.records import SightingRecord
+from reid_tracker.match.gallery.store import GalleryStore
+from reid_tracker.run.moments import moment
+
+_CAPTION = (
+    "{count} of {all} sightings have a stored picture; they are shown in the order of the list. "
+    "Below each: its rank, the likeness to the query (cosine) if there was a picture to compare, "
+    "the identity, the camera, and when it was first seen."
+)
+
+_log = logging.getLogger(__name__)
+
+
+def save_pictures(
+    arguments: argparse.Namespace,
+    store: GalleryStore,
+    found: Sequence[tuple[SightingRecord, float | None]],
+) -> None:
+    """Write the pictures that --save-crops and --sheet ask for.
+
+    Args:
+        arguments: of the command line.
+        store: where the pictures are.
+        found: sightings in their order, with their scores where they have one.
+
+    Raises:
+        OutputError: they cannot be written.
+        MissingDependencyError: a sheet needs matplotlib.
+    """
+    if arguments.save_crops is None and arguments.sheet is None:
+        return
+    crops = store.crops([one.id for one, _ in found])
+    if not crops:
+        _log.warning("no pictures of these sightings are stored")
+        return
+    if arguments.save_crops is not None:
+        _write_files(Path(arguments.save_crops), found, crops)
+    if arguments.sheet is not None:
+        _draw(arguments, found, crops)
+
+
+def _write_files(
+    folder: Path, found: Sequence[tuple[SightingRecord, float | None]], crops: dict[str, bytes]
+) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for rank, (one, _) in enumerate(found, 1):
+            if one.id in crops:
+                path = folder / f"{rank:03}_identity{one.identity:06}.jpg"
+                path.write_bytes(crops[one.id])
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror}") from None
+
+
+def _draw(
+    arguments: argparse.Namespace,
+    found: Sequence[tuple[SightingRecord, float | None]],
+    crops: dict[str, bytes],
+) -> None:
+    from reid_tracker.explain.found import Found, found_sheet
+
+    pictures = []
+    for rank, (one, score) in enumerate(found, 1):
+        if one.id in crops:
+            likeness = "" if score is None else f"  {score:.3f}"
+            who = f"identity {one.identity or '?'}"
+            # Day and time below each other: on one line they would run into the next picture.
+            when = moment(one.start_s).split(" ", 1)
+            lines = (f"#{rank}{likeness}", who, one.camera[:14], *when)
+            pictures.append(Found(crops[one.id], lines))
+    title = redact(f"Search for {arguments.query}")
+    caption = _CAPTION.format(count=len(pictures), all=len(found))
+    sheet = found_sheet(pictures, title=title, caption=caption)
+    sheet.save(arguments.sheet, overwrite=arguments.overwrite)

@@ -1,0 +1,217 @@
+"""`reid-track search`: where a person has been, from a gallery or in a video."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from reid_tracker.cli.commands.search.output import save_pictures
+from reid_tracker.cli.options import add_device, add_gallery_option, default_gallery
+from reid_tracker.cli.parser import Parser
+from reid_tracker.cli.redact import redact
+from reid_tracker.errors import ConfigError, InputError
+from reid_tracker.match.gallery.open import open_gallery
+from reid_tracker.match.gallery.records import SightingRecord, Where
+from reid_tracker.match.gallery.sql_rows import number_now
+from reid_tracker.run.moments import moment, parse_moment
+
+_EXAMPLES = """examples:
+  reid-track search 12
+  reid-track search person.jpg --camera door --camera yard --since 2h
+  reid-track search cam1.mp4@0:35 --gallery postgresql://me@host/people --top 5
+  reid-track search person.jpg --in video.mp4
+"""
+
+_WIDTH_OF_A_PIPE = 160
+
+_log = logging.getLogger(__name__)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search, and print what is found; returns the exit code.
+
+    Raises:
+        ReidTrackerError: bad arguments, a gallery, picture or model that cannot be used.
+    """
+    if arguments.top < 1:
+        raise ConfigError(f"--top {arguments.top}: expected at least 1")
+    where = _where(arguments)
+    identity = _as_identity(arguments.query)
+    if arguments.video is not None:
+        from reid_tracker.cli.commands.search.video import search_video
+
+        if identity is not None:
+            raise ConfigError("--in searches for a picture of a person, not for a number")
+        rows = search_video(arguments)
+    elif identity is not None:
+        rows = _of_identity(arguments, identity, where)
+    else:
+        rows = _of_picture(arguments, where)
+    _print(arguments, rows)
+    return 0
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Find where a person has been: sightings in a gallery, the most similar first, or all "
+        "sightings of an identity in the order of time."
+    )
+    parser.epilog = _EXAMPLES
+    parser.add_argument(
+        "query",
+        metavar="IMAGE|VIDEO@TIME|ID",
+        help="picture of the person, a moment of a video in seconds or as h:mm:ss, or the number "
+        "of an identity",
+    )
+    add_gallery_option(parser)
+    limits = parser.add_argument_group("which sightings")
+    for name in ("camera", "site"):
+        limits.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help=f"only of this {name} (repeatable)",
+        )
+    limits.add_argument(
+        "--since", metavar="TIME", help="seen at or after: 2026-11-24T18:30, 2h (ago) or seconds"
+    )
+    limits.add_argument("--until", metavar="TIME", help="seen at or before")
+    limits.add_argument(
+        "--top", type=int, default=20, metavar="N", help="largest number of results (default: 20)"
+    )
+    limits.add_argument(
+        "--identities", action="store_true", help="only the best sighting of each identity"
+    )
+    _add_picture(parser)
+    _add_output(parser)
+
+
+def _add_picture(parser: Parser) -> None:
+    picture = parser.add_argument_group("query picture")
+    picture.add_argument(
+        "--person",
+        type=int,
+        metavar="N",
+        help="which of several people in the picture, counted from the left, from 1",
+    )
+    picture.add_argument(
+        "--whole", action="store_true", help="the picture shows one person only: detect nobody"
+    )
+    for names in (("--encoder", "--reid-model"), ("--detector", "--yolo-model")):
+        picture.add_argument(
+            *names, metavar="MODEL", default="auto", help="as for reid-track track (default: auto)"
+        )
+    add_device(picture)
+    picture.add_argument(
+        "--in", dest="video", metavar="VIDEO", help="search this video instead of a gallery"
+    )
+
+
+def _add_output(parser: Parser) -> None:
+    output = parser.add_argument_group("output")
+    output.add_argument("--json", action="store_true", help="print the results as JSON")
+    output.add_argument(
+        "--save-crops", metavar="FOLDER", help="write the stored pictures of the results there"
+    )
+    output.add_argument(
+        "--sheet", metavar="FILE", help="draw the stored pictures of the results, a PNG file"
+    )
+    output.add_argument("--overwrite", action="store_true", help="replace that file")
+
+
+def _where(arguments: argparse.Namespace) -> Where:
+    limits: dict[str, Any] = {}
+    if arguments.since is not None:
+        limits["since_s"] = parse_moment(arguments.since)
+    if arguments.until is not None:
+        limits["until_s"] = parse_moment(arguments.until)
+    try:
+        return Where(tuple(arguments.camera), sites=tuple(arguments.site), **limits)
+    except InputError as error:
+        raise ConfigError(f"--since and --until: {error}") from None
+
+
+def _as_identity(query: str) -> int | None:
+    """Return the number that is asked for; None where a file is meant."""
+    if query.isdecimal() and len(query) < 19 and not Path(query).exists():
+        return int(query)
+    return None
+
+
+def _of_identity(
+    arguments: argparse.Namespace, identity: int, where: Where
+) -> list[dict[str, Any]]:
+    with open_gallery(arguments.gallery or default_gallery(), create=False) as store:
+        now = number_now(identity, store.events())
+        if now != identity:
+            _log.warning("%d was found to be the same person as %d", identity, now)
+        every = store.sightings(Where(identities=(now,)), limit=1)
+        if not every:
+            raise InputError(f"the gallery {store.info().place} knows nobody as {identity}")
+        where = Where(where.cameras, (), where.sites, (now,), where.since_s, where.until_s)
+        found = store.sightings(where, limit=arguments.top)
+        save_pictures(arguments, store, [(one, None) for one in found])
+    return [_row(one, None) for one in found]
+
+
+def _of_picture(arguments: argparse.Namespace, where: Where) -> list[dict[str, Any]]:
+    from reid_tracker.cli.commands.search.picture import embed_query
+
+    # First, so that a typing error in it costs no loading of models.
+    with open_gallery(arguments.gallery or default_gallery(), create=False) as store:
+        query, model = embed_query(arguments)
+        hits = store.nearest(
+            query,
+            model=model,
+            k=arguments.top,
+            where=where,
+            one_per_identity=arguments.identities,
+        )
+        save_pictures(arguments, store, [(hit.sighting, hit.score) for hit in hits])
+    return [_row(hit.sighting, hit.score) for hit in hits]
+
+
+def _row(one: SightingRecord, score: float | None) -> dict[str, Any]:
+    known = {} if score is None else {"score": round(score, 4)}
+    return known | {
+        "identity": one.identity,
+        "camera": one.camera,
+        "site": one.site,
+        "start_s": one.start_s,
+        "end_s": one.end_s,
+        "sighting": one.id,
+    }
+
+
+def _print(arguments: argparse.Namespace, rows: Sequence[dict[str, Any]]) -> None:
+    if arguments.json:
+        sys.stdout.write(json.dumps(list(rows), indent=2) + "\n")
+        return
+    if not rows:
+        sys.stdout.write("nobody found\n")
+        return
+    hidden = {"sighting"} if any(row.get("site") for row in rows) else {"sighting", "site"}
+    columns = [name for name in rows[0] if name not in hidden]
+    table = Table("rank", *(name.removesuffix("_s") for name in columns), box=None)
+    for rank, row in enumerate(rows, 1):
+        table.add_row(str(rank), *(_cell(name, row[name]) for name in columns))
+    width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
+    Console(width=width).print(table, markup=False)
+
+
+def _cell(name: str, value: Any) -> str:
+    if name.endswith("_s"):
+        return moment(value)
+    if name == "score":
+        return f"{value:.3f}"
+    return redact(str(value)) if value != 0 else "?"

@@ -1,0 +1,177 @@
+"""`reid-track train RECIPE...`: train an encoder, from recipes to a weights file."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from reid_tracker.cli.parser import Parser
+from reid_tracker.config import parse_override
+from reid_tracker.errors import ConfigError
+
+if TYPE_CHECKING:
+    from reid_tracker.train import EpochRecord, Observer, Recipe
+
+_RUNS = Path("runs")
+
+_EXAMPLES = """\
+examples:
+  reid-track train paper_scratch --data Market-1501-v15.09.15
+  reid-track train paper_scratch --data people.csv --set data.name=csv --set sampler.batch_size=32
+  reid-track train osnet_x0_25_without_market osnet_x0_25 --resume
+  torchrun --nproc-per-node 2 -m reid_tracker.cli.main train paper_scratch --data Market-1501
+"""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train as the command line says; returns the exit code.
+
+    Raises:
+        ReidTrackerError: bad arguments, data, checkpoint or output.
+        KeyboardInterrupt: the user stopped the run; the last checkpoint is whole.
+    """
+    overrides = dict(parse_override(text) for text in arguments.set)
+    if arguments.data is not None:
+        overrides["data.root"] = arguments.data
+    if arguments.output is not None and len(arguments.recipes) > 1:
+        raise ConfigError(
+            f"--output {arguments.output}: one folder for {len(arguments.recipes)} recipes; leave "
+            "it out, each has a folder of its own"
+        )
+    from reid_tracker.train import CHECKPOINT, load_recipe
+
+    # All are read before the first is trained for hours.
+    recipes = [load_recipe(name, overrides) for name in arguments.recipes]
+    for name, recipe in zip(arguments.recipes, recipes, strict=True):
+        output = Path(arguments.output or _RUNS / f"train-{Path(name).stem}")
+        # Of several, the first may be finished and the last not begun.
+        begun = len(recipes) == 1 or (output / CHECKPOINT).exists()
+        _run(recipe, output, arguments, resume=arguments.resume and begun)
+    return 0
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = "Train an OSNet as a recipe says; the result is FOLDER/model.pth."
+    parser.epilog = _EXAMPLES
+    parser.add_argument(
+        "recipes",
+        metavar="RECIPE",
+        nargs="+",
+        help="YAML file, or a name in configs/train/: paper_scratch, ...; several are trained one "
+        "after the other",
+    )
+    parser.add_argument("--data", metavar="PATH", help="folder or file of the data set (data.root)")
+    parser.add_argument(
+        "--output", "-o", metavar="FOLDER", help="of the run (default: runs/train-RECIPE)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue from the folder's last checkpoint"
+    )
+    parser.add_argument(
+        "--prepare",
+        action="store_true",
+        help="only read the data and ask the teacher; training itself then starts at once",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="set any key of the recipe, e.g. optimiser.lr=0.01 (repeatable)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+    parser.add_argument("--tensorboard", action="store_true", help="write FOLDER/tensorboard too")
+
+
+def _run(recipe: Recipe, output: Path, arguments: argparse.Namespace, *, resume: bool) -> None:
+    from reid_tracker.train import (
+        RESULT,
+        TensorBoardObserver,
+        Trainer,
+        choose_device,
+        join_world,
+        limit_threads,
+    )
+
+    if arguments.threads is not None:
+        limit_threads(arguments.threads)
+    device = choose_device(arguments.device)
+    with ExitStack() as stack:
+        world = join_world(device)
+        observers: list[Observer] = []
+        if world.is_main and not arguments.quiet:
+            _show_notes(stack)
+            observers.append(stack.enter_context(Progress(recipe.epochs)))
+        if world.is_main and arguments.tensorboard:
+            observers.append(stack.enter_context(TensorBoardObserver(output / "tensorboard")))
+        trainer = Trainer(
+            recipe,
+            output,
+            device=device,
+            resume=resume,
+            world=world,
+            observers=observers,
+        )
+        if arguments.prepare:
+            return
+        trainer.run()
+    if world.is_main and not arguments.quiet:
+        sys.stdout.write(f"{output / RESULT}\n")
+
+
+def _show_notes(stack: ExitStack) -> None:
+    """Let the room tell what it does before the first step, which may take minutes."""
+    logger = logging.getLogger("reid_tracker.train")
+    stack.callback(logger.setLevel, logger.level)
+    logger.setLevel(logging.INFO)
+
+
+class Progress:
+    """A progress bar for the running epoch and a line for each finished one, on standard error.
+
+    The bar starts with the first step: an error before that is one line, with no bar above it.
+
+    Args:
+        epochs: of the whole run.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True, soft_wrap=True, highlight=False),
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        if self._task is not None:  # rich ends even a bar that never started, by an empty line
+            self._bar.stop()
+
+    def on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        """Move the bar."""
+        if self._task is None:
+            self._task = self._bar.add_task("", total=steps, loss=loss)
+            self._bar.start()
+        text = f"epoch {epoch}/{self._epochs}"
+        self._bar.update(self._task, description=text, completed=step, total=steps, loss=loss)
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Print a line."""
+        self._bar.console.print(record.describe(), markup=False)

@@ -1,0 +1,117 @@
+"""`reid-track train-detector RECIPE`: train a person detector, from pictures to a weights file."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from reid_tracker.cli.parser import Parser
+from reid_tracker.config import parse_override
+from reid_tracker.errors import ConfigError
+
+_RUNS = Path("runs")
+
+_EXAMPLES = """\
+examples:
+  reid-track train-detector person_yolo11n
+  reid-track train-detector person_yolo11n --openvino
+  reid-track train-detector person_yolo11n --resume
+  reid-track train-detector person_yolo11n --set epochs=60 --set pictures.training=20000 --device 0
+"""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train as the command line says; returns the exit code.
+
+    Raises:
+        ReidTrackerError: bad arguments, data, checkpoint or output.
+        KeyboardInterrupt: the user stopped the run; the last epoch's checkpoint is whole.
+    """
+    from reid_tracker.train import limit_threads
+    from reid_tracker.train.detector import (
+        load_detector_recipe,
+        prepare_pictures,
+        train_detector,
+    )
+    from reid_tracker.train.detector.export import check_can_export, export_openvino
+    from reid_tracker.train.detector.yolo import find_checkpoint
+
+    if arguments.threads is not None:
+        limit_threads(arguments.threads)
+    if arguments.workers < 0:
+        raise ConfigError(f"--workers {arguments.workers}: expected at least 0")
+    logging.getLogger("reid_tracker.train").setLevel(
+        logging.NOTSET if arguments.quiet else logging.INFO
+    )
+    if arguments.openvino:
+        check_can_export()
+    recipe = load_detector_recipe(
+        arguments.recipe, dict(parse_override(text) for text in arguments.set)
+    )
+    output = Path(arguments.output or _RUNS / f"train-{Path(arguments.recipe).stem}")
+    if not arguments.prepare:  # before pictures are composed, which takes minutes
+        find_checkpoint(output, resume=arguments.resume)
+    with Progress(console=Console(stderr=True), disable=arguments.quiet) as bar:
+        task = bar.add_task("composing pictures", total=None)
+        data_file = prepare_pictures(
+            recipe,
+            output / "data",
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if arguments.prepare:
+        return 0
+    weights = train_detector(
+        recipe,
+        output,
+        data_file,
+        device=arguments.device,
+        workers=arguments.workers,
+        threads=arguments.threads,
+        resume=arguments.resume,
+    )
+    results = [weights]
+    if arguments.openvino:
+        results.append(export_openvino(weights, data_file))
+    if not arguments.quiet:
+        sys.stdout.write("".join(f"{path}\n" for path in results))
+    return 0
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.description = "Train a person detector as a recipe says; the result is a .pt file."
+    parser.epilog = _EXAMPLES
+    parser.add_argument(
+        "recipe", metavar="RECIPE", help="YAML file, or a name in configs/train/: person_yolo11n"
+    )
+    parser.add_argument(
+        "--output", "-o", metavar="FOLDER", help="of the run (default: runs/train-RECIPE)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on after the folder's last whole epoch"
+    )
+    parser.add_argument(
+        "--openvino",
+        action="store_true",
+        help="also write the int8 form that CPUs run faster (needs reid-tracker[export])",
+    )
+    parser.add_argument("--prepare", action="store_true", help="only make the training pictures")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change a setting of the recipe, by dotted key; may be repeated",
+    )
+    parser.add_argument("--device", default="cpu", help="as ultralytics names it (default: cpu)")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="CPU threads (default: all but one)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="processes that read pictures"
+    )

@@ -1,0 +1,115 @@
+"""Configuration as text: YAML files, ready-made ones by name, and dotted overrides."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from reid_tracker.config.checked import shown
+from reid_tracker.config.safe_yaml import MOST_BYTES, YamlLimitError, load_yaml
+from reid_tracker.errors import ConfigError
+from reid_tracker.resources import shipped
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split "dotted.key=value" into its key and its value, which is YAML.
+
+    Raises:
+        ConfigError: there is no "=", or the value is not YAML, or too large.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"'{shown(text, str)}': expected key=value, e.g. tracker.max_age_s=2")
+    try:
+        return key.strip(), load_yaml(value)
+    except YamlLimitError as error:
+        raise ConfigError(f"'{shown(key, str)}': the value is refused: {error}") from None
+    except ValueError:
+        raise ConfigError(f"'{shown(text, str)}': the value is not YAML") from None
+
+
+def find_config(name: str | Path, folder: str = "") -> Path:
+    """Return the YAML file that `name` means: a path, or a ready-made configuration's name.
+
+    Args:
+        name: path or bare name.
+        folder: subfolder of configs/ in which bare names are looked up.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    ready_made = shipped("configs", *filter(None, [folder]))
+    for path in (Path(name), ready_made / f"{name}.yaml"):
+        if os.path.isfile(path):  # Path.is_file raises where a name is too long
+            return path
+    names = sorted(item.stem for item in ready_made.glob("*.yaml"))
+    raise ConfigError(
+        f"no configuration '{shown(name, str)}': expected a YAML file or one of {', '.join(names)}"
+    )
+
+
+def read_yaml(path: Path, *, secret: bool = False) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping; an empty file is an empty one.
+
+    Args:
+        path: the file.
+        secret: keep what stands in it out of messages.
+
+    Raises:
+        ConfigError: it cannot be read, is too large, is not YAML, or holds something else.
+    """
+    name = shown(path, str)
+    try:
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise YamlLimitError(f"it has more than {MOST_BYTES} bytes")
+        data = load_yaml(text.decode("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {name}: {error.strerror}") from None
+    except YamlLimitError as error:
+        raise ConfigError(f"{name} is refused: {error}") from None
+    except ValueError as error:
+        # YAML's own messages quote the line.
+        found = re.search(r"line \d+", str(error)) if secret else None
+        reason = f"see {found[0]}" if found else "check it" if secret else shown(error, str)
+        raise ConfigError(f"{name} is not YAML: {reason}") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(
+            f"{name}: expected 'key: value' lines at the top, found {type(data).__name__}"
+        )
+    return data
+
+
+_MOST_SECTIONS = 20
+"""In a dotted key; no configuration is nested half as deep."""
+
+
+def with_dotted(data: dict[str, Any], path: list[str], value: Any, dotted: str) -> dict[str, Any]:
+    """Return a copy of `data` in which `path` holds `value`; sections are made as needed.
+
+    Args:
+        data: nested mappings.
+        path: the keys that lead to the value.
+        value: to set.
+        dotted: the key as the user wrote it, for the message.
+
+    Raises:
+        ConfigError: something on the path is a value, or the path is too long.
+    """
+    if len(path) > _MOST_SECTIONS:
+        raise ConfigError(
+            f"'{shown(dotted, str)}': expected a key of at most {_MOST_SECTIONS} parts, such as "
+            "tracker.max_age_s"
+        )
+    name, *rest = path
+    if not rest:
+        return {**data, name: value}
+    section = data.get(name, {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"'{shown(dotted, str)}': '{shown(name, str)}' is not a section")
+    return {**data, name: with_dotted(section, rest, value, dotted)}

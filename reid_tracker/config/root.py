@@ -1,0 +1,104 @@
+"""The whole configuration of a run, and how it is read."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reid_tracker.config.central import CentralConfig
+from reid_tracker.config.checked import Checked, CheckedT, from_mapping
+from reid_tracker.config.edge import EdgeConfig
+from reid_tracker.config.files import find_config, read_yaml, with_dotted
+from reid_tracker.config.gallery import GalleryConfig
+from reid_tracker.config.matching import MatchConfig
+from reid_tracker.config.models import DetectorConfig, EncoderConfig
+from reid_tracker.config.output import OutputConfig
+from reid_tracker.config.thresholds import Thresholds, chosen_thresholds
+from reid_tracker.config.tracking import DeepSortConfig
+from reid_tracker.config.transport import TransportConfig
+from reid_tracker.config.video import StreamConfig, VideoConfig
+
+
+@dataclass(frozen=True)
+class Config(Checked):
+    """The whole of a run, one section a stage."""
+
+    detector: DetectorConfig = DetectorConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    tracker: DeepSortConfig = DeepSortConfig()
+    match: MatchConfig = MatchConfig()
+    gallery: GalleryConfig = GalleryConfig()
+    video: VideoConfig = VideoConfig()
+    stream: StreamConfig = StreamConfig()
+    output: OutputConfig = OutputConfig()
+    transport: TransportConfig = TransportConfig()
+    edge: EdgeConfig = EdgeConfig()
+    central: CentralConfig = CentralConfig()
+
+    def suited_to(self, encoder: Thresholds) -> Config:
+        """Return a configuration in which an encoder's distances stand where none were set."""
+        tracker, match = (
+            chosen_thresholds(self.tracker, encoder),
+            chosen_thresholds(self.match, encoder),
+        )
+        return dataclasses.replace(
+            self,
+            tracker=dataclasses.replace(
+                self.tracker, max_cosine_distance=tracker.max_cosine_distance
+            ),
+            match=dataclasses.replace(
+                self.match,
+                prototype_spread=match.prototype_spread,
+                tight=match.tight,
+                loose=match.loose,
+                margin=match.margin,
+                revise_threshold=match.revise_threshold,
+            ),
+        )
+
+
+@typing.overload
+def load_config(
+    source: str | Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> Config: ...
+
+
+@typing.overload
+def load_config(
+    source: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    kind: type[CheckedT],
+) -> CheckedT: ...
+
+
+@typing.overload
+def load_config(
+    source: str | Path | None, overrides: Mapping[str, Any] | None, kind: type[CheckedT]
+) -> CheckedT: ...
+
+
+def load_config(
+    source: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    kind: type[Any] = Config,
+) -> Any:
+    """Read a configuration.
+
+    Args:
+        source: a YAML file, the name of one in configs/ ("fast"), or None for defaults.
+        overrides: settings applied on top, by dotted key: {"tracker.max_age_s": 2}.
+        kind: the dataclass to build.
+
+    Raises:
+        ConfigError: the file is missing or not YAML, a key is unknown, or a value does not fit.
+    """
+    folder = "trackers" if kind is DeepSortConfig else ""
+    data = {} if source is None else read_yaml(find_config(source, folder))
+    for key, value in (overrides or {}).items():
+        data = with_dotted(data, key.split("."), value, key)
+    return from_mapping(kind, data)

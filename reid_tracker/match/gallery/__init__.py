@@ -1,0 +1,1 @@
+"""People remembered beyond a run: stores, and the matcher that asks them."""

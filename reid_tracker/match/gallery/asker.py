@@ -1,0 +1,121 @@
+"""Asks a gallery, but not for longer than tracking can wait.
+
+A database that is frozen answers late or never. Questions are therefore asked on a thread of their
+own; the first answer that does not come in time is the last one that is waited for until the
+gallery has answered again.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from reid_tracker.errors import StoreUnavailableError
+from reid_tracker.match.gallery.store import GalleryStore
+
+logger = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
+
+_LONGEST_PAUSE_S = 15.0
+
+
+@dataclass
+class _Question(Generic[_Answer]):
+    ask: Callable[[GalleryStore], _Answer]
+    done: threading.Event = field(default_factory=threading.Event)
+    answer: _Answer | None = None
+    error: BaseException | None = None
+
+
+class PatientAsker:
+    """Puts questions to a store, one at a time; use it from one thread.
+
+    While the store answers, every question is waited for, so that what follows from the answers
+    does not depend on how fast it is.
+
+    Args:
+        store: is not closed here.
+        patience_s: longest time that an answer is waited for.
+        first_pause_s: time until an absent store is tried again; it doubles up to 15 seconds.
+    """
+
+    def __init__(
+        self, store: GalleryStore, *, patience_s: float = 3.0, first_pause_s: float = 0.5
+    ) -> None:
+        self._store = store
+        self._patience_s = patience_s
+        self._first_pause_s = self._pause_s = first_pause_s
+        self._next_try = 0.0
+        self._late: _Question[object] | None = None
+        self._away = False
+        self._questions: queue.SimpleQueue[_Question[object] | None] = queue.SimpleQueue()
+        # A daemon: a question that never returns must not keep the program from ending.
+        threading.Thread(target=self._run, name="gallery-asker", daemon=True).start()
+
+    @property
+    def away(self) -> bool:
+        """Whether the store did not answer when it was last asked."""
+        return self._away
+
+    def ask(self, question: Callable[[GalleryStore], _Answer]) -> _Answer | None:
+        """Return the store's answer; None where it is away, at once where that is known.
+
+        Args:
+            question: calls the store; its answer is not None.
+
+        Raises:
+            StoreError: the store will not answer later either.
+        """
+        if self._away and not self._returned(question):
+            return None
+        asked: _Question[_Answer] = _Question(question)
+        self._questions.put(asked)  # type: ignore[arg-type]  # whatever it answers
+        if not asked.done.wait(self._patience_s):
+            self._goes_away(asked, f"it did not answer within {self._patience_s:g} s")
+            return None
+        if isinstance(asked.error, StoreUnavailableError):
+            self._goes_away(None, str(asked.error))
+            return None
+        if asked.error is not None:
+            raise asked.error
+        return asked.answer
+
+    def close(self) -> None:
+        """End the thread, as soon as it is done with the question that it is asking."""
+        self._questions.put(None)
+
+    def _returned(self, question: Callable[[GalleryStore], object]) -> bool:
+        """Try an absent store without waiting for it; True once it has answered."""
+        if self._late is not None and self._late.done.is_set():
+            error, self._late = self._late.error, None
+            if error is None:
+                self._away, self._pause_s = False, self._first_pause_s
+                return True
+            if not isinstance(error, StoreUnavailableError):
+                raise error
+            self._next_try = time.monotonic() + self._pause_s
+            self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+        if self._late is None and time.monotonic() >= self._next_try:
+            # What it answers is old by the time it is looked at; that it answers is what counts.
+            self._late = _Question(question)
+            self._questions.put(self._late)
+        return False
+
+    def _goes_away(self, late: _Question[_Answer] | None, why: str) -> None:
+        self._away, self._late = True, late  # type: ignore[assignment]  # whatever it answers
+        self._next_try = time.monotonic() + self._pause_s
+        logger.info("the gallery is not asked who is known, since it is away: %s", why)
+
+    def _run(self) -> None:
+        while (question := self._questions.get()) is not None:
+            try:
+                question.answer = question.ask(self._store)
+            except BaseException as error:  # a value that the caller raises
+                question.error = error
+            question.done.set()

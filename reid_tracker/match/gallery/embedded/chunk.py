@@ -1,0 +1,176 @@
+"""A chunk of the vectors in memory: filtered by its columns, then compared with a query."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.match.gallery.records import Embedding, Where
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+Scores = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float16] | npt.NDArray[np.float32]
+
+_BLOCK_ROWS = 512
+"""Rows turned into float32 at a time: few enough that they stay in the processor's cache."""
+
+_LEAST_SQUEEZED = 1024
+"""Rows from which on a chunk that is not full yet is made denser; fewer are not worth a copy."""
+
+_EXPONENT_SHIFT = np.float32(2.0**112)
+"""Between the exponents of float16 and float32, whose biases are 15 and 127."""
+
+
+class Limits(NamedTuple):
+    """A filter in codes; an empty column excludes nothing."""
+
+    cameras: npt.NDArray[np.int32]
+    except_cameras: npt.NDArray[np.int32]
+    sites: npt.NDArray[np.int32]
+    identities: IntArray
+    except_identities: IntArray
+
+
+class Chunk:
+    """A block of rows."""
+
+    def __init__(self, rows: int, size: int, dtype: np.dtype[np.generic]) -> None:
+        self.used = 0
+        self.numbers = np.empty(rows, np.int64)
+        self.identities = np.empty(rows, np.int64)
+        self.cameras = np.empty(rows, np.int32)
+        self.sites = np.empty(rows, np.int32)
+        self.starts_s = np.empty(rows, np.float64)
+        self.ends_s = np.empty(rows, np.float64)
+        self.alive = np.zeros(rows, np.bool_)
+        self.vectors: Vectors = np.empty((rows, size), dtype)
+        self._first_s, self._last_s = np.inf, -np.inf
+
+    def _columns(self) -> tuple[npt.NDArray[np.generic], ...]:
+        return (
+            self.numbers,
+            self.identities,
+            self.cameras,
+            self.sites,
+            self.starts_s,
+            self.ends_s,
+        )
+
+    def fill(
+        self, columns: tuple[npt.NDArray[np.generic], ...], vectors: Vectors, start: int
+    ) -> int:
+        """Take as many rows from `start` on as fit, and return how many."""
+        count = min(len(vectors) - start, len(self.numbers) - self.used)
+        to, source = slice(self.used, self.used + count), slice(start, start + count)
+        for own, given in zip(self._columns(), columns, strict=True):
+            own[to] = given[source]
+        self.vectors[to] = vectors[source]
+        self.alive[to] = True
+        self.used += count
+        self._first_s = min(self._first_s, float(self.starts_s[to].min()))
+        self._last_s = max(self._last_s, float(self.ends_s[to].max()))
+        return count
+
+    def rows_of(self, wanted: IntArray) -> IntArray:
+        """Return the rows whose number is one of these, which are sorted."""
+        numbers = self.numbers[: self.used]
+        low, high = np.searchsorted(wanted, (numbers[0], numbers[-1] + 1))
+        wanted = wanted[low:high]
+        starts = np.searchsorted(numbers, wanted, "left")
+        ends = np.searchsorted(numbers, wanted, "right")
+        found = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
+        return np.concatenate(found) if found else np.empty(0, np.int64)
+
+    def remove(self, rows: IntArray) -> None:
+        """Overwrite rows and never find them again."""
+        self.alive[rows] = False
+        self.vectors[rows] = 0
+
+    def compacted(self) -> Chunk | None:
+        """Return the chunk, made denser if half of it is dead, or None if it is empty.
+
+        One that is not full is made denser where it is: whoever is in sight is written anew every
+        few seconds, which would fill it with dead rows. Each move makes room for as many rows as
+        it moves, so that a row written costs at most one more.
+        """
+        kept = np.flatnonzero(self.alive[: self.used])
+        if len(kept) == 0:
+            return None
+        if len(kept) > self.used // 2:
+            return self
+        if self.used < len(self.numbers):
+            if self.used >= _LEAST_SQUEEZED:
+                self._squeeze(kept)
+            return self
+        copy = Chunk(len(kept), self.vectors.shape[1], self.vectors.dtype)
+        copy.fill(tuple(column[kept] for column in self._columns()), self.vectors[kept], 0)
+        return copy
+
+    def _squeeze(self, kept: IntArray) -> None:
+        """Move the living rows to the front, in their order."""
+        columns = tuple(column[kept] for column in self._columns())
+        vectors = self.vectors[kept]
+        # Nothing of whoever is forgotten later may stay behind in the place that was left.
+        self.alive[: self.used] = False
+        self.vectors[: self.used] = 0
+        self.used, self._first_s, self._last_s = 0, np.inf, -np.inf
+        self.fill(columns, vectors, 0)
+
+    def select(self, where: Where, limits: Limits) -> IntArray:
+        """Return the rows that a filter lets through."""
+        if self._last_s < where.since_s or self._first_s > where.until_s:
+            return np.empty(0, np.int64)
+        used = slice(self.used)
+        mask = self.alive[used].copy()
+        if len(limits.cameras):
+            mask &= _among(self.cameras[used], limits.cameras)
+        if len(limits.except_cameras):
+            mask &= ~_among(self.cameras[used], limits.except_cameras)
+        if len(limits.sites):
+            mask &= _among(self.sites[used], limits.sites)
+        if len(limits.identities):
+            mask &= _among(self.identities[used], limits.identities)
+        if len(limits.except_identities):
+            mask &= ~_among(self.identities[used], limits.except_identities)
+        if where.since_s > self._first_s:
+            mask &= self.ends_s[used] >= where.since_s
+        if where.until_s < self._last_s:
+            mask &= self.starts_s[used] <= where.until_s
+        return np.flatnonzero(mask)
+
+    def scores(self, rows: IntArray, query: Embedding) -> Scores:
+        """Return the (n,) float32 cosine similarities of rows to a query."""
+        scores = np.empty(len(rows), np.float32)
+        for start in range(0, len(rows), _BLOCK_ROWS):
+            block = rows[start : start + _BLOCK_ROWS]
+            whole = block[-1] - block[0] + 1 == len(block)
+            # A run of rows is looked at where it lies, without being copied first.
+            vectors = self.vectors[block[0] : block[-1] + 1] if whole else self.vectors[block]
+            scores[start : start + len(block)] = to_float32(vectors) @ query
+        return scores
+
+
+def to_float32(vectors: Vectors) -> npt.NDArray[np.float32]:
+    """Convert finite float16 exactly, in a third of the time that numpy's own conversion takes."""
+    if vectors.dtype == np.float32:
+        return vectors  # type: ignore[return-value]
+    bits = vectors.view(np.uint16).astype(np.uint32)
+    sign = bits & 0x8000
+    sign <<= 16
+    bits &= 0x7FFF
+    bits <<= 13
+    values = bits.view(np.float32)
+    values *= _EXPONENT_SHIFT
+    bits |= sign
+    return values
+
+
+def _among(
+    column: npt.NDArray[np.int32] | IntArray, values: npt.NDArray[np.int32] | IntArray
+) -> npt.NDArray[np.bool_]:
+    mask: npt.NDArray[np.bool_]
+    mask = column == values[0] if len(values) == 1 else np.isin(column, values)
+    return mask

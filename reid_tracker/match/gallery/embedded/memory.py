@@ -1,0 +1,178 @@
+"""Exact search in memory: vectors in chunks, filtered by camera and time before any product.
+
+Rows are only appended, so that they stay in the order of their sighting's number, and mostly in
+that of time: a chunk whose times lie outside the window is never looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.match.gallery.embedded.chunk import (
+    Chunk,
+    FloatArray,
+    IntArray,
+    Limits,
+    Scores,
+    Vectors,
+)
+from reid_tracker.match.gallery.records import Embedding, Where
+
+CHUNK_ROWS = 65_536
+
+
+class Rows(NamedTuple):
+    """Vectors to append, one row each.
+
+    Attributes:
+        numbers: (R,) int64 of the sighting, not below any in memory; rows of one are adjacent.
+        identities: (R,) int64.
+        cameras: R names.
+        sites: R names.
+        starts_s: (R,) float64.
+        ends_s: (R,) float64.
+        vectors: (R, D) unit rows.
+    """
+
+    numbers: IntArray
+    identities: IntArray
+    cameras: list[str]
+    sites: list[str]
+    starts_s: FloatArray
+    ends_s: FloatArray
+    vectors: Vectors
+
+
+class VectorMemory:
+    """Vectors with what they are filtered by.
+
+    Args:
+        size: D.
+        dtype: of the vectors: float16 halves the memory, float32 saves the conversion.
+        chunk_rows: rows in a chunk.
+    """
+
+    def __init__(
+        self, size: int, dtype: npt.DTypeLike = np.float16, chunk_rows: int = CHUNK_ROWS
+    ) -> None:
+        self._size = size
+        self._dtype = np.dtype(dtype)
+        self._chunk_rows = chunk_rows
+        self._chunks: list[Chunk] = []
+        self._cameras: dict[str, int] = {}
+        self._sites: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        """Number of vectors."""
+        return sum(int(chunk.alive[: chunk.used].sum()) for chunk in self._chunks)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory taken by vectors."""
+        return sum(chunk.vectors.nbytes for chunk in self._chunks)
+
+    def append(self, rows: Rows) -> None:
+        """Add rows; their numbers are not below those before."""
+        cameras, sites = _codes(self._cameras, rows.cameras), _codes(self._sites, rows.sites)
+        columns = (rows.numbers, rows.identities, cameras, sites, rows.starts_s, rows.ends_s)
+        start = 0
+        while start < len(rows.numbers):
+            if not self._chunks or self._chunks[-1].used == self._chunk_rows:
+                self._chunks.append(Chunk(self._chunk_rows, self._size, self._dtype))
+            start += self._chunks[-1].fill(columns, rows.vectors, start)
+
+    def remove(self, numbers: IntArray) -> None:
+        """Forget the vectors of these sightings, wholly: they are overwritten by zeros."""
+        wanted = np.sort(numbers)
+        for chunk in self._chunks:
+            chunk.remove(chunk.rows_of(wanted))
+        self._chunks = [kept for chunk in self._chunks if (kept := chunk.compacted()) is not None]
+
+    def assign(self, numbers: IntArray, identity: int) -> None:
+        """Give the vectors of these sightings to an identity."""
+        wanted = np.sort(numbers)
+        for chunk in self._chunks:
+            chunk.identities[chunk.rows_of(wanted)] = identity
+
+    def reassign(self, previous: Iterable[int], identity: int) -> None:
+        """Give all vectors of some identities to another."""
+        old = np.array(sorted(previous), np.int64)
+        for chunk in self._chunks:
+            used = chunk.identities[: chunk.used]
+            used[np.isin(used, old)] = identity
+
+    def search(
+        self, query: Embedding, k: int, where: Where, *, one_per_identity: bool = False
+    ) -> tuple[IntArray, Scores]:
+        """Find the sightings nearest to a query, best first; of equal ones the earlier written.
+
+        Args:
+            query: (D,) float32 unit embedding.
+            k: most sightings.
+            where: which to compare.
+            one_per_identity: only the best of each identity, and none of identity 0.
+
+        Returns:
+            (n,) int64 numbers of sightings, n <= k, and (n,) float32 cosine similarities.
+        """
+        limits = self._limits(where)
+        if limits is None:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        parts = [
+            (chunk.numbers[rows], chunk.identities[rows], chunk.scores(rows, query))
+            for chunk in self._chunks
+            if len(rows := chunk.select(where, limits))
+        ]
+        if not parts:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        numbers, identities, scores = (
+            np.concatenate(column) for column in zip(*parts, strict=True)
+        )
+        # A sighting's vectors are adjacent; it is as near as the nearest of them.
+        first = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
+        scores = np.maximum.reduceat(scores, first)
+        numbers, identities = numbers[first], identities[first]
+        if one_per_identity:
+            sure = identities > 0
+            numbers, identities, scores = numbers[sure], identities[sure], scores[sure]
+            order = np.lexsort((numbers, -scores))
+            best = np.sort(np.unique(identities[order], return_index=True)[1])[:k]
+            return numbers[order[best]], scores[order[best]]
+        near = _largest(scores, k)
+        order = near[np.lexsort((numbers[near], -scores[near]))]
+        return numbers[order], scores[order]
+
+    def _limits(self, where: Where) -> Limits | None:
+        """Turn names into codes; None if a filter leaves nothing."""
+        cameras = _known(self._cameras, where.cameras)
+        sites = _known(self._sites, where.sites)
+        if (where.cameras and not len(cameras)) or (where.sites and not len(sites)):
+            return None
+        return Limits(
+            *(cameras, _known(self._cameras, where.except_cameras), sites),
+            identities=np.array(sorted(where.identities), np.int64),
+            except_identities=np.array(sorted(where.except_identities), np.int64),
+        )
+
+
+def _codes(known: dict[str, int], names: list[str]) -> npt.NDArray[np.int32]:
+    """Return the code of each name; new names get the next ones."""
+    return np.array([known.setdefault(name, len(known)) for name in names], np.int32)
+
+
+def _known(known: dict[str, int], names: tuple[str, ...]) -> npt.NDArray[np.int32]:
+    return np.array([known[name] for name in names if name in known], np.int32)
+
+
+def _largest(scores: Scores, k: int) -> IntArray:
+    """Return the indices of the k largest, in any order, and of all that equal the smallest."""
+    if k >= len(scores):
+        return np.arange(len(scores))
+    least = np.partition(scores, len(scores) - k)[len(scores) - k]
+    near = np.flatnonzero(scores > least)
+    ties = np.flatnonzero(scores == least)[: k - len(near)]
+    return np.concatenate([near, ties])

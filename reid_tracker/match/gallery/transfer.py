@@ -1,0 +1,253 @@
+"""A gallery as a file of JSON lines: for copies, for moving to another store, and to read.
+
+The first line is a header, every other one a sighting, an event or the end. Embeddings are float16,
+little-endian, in base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from reid_tracker.config.checked import shown
+from reid_tracker.errors import InputError, OutputError, ReidTrackerError, StoreError
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
+from reid_tracker.match.gallery.sql_rows import from_bytes, to_bytes
+from reid_tracker.match.gallery.store import GalleryStore
+
+_FORMAT = "reid-track gallery"
+_VERSION = 1
+_ROWS = 500
+_MOST_BYTES = 8 * 2**20
+"""Of a line: a thousand times what somebody with a picture takes."""
+
+_LARGEST_IDENTITY = 2**62
+
+
+class Transferred(NamedTuple):
+    """How much was written or read."""
+
+    sightings: int
+    events: int
+    crops: int
+
+
+def export_gallery(
+    store: GalleryStore, path: str | Path, *, crops: bool = False, overwrite: bool = False
+) -> Transferred:
+    """Write a gallery to a file, whole or not at all; only its owner can read it.
+
+    Args:
+        store: to copy.
+        path: .jsonl, or .jsonl.gz to compress.
+        crops: with the pictures.
+        overwrite: replace what is there.
+
+    Raises:
+        OutputError: the file exists, or cannot be written.
+        StoreError: the gallery cannot be read.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already: use --overwrite to replace it, or another name")
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            with _compressed(file, path) as lines:
+                counts = _write_lines(store, lines, crops=crops)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}; choose another place") from None
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+    return counts
+
+
+def import_gallery(store: GalleryStore, path: str | Path) -> Transferred:
+    """Read an exported gallery into an empty store.
+
+    Numbers of identities mean something only within one gallery, so that two are never mixed.
+
+    Raises:
+        StoreError: the store is not empty, or cannot be written.
+        InputError: the file cannot be read, is no export, or is damaged. Then the store is emptied.
+    """
+    info = store.info()
+    if info.sightings or info.events:
+        raise StoreError(
+            f"{info.place} holds {info.sightings} sightings already; import into a new gallery, "
+            "for equal numbers in two galleries mean different people"
+        )
+    try:
+        return _read_lines(store, Path(path))
+    except BaseException:
+        with contextlib.suppress(ReidTrackerError):
+            store.purge()
+        raise
+
+
+@contextlib.contextmanager
+def _compressed(file: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
+    if path.suffix == ".gz":
+        # No name and no time inside: the same gallery gives the same bytes.
+        with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
+            yield packed  # type: ignore[misc]
+    else:
+        yield file
+
+
+def _write_lines(store: GalleryStore, lines: IO[bytes], *, crops: bool) -> Transferred:
+    info = store.info()
+    header = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "next_identity": info.next_identity,
+        "model": info.model,
+        "embedding_size": info.embedding_size,
+    }
+    lines.write(_line(header))
+    # Events first: what they move when they are read is not there yet, and every sighting then
+    # comes with the identity that it has now.
+    events = store.events()
+    for event in events:
+        lines.write(_line({"event": dataclasses.asdict(event)}))
+    sightings = pictures = 0
+    for page in store.pages(_ROWS):
+        found = store.crops([one.id for one in page]) if crops else {}
+        for one in page:
+            lines.write(_line({"sighting": _plain(one, found.get(one.id))}))
+        sightings += len(page)
+        pictures += len(found)
+    # A file that was cut, at whichever line, does not have it.
+    counts = Transferred(sightings, len(events), pictures)
+    lines.write(_line({"end": counts._asdict()}))
+    return counts
+
+
+def _line(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _plain(one: SightingRecord, crop: bytes | None) -> dict[str, Any]:
+    data = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
+    data["embeddings"] = base64.b64encode(to_bytes(one.embeddings)).decode()
+    if crop is not None:
+        data["crop"] = base64.b64encode(crop).decode()
+    return data
+
+
+class _Read(NamedTuple):
+    """A line of an export: a sighting with its picture, an event, or the counts at the end."""
+
+    sighting: SightingRecord | None = None
+    crop: bytes | None = None
+    event: EventRecord | None = None
+    end: dict[str, int] | None = None
+
+
+def _read_lines(store: GalleryStore, path: Path) -> Transferred:
+    counts = Transferred(0, 0, 0)
+    last = _Read()
+    with _opened(path) as lines:
+        header = _parsed(path, 1, next(lines, b""))
+        if header.get("format") != _FORMAT or header.get("version") != _VERSION:
+            raise InputError(
+                f"{path} is no export of a gallery of version {_VERSION}; expected a file that "
+                "`reid-track gallery export` wrote"
+            )
+        next_identity = header.get("next_identity", 1)
+        if type(next_identity) is not int or not 1 <= next_identity < _LARGEST_IDENTITY:
+            raise InputError(
+                f"{path} line 1 is damaged: next_identity = {shown(next_identity)}, expected a "
+                "whole number from 1"
+            )
+        numbered = enumerate(lines, 2)
+        while part := list(islice(numbered, _ROWS)):
+            records = [_record(path, number, line, header) for number, line in part]
+            events = [one.event for one in records if one.event is not None]
+            seen = [one.sighting for one in records if one.sighting is not None]
+            crops = {
+                one.sighting.id: one.crop
+                for one in records
+                if one.sighting is not None and one.crop is not None
+            }
+            store.write(events=events)
+            store.write(seen, crops=crops)
+            counts = Transferred(
+                counts.sightings + len(seen), counts.events + len(events), counts.crops + len(crops)
+            )
+            last = records[-1]
+    if last.end != counts._asdict():
+        raise InputError(
+            f"{path} is not whole: it ends after {counts.sightings} sightings; copy it again"
+        )
+    missing = next_identity - store.info().next_identity
+    if missing > 0:
+        store.reserve_identities(missing)
+    return counts
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Iterator[bytes]]:
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            yield _lines(path, gzip.GzipFile(fileobj=file) if packed else file)
+    except (OSError, EOFError, zlib.error) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot read {path}: {why}") from None
+
+
+def _lines(path: Path, file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+    """Yield lines that memory holds: a few bytes of a compressed file may stand for gigabytes."""
+    number = 0
+    while line := file.readline(_MOST_BYTES + 1):
+        number += 1
+        if len(line) > _MOST_BYTES:
+            raise InputError(
+                f"{path} line {number} is damaged: expected at most {_MOST_BYTES} bytes"
+            )
+        yield line
+
+
+def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise InputError(f"{path} line {number} is damaged: expected a JSON object")
+    return data
+
+
+def _record(path: Path, number: int, line: bytes, header: dict[str, Any]) -> _Read:
+    data = _parsed(path, number, line)
+    try:
+        if "event" in data:
+            event = data["event"]
+            lists = {name: tuple(event[name]) for name in ("previous", "sightings")}
+            return _Read(event=EventRecord(**(event | lists)))
+        if "sighting" in data:
+            fields = dict(data["sighting"])
+            crop = fields.pop("crop", None)
+            vectors = base64.b64decode(fields["embeddings"], validate=True)
+            fields["embeddings"] = from_bytes(vectors, header["embedding_size"])
+            picture = None if crop is None else base64.b64decode(crop, validate=True)
+            return _Read(SightingRecord(**fields), picture)
+        return _Read(end=data["end"])
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise InputError(f"{path} line {number} is damaged: {shown(error, str)}") from None

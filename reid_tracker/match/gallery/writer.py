@@ -1,0 +1,241 @@
+"""Writes to a gallery in the background, keeps what cannot be written now, and catches up later.
+
+Tracking never waits for a disk or a database: a store that is away costs memory, up to a limit.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from reid_tracker.closing import Closing
+from reid_tracker.errors import StoreUnavailableError
+from reid_tracker.match.gallery.records import EventRecord, SightingRecord
+from reid_tracker.match.gallery.store import GalleryStore
+
+logger = logging.getLogger(__name__)
+
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 15.0
+_MOST_IN_ONE = 500
+"""Records in a transaction: enough that their number, not the disk's flushes, sets the pace."""
+
+_PURGE_EVERY_S = 60.0
+
+
+class _Batch(NamedTuple):
+    sightings: list[SightingRecord]
+    events: list[EventRecord]
+    crops: dict[str, bytes]
+
+    @property
+    def records(self) -> int:
+        return len(self.sightings) + len(self.events)
+
+
+class GalleryWriter(Closing):
+    """A queue in front of a gallery store, emptied by a thread of its own.
+
+    What the store's own `write` promises holds from the moment that `pending` counts it no more.
+
+    Args:
+        store: is not closed here.
+        capacity: most sightings and events that wait; beyond it the oldest are dropped and counted.
+        retention_s: what was written longer ago is deleted about once a minute; None keeps all.
+        first_wait_s: pause after a failed attempt; it doubles up to a quarter of a minute.
+        clock: tells the time, UTC seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        store: GalleryStore,
+        *,
+        capacity: int = 20_000,
+        retention_s: float | None = None,
+        first_wait_s: float = _FIRST_WAIT_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._capacity = capacity
+        self._retention_s = retention_s
+        self._first_wait_s = first_wait_s
+        self._clock = clock
+        self._next_purge = time.monotonic()
+        self._waiting: deque[_Batch] = deque()
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._away = ""
+        self._records = 0
+        self._in_flight = 0
+        self.dropped = 0
+        self._thread = threading.Thread(target=self._run, name="gallery-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def pending(self) -> int:
+        """Sightings and events that are not in the store yet."""
+        return self._records
+
+    @property
+    def away(self) -> str:
+        """Why the store cannot be written now; empty where it can."""
+        return self._away
+
+    def put(
+        self,
+        sightings: Sequence[SightingRecord] = (),
+        events: Sequence[EventRecord] = (),
+        crops: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Queue a batch, as for the store's `write`, and return at once.
+
+        Raises:
+            ReidTrackerError: an earlier batch failed for good; nothing is written any more.
+        """
+        batch = _Batch(list(sightings), list(events), dict(crops or {}))
+        with self._changed:
+            self._raise_failure()
+            self._waiting.append(batch)
+            self._records += batch.records
+            self._drop_what_is_too_much()
+            self._changed.notify_all()
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait until everything is written; False if it is not in time.
+
+        Raises:
+            ReidTrackerError: as in `put`.
+        """
+        with self._changed:
+            done = self._changed.wait_for(
+                lambda: not self._waiting or self._failure is not None, timeout_s
+            )
+            self._raise_failure()
+        return done
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Write what waits, and end the thread.
+
+        Raises:
+            StoreUnavailableError: the store is still away; the message says how much is lost.
+            ReidTrackerError: as in `put`.
+        """
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+        if self.dropped:
+            logger.warning(
+                "%d records were dropped while the gallery was away (gallery.max_waiting = %d)",
+                *(self.dropped, self._capacity),
+            )
+        with self._changed:
+            self._raise_failure()
+        if lost := self.pending:
+            raise StoreUnavailableError(f"{lost} records could not be stored: {self._away}")
+
+    def _drop_what_is_too_much(self) -> None:
+        before = self.dropped
+        # Neither what the thread is writing just now, nor the newest.
+        while len(self._waiting) > self._in_flight + 1 and self._records > self._capacity:
+            batch = self._waiting[self._in_flight]
+            del self._waiting[self._in_flight]
+            self._records -= batch.records
+            self.dropped += batch.records
+        if self.dropped and not before:
+            logger.warning(
+                "more than %d records wait for the gallery: the oldest are dropped", self._capacity
+            )
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        wait_s = self._first_wait_s
+        try:
+            while self._wait_for_work():
+                if self._attempt():
+                    wait_s = self._first_wait_s
+                elif self._stop.wait(wait_s):
+                    self._attempt()  # the last one
+                    return
+                else:
+                    wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        except BaseException as error:  # a value that the caller's next call raises
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+
+    def _wait_for_work(self) -> bool:
+        """Wait for a batch or for the time of a purge; False where the thread is to end."""
+        with self._changed:
+            while not self._waiting and not self._stop.is_set():
+                if self._purge_in_s() <= 0:
+                    return True
+                self._changed.wait(min(self._purge_in_s(), _PURGE_EVERY_S))
+            return bool(self._waiting)
+
+    def _purge_in_s(self) -> float:
+        return _PURGE_EVERY_S if self._retention_s is None else self._next_purge - time.monotonic()
+
+    def _attempt(self) -> bool:
+        """Write the next batches, and purge if it is time; False if the store is away."""
+        try:
+            self._write_next()
+            if self._retention_s is not None and self._purge_in_s() <= 0:
+                self._store.purge(self._clock() - self._retention_s)
+                self._next_purge = time.monotonic() + _PURGE_EVERY_S
+        except StoreUnavailableError as error:
+            if not self._away:
+                logger.warning(
+                    "%s; tracking goes on, what it finds is kept and stored later", error
+                )
+            self._away = str(error)
+            return False
+        if self._away:
+            logger.warning("the gallery is back; %d records wait for it", self.pending)
+        self._away = ""
+        return True
+
+    def _write_next(self) -> None:
+        with self._changed:
+            batches = self._next_batches()
+            self._in_flight = len(batches)
+        written = False
+        try:
+            if batches:
+                self._store.write(
+                    [one for batch in batches for one in batch.sightings],
+                    [one for batch in batches for one in batch.events],
+                    {name: picture for batch in batches for name, picture in batch.crops.items()},
+                )
+            written = True
+        finally:
+            with self._changed:
+                self._in_flight = 0
+                for batch in batches if written else []:
+                    self._waiting.popleft()
+                    self._records -= batch.records
+                self._changed.notify_all()
+
+    def _next_batches(self) -> list[_Batch]:
+        """Return the first batches that can share a transaction.
+
+        A store writes sightings before events, so that only the last batch may have events.
+        """
+        batches: list[_Batch] = []
+        records = 0
+        for batch in self._waiting:
+            if batches and records + batch.records > _MOST_IN_ONE:
+                break
+            batches.append(batch)
+            records += batch.records
+            if batch.events:
+                break
+        return batches

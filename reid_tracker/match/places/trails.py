@@ -1,0 +1,103 @@
+"""Positions of tracklets on the ground plane, and how far apart two were at the same time.
+
+Cameras take pictures at different moments, so time is cut into buckets and the last position in
+each bucket counts. A tracklet remembers the buckets that fit into its ring.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from reid_tracker.arrays import FloatArray, IntArray
+
+BUCKET_S = 0.25
+RING = 256
+_NEVER = -(2**62)
+
+
+class Together(NamedTuple):
+    """The distance of pairs of tracklets while both were seen.
+
+    Attributes:
+        metres: (A, B) mean distance, NaN without a common bucket.
+        buckets: (A, B) int64 number of common buckets.
+    """
+
+    metres: FloatArray
+    buckets: IntArray
+
+
+class GroundTrails:
+    """Positions of many tracklets, one row each.
+
+    Attributes:
+        first: (R, 2) first known position in metres on the ground plane, NaN if none.
+        last: (R, 2) last known position.
+        first_s: (R,) time of the first position, seconds.
+        last_s: (R,) time of the last position.
+    """
+
+    def __init__(self) -> None:
+        self.first = np.full((0, 2), np.nan)
+        self.last = np.full((0, 2), np.nan)
+        self.first_s, self.last_s = np.zeros((2, 0))
+        self._places = np.zeros((0, RING, 2), np.float32)
+        self._buckets = np.full((0, RING), _NEVER, np.int64)
+        self._used = False
+
+    def grow(self, rows: int) -> None:
+        """Add empty rows until there are `rows`."""
+        more = rows - len(self.first)
+        nowhere = np.full((more, 2), np.nan)
+        self.first = np.concatenate([self.first, nowhere])
+        self.last = np.concatenate([self.last, nowhere])
+        self.first_s = np.concatenate([self.first_s, np.zeros(more)])
+        self.last_s = np.concatenate([self.last_s, np.zeros(more)])
+        if self._used:
+            self._grow_rings()
+
+    def clear(self, rows: IntArray) -> None:
+        """Empty (K,) rows."""
+        self.first[rows] = self.last[rows] = np.nan
+        if self._used:
+            self._buckets[rows] = _NEVER
+
+    def add(self, rows: IntArray, metres: FloatArray, time_s: float) -> None:
+        """Add (M, 2) positions of (M,) distinct rows; NaN is skipped."""
+        known = np.isfinite(metres).all(axis=1)
+        rows, metres = rows[known], metres[known]
+        if len(rows) and not self._used:
+            # Rings take most of a tracklet's memory; many sites have no ground plane.
+            self._used = True
+            self._grow_rings()
+        if not len(rows):
+            return
+        bucket = int(time_s // BUCKET_S)
+        self._places[rows, bucket % RING] = metres
+        self._buckets[rows, bucket % RING] = bucket
+        fresh = rows[np.isnan(self.first[rows, 0])]
+        self.last[rows], self.last_s[rows] = metres, time_s
+        self.first[fresh], self.first_s[fresh] = self.last[fresh], time_s
+
+    def _grow_rings(self) -> None:
+        more = len(self.first) - len(self._places)
+        self._places = np.concatenate([self._places, np.zeros((more, RING, 2), np.float32)])
+        self._buckets = np.concatenate([self._buckets, np.full((more, RING), _NEVER)])
+
+    def together(self, rows_a: IntArray, rows_b: IntArray) -> Together:
+        """Compare the paths of every pair of (A,) and (B,) rows over their common buckets."""
+        if not self._used:
+            shape = (len(rows_a), len(rows_b))
+            return Together(np.full(shape, np.nan), np.zeros(shape, np.int64))
+        places_a, places_b = self._places[rows_a], self._places[rows_b]
+        common = self._buckets[rows_a, None] == self._buckets[rows_b][None]
+        common &= self._buckets[rows_b][None] != _NEVER
+        buckets = common.sum(axis=2)
+        a, b, slot = np.nonzero(common)
+        apart = np.linalg.norm(places_a[a, slot] - places_b[b, slot], axis=1)
+        pair = a * len(rows_b) + b
+        total = np.bincount(pair, apart, minlength=buckets.size).reshape(buckets.shape)
+        metres = np.where(buckets > 0, total / np.maximum(buckets, 1), np.nan)
+        return Together(metres, buckets)

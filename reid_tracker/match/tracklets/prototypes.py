@@ -1,0 +1,201 @@
+"""Several prototypes per tracklet: unit vectors, each the weighted mean of similar embeddings.
+
+One mean over a whole tracklet would mix front and back, light and shade, and people who stood in
+front for a second. So each prototype collects the embeddings near it. An embedding far from all
+prototypes starts a new one, as long as one is free. Two tracklets are then compared prototype by
+prototype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reid_tracker.arrays import Float32Array, IntArray
+
+
+class PrototypeMemory:
+    """The prototypes of many tracklets, one row a tracklet.
+
+    Attributes:
+        vectors: (R, K, D) float32 unit vectors; zeros for unused prototypes.
+        weights: (R, K) float32 sums of the qualities of their embeddings; 0 for unused ones.
+    """
+
+    def __init__(self, prototypes: int, spread: float) -> None:
+        """Make an empty memory.
+
+        Args:
+            prototypes: K, maximum number of prototypes of a tracklet.
+            spread: cosine distance to the nearest prototype above which a new one is started.
+        """
+        self._spread = spread
+        self.vectors = np.zeros((0, prototypes, 0), np.float32)
+        self.weights = np.zeros((0, prototypes), np.float32)
+        self._means = np.zeros((0, 0), np.float32)
+
+    def grow(self, rows: int) -> None:
+        """Add empty rows until there are `rows`."""
+        have, size, width = self.vectors.shape
+        vectors = np.zeros((rows, size, width), np.float32)
+        weights = np.zeros((rows, size), np.float32)
+        means = np.zeros((rows, width), np.float32)
+        # Zeros take memory only where something is written.
+        vectors[:have], weights[:have], means[:have] = self.vectors, self.weights, self._means
+        self.vectors, self.weights, self._means = vectors, weights, means
+
+    def clear(self, rows: IntArray) -> None:
+        """Empty (K,) rows."""
+        self.vectors[rows] = 0
+        self.weights[rows] = 0
+        self._means[rows] = 0
+
+    def add(self, rows: IntArray, embeddings: Float32Array, qualities: Float32Array) -> None:
+        """Add one embedding to each of (M,) distinct rows.
+
+        Args:
+            rows: (M,) rows.
+            embeddings: (M, D) unit rows.
+            qualities: (M,) weights above 0.
+        """
+        self._set_width(embeddings.shape[1])
+        vectors, weights = self.vectors[rows], self.weights[rows]
+        taken = weights > 0
+        similarity = np.einsum("mkd,md->mk", vectors, embeddings)
+        nearest = np.where(taken, similarity, -np.inf).argmax(axis=1)
+        line = np.arange(len(rows))
+        far = ~taken[line, nearest] | (similarity[line, nearest] < 1 - self._spread)
+        # The first free prototype, if there is one and the embedding is far from the others.
+        slot = np.where(far & ~taken.all(axis=1), (~taken).argmax(axis=1), nearest)
+        total = weights[line, slot] + qualities
+        blend = weights[line, slot, None] * vectors[line, slot] + qualities[:, None] * embeddings
+        length = np.linalg.norm(blend, axis=1, keepdims=True)
+        self.vectors[rows, slot] = blend / np.where(length > 0, length, 1)
+        self.weights[rows, slot] = total
+        mean = np.einsum("mk,mkd->md", self.weights[rows], self.vectors[rows])
+        length = np.linalg.norm(mean, axis=1, keepdims=True)
+        self._means[rows] = mean / np.where(length > 0, length, 1)
+
+    def put(self, rows: IntArray, vectors: Float32Array, weights: Float32Array) -> None:
+        """Replace what (M,) distinct rows hold.
+
+        Args:
+            rows: (M,) rows.
+            vectors: (M, L, D) unit vectors. If L > K, the K heaviest are kept, or their mean if K
+                is 1.
+            weights: (M, L), 0 for unused ones.
+        """
+        if not len(rows):
+            return  # D is not known
+        self._set_width(vectors.shape[2])
+        means = np.einsum("ml,mld->md", weights, vectors)
+        length = np.sqrt(np.einsum("md,md->m", means, means))[:, None]
+        means /= np.where(length > 0, length, 1)
+        most = self.vectors.shape[1]
+        if most == 1 < vectors.shape[1]:
+            vectors, weights = means[:, None], weights.sum(axis=1, keepdims=True)
+        elif vectors.shape[1] > most:
+            heaviest = np.argsort(-weights, axis=1, kind="stable")[:, :most]
+            vectors = np.take_along_axis(vectors, heaviest[:, :, None], axis=1)
+            weights = np.take_along_axis(weights, heaviest, axis=1)
+        given = vectors.shape[1]
+        self.vectors[rows, :given], self.vectors[rows, given:] = vectors, 0
+        self.weights[rows, :given], self.weights[rows, given:] = weights, 0
+        self._means[rows] = means
+
+    def means(self, rows: IntArray) -> Float32Array:
+        """Return the (A, D) weighted means of rows, of unit length; zeros for empty rows."""
+        return self._means[rows]
+
+    def _set_width(self, width: int) -> None:
+        """Learn D from the first embedding."""
+        if width and not self.vectors.shape[2]:
+            self.vectors = np.zeros((*self.vectors.shape[:2], width), np.float32)
+            self._means = np.zeros((len(self.vectors), width), np.float32)
+
+
+def stack_prototypes(
+    vectors: Sequence[Float32Array], weights: Sequence[Float32Array]
+) -> tuple[Float32Array, Float32Array]:
+    """Stack N sets of (P_i, D) prototypes and (P_i,) weights into (N, P, D) and (N, P) arrays.
+
+    P is the largest P_i; unused places hold zeros.
+    """
+    most = max((len(rows) for rows in vectors), default=0)
+    width = vectors[0].shape[1] if vectors else 0
+    stacked = np.zeros((len(vectors), most, width), np.float32)
+    weighed = np.zeros((len(vectors), most), np.float32)
+    for row, (rows, own) in enumerate(zip(vectors, weights, strict=True)):
+        stacked[row, : len(rows)] = rows
+        weighed[row, : len(rows)] = own
+    return stacked, weighed
+
+
+def prototype_distance(
+    vectors_a: Float32Array,
+    weights_a: Float32Array,
+    vectors_b: Float32Array,
+    weights_b: Float32Array,
+) -> Float32Array:
+    """Return the cosine distance of every pair of prototype sets.
+
+    Each prototype is compared with the nearest one of the other set. The distance is the weighted
+    mean over a set, averaged over both directions.
+
+    Args:
+        vectors_a: (A, K, D) unit vectors, zeros for unused ones.
+        weights_a: (A, K), 0 for unused ones.
+        vectors_b: (B, L, D).
+        weights_b: (B, L).
+
+    Returns:
+        (A, B) distances in [0, 2]; 1 if a set is empty.
+    """
+    (count_a, size_a, width), (count_b, size_b, _) = vectors_a.shape, vectors_b.shape
+    if not (count_a and count_b and width):
+        return np.ones((count_a, count_b), np.float32)
+    similarity = vectors_a.reshape(-1, width) @ vectors_b.reshape(-1, width).T
+    similarity = similarity.reshape(count_a, size_a, count_b, size_b)
+    similarity[weights_a == 0] = -np.inf
+    similarity = np.where((weights_b > 0)[None, None], similarity, -np.inf)
+    from_a = _weighted(similarity.max(axis=3).transpose(0, 2, 1), weights_a[:, None])
+    from_b = _weighted(similarity.max(axis=1), weights_b[None])
+    return (1 - (from_a + from_b) / 2).astype(np.float32)
+
+
+def paired_prototype_distance(
+    vectors_a: Float32Array,
+    weights_a: Float32Array,
+    vectors_b: Float32Array,
+    weights_b: Float32Array,
+) -> Float32Array:
+    """Return the `prototype_distance` of each of P sets to M sets of its own.
+
+    Args:
+        vectors_a: (P, K, D) unit vectors, zeros for unused ones.
+        weights_a: (P, K), 0 for unused ones.
+        vectors_b: (P, M, L, D).
+        weights_b: (P, M, L).
+
+    Returns:
+        (P, M) distances in [0, 2]; 1 if a set is empty.
+    """
+    count, sets, size_b, width = vectors_b.shape
+    size_a = vectors_a.shape[1]
+    flat = vectors_b.reshape(count, sets * size_b, width)
+    similarity = np.matmul(vectors_a, flat.transpose(0, 2, 1))
+    similarity = similarity.reshape(count, size_a, sets, size_b)
+    similarity[weights_a == 0] = -np.inf
+    similarity = np.where((weights_b > 0)[:, None], similarity, -np.inf)
+    from_a = _weighted(similarity.max(axis=3).transpose(0, 2, 1), weights_a[:, None])
+    from_b = _weighted(similarity.max(axis=1), weights_b)
+    return (1 - (from_a + from_b) / 2).astype(np.float32)
+
+
+def _weighted(similarity: Float32Array, weights: Float32Array) -> Float32Array:
+    """Return the (A, B) weighted means of (A, B, K) similarities; 0 without weight."""
+    total = weights.sum(axis=2)
+    known = np.where(np.isfinite(similarity), similarity, 0) * weights
+    mean: Float32Array = known.sum(axis=2) / np.where(total > 0, total, 1)
+    return mean

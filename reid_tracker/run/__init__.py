@@ -1,0 +1,1 @@
+"""What a run writes and remembers, for `reid-track`, camera hosts and programs of your own."""

@@ -1,0 +1,114 @@
+"""Pictures of each identity over all cameras: one folder a person, kept right as events come."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from reid_tracker.sink.base import BaseSink
+from reid_tracker.sink.crops.tracks import DueCrops, save_crop
+from reid_tracker.sink.files import cannot_write, refuse_existing
+from reid_tracker.sink.text.final_text import FinalIdentities
+from reid_tracker.types import FrameResult, IdentityEvent, Member
+
+_UNSURE = "unsure"
+_OURS = re.compile(rf"identity-\d{{4,}}|{_UNSURE}")
+
+
+class IdentityCropSink(BaseSink):
+    """Writes `identity-0007/hall_000012_frame000345.jpg`: track 12 of the camera "hall".
+
+    Pictures of tracklets whose identity is not sure wait in `unsure/`. When an event changes who a
+    tracklet is, its pictures move, so that the folders hold at any moment what is known by then,
+    and final identities at the end. Every folder is one person over all cameras, as data sets of a
+    folder per person are.
+
+    Args:
+        path: the folder.
+        stems: name of each camera as it stands in file names, distinct.
+        every_s: least time between two pictures of one track, in seconds; 0 keeps every one.
+        quality: JPEG quality, 1 to 100.
+        overwrite: whether the pictures of an earlier run in the folder may be removed; other files
+            in it are left alone.
+
+    Raises:
+        OutputError: the folder exists, or cannot be made.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        stems: dict[str, str],
+        *,
+        every_s: float = 1.0,
+        quality: int = 90,
+        overwrite: bool = False,
+    ) -> None:
+        super().__init__(path)
+        self._stems = stems
+        self._due = DueCrops(every_s)
+        self._quality = quality
+        self._home: dict[Member, str] = {}  # of tracklets that have pictures
+        self._final = FinalIdentities()
+        refuse_existing(path, overwrite)
+        try:
+            path.mkdir(exist_ok=overwrite)
+            for folder in path.iterdir():
+                if _OURS.fullmatch(folder.name) and folder.is_dir():
+                    shutil.rmtree(folder)
+        except OSError as error:
+            raise cannot_write(path, error) from None
+
+    def write(self, result: FrameResult) -> None:
+        """Move what the frame's events change, then write the pictures that are due.
+
+        Raises:
+            OutputError: the disk is full, or a picture cannot be written.
+        """
+        self.write_events(result.events)
+        for track, crop in self._due.crops(result, result.tracks[result.tracks.observed]):
+            member = result.camera, track
+            home = self._home.setdefault(member, self._folder_of(member))
+            name = f"{self._prefix(member)}frame{result.frame.index:06d}.jpg"
+            save_crop(crop, self.path / home / name, self._quality)
+
+    def write_events(self, events: Iterable[IdentityEvent]) -> None:
+        """Move the pictures of tracklets that events give another identity.
+
+        Raises:
+            OutputError: a picture cannot be moved.
+        """
+        for event in events:
+            self._final.take([event])
+            for member in event.members:
+                folder = self._folder_of(member)
+                if self._home.get(member, folder) != folder:
+                    self._move(member, folder)
+
+    def _move(self, member: Member, folder: str) -> None:
+        source, target = self.path / self._home[member], self.path / folder
+        prefix = self._prefix(member)
+        try:
+            target.mkdir(exist_ok=True)
+            for name in sorted(os.listdir(source)):
+                if name.startswith(f"{prefix}frame"):
+                    os.replace(source / name, target / name)
+            with suppress(OSError):  # others of that identity are still there
+                source.rmdir()
+        except OSError as error:
+            raise cannot_write(target, error) from None
+        self._home[member] = folder
+
+    def _folder_of(self, member: Member) -> str:
+        identity = self._final.one(*member)
+        return f"identity-{identity:04d}" if identity else _UNSURE
+
+    def _prefix(self, member: Member) -> str:
+        return f"{self._stems[member[0]]}_{member[1]:06d}_"
+
+    def _finish(self) -> None:
+        """Every picture was finished when it was written."""

@@ -1,0 +1,214 @@
+"""The output formats: one entry each, from which files, options and repairs follow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reid_tracker.config import OutputConfig
+from reid_tracker.errors import ConfigError
+from reid_tracker.sink.base import SharedSink, Sink
+from reid_tracker.sink.files import file_stem
+from reid_tracker.sink.text import csv_rows, json_lines, mot_text
+from reid_tracker.sink.text.final_text import CopyWithIdentities
+from reid_tracker.sink.text.identity_events import EVENTS_FILE, IdentityEventSink
+from reid_tracker.types import VideoInfo
+
+if TYPE_CHECKING:
+    from reid_tracker.sink.video.floor_panel import FloorPanel
+
+
+@dataclass(frozen=True)
+class OutputRun:
+    """What the openers of outputs need to know of a run.
+
+    Attributes:
+        config: which outputs, and how.
+        cameras: size and frame rate of each source, by camera name.
+        overwrite: whether earlier outputs may be replaced.
+        is_over: tells whether a camera will send no more results.
+        floor: makes the floor plan that the mosaic shows; None shows none.
+    """
+
+    config: OutputConfig
+    cameras: Mapping[str, VideoInfo]
+    overwrite: bool = False
+    is_over: Callable[[str], bool] = lambda camera: False
+    floor: Callable[[], FloorPanel] | None = None
+
+
+@dataclass(frozen=True)
+class OutputFormat:
+    """One kind of output.
+
+    A format has an own output of each camera (`suffix`, `open_own`), an output that all cameras
+    share (`shared_name`, `open_shared`), or both.
+
+    Attributes:
+        name: `--save-NAME` on the command line; `output.NAME` in the configuration if OutputConfig
+            has that key, else an item of `output.extra`.
+        help: text of the option.
+        suffix: what follows the camera's name in the name of its own file or folder.
+        open_own: opens the output of a camera, given its path and name.
+        shared_name: name of the file or folder that all cameras share.
+        open_shared: opens it.
+        needs_identities: the shared output needs identities over all cameras.
+        shared_replaces_own: with identities, the shared output takes the place of the own ones.
+        copy: copies a camera's own text with final identities; None if the format cannot.
+        has_identities: the own text holds the identities known at each frame, so that the copy is
+            written only on request.
+    """
+
+    name: str
+    help: str
+    suffix: str = ""
+    open_own: Callable[[Path, str, OutputRun], Sink] | None = None
+    shared_name: str = ""
+    open_shared: Callable[[Path, OutputRun], SharedSink] | None = None
+    needs_identities: bool = False
+    shared_replaces_own: bool = False
+    copy: CopyWithIdentities | None = None
+    has_identities: bool = False
+
+    def is_wanted(self, config: OutputConfig) -> bool:
+        """Tell whether a configuration asks for this format."""
+        return bool(getattr(config, self.name, self.name in config.extra))
+
+
+def _open_video(path: Path, camera: str, run: OutputRun) -> Sink:
+    from reid_tracker.sink.video.annotate import Annotator
+    from reid_tracker.sink.video.writer import VideoSink
+
+    config = run.config
+    draw = Annotator(trail_s=config.trail_s).draw
+    info = run.cameras[camera]
+    return VideoSink(path, info, draw=draw, crf=config.video_crf, overwrite=run.overwrite)
+
+
+def _open_crops(path: Path, camera: str, run: OutputRun) -> Sink:
+    from reid_tracker.sink.crops.tracks import CropSink
+
+    return CropSink(path, overwrite=run.overwrite)
+
+
+def _open_shared_crops(path: Path, run: OutputRun) -> SharedSink:
+    from reid_tracker.sink.crops.identities import IdentityCropSink
+
+    stems = {camera: file_stem(camera) for camera in run.cameras}
+    return IdentityCropSink(path, stems, overwrite=run.overwrite)
+
+
+def _open_parquet(path: Path, run: OutputRun) -> SharedSink:
+    from reid_tracker.sink.text.parquet import ParquetSink
+
+    return ParquetSink(path, overwrite=run.overwrite)
+
+
+def _open_mosaic(path: Path, run: OutputRun) -> SharedSink:
+    from reid_tracker.sink.video.mosaic import MosaicSink
+
+    return MosaicSink(
+        path,
+        run.cameras,
+        run.is_over,
+        floor=None if run.floor is None else run.floor(),
+        trail_s=run.config.trail_s,
+        crf=run.config.video_crf,
+        overwrite=run.overwrite,
+    )
+
+
+FORMATS: dict[str, OutputFormat] = {
+    one.name: one
+    for one in (
+        OutputFormat("video", "annotated video", suffix=".mp4", open_own=_open_video),
+        OutputFormat(
+            "mot",
+            "MOTChallenge text, frames from 1",
+            suffix=".txt",
+            open_own=lambda path, _, run: mot_text.MotSink(path, overwrite=run.overwrite),
+            copy=mot_text.copy_with_identities,
+        ),
+        OutputFormat(
+            "jsonl",
+            "JSON lines, frames from 0",
+            suffix=".jsonl",
+            open_own=lambda path, _, run: json_lines.JsonlSink(path, overwrite=run.overwrite),
+            shared_name=EVENTS_FILE,
+            open_shared=lambda path, run: IdentityEventSink(path, overwrite=run.overwrite),
+            needs_identities=True,
+            copy=json_lines.copy_with_identities,
+            has_identities=True,
+        ),
+        OutputFormat(
+            "csv",
+            "CSV, frames from 0",
+            suffix=".csv",
+            open_own=lambda path, _, run: csv_rows.CsvSink(path, overwrite=run.overwrite),
+            copy=csv_rows.copy_with_identities,
+            has_identities=True,
+        ),
+        OutputFormat(
+            "crops",
+            "pictures of each identity",
+            suffix="_crops",
+            open_own=_open_crops,
+            shared_name="crops",
+            open_shared=_open_shared_crops,
+            needs_identities=True,
+            shared_replaces_own=True,
+        ),
+        OutputFormat(
+            "parquet",
+            "table of all boxes, with the extra parquet",
+            shared_name="sightings.parquet",
+            open_shared=_open_parquet,
+        ),
+        OutputFormat(
+            "mosaic",
+            "one video of all cameras (default: on)",
+            shared_name="mosaic.mp4",
+            open_shared=_open_mosaic,
+        ),
+    )
+}
+"""All formats by name, in the order in which they are written."""
+
+
+def wanted_formats(config: OutputConfig) -> list[OutputFormat]:
+    """Return the formats that a configuration asks for.
+
+    Raises:
+        ConfigError: `output.extra` names a format that does not exist.
+    """
+    for name in config.extra:
+        if name not in FORMATS:
+            raise ConfigError(
+                f"output.extra = {name}: no such output format; known: {', '.join(FORMATS)}"
+            )
+    return [one for one in FORMATS.values() if one.is_wanted(config)]
+
+
+def final_name(name: str) -> str:
+    """Return the name of the copy with final identities: `door.csv` becomes `door_global.csv`."""
+    return "{}_global{}".format(*os.path.splitext(name))
+
+
+def output_paths(folder: Path, cameras: Collection[str]) -> Iterator[Path]:
+    """Yield every path that a run of these cameras may write, whichever formats it wants.
+
+    Args:
+        folder: where the outputs go.
+        cameras: their names.
+    """
+    for one in FORMATS.values():
+        if one.shared_name:
+            yield folder / one.shared_name
+        for camera in cameras if one.suffix else ():
+            own = f"{file_stem(camera)}{one.suffix}"
+            yield folder / own
+            if one.copy is not None:
+                yield folder / final_name(own)

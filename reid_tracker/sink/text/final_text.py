@@ -1,0 +1,93 @@
+"""Final identities of a run, and each camera's text copied with them when the run ends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from reid_tracker.sink.base import BaseSink
+from reid_tracker.sink.files import cannot_write, refuse_existing, whole_lines
+from reid_tracker.types import FrameResult, IdentityEvent, Member
+
+CopyWithIdentities = Callable[[Iterable[str], Callable[[int], int], TextIO], None]
+"""Copies lines to a file; the function gives the final identity of a track id, 0 if unknown."""
+
+
+class FinalIdentities:
+    """Follows the identity events of a run; later events correct earlier ones."""
+
+    def __init__(self) -> None:
+        self._identity: dict[Member, int] = {}
+
+    def take(self, events: Iterable[IdentityEvent]) -> None:
+        """Note more events, in order."""
+        for event in events:
+            self._identity.update(dict.fromkeys(event.members, event.identity))
+
+    def one(self, camera: str, track: int) -> int:
+        """Return the identity of a track of a camera; 0 while unknown."""
+        return self._identity.get((camera, track), 0)
+
+
+class FinalTextSink(BaseSink):
+    """Writes `CAMERA_global.SUFFIX` beside each camera's text when the run ends.
+
+    Final identities also hold for earlier frames, before the person was recognised. The file is
+    a copy of the camera's own text, made line by line in constant memory. It does not exist
+    while a run goes on or after a kill; the camera's own text and `identities.jsonl` then hold the
+    same facts (see `finish_texts`).
+
+    Args:
+        files: the camera's own text and the file to write, by camera.
+        copy: copies the lines of this format.
+        overwrite: whether existing files may be replaced.
+
+    Raises:
+        OutputError: a file exists.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, tuple[Path, Path]],
+        copy: CopyWithIdentities,
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        super().__init__(next(iter(files.values()))[1].parent)
+        self._files = dict(files)
+        self._copy = copy
+        self._final = FinalIdentities()
+        for _, path in files.values():
+            refuse_existing(path, overwrite)
+        try:
+            for _, path in files.values():
+                path.unlink(missing_ok=True)  # an older one must not stay beside a run that dies
+        except OSError as error:
+            raise cannot_write(path, error) from None
+
+    def write(self, result: FrameResult) -> None:
+        """Note the events of one frame."""
+        self._final.take(result.events)
+
+    def write_events(self, events: Iterable[IdentityEvent]) -> None:
+        """Note events that belong to no frame, such as those after the last one."""
+        self._final.take(events)
+
+    def _finish(self) -> None:
+        for camera, (source, path) in self._files.items():
+            beside = path.with_name(f"{path.name}.part")
+            try:
+                with (
+                    source.open(encoding="utf-8", newline="") as lines,
+                    beside.open("w", encoding="utf-8", newline="") as file,
+                ):
+                    self._copy(whole_lines(lines), partial(self._final.one, camera), file)
+                os.replace(beside, path)
+            except OSError as error:
+                with suppress(OSError):
+                    beside.unlink()
+                raise cannot_write(path, error) from None

@@ -1,0 +1,76 @@
+"""Identity events as JSON lines: people new, matched, merged or split over all cameras."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from reid_tracker.sink.files import TextSink, whole_lines
+from reid_tracker.types import FrameResult, IdentityEvent
+
+EVENTS_FILE = "identities.jsonl"
+_SCHEMA = "reid_tracker/identity/1"
+
+
+class IdentityEventSink(TextSink):
+    """Writes one line an event, from the results of every camera.
+
+    Keys: `schema`, `kind` (new, match, merge, split), `identity` (null while unknown),
+    `previous_ids`, `members` (a list of `camera` and `track`), `reason`, `score`, `time_s`. From
+    the event on, the members have this identity, also for their past.
+    """
+
+    def write(self, result: FrameResult) -> None:
+        """Write the events of one frame.
+
+        Raises:
+            OutputError: the disk is full, or the file cannot be written.
+        """
+        self.write_events(result.events)
+
+    def write_events(self, events: Iterable[IdentityEvent]) -> None:
+        """Write events that belong to no frame, such as those after the last one.
+
+        Raises:
+            OutputError: the disk is full, or the file cannot be written.
+        """
+        self.append("".join(f"{_line(event)}\n" for event in events))
+
+
+def read_events(path: Path) -> Iterator[IdentityEvent]:
+    """Yield the events of a file that an `IdentityEventSink` wrote; a half-written end is skipped.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError, KeyError, TypeError: the file is damaged.
+    """
+    with path.open(encoding="utf-8") as lines:
+        for line in whole_lines(lines):
+            one: dict[str, Any] = json.loads(line)
+            if one["schema"] != _SCHEMA:
+                raise ValueError(one["schema"])
+            yield IdentityEvent(
+                kind=one["kind"],
+                identity=one["identity"] or 0,
+                previous_ids=tuple(one["previous_ids"]),
+                members=tuple((each["camera"], each["track"]) for each in one["members"]),
+                reason=one["reason"],
+                score=one["score"],
+                time_s=one["time_s"],
+            )
+
+
+def _line(event: IdentityEvent) -> str:
+    line = {
+        "schema": _SCHEMA,
+        "kind": event.kind,
+        "identity": event.identity or None,
+        "previous_ids": list(event.previous_ids),
+        "members": [{"camera": camera, "track": track} for camera, track in event.members],
+        "reason": event.reason,
+        "score": round(event.score, 4),
+        "time_s": round(event.time_s, 6),
+    }
+    return json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,75 @@
+"""JSON lines: one object a frame, for programs that follow a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+from reid_tracker.sink.files import TextSink, rounded
+from reid_tracker.types import FrameResult
+
+SCHEMA = "reid_tracker/frame/1"
+
+
+class JsonlSink(TextSink):
+    """Writes one line a frame, also for frames without tracks.
+
+    Keys: `schema`, `camera`, `frame` (number in the source, counted from 0), `timestamp_s`,
+    `captured_s` (UTC seconds since 1970, absent if the source does not say), and `tracks`, a list
+    of `id`, `box` (left, top, right, bottom in pixels), `score`, `class`, `age_s`, `observed` and
+    `detection_index` (-1 if predicted only). In a run over several cameras, a track also has
+    `identity`, its number over all cameras, null while unknown.
+    """
+
+    def write(self, result: FrameResult) -> None:
+        """Write one line.
+
+        Raises:
+            OutputError: the disk is full, or the file cannot be written.
+        """
+        tracks = result.tracks
+        rows = zip(
+            tracks.ids.tolist(),
+            rounded(tracks.boxes, 2),
+            rounded(tracks.scores, 4),
+            tracks.classes.tolist(),
+            rounded(tracks.ages_s, 3),
+            tracks.observed.tolist(),
+            tracks.detection_index.tolist(),
+            strict=True,
+        )
+        keys = ("id", "box", "score", "class", "age_s", "observed", "detection_index")
+        shown = [dict(zip(keys, row, strict=True)) for row in rows]
+        if result.identities is not None:
+            for track, identity in zip(shown, result.identities.ids.tolist(), strict=True):
+                track["identity"] = identity or None
+        line: dict[str, object] = {
+            "schema": SCHEMA,
+            "camera": result.camera,
+            "frame": result.frame.index,
+            "timestamp_s": round(result.frame.timestamp_s, 6),
+        }
+        if result.frame.captured_s is not None:
+            line["captured_s"] = round(result.frame.captured_s, 6)
+        line["tracks"] = shown
+        self.append(
+            json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+        )
+
+
+def copy_with_identities(
+    lines: Iterable[str], identity_of: Callable[[int], int], file: TextIO
+) -> None:
+    """Copy JSON lines with final identities; null where they are unknown.
+
+    Args:
+        lines: what a `JsonlSink` wrote.
+        identity_of: final identity of a track id; 0 if unknown.
+        file: receives the copy.
+    """
+    for line in lines:
+        frame = json.loads(line)
+        for track in frame["tracks"]:
+            track["identity"] = identity_of(track["id"]) or None
+        file.write(json.dumps(frame, ensure_ascii=False, separators=(",", ":")) + "\n")

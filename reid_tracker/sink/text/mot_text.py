@@ -1,0 +1,59 @@
+"""MOTChallenge text: one line a box, as TrackEval and the MOTChallenge server read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+import numpy as np
+
+from reid_tracker.geometry import xyxy_to_tlwh
+from reid_tracker.sink.files import TextSink
+from reid_tracker.types import FrameResult
+
+_LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.2f,-1,-1,-1\n"
+
+
+class MotSink(TextSink):
+    """Writes `frame,id,left,top,width,height,confidence,-1,-1,-1`; frames count from 1.
+
+    Predicted boxes of unseen tracks are written like any other box that the tracker reports. Equal
+    results give equal bytes.
+    """
+
+    def write(self, result: FrameResult) -> None:
+        """Write the boxes of one frame; a frame without tracks leaves no line.
+
+        Raises:
+            OutputError: the disk is full, or the file cannot be written.
+        """
+        tracks = result.tracks
+        columns = np.column_stack(
+            [
+                np.full(len(tracks), result.frame.index + 1),
+                tracks.ids,
+                xyxy_to_tlwh(tracks.boxes),
+                tracks.scores,
+            ]
+        )
+        # Adding zero turns -0.0 into 0.0, which would print as "-0.00".
+        values = (columns.astype(np.float64).round(2) + 0.0).ravel().tolist()
+        self.append(_LINE * len(tracks) % tuple(values))
+
+
+def copy_with_identities(
+    lines: Iterable[str], identity_of: Callable[[int], int], file: TextIO
+) -> None:
+    """Copy MOTChallenge text with identities in place of track ids.
+
+    Boxes of tracklets whose identity stayed unknown are left out, so that every id is one person's.
+
+    Args:
+        lines: what a `MotSink` wrote.
+        identity_of: final identity of a track id; 0 if unknown.
+        file: receives the copy.
+    """
+    for line in lines:
+        frame, track, rest = line.split(",", 2)
+        if identity := identity_of(int(track)):
+            file.write(f"{frame},{identity},{rest}")

@@ -1,0 +1,1 @@
+"""Results as video: drawing, encoding, the mosaic, the live window."""

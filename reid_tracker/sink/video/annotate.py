@@ -1,0 +1,149 @@
+"""Draws tracks onto frames: boxes, labels and trails, in sizes that suit the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import supervision as sv
+
+from reid_tracker.arrays import IntArray
+from reid_tracker.sink.video.palette import UNSURE, colour_index, colours_with_unsure, text_colours
+from reid_tracker.sink.video.trail import Trail
+from reid_tracker.types import FrameResult, ImageBGR, Tracks
+
+_SMALLEST_TEXT = 0.45
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+class Annotator:
+    """Draws one camera's tracks. Frames must come in order, since it remembers the trails.
+
+    A box that a detection confirms is drawn in full; of a box that is only predicted, the corners,
+    in thin lines. Colours depend on the id alone: that of the identity over all cameras where the
+    result has one, else that of the track. Who is not known yet is grey, with a question mark and
+    the number of the track.
+
+    Args:
+        trail_s: seconds of the path behind each track; 0 draws none.
+        show_score: whether labels hold the detection's confidence.
+        class_names: names of class numbers to put in the labels; None leaves classes out.
+    """
+
+    def __init__(
+        self,
+        *,
+        trail_s: float = 2.0,
+        show_score: bool = False,
+        class_names: Mapping[int, str] | None = None,
+    ) -> None:
+        self._trail = Trail(trail_s)
+        self._show_score = show_score
+        self._class_names = class_names
+
+    def draw(self, result: FrameResult) -> ImageBGR:
+        """Return an annotated copy of the frame, (H, W, 3) uint8 BGR; the frame is not changed."""
+        scene: ImageBGR = result.frame.image.copy()
+        height, width = scene.shape[:2]
+        tracks = result.tracks
+        self._trail.add(tracks, result.frame.timestamp_s)
+        if len(tracks) == 0:
+            return scene
+        tools = _tools_for(width, height)
+        ids = tracks.ids if result.identities is None else result.identities.ids
+        colours = np.where(ids > 0, colour_index(ids), UNSURE)
+        self._draw_trails(scene, tracks, colours, tools)
+        # Boxes far outside the frame would overflow OpenCV's integers.
+        limits = np.array([width, height, width, height])
+        boxes = np.clip(tracks.boxes, -limits, 2 * limits)
+        for annotator, rows in (
+            (tools.predicted, ~tracks.observed),
+            (tools.observed, tracks.observed),
+        ):
+            annotator.annotate(scene, sv.Detections(boxes[rows]), custom_color_lookup=colours[rows])
+        labels = self._labels(tracks, ids)
+        anchors = _inside(boxes, labels, tools, width)
+        tools.label.annotate(
+            scene, sv.Detections(anchors), labels=labels, custom_color_lookup=colours
+        )
+        return scene
+
+    def _draw_trails(
+        self, scene: ImageBGR, tracks: Tracks, colours: IntArray, tools: _Tools
+    ) -> None:
+        of_track = dict(zip(tracks.ids.tolist(), colours.tolist(), strict=True))
+        for track, points in self._trail.lines(tracks.ids):
+            colour = tools.bgr[of_track[track]]
+            pixels = np.rint(np.clip(points, -30_000, 30_000)).astype(np.int32)
+            cv2.polylines(scene, [pixels], False, colour, tools.thickness, cv2.LINE_AA)
+
+    def _labels(self, tracks: Tracks, ids: IntArray) -> list[str]:
+        pairs = zip(ids.tolist(), tracks.ids.tolist(), strict=True)
+        labels = [str(identity) if identity > 0 else f"?{track}" for identity, track in pairs]
+        if self._class_names is not None:
+            names = [self._class_names.get(kind, str(kind)) for kind in tracks.classes.tolist()]
+            labels = [f"{label} {name}" for label, name in zip(labels, names, strict=True)]
+        if self._show_score:
+            scores = tracks.scores.tolist()
+            labels = [f"{label} {score:.2f}" for label, score in zip(labels, scores, strict=True)]
+        return labels
+
+
+class _Tools:
+    """supervision's annotators in the sizes for one frame size.
+
+    Args:
+        width: of the frame, pixels.
+        height: of the frame, pixels.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        size = (width, height)
+        self.thickness = sv.calculate_optimal_line_thickness(size)
+        self.text_scale = max(_SMALLEST_TEXT, sv.calculate_optimal_text_scale(size))
+        self.text_thickness = max(1, round(self.text_scale * 1.7))
+        self.padding = max(2, round(self.text_scale * 6))
+        colours = colours_with_unsure()
+        self.bgr = [tuple(map(int, colour[::-1])) for colour in colours]
+        palette = _to_palette(colours)
+        self.observed = sv.BoxAnnotator(color=palette, thickness=self.thickness)
+        self.predicted = sv.BoxCornerAnnotator(
+            color=palette,
+            thickness=max(1, self.thickness // 2),
+            corner_length=max(6, min(size) // 40),
+        )
+        self.label = sv.LabelAnnotator(
+            color=palette,
+            text_color=_to_palette(text_colours(colours)),
+            text_scale=self.text_scale,
+            text_thickness=self.text_thickness,
+            text_padding=self.padding,
+        )
+
+    def text_size(self, text: str) -> tuple[int, int]:
+        """Return width and height of a label in pixels, with its padding."""
+        (width, height), _ = cv2.getTextSize(text, _FONT, self.text_scale, self.text_thickness)
+        return width + 2 * self.padding, height + 2 * self.padding
+
+
+@lru_cache(maxsize=16)
+def _tools_for(width: int, height: int) -> _Tools:
+    return _Tools(width, height)
+
+
+def _to_palette(colours: npt.NDArray[np.uint8]) -> sv.ColorPalette:
+    return sv.ColorPalette([sv.Color(*map(int, colour)) for colour in colours])
+
+
+def _inside(boxes: npt.NDArray[Any], labels: list[str], tools: _Tools, width: int) -> Any:
+    """Move the upper left corners, above which labels stand, so that labels stay in the frame."""
+    sizes = np.array([tools.text_size(label) for label in labels])
+    anchors = boxes.copy()
+    anchors[:, 0] = np.clip(boxes[:, 0], 0, np.maximum(0, width - sizes[:, 0]))
+    anchors[:, 1] = np.maximum(boxes[:, 1], sizes[:, 1])
+    anchors[:, 2:] = np.maximum(anchors[:, 2:], anchors[:, :2])
+    return anchors

@@ -1,0 +1,58 @@
+"""Where tracks have been in the last seconds, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from reid_tracker.arrays import Float32Array, IntArray
+from reid_tracker.types import Tracks
+
+_MOST_POINTS = 50_000
+
+
+class Trail:
+    """Remembers the foot points (bottom centre) of tracks; what is older than `length_s` is gone.
+
+    Args:
+        length_s: seconds remembered; 0 remembers nothing.
+    """
+
+    def __init__(self, length_s: float) -> None:
+        self._length_s = length_s
+        self._times_s = np.empty(0)
+        self._ids = np.empty(0, np.int64)
+        self._points = np.empty((0, 2), np.float32)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, tracks: Tracks, timestamp_s: float) -> None:
+        """Append one frame's tracks and forget what is too old.
+
+        Time that goes back (a source that started anew) forgets everything.
+        """
+        if self._length_s <= 0:
+            return
+        feet = np.stack([tracks.boxes[:, [0, 2]].mean(axis=1), tracks.boxes[:, 3]], axis=1)
+        keep = (self._times_s >= timestamp_s - self._length_s) & (self._times_s < timestamp_s)
+        keep[:-_MOST_POINTS] = False
+        self._times_s = np.append(self._times_s[keep], np.full(len(tracks), timestamp_s))
+        self._ids = np.append(self._ids[keep], tracks.ids)
+        self._points = np.append(self._points[keep], feet.astype(np.float32), axis=0)
+
+    def lines(self, ids: IntArray) -> Iterator[tuple[int, Float32Array]]:
+        """Yield each of `ids` that has moved, with its (K, 2) float32 points in pixels, old first.
+
+        Args:
+            ids: (N,) identities to look up, the ones in the present frame.
+        """
+        wanted = np.isin(self._ids, ids)
+        known, points = self._ids[wanted], self._points[wanted]
+        order = np.argsort(known, kind="stable")
+        known, points = known[order], points[order]
+        starts = np.flatnonzero(np.diff(known)) + 1
+        for group, line in zip(np.split(known, starts), np.split(points, starts), strict=True):
+            if len(line) > 1:
+                yield int(group[0]), line

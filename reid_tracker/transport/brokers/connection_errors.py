@@ -1,0 +1,45 @@
+"""Why a broker cannot be reached, in one line for people; the same for all brokers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+
+from reid_tracker.config.checked import shown
+from reid_tracker.errors import TransportError, TransportUnavailableError
+
+
+def connection_error(error: Exception, place: str) -> TransportError:
+    """Return the error for a connection that failed.
+
+    Args:
+        error: what was raised.
+        place: address of the broker, without credentials.
+    """
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return TransportError(
+            f"{place}: its certificate is not trusted ({error.verify_message}); name the authority "
+            "that signed it with transport.tls_ca, and the host as the certificate does"
+        )
+    if isinstance(error, ssl.SSLError):
+        return TransportError(f"{place} speaks no TLS that this machine takes: {error.reason}")
+    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        return TransportUnavailableError(f"{place} does not answer in time; is it running?")
+    if isinstance(error, OSError):
+        reason = error.strerror or (os.strerror(error.errno) if error.errno else shown(error, str))
+        return TransportUnavailableError(f"{place} does not answer: {reason}; is it running?")
+    return TransportUnavailableError(f"{place}: {shown(error, str)}")
+
+
+def not_encrypted(place: str) -> TransportError:
+    """Return the error for a broker without TLS where it is wanted."""
+    return TransportError(f"{place} offers no TLS; nothing was sent. Switch it on there")
+
+
+def not_welcome(place: str) -> TransportError:
+    """Return the error for credentials that a broker refuses; it names none of them."""
+    return TransportError(
+        f"{place} refuses the credentials; check REID_TRANSPORT_USER and REID_TRANSPORT_PASSWORD, "
+        "or the file of transport.credentials"
+    )

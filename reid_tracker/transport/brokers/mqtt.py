@@ -1,0 +1,385 @@
+"""MQTT 3.1.1 with QoS 1 and persistent sessions, as Mosquitto and NATS servers speak it.
+
+What MQTT lacks: a broker drops no copies, which the receiver does; it hands out again what was not
+acknowledged only after a new connection; it acknowledges what an access list then throws away; and
+Mosquitto acknowledges before it writes, so that its sudden end may cost the messages just taken.
+These are published again once it is back, and receivers drop those that it did have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from reid_tracker.config.transport import TransportConfig
+from reid_tracker.errors import (
+    MissingDependencyError,
+    TransportError,
+    TransportUnavailableError,
+)
+from reid_tracker.transport.brokers.address import parse_address, read_credentials, tls_context
+from reid_tracker.transport.brokers.base import Outgoing, Will, check_durable, check_outgoing
+from reid_tracker.transport.brokers.connection_errors import connection_error, not_welcome
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client, MQTTMessage
+
+_AGAIN_AFTER_S = 0.5
+_MOST_OUTSTANDING = 4096
+_DOUBTFUL_S = 2.0
+_MOST_DOUBTFUL = 512
+"""A broker that ends suddenly may not have written what it acknowledged so lately before."""
+
+_QUEUE_FULL = 15
+_REFUSED = {"Not authorized", "Bad user name or password"}
+
+
+class MqttBroker:
+    """A connection to an MQTT broker; see `Broker` for what it promises.
+
+    Args:
+        config: settings.
+        will: published by the broker where the connection ends without `close`.
+
+    Raises:
+        TransportUnavailableError: the broker does not answer.
+        TransportError: it refuses the credentials, or its certificate is not trusted.
+        ConfigError: address, credentials or certificates cannot be read.
+        MissingDependencyError: paho-mqtt is not installed.
+    """
+
+    def __init__(self, config: TransportConfig, will: Will | None = None) -> None:
+        self._config = config
+        self._session = _Session(config, f"reid-{uuid.uuid4().hex}", lasting=False, will=will)
+        self._publishing = threading.Lock()
+        # On their way, by the number of their packet; the library sends them again after a new
+        # connection, so that they are waited for and not published twice.
+        self._outstanding: dict[str, int] = {}
+        # The library's own objects for that say nothing any more where it was not connected at
+        # first, though it sends the message later.
+        self._acknowledged: set[int] = set()
+        self._changed = threading.Condition()
+        self._recent = Recent()
+        self._again: OrderedDict[str, Outgoing] = OrderedDict()
+        self._generation = self._session.generation
+        self._session.client.on_publish = self._on_publish
+        self._subscriptions: list[MqttSubscription] = []
+
+    @property
+    def place(self) -> str:
+        """See `Broker`."""
+        return self._session.place
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """See `Broker`."""
+        check_outgoing(messages)
+        deadline = time.monotonic() + self._config.timeout_s
+        with self._publishing:
+            self._session.refuse_if_away()
+            if self._session.generation != self._generation:
+                self._generation = self._session.generation
+                self._again.update(self._recent.take())
+            batch = [*self._again.values(), *messages]
+            self._drop_late({message.message_id for message in batch})
+            for message in batch:
+                self._send(message)
+            for message in batch:
+                self._wait(message, deadline)
+
+    def _send(self, message: Outgoing) -> None:
+        if message.message_id in self._outstanding:
+            return
+        if len(self._outstanding) >= _MOST_OUTSTANDING:
+            raise TransportUnavailableError(
+                f"{self.place} did not acknowledge {_MOST_OUTSTANDING} messages"
+            )
+        topic = message.subject.replace(".", "/")
+        # Without the lock: the library calls back with one of its own held. An acknowledgement that
+        # comes before its number is known here waits in the set.
+        info = self._session.client.publish(topic, message.data, qos=1)
+        if info.rc == _QUEUE_FULL:
+            raise TransportUnavailableError(f"{self.place} takes no more messages now")
+        self._outstanding[message.message_id] = info.mid
+
+    def _drop_late(self, wanted: set[str]) -> None:
+        """Forget what was acknowledged after its time was up, and is not sent again."""
+        with self._changed:
+            for name, number in list(self._outstanding.items()):
+                if number in self._acknowledged and name not in wanted:
+                    self._acknowledged.discard(number)
+                    del self._outstanding[name]
+
+    def _wait(self, message: Outgoing, deadline: float) -> None:
+        number = self._outstanding.get(message.message_id)
+        if number is None:
+            return  # the same message twice in one call
+        with self._changed:
+            left_s = max(deadline - time.monotonic(), 0.0)
+            if self._changed.wait_for(lambda: number in self._acknowledged, left_s):
+                self._acknowledged.discard(number)
+                del self._outstanding[message.message_id]
+                self._again.pop(message.message_id, None)
+                self._recent.add(message)
+                return
+        self._session.refuse_if_away()
+        raise TransportUnavailableError(f"{self.place} does not acknowledge in time")
+
+    def _on_publish(
+        self, _client: Client, _data: Any, number: int, _reason: Any, _more: Any
+    ) -> None:
+        with self._changed:
+            self._acknowledged.add(number)
+            self._changed.notify_all()
+
+    def subscribe(self, pattern: str, durable: str) -> MqttSubscription:
+        """See `Broker`; two receivers of one name end each other's connection again and again."""
+        check_durable(durable)
+        subscription = MqttSubscription(self._config, pattern, durable)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def close(self) -> None:
+        """See `Broker`."""
+        for subscription in self._subscriptions:
+            subscription.close()
+        self._session.close()
+
+
+class Recent:
+    """The messages that a broker acknowledged last."""
+
+    def __init__(self) -> None:
+        self._messages: OrderedDict[str, tuple[float, Outgoing]] = OrderedDict()
+
+    def add(self, message: Outgoing) -> None:
+        """Note that the broker has a message."""
+        now_s = time.monotonic()
+        self._messages[message.message_id] = now_s, message
+        self._messages.move_to_end(message.message_id)
+        while len(self._messages) > _MOST_DOUBTFUL or self._oldest_s() < now_s - _DOUBTFUL_S:
+            self._messages.popitem(last=False)
+
+    def take(self) -> dict[str, Outgoing]:
+        """Return them by their ids, in order, and forget them."""
+        taken = {name: message for name, (_, message) in self._messages.items()}
+        self._messages.clear()
+        return taken
+
+    def _oldest_s(self) -> float:
+        return next(iter(self._messages.values()))[0]
+
+
+class MqttSubscription:
+    """One receiver, with a session of its own that the broker keeps."""
+
+    def __init__(self, config: TransportConfig, pattern: str, durable: str) -> None:
+        self._came: queue.SimpleQueue[MqttDelivery] = queue.SimpleQueue()
+        self._again: list[tuple[float, MqttDelivery]] = []
+        self._unacked: set[MqttDelivery] = set()
+        topic = pattern.replace(".", "/").replace("*", "+")
+        self._session = _Session(
+            config, f"reid-{durable}", lasting=True, topic=topic, on_message=self._on_message
+        )
+
+    def receive(self, timeout_s: float) -> MqttDelivery | None:
+        """See `Subscription`."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            now = time.monotonic()
+            if self._again and self._again[0][0] <= now:
+                delivery = self._again.pop(0)[1]
+            else:
+                until = min([deadline, *(due for due, _ in self._again[:1])])
+                try:
+                    delivery = self._came.get(timeout=max(until - now, 0.001))
+                except queue.Empty:
+                    if time.monotonic() < deadline:
+                        continue
+                    self._session.refuse_if_away()
+                    return None
+            # What came on an earlier connection comes once more on this one.
+            if delivery.generation == self._session.generation:
+                self._unacked.add(delivery)
+                return delivery
+
+    def caught_up(self) -> bool:
+        """See `Subscription`."""
+        return self._came.empty()
+
+    def pending(self) -> int:
+        """See `Subscription`."""
+        self._session.refuse_if_away()
+        now = self._session.generation
+        open_ones = sum(one.generation == now for one in self._unacked)
+        return self._came.qsize() + len(self._again) + open_ones
+
+    def close(self) -> None:
+        """See `Subscription`."""
+        self._session.close()
+
+    def settle(self, delivery: MqttDelivery, *, stored: bool) -> None:
+        """Acknowledge a message, or keep it to be handed out again."""
+        self._unacked = {one for one in self._unacked if one is not delivery}
+        if delivery.generation != self._session.generation:
+            return
+        if stored:
+            self._session.client.ack(delivery.number, 1)
+        else:
+            delivery.redelivered = True
+            self._again.append((time.monotonic() + _AGAIN_AFTER_S, delivery))
+
+    def _on_message(self, message: MQTTMessage, generation: int) -> None:
+        self._came.put(MqttDelivery(self, message, generation))
+
+
+class MqttDelivery:
+    """See `Delivery`."""
+
+    def __init__(
+        self, subscription: MqttSubscription, message: MQTTMessage, generation: int
+    ) -> None:
+        self._subscription = subscription
+        self.number, self.generation = message.mid, generation
+        self.subject = message.topic.replace("/", ".")
+        self.data = bytes(message.payload)
+        self.redelivered = bool(message.dup)
+
+    def ack(self) -> None:
+        """See `Delivery`."""
+        self._subscription.settle(self, stored=True)
+
+    def nak(self) -> None:
+        """See `Delivery`."""
+        self._subscription.settle(self, stored=False)
+
+
+class _Session:
+    """A client of the library with its thread, connected and connecting again by itself.
+
+    Attributes:
+        client: of the library.
+        generation: number of the connection; a packet's number means something only within one.
+    """
+
+    def __init__(
+        self,
+        config: TransportConfig,
+        client_id: str,
+        *,
+        lasting: bool,
+        topic: str | None = None,
+        on_message: Any = None,
+        will: Will | None = None,
+    ) -> None:
+        self.place = str(parse_address(config))
+        self.generation = 0
+        self._timeout_s = config.timeout_s
+        self._topic, self._will = topic, will
+        self._answered = threading.Event()
+        self._refusal: str | None = None
+        self.client = _client(config, client_id, lasting)
+        self.client.on_connect = self._on_connect
+        self.client.on_disconnect = self._on_disconnect
+        self.client.on_subscribe = self._on_subscribe
+        self.client.on_message = lambda _client, _data, message: on_message(
+            message, self.generation
+        )
+        self._leave_will()
+        self._open(config)
+
+    def _leave_will(self) -> None:
+        """Have the next connection begin with a will of its own, which no other one had."""
+        if self._will is not None:
+            message = self._will()
+            topic = message.subject.replace(".", "/")
+            self.client.will_set(topic, message.data, qos=1)
+
+    def _open(self, config: TransportConfig) -> None:
+        address = parse_address(config)
+        # A frozen broker is noticed after one and a half of them.
+        alive_s = max(round(2 * config.timeout_s), 2)
+        try:
+            self.client.connect(address.host, address.port, keepalive=alive_s)
+        except Exception as error:
+            raise connection_error(error, self.place) from None
+        self.client.loop_start()
+        answered = self._answered.wait(self._timeout_s)
+        if answered and self._refusal is None:
+            return
+        self.close()
+        if not answered:
+            raise connection_error(TimeoutError(), self.place)
+        raise self._refused()
+
+    def refuse_if_away(self) -> None:
+        """Raise unless the broker is there, as far as is known."""
+        if self._refusal is not None:
+            raise self._refused()
+        if not self.client.is_connected():
+            raise TransportUnavailableError(f"{self.place} is away; connecting again")
+
+    def close(self) -> None:
+        """End the connection and the thread."""
+        with contextlib.suppress(Exception):
+            self.client.disconnect()
+        self.client.loop_stop()
+
+    def _refused(self) -> TransportError:
+        if self._refusal in _REFUSED:
+            return not_welcome(self.place)
+        return TransportError(f"{self.place} refuses: {self._refusal}")
+
+    def _on_connect(self, client: Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
+        self._refusal = str(reason) if reason.is_failure else None
+        if self._refusal is None and self._topic is not None:
+            # Always: a broker that lost its disk has lost the session, too.
+            client.subscribe(self._topic, qos=1)
+        else:
+            self._answered.set()
+
+    def _on_subscribe(
+        self, _client: Client, _data: Any, _mid: int, reasons: Any, _more: Any
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._refusal = f"the subscription to {self._topic}"
+        self._answered.set()
+
+    def _on_disconnect(
+        self, _client: Client, _data: Any, _flags: Any, _reason: Any, _more: Any
+    ) -> None:
+        self.generation += 1
+        self._leave_will()
+
+
+def _client(config: TransportConfig, client_id: str, lasting: bool) -> Client:
+    try:
+        from paho.mqtt.client import Client, MQTTv311
+        from paho.mqtt.enums import CallbackAPIVersion
+    except ImportError:
+        raise MissingDependencyError(
+            "mqtt:// needs the package paho-mqtt: pip install 'reid-tracker[mqtt]'"
+        ) from None
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        clean_session=not lasting,
+        protocol=MQTTv311,
+        manual_ack=lasting,
+    )
+    who = read_credentials(config)
+    if who.nkey_seed is not None:
+        raise TransportError("MQTT knows no nkeys; give transport.credentials as USER:PASSWORD")
+    if who.user is not None:
+        client.username_pw_set(who.user, who.password)
+    if parse_address(config).tls:
+        client.tls_set_context(tls_context(config))
+    client.connect_timeout = config.timeout_s
+    client.reconnect_delay_set(1, 5)
+    client.max_queued_messages_set(_MOST_OUTSTANDING)
+    return client

@@ -1,0 +1,325 @@
+"""NATS with JetStream: messages on the server's disk, known copies dropped, redelivery, replay.
+
+The client library knows only asyncio; its loop runs in one thread, and nothing here waits longer
+than the configured time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reid_tracker.config.checked import shown
+from reid_tracker.config.transport import TransportConfig
+from reid_tracker.errors import (
+    MissingDependencyError,
+    TransportError,
+    TransportUnavailableError,
+)
+from reid_tracker.transport.brokers.address import parse_address, read_credentials, tls_context
+from reid_tracker.transport.brokers.base import Outgoing, check_durable, check_outgoing
+from reid_tracker.transport.brokers.connection_errors import not_welcome
+from reid_tracker.transport.brokers.event_loop import LoopThread
+from reid_tracker.transport.brokers.nats_errors import PlainConnectionError, is_refusal, translated
+from reid_tracker.transport.brokers.nats_subscription import NatsSubscription
+from reid_tracker.transport.wire.codec import MAX_MESSAGE_BYTES
+from reid_tracker.transport.wire.subjects import pattern_of
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.js import JetStreamContext
+    from nats.js.api import StreamConfig
+
+TRACKLETS = "REID_TRACKLETS"
+IDENTITIES = "REID_IDENTITIES"
+
+_RECONNECT_EVERY_S = 0.5
+_GRACE_S = 1.0
+"""What the thread's loop gets beyond the time that it was told: then something is wrong with it."""
+
+
+class NatsBroker:
+    """A connection to a NATS server with JetStream; see `Broker` for what it promises.
+
+    The two streams are made where they are not there, and brought to the configured limits where
+    they are; they are never made anew, since a hub that collects them would then stall.
+
+    Args:
+        config: settings.
+
+    Raises:
+        TransportUnavailableError: the server does not answer, or has no JetStream now.
+        TransportError: it refuses the credentials, or its certificate is not trusted.
+        ConfigError: address, credentials or certificates cannot be read.
+        MissingDependencyError: nats-py is not installed.
+    """
+
+    def __init__(self, config: TransportConfig) -> None:
+        self._config = config
+        self._address = parse_address(config)
+        self._last_error: Exception | None = None
+        self._publishing: set[asyncio.Future[Exception]] = set()
+        try:
+            self._options = _options(config)
+        except ImportError:
+            raise MissingDependencyError(
+                "nats:// needs the package nats-py: pip install 'reid-tracker[nats]'"
+            ) from None
+        self._loop = LoopThread("nats")
+        try:
+            self._client: Client = self._run(self._connect(), 2 * config.timeout_s)
+            self._stream: JetStreamContext = self._client.jetstream(timeout=config.timeout_s)
+            self._run(self._make_streams(), 4 * config.timeout_s)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def place(self) -> str:
+        """See `Broker`."""
+        return str(self._address)
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """See `Broker`."""
+        check_outgoing(messages)
+        self._run(self._publish(messages), self._config.timeout_s)
+
+    def subscribe(self, pattern: str, durable: str) -> NatsSubscription:
+        """See `Broker`; messages that are in the stream already are received, too."""
+        check_durable(durable)
+        pull = self._run(self._subscribe(pattern, durable), 2 * self._config.timeout_s)
+        return NatsSubscription(
+            pull,
+            self._loop,
+            most=self._config.max_unacked,
+            run=partial(self._run, timeout_s=self._config.timeout_s),
+            translate=lambda error: translated(error, self.place, self._last_error),
+            check=self._refuse_if_away,
+        )
+
+    def close(self) -> None:
+        """See `Broker`."""
+        if hasattr(self, "_client"):
+            with contextlib.suppress(Exception):
+                self._loop.run(self._client.flush(timeout=1), 1.5)  # acknowledgements on their way
+            with contextlib.suppress(Exception):
+                self._loop.run(self._client.close(), 1.5)
+        self._loop.close()
+
+    def _run(self, work: Any, timeout_s: float) -> Any:
+        """Run a coroutine; raise an error of this package for whatever goes wrong in time."""
+        try:
+            return self._loop.run(work, timeout_s + _GRACE_S)
+        except Exception as error:
+            raise translated(error, self.place, self._last_error) from None
+
+    async def _connect(self) -> Client:
+        """Connect, and say why where it fails: by itself the library tries for ever."""
+        failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+
+        async def on_error(error: Exception) -> None:
+            self._last_error = error
+            for waiting in self._publishing:
+                if not waiting.done():
+                    waiting.set_result(error)
+            if not failed.done():
+                failed.set_result(error)
+
+        async def on_return() -> None:
+            self._last_error = None
+
+        client = _client(self._address.tls)
+        scheme = "tls" if self._address.tls else "nats"
+        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
+        connecting = asyncio.ensure_future(
+            client.connect(
+                f"{scheme}://{host}:{self._address.port}",
+                error_cb=on_error,
+                reconnected_cb=on_return,
+                **self._options,
+            )
+        )
+        waited: set[asyncio.Future[Any]] = {connecting, failed}
+        await asyncio.wait(
+            waited,
+            timeout=self._config.timeout_s,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if connecting.done() and connecting.exception() is None:
+            self._last_error = None
+            return client
+        connecting.cancel()
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(client.close(), 1)
+        raise failed.result() if failed.done() else TimeoutError
+
+    async def _make_streams(self) -> None:
+        if self._client.max_payload < MAX_MESSAGE_BYTES + 1024:  # headers count, too
+            raise TransportError(
+                f"{self.place} takes messages of at most {self._client.max_payload} bytes; set "
+                f"max_payload to {2 * MAX_MESSAGE_BYTES} or more in its configuration"
+            )
+        tracklets = [pattern_of("tracklet"), pattern_of("status")]
+        await self._make_stream(TRACKLETS, tracklets, self._config.edge_domains)
+        centre = self._config.identities_domain
+        await self._make_stream(
+            IDENTITIES, [pattern_of("identity")], () if centre is None else (centre,)
+        )
+
+    async def _make_stream(self, name: str, subjects: list[str], domains: Sequence[str]) -> None:
+        from nats.js.errors import NotFoundError
+
+        try:
+            there = (await self._stream.stream_info(name)).config
+        except NotFoundError:
+            await self._stream.add_stream(self._stream_config(name, subjects, domains))
+            return
+        # Neither subjects nor sources are taken away: another host relies on them.
+        known = {source.external.api: source for source in there.sources or [] if source.external}
+        wanted = self._stream_config(name, there.subjects or [], domains)
+        for source in wanted.sources or []:
+            if source.external:
+                known.setdefault(source.external.api, source)
+        wanted = wanted.evolve(sources=list(known.values()) or None)
+        limits = ("max_bytes", "max_age", "discard", "duplicate_window", "max_msg_size")
+        same = all(getattr(there, limit) == getattr(wanted, limit) for limit in limits)
+        if not same or len(known) != len(there.sources or []):
+            await self._stream.update_stream(wanted)
+
+    def _stream_config(
+        self, name: str, subjects: list[str], domains: Sequence[str]
+    ) -> StreamConfig:
+        from nats.js.api import (
+            DiscardPolicy,
+            ExternalStream,
+            RetentionPolicy,
+            StorageType,
+            StreamConfig,
+            StreamSource,
+        )
+
+        age_s = self._config.stream_age_h * 3600
+        sources = [
+            StreamSource(name=name, external=ExternalStream(f"$JS.{domain}.API", deliver=""))
+            for domain in domains
+        ]
+        return StreamConfig(
+            name=name,
+            # One that collects must not listen itself: it would store what also comes from the
+            # others' streams, and while the link is down it would miss what they hold.
+            subjects=None if sources else subjects or None,
+            sources=sources or None,
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            max_bytes=self._config.stream_bytes,
+            max_age=age_s,
+            max_msg_size=2 * MAX_MESSAGE_BYTES,  # with headers; the receiver is exact
+            discard=DiscardPolicy(self._config.stream_discard),
+            duplicate_window=min(self._config.dedup_window_s, age_s),
+        )
+
+    async def _publish(self, messages: Sequence[Outgoing]) -> None:
+        self._refuse_if_away()
+        # Sent in order, acknowledged together: a distant server costs one round trip, not many.
+        sent = [
+            await self._stream.publish_async(
+                message.subject, message.data, headers={"Nats-Msg-Id": message.message_id}
+            )
+            for message in messages
+        ]
+        answers = asyncio.gather(*sent)
+        answers.add_done_callback(_look_at)
+        # Where the server refuses a message the library does not answer, it only reports an error.
+        failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+        self._publishing.add(failed)
+        waited: set[asyncio.Future[Any]] = {answers, failed}
+        try:
+            await asyncio.wait(
+                waited, timeout=self._config.timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            self._publishing.discard(failed)
+            answers.cancel()  # gives the library its places for unanswered messages back
+        if failed.done() and not _all_answered(answers):
+            raise failed.result()
+        if not answers.done() or answers.cancelled():
+            raise TimeoutError
+        answers.result()
+
+    def _refuse_if_away(self) -> None:
+        if self._last_error is not None and is_refusal(self._last_error):
+            raise not_welcome(self.place)  # the password changed; the library tries the old one
+        if self._client.is_closed:
+            reason = f": {shown(self._last_error, str)}" if self._last_error else ""
+            raise TransportError(f"the connection to {self.place} has ended{reason}")
+        # The library would keep what is sent now, and send it later in the caller's stead.
+        if not self._client.is_connected:
+            raise TransportUnavailableError(f"{self.place} is away; connecting again")
+
+    async def _subscribe(self, pattern: str, durable: str) -> Any:
+        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+        self._refuse_if_away()
+        stream = IDENTITIES if pattern.endswith(".identity") else TRACKLETS
+        consumer = ConsumerConfig(
+            durable_name=durable,
+            filter_subject=pattern,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=self._config.ack_wait_s,
+            max_ack_pending=self._config.max_unacked,
+            deliver_policy=DeliverPolicy.ALL,
+        )
+        await self._stream.add_consumer(stream, consumer)
+        return await self._stream.pull_subscribe_bind(durable=durable, stream=stream)
+
+
+def _look_at(done: asyncio.Future[Any]) -> None:
+    """Take note of an error that nobody waits for any more, lest asyncio prints it."""
+    if not done.cancelled():
+        done.exception()
+
+
+def _all_answered(answers: asyncio.Future[Any]) -> bool:
+    return answers.done() and not answers.cancelled() and answers.exception() is None
+
+
+def _options(config: TransportConfig) -> dict[str, Any]:
+    """Return what a connection is made with."""
+    import nats  # noqa: F401 - says early that it is missing
+
+    who = read_credentials(config)
+    options: dict[str, Any] = {
+        "name": "reid-track",
+        "connect_timeout": config.timeout_s,
+        "reconnect_time_wait": _RECONNECT_EVERY_S,
+        "max_reconnect_attempts": -1,
+        # A frozen server is noticed after two of them.
+        "ping_interval": config.timeout_s,
+        "max_outstanding_pings": 2,
+    }
+    if who.nkey_seed is not None:
+        options["nkeys_seed_str"] = who.nkey_seed
+    elif who.user is not None:
+        options |= {"user": who.user, "password": who.password}
+    if parse_address(config).tls:
+        options["tls"] = tls_context(config)
+    return options
+
+
+def _client(tls: bool) -> Client:
+    """Return a client that, where TLS is wanted, sends nothing without it.
+
+    The library follows the server, and whoever stands between could say that there is no TLS.
+    """
+    from nats.aio.client import Client as Plain
+
+    class Encrypted(Plain):
+        def _connect_command(self) -> bytes:
+            if not self._server_info.get("tls_required"):
+                raise PlainConnectionError
+            return super()._connect_command()
+
+    return Encrypted() if tls else Plain()

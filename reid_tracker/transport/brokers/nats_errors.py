@@ -1,0 +1,68 @@
+"""What goes wrong with a NATS server, in one line for people and without credentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reid_tracker.config.checked import shown
+from reid_tracker.errors import ReidTrackerError, TransportError, TransportUnavailableError
+from reid_tracker.transport.brokers.connection_errors import (
+    connection_error,
+    not_encrypted,
+    not_welcome,
+)
+
+# Codes of JetStream's API: out of memory or disk, stream full by bytes or messages, no system yet.
+_COMES_BACK = {10008, 10023, 10028, 10047, 10077, 10074}
+
+
+class PlainConnectionError(ConnectionError):
+    """The server offers no TLS where it is wanted."""
+
+
+def translated(error: Exception, place: str, last: Exception | None) -> ReidTrackerError:
+    """Return the error of this package for one that the client raised.
+
+    Args:
+        error: what was raised.
+        place: address of the server, without credentials.
+        last: what the library told last besides; the reason why no answer came, perhaps.
+    """
+    from nats.errors import ConnectionClosedError, Error, NoRespondersError
+    from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
+
+    forbidden = last is not None and "permissions violation" in str(last).lower()
+    if isinstance(error, ReidTrackerError):
+        return error
+    if isinstance(error, PlainConnectionError):
+        found: TransportError = not_encrypted(place)
+    elif is_refusal(error):
+        found = not_welcome(place)
+    elif forbidden:
+        found = TransportError(f"{place} forbids that to this user: {shown(last, str)}")
+    elif isinstance(error, APIError) and error.err_code is not None:
+        found = _api_error(error, place)
+    elif isinstance(error, NoRespondersError | NoStreamResponseError | ServiceUnavailableError):
+        found = TransportUnavailableError(
+            f"{place} has no JetStream now; is it switched on, and its stream there?"
+        )
+    elif isinstance(error, ConnectionClosedError):
+        found = TransportUnavailableError(f"the connection to {place} was closed")
+    elif isinstance(error, OSError | TimeoutError) or not isinstance(error, Error):
+        found = connection_error(error, place)
+    else:
+        found = TransportUnavailableError(f"{place}: {shown(error, str)}")
+    return found
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether the server refuses the credentials."""
+    text = str(error).lower()
+    return "authorization" in text or "authentication" in text
+
+
+def _api_error(error: Any, place: str) -> TransportError:
+    what = shown(error.description or error, str)
+    if error.err_code in _COMES_BACK or error.code == 503:
+        return TransportUnavailableError(f"{place} takes nothing now: {what}")
+    return TransportError(f"{place} refuses: {what}")

@@ -1,0 +1,150 @@
+"""Receiving from a durable consumer of NATS: fetches ahead, and acknowledges many at a time."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from reid_tracker.transport.brokers.event_loop import LoopThread
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+_FETCH_AT_ONCE = 256
+_LONGEST_FETCH_S = 2.0
+_SHORTEST_FETCH_S = 0.1
+_GRACE_S = 1.0
+_AGAIN_AFTER_S = 0.5
+
+
+class NatsSubscription:
+    """One receiver of a durable consumer; see `Subscription`.
+
+    Where a fetch came back full, there is more: the next one is under way while its messages are
+    worked on.
+
+    Args:
+        pull: the library's subscription.
+        loop: that its connection lives in.
+        most: messages that may be unacknowledged.
+        run: runs a coroutine with the connection's time-out, and translates errors.
+        translate: makes an error of this package of one of the library.
+        check: raises where the server is known to be away.
+    """
+
+    def __init__(
+        self,
+        pull: Any,
+        loop: LoopThread,
+        *,
+        most: int,
+        run: Callable[[Any], Any],
+        translate: Callable[[Exception], Exception],
+        check: Callable[[], None],
+    ) -> None:
+        self._pull, self._loop = pull, loop
+        self._at_once = min(_FETCH_AT_ONCE, most)
+        self._run, self._translate, self._check = run, translate, check
+        self._acks = _Acknowledgements(loop)
+        self._fetched: deque[Msg] = deque()
+        self._ahead: concurrent.futures.Future[list[Msg]] | None = None
+        self._behind = 0  # messages that the broker had beyond the one returned last
+
+    def receive(self, timeout_s: float) -> NatsDelivery | None:
+        """See `Subscription`."""
+        deadline = time.monotonic() + timeout_s
+        while not self._fetched:
+            left_s = deadline - time.monotonic()
+            self._fetch(min(max(left_s, _SHORTEST_FETCH_S), _LONGEST_FETCH_S))
+            if not self._fetched and time.monotonic() >= deadline:
+                return None
+        message = self._fetched.popleft()
+        self._behind = message.metadata.num_pending
+        return NatsDelivery(self._loop, self._acks, message)
+
+    def _fetch(self, timeout_s: float) -> None:
+        fetching, self._ahead = self._ahead, None
+        if fetching is None:
+            fetching = self._start(timeout_s)
+        try:
+            messages = self._loop.wait(fetching, timeout_s + _GRACE_S)
+            self._fetched.extend(messages)
+        except TimeoutError:
+            self._check()
+        except Exception as error:
+            raise self._translate(error) from None
+        if len(self._fetched) >= self._at_once:
+            self._ahead = self._start(_SHORTEST_FETCH_S)
+
+    def _start(self, timeout_s: float) -> concurrent.futures.Future[list[Msg]]:
+        return self._loop.start(self._pull.fetch(self._at_once, timeout=timeout_s))
+
+    def caught_up(self) -> bool:
+        """See `Subscription`."""
+        return not self._fetched and self._behind == 0
+
+    def pending(self) -> int:
+        """See `Subscription`."""
+        self._check()
+        info = self._run(self._pull.consumer_info())
+        return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
+
+    def close(self) -> None:
+        """See `Subscription`."""
+        if self._ahead is not None:
+            with contextlib.suppress(Exception):
+                messages = self._loop.wait(self._ahead, _SHORTEST_FETCH_S + _GRACE_S)
+                self._fetched.extend(messages)
+            self._ahead = None
+        for message in self._fetched:
+            self._loop.start(message.nak())
+        self._fetched.clear()
+        with contextlib.suppress(Exception):
+            self._loop.run(self._acks.send(), 1)
+        with contextlib.suppress(Exception):
+            self._loop.run(self._pull.unsubscribe(), 1)
+
+
+class NatsDelivery:
+    """See `Delivery`."""
+
+    def __init__(self, loop: LoopThread, acks: _Acknowledgements, message: Msg) -> None:
+        self._loop, self._acks, self._message = loop, acks, message
+        self.subject, self.data = message.subject, message.data
+        self.redelivered = message.metadata.num_delivered > 1
+
+    def ack(self) -> None:
+        """See `Delivery`."""
+        self._acks.add(self._message)
+
+    def nak(self) -> None:
+        """See `Delivery`."""
+        self._loop.start(self._message.nak(delay=_AGAIN_AFTER_S))
+
+
+class _Acknowledgements:
+    """Sends acknowledgements, all that came meanwhile at a time, in their order."""
+
+    def __init__(self, loop: LoopThread) -> None:
+        self._loop = loop
+        self._waiting: deque[Msg] = deque()
+        self._sending = False
+
+    def add(self, message: Msg) -> None:
+        """Acknowledge a message soon."""
+        self._waiting.append(message)
+        if not self._sending:
+            self._sending = True
+            self._loop.start(self.send())
+
+    async def send(self) -> None:
+        """Send what waits."""
+        self._sending = False  # whatever is added from here on starts the next round
+        while self._waiting:
+            message = self._waiting.popleft()
+            with contextlib.suppress(Exception):  # not acknowledged, it comes again
+                await message.ack()

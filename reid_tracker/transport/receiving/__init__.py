@@ -1,0 +1,1 @@
+"""Messages on their way in: decoded, checked, duplicates dropped."""

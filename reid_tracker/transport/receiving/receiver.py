@@ -1,0 +1,213 @@
+"""Receives messages: decodes them, drops copies and what is none, and counts losses.
+
+The same for all brokers. What cannot be read is acknowledged, lest it comes for ever, and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from reid_tracker.errors import MessageError, MessageVersionError
+from reid_tracker.transport.brokers.base import Delivery, Subscription
+from reid_tracker.transport.receiving.dedup import GapCounter, IdWindow
+from reid_tracker.transport.wire.codec import decode_message
+from reid_tracker.transport.wire.messages import Message, TrackletMessage, check_encoder
+from reid_tracker.transport.wire.subjects import Subject, belongs, parse_subject
+
+logger = logging.getLogger(__name__)
+
+_WARN_EVERY_S = 3600.0
+_MOST_COPIES = 8
+
+
+@dataclass
+class ReceiverCounts:
+    """What a receiver has seen.
+
+    Attributes:
+        received: messages handed out.
+        duplicates: copies that were dropped.
+        refused: messages that cannot be read, lie about their sender, or are of another encoder.
+        missing: messages that were never seen though later ones of the same sender were.
+        refused_by: those refused by reason: "subject", "version", "content", "sender" or "encoder".
+        missing_of: those missing by sender, of senders that miss any.
+    """
+
+    received: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    missing: int = 0
+    refused_by: dict[str, int] = field(default_factory=dict)
+    missing_of: dict[str, int] = field(default_factory=dict)
+
+
+class Received:
+    """A message that was handed out; to be acknowledged when what follows from it is stored.
+
+    Each one must be settled, with `ack` or `nak`: until then copies of it are held back.
+
+    Attributes:
+        message: what was sent.
+        subject: where it was published; its site stands only there.
+    """
+
+    def __init__(self, receiver: Receiver, message: Message, subject: Subject) -> None:
+        self._receiver = receiver
+        self.message, self.subject = message, subject
+
+    def ack(self) -> None:
+        """Say that it is stored: from now on copies of it are dropped."""
+        self._receiver._settle(self.message.message_id, stored=True)
+
+    def nak(self) -> None:
+        """Say that it could not be stored: it comes again soon."""
+        self._receiver._settle(self.message.message_id, stored=False)
+
+
+class Receiver:
+    """Reads a subscription; to be used from one thread.
+
+    Args:
+        subscription: is closed with this.
+        encoder: fingerprint and size of the embeddings that can be compared; None takes all. Size
+            0: that of the first embeddings that come.
+        gaps: count missing messages; only where all messages of the senders come here, since one
+            count goes over tracklets and states of cameras.
+        window: most spans of messages' numbers that are remembered to know copies, see `IdWindow`.
+        clock: seconds, for how often is warned.
+    """
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        *,
+        encoder: tuple[str, int] | None = None,
+        gaps: bool = False,
+        window: int = 100_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._subscription = subscription
+        self._encoder = encoder
+        self._gaps = GapCounter() if gaps else None
+        self._stored, self._counted = IdWindow(window), IdWindow(window)
+        # Handed out and not settled: the deliveries of each, since a broker may deliver it again
+        # while it is being worked on.
+        self._open: OrderedDict[str, deque[Delivery]] = OrderedDict()
+        self._clock = clock
+        self._next_warning: dict[str, float] = {}
+        self.counts = ReceiverCounts()
+
+    def receive(self, timeout_s: float) -> Received | None:
+        """Return the next message that did not come before, or None if there is none in time.
+
+        Raises:
+            TransportUnavailableError: the broker is away; call again.
+            TransportError: it refuses.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            left_s = deadline - time.monotonic()
+            delivery = self._subscription.receive(max(left_s, 0.0))
+            if delivery is None:
+                return None
+            if (received := self._read(delivery)) is not None:
+                return received
+            if left_s <= 0:
+                return None
+
+    def caught_up(self) -> bool:
+        """See `Subscription`."""
+        return self._subscription.caught_up()
+
+    def pending(self) -> int:
+        """See `Subscription`."""
+        return self._subscription.pending()
+
+    def close(self) -> None:
+        """Stop; what is not acknowledged comes to the next receiver."""
+        self._subscription.close()
+
+    def _read(self, delivery: Delivery) -> Received | None:
+        reason = "subject"
+        try:
+            subject = parse_subject(delivery.subject)
+            reason = "content"
+            message = decode_message(delivery.data)
+            reason = "sender"
+            if not belongs(message, subject):
+                raise MessageError(f"a message on {delivery.subject} is of another sender or kind")
+            reason = "encoder"
+            self._check_encoder(message)
+        except MessageError as error:
+            known = isinstance(error, MessageVersionError)
+            self._refuse(delivery, error, "version" if known else reason)
+            return None
+        if message.message_id in self._stored:
+            delivery.ack()
+            self.counts.duplicates += 1
+            return None
+        copies = self._open.get(message.message_id)
+        if copies is not None:
+            # The one handed out decides for all; of very many the last are enough.
+            copies.append(delivery)
+            self.counts.duplicates += 1
+            return None
+        self._open[message.message_id] = deque([delivery], _MOST_COPIES)
+        self.counts.received += 1
+        # Once, and in the order in which they come: that of acknowledgements is the caller's.
+        if message.message_id not in self._counted:
+            self._counted.add(message.message_id)
+            self._count(message.message_id, again=delivery.redelivered)
+        return Received(self, message, subject)
+
+    def _check_encoder(self, message: Message) -> None:
+        if self._encoder is None:
+            return
+        fingerprint, dim = self._encoder
+        if not dim and isinstance(message, TrackletMessage):
+            dim = message.prototypes.dim
+        check_encoder(message, fingerprint, dim)
+        self._encoder = fingerprint, dim
+
+    def _settle(self, message_id: str, *, stored: bool) -> None:
+        copies = self._open.pop(message_id, None)
+        if copies is None:
+            return
+        if stored:
+            self._stored.add(message_id)
+            for delivery in copies:
+                delivery.ack()
+        else:
+            for delivery in copies:
+                delivery.nak()
+
+    def _count(self, message_id: str, *, again: bool) -> None:
+        source, boot, number = message_id.split("/")
+        # What has no number in the count, such as a broker's word of a lost host, is no gap.
+        if self._gaps is not None and number.isdecimal():
+            gap = self._gaps.add(source, boot, int(number), again=again)
+            self.counts.missing = self._gaps.missing
+            self.counts.missing_of = self._gaps.by_source
+            if gap:
+                self._warn(
+                    "missing",
+                    "%d messages of %s are missing before number %s",
+                    *(gap, source, number),
+                )
+
+    def _refuse(self, delivery: Delivery, error: MessageError, reason: str) -> None:
+        delivery.ack()
+        self.counts.refused += 1
+        count = self.counts.refused_by.get(reason, 0) + 1
+        self.counts.refused_by[reason] = count
+        self._warn(reason, "a message was refused (%d so far): %s", count, error)
+
+    def _warn(self, reason: str, text: str, *values: object) -> None:
+        """Warn once an hour for each reason: who sends nonsense must not fill the disk with it."""
+        if self._clock() >= self._next_warning.get(reason, -float("inf")):
+            self._next_warning[reason] = self._clock() + _WARN_EVERY_S
+            logger.warning(text, *values)

@@ -1,0 +1,1 @@
+"""Messages between camera hosts and the centre, and how they become bytes."""

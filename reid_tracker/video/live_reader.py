@@ -1,0 +1,119 @@
+"""The thread that reads a network camera, and connects again whenever the camera is lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from fractions import Fraction
+from typing import Protocol
+
+from reid_tracker.config import StreamConfig
+from reid_tracker.video.address import StreamAddress
+from reid_tracker.video.connection import Connection, ConnectionBroken, Picture
+
+_JOIN_S = 0.1  # each; a run of many frozen cameras must end within 2 s, too
+_SOUND_S = 5.0  # a connection that lasted this long was no failed attempt
+_MOST_REFUSED = 10  # times `refused_after_s`
+
+
+class LiveObserver(Protocol):
+    """Takes what the thread reads; all calls come from that thread."""
+
+    def connected(self) -> None:
+        """A connection is open; its timestamps may start anywhere."""
+
+    def take(self, picture: Picture, frame_rate: Fraction | None, damaged: int) -> None:
+        """Take a picture.
+
+        Args:
+            picture: decoded.
+            frame_rate: nominal frames per second; None if the camera does not say.
+            damaged: pictures since the start that were damaged.
+        """
+
+    def lost(self, reason: str) -> None:
+        """The connection broke, or could not be made."""
+
+    def failed(self, error: BaseException) -> None:
+        """Reading has ended for good, by an error of this program."""
+
+
+class LiveReader:
+    """Reads one camera until it is stopped; it waits longer after each failed attempt.
+
+    Args:
+        address: of the camera.
+        name: names the thread.
+        config: time-outs, waits, transport and hardware.
+        observer: takes what is read.
+    """
+
+    def __init__(
+        self, address: StreamAddress, name: str, config: StreamConfig, observer: LiveObserver
+    ) -> None:
+        self._address = address
+        self._config = config
+        self._observer = observer
+        self._damaged = 0
+        self._stop = threading.Event()
+        # A daemon: a read that blocks when the program ends must not hold it up.
+        self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reading; a read that blocks until its time-out cleans up by itself later."""
+        self._stop.set()
+        self._thread.join(_JOIN_S)
+
+    def _run(self) -> None:
+        failed = 0
+        try:
+            while not self._stop.is_set():
+                began_s = time.monotonic()
+                broken = self._connect_and_read()
+                if self._stop.is_set():
+                    break
+                failed = 1 if time.monotonic() - began_s > _SOUND_S else failed + 1
+                self._observer.lost(broken.reason)
+                self._stop.wait(wait_before_retry_s(self._config, failed, refused=broken.refused))
+        except BaseException as error:
+            self._observer.failed(error)
+
+    def _connect_and_read(self) -> ConnectionBroken:
+        """Read one connection to its end, and return why it ended."""
+        try:
+            connection = Connection(self._address, self._config)
+        except ConnectionBroken as broken:
+            return broken
+        except Exception as error:  # an odd camera must not stop the other cameras
+            return ConnectionBroken(f"unexpected {type(error).__name__} while connecting")
+        damaged = self._damaged
+        self._observer.connected()
+        try:
+            for picture in connection.pictures():
+                self._damaged = damaged + connection.damaged
+                self._observer.take(picture, connection.frame_rate, self._damaged)
+                if self._stop.is_set():
+                    break
+        except ConnectionBroken as broken:
+            return broken
+        except Exception as error:
+            return ConnectionBroken(f"unexpected {type(error).__name__} while reading")
+        finally:
+            connection.close()
+        return ConnectionBroken("closed")
+
+
+def wait_before_retry_s(config: StreamConfig, failed: int, *, refused: bool) -> float:
+    """Return the wait before the next attempt to connect, in seconds.
+
+    Args:
+        config: the first and the longest wait.
+        failed: attempts that failed in a row, at least 1; each doubles the wait.
+        refused: whether the camera refused user and password. Some cameras lock an account after
+            a few attempts, hence a longer wait.
+    """
+    factor = float(2 ** min(failed - 1, 30))
+    if refused:
+        return config.refused_after_s * min(factor, _MOST_REFUSED)
+    return min(config.reconnect_after_s * factor, config.reconnect_most_s)

@@ -1,0 +1,120 @@
+"""What a site receives: order, copies, and messages that cannot be used."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from reid_tracker.central.intake import durable_name
+from reid_tracker.match.gallery.store import GalleryStore
+from reid_tracker.transport import (
+    MemoryBroker,
+    Prototypes,
+)
+from tests.central.world import (
+    CENTRAL,
+    MODEL,
+    groups,
+    identities,
+    look,
+    open_site,
+    outgoing,
+    same,
+    turn_until_done,
+    walks,
+)
+from tests.transport.samples import status
+
+
+def test_durable_names() -> None:
+    assert durable_name("hall") == "reid-central-hall"
+    odd = {durable_name(site) for site in ("main hall", "main=20hall", "ü" * 200)}
+    assert len(odd) == 3
+    assert max(map(len, odd)) <= 60
+
+
+def test_order_and_copies_change_nothing(store: GalleryStore) -> None:
+    messages, truth = walks(8)
+    rng = np.random.default_rng(3)
+    # Delays of up to a second, less than the window's.
+    mixed = sorted(messages, key=lambda one: one.end_s + rng.uniform(0, 1))
+    broker = MemoryBroker()
+    centre = open_site(broker, store, config=dataclasses.replace(CENTRAL, window_s=1.1))
+    copies = [outgoing(message) for message in mixed for _ in range(2)]
+    # Another id of the broker, so that the second copy arrives.
+    broker.publish([one._replace(message_id=f"{i}") for i, one in enumerate(copies)])
+    turn_until_done(centre)
+    assert groups(identities(store)) == same(truth)
+    assert centre.intake.receiver.counts.duplicates == len(messages)
+    assert centre.intake.counts["late"] == 0
+
+
+def test_late_messages_are_matched_at_once_and_counted(store: GalleryStore) -> None:
+    messages, truth = walks(8)
+    late = [one for one in messages if one.track == 3 and one.edge == "e2"]
+    broker = MemoryBroker()
+    centre = open_site(broker, store)
+    broker.publish([outgoing(one) for one in messages if one not in late])
+    turn_until_done(centre)
+    broker.publish([outgoing(one) for one in late])
+    turn_until_done(centre)
+    assert centre.intake.counts["late"] == len(late)
+    assert groups(identities(store)) == same(truth)
+
+
+def test_what_cannot_be_used_is_acknowledged_and_counted(
+    store: GalleryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages, truth = walks(2)
+    good = outgoing(messages[0])
+    rng = np.random.default_rng(0)
+    other = replace(messages[0], prototypes=Prototypes.of("cd" * 32, look(0, rng), [1.0]))
+    short = replace(messages[0], prototypes=Prototypes.of(MODEL, look(0, rng, 16), [1.0]))
+    ahead = replace(
+        messages[0],
+        edge_seq=900,
+        end_s=time.time() + 3600,
+        track=99,
+    )
+    long = replace(messages[0], edge_seq=901, camera="ü" * 100)
+    bad = [
+        good._replace(data=good.data.replace(b'"schema":1', b'"schema":2')),
+        good._replace(data=good.data[: len(good.data) // 2]),
+        good._replace(data=b"\xff\x00 noise"),
+        good._replace(data=outgoing(messages[-1]).data),
+        *(outgoing(one) for one in (other, short, ahead, long)),
+    ]
+    broker = MemoryBroker()
+    centre = open_site(broker, store)
+    broker.publish([outgoing(status(800, edge="e1"))])
+    broker.publish([outgoing(one) for one in messages])
+    turn_until_done(centre)
+    for turn in range(2):
+        broker.publish(
+            [one._replace(message_id=f"{turn} {number}") for number, one in enumerate(bad)]
+        )
+        turn_until_done(centre)
+    assert groups(identities(store)) == same(truth)
+    counts = centre.intake.receiver.counts
+    assert counts.refused_by == {"version": 2, "content": 4, "sender": 2, "encoder": 4}
+    assert (centre.intake.counts["clock"], centre.intake.counts["name"]) == (
+        1,
+        1,
+    )  # acknowledged: known copies
+    assert centre.intake.counts["status"] == 1
+    refusals = [record for record in caplog.records if "refused" in record.message]
+    assert len(refusals) == 6
+
+
+def test_a_tracklet_without_embeddings_waits_for_them(store: GalleryStore) -> None:
+    messages, _ = walks(1)
+    none = Prototypes.of(MODEL, np.zeros((0, 64)), [])
+    broker = MemoryBroker()
+    centre = open_site(broker, store)
+    broker.publish([outgoing(replace(messages[0], prototypes=none))])
+    turn_until_done(centre)
+    assert store.info().sightings == 0

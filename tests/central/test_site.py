@@ -1,0 +1,157 @@
+"""A whole site: restarts, sudden ends, real brokers."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reid_tracker.errors import (
+    TransportUnavailableError,
+)
+from reid_tracker.match.gallery.store import GalleryStore
+from reid_tracker.transport import (
+    IdentityMessage,
+    MemoryBroker,
+    Receiver,
+    open_broker,
+    pattern_of,
+)
+from tests.central.world import (
+    SITE,
+    groups,
+    identities,
+    open_site,
+    outgoing,
+    replayed,
+    same,
+    turn_until_done,
+    walks,
+)
+from tests.transport.conftest import config_for
+from tests.transport.servers import START, Server, nats_server
+
+
+@pytest.mark.parametrize("cut", [7, 30, 55])
+def test_a_restart_changes_nothing(cut: int, store: GalleryStore) -> None:
+    messages, truth = walks(12)
+    broker = MemoryBroker()
+    centre = open_site(broker, store)
+    broker.publish([outgoing(one) for one in messages[:cut]])
+    for _ in range(4):
+        centre.turn(0.05)
+    centre.finish()
+    before = identities(store)
+    centre = open_site(broker, store)
+    broker.publish([outgoing(one) for one in messages[cut:]])
+    turn_until_done(centre)
+    found = identities(store)
+    assert groups(found) == same(truth)
+    assert replayed(store.events()) == found
+    assert {key: found[key] for key, number in before.items() if number} == {
+        key: number for key, number in before.items() if number
+    }
+
+
+def test_a_sudden_end_changes_nothing(store: GalleryStore) -> None:
+    """As after kill -9: nothing is finished, and what was handed out comes again."""
+    messages, truth = walks(12)
+    broker = MemoryBroker()
+    rng = np.random.default_rng(0)
+    centre = open_site(broker, store)
+    left = list(messages)
+    while left:
+        some, left = left[:9], left[9:]
+        broker.publish([outgoing(one) for one in some])
+        for _ in range(rng.integers(1, 4)):
+            centre.turn(0.02)
+        centre = open_site(broker, store)
+    turn_until_done(centre)
+    found = identities(store)
+    assert groups(found) == same(truth)
+    assert replayed(store.events()) == found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["nats", "mqtt"])
+def test_through_real_brokers_with_a_restart(
+    kind: str, tmp_path: Path, store: GalleryStore
+) -> None:
+    server = START[kind](tmp_path / "server")
+    try:
+        messages, truth = walks(8)
+        broker = open_broker(config_for(kind, server, tmp_path))
+        centre = open_site(broker, store)
+        told = Receiver(broker.subscribe(pattern_of("identity", SITE), "edge"))
+        broker.publish([outgoing(one) for one in messages[:30]])
+        for _ in range(10):
+            centre.turn(0.1)
+        centre.finish()
+        centre = open_site(broker, store)
+        broker.publish([outgoing(one) for one in messages[30:]])
+        end_s = time.monotonic() + 30
+        while time.monotonic() < end_s and set(identities(store)) != set(truth):
+            centre.turn(0.1)
+        turn_until_done(centre)
+        found = identities(store)
+        assert groups(found) == same(truth)
+        heard: dict[tuple[str, str, str, int], int] = {}
+        while (received := told.receive(0.5)) is not None:
+            assert isinstance(received.message, IdentityMessage)
+            for one in received.message.members:
+                heard[one.edge, one.boot, one.camera, one.track] = received.message.identity
+            received.ack()
+        assert heard == found
+        centre.finish()
+        broker.close()
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def nats(tmp_path: Path) -> Iterator[Server]:
+    server = nats_server(tmp_path / "nats")
+    yield server
+    server.kill()
+
+
+@pytest.mark.slow
+def test_through_a_real_broker_that_is_killed(
+    nats: Server, tmp_path: Path, store: GalleryStore
+) -> None:
+    messages, truth = walks(12)
+    broker = open_broker(config_for("nats", nats, tmp_path))
+    centre = open_site(broker, store)
+    broker.publish([outgoing(one) for one in messages[:50]])
+    for _ in range(5):
+        centre.turn(0.1)
+    nats.kill()
+    for _ in range(5):
+        centre.turn(0.1)
+    assert not centre.intake.broker_up
+    nats.start()
+    publish_when_back(lambda: broker.publish([outgoing(one) for one in messages[50:]]))
+    end_s = time.monotonic() + 30
+    while time.monotonic() < end_s:
+        centre.turn(0.1)
+        with contextlib.suppress(TransportUnavailableError):
+            if centre.intake.receiver.pending() == 0:
+                break
+    found = identities(store)
+    assert groups(found) == same(truth)
+    assert replayed(store.events()) == found
+    centre.finish()
+    broker.close()
+
+
+def publish_when_back(publish: Callable[[], None]) -> None:
+    for _ in range(50):
+        with contextlib.suppress(TransportUnavailableError):
+            publish()
+            return
+        time.sleep(0.2)
+    raise AssertionError("the broker did not return")

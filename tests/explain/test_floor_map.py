@@ -1,0 +1,43 @@
+"""Floor plans: merged paths, their colours and the scale of the map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from reid_tracker.explain.floor_map import floor_sheet, merged_path
+from reid_tracker.match import FloorPath
+
+
+def test_a_way_is_the_mean_of_what_cameras_say() -> None:
+    rng = np.random.default_rng(0)
+    paths = [
+        FloorPath(
+            camera, 1, np.column_stack([np.sort(rng.uniform(0, 6, 9)), rng.normal(size=(9, 2))])
+        )
+        for camera in "ab"
+    ]
+    found = merged_path(paths)
+    plain: dict[int, list[np.ndarray]] = {}
+    for path in paths:
+        for place in path.places:
+            plain.setdefault(int(place[0] // 0.5), []).append(place)
+    expected = [np.mean(plain[bucket], axis=0) for bucket in sorted(plain)]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_the_map_draws_each_way_in_its_colour() -> None:
+    places = np.array([[0.0, 1, 1], [0.5, 5, 1], [1.0, 9, 9]])
+    square = np.array([[0.0, 0], [10, 0], [10, 10], [0, 10]])
+    sheet = floor_sheet([FloorPath("a", 7, places)], {"a": square}, {7: "#ff00ff"})
+    (chart,) = sheet._figure.axes
+    ways = [line for line in chart.lines if line.get_color() == "#ff00ff"]
+    assert ways[-1].get_xdata() == [9]
+    assert chart.get_xlim()[0] < 0
+    assert chart.get_xlim()[1] > 10
+
+
+def test_nobody_walked(tmp_path: Path) -> None:
+    sheet = floor_sheet([], {"door": np.zeros((0, 2))}, {})
+    assert sheet.save(tmp_path / "map.png").stat().st_size > 5_000

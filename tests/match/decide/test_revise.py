@@ -1,0 +1,46 @@
+"""Looking back: identities are merged, or left alone if there are too many."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from reid_tracker.match import (
+    CrossCameraMatcher,
+    Topology,
+)
+from tests.match.batch_worlds import CONFIG, batch
+from tests.match.worlds import QUICK, TOPOLOGY, embeddings_of, tracks
+
+
+def test_looking_back_merges_two_identities_and_says_so() -> None:
+    # The first looks of track 2 are misleading.
+    matcher = CrossCameraMatcher(QUICK, TOPOLOGY)
+    rng = np.random.default_rng(0)
+    for step in range(40):
+        time_s = step / 2
+        matcher.update("a", tracks([1]), embeddings_of([0], rng), time_s)
+        matcher.update("b", tracks([7]), embeddings_of([1 if step < 4 else 0], rng), time_s)
+    assert matcher.identity("a", 1) == matcher.identity("b", 7) == 1
+    merge = next(event for event in matcher.events() if event.kind == "merge")
+    assert (merge.identity, merge.previous_ids, merge.members) == (1, (2,), (("b", 7),))
+    assert 0 < merge.score <= 1
+    assert merge.reason
+
+
+def test_too_many_tracklets_are_not_clustered_anew(caplog: pytest.LogCaptureFixture) -> None:
+    for most, expected in ((2, 0), (3, 1)):
+        config = dataclasses.replace(
+            CONFIG, revise_every_s=3.0, revise_max_tracklets=most, patience_s=0.0
+        )
+        matcher = CrossCameraMatcher(config, Topology())
+        first, second, third = ("a", 1, 0, 2, 0), ("b", 2, 0, 2, 1), ("c", 3, 0, 2, 2)
+        matcher.update_tracklets(batch(first, second, third), 2.0)
+        caplog.clear()
+        # Looks of another person, as if the first ones had been wrong.
+        matcher.update_tracklets(batch(first, (*second[:4], 0), third), 6.0)
+        merged = matcher.identity("a", 1) == matcher.identity("b", 2)
+        assert merged == bool(expected)
+        assert ("not clustered again" in caplog.text) != merged

@@ -1,0 +1,38 @@
+"""Positions on the ground plane against the plain oracle."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from reid_tracker.match.places.trails import BUCKET_S, RING, GroundTrails
+from tests.match.worlds import seeds, some
+
+
+@some
+@given(seeds)
+def test_distances_on_the_floor_agree_with_the_oracle(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    trails = GroundTrails()
+    trails.grow(3)
+    plain: list[dict[int, np.ndarray]] = [{}, {}, {}]
+    for bucket in range(0, RING + 40, 7):
+        rows = np.flatnonzero(rng.random(3) < 0.6)
+        metres = rng.uniform(-5, 5, (len(rows), 2))
+        metres[rng.random(len(rows)) < 0.1] = np.nan
+        trails.add(rows, metres, bucket * BUCKET_S)
+        for row, place in zip(rows, metres, strict=True):
+            if np.isfinite(place).all():
+                plain[row].pop(bucket - RING, None)
+                plain[row] = {b: p for b, p in plain[row].items() if b % RING != bucket % RING}
+                plain[row][bucket] = place
+    found = trails.together(np.arange(3), np.arange(3))
+    for a, b in itertools.product(range(3), repeat=2):
+        common = plain[a].keys() & plain[b].keys()
+        assert found.buckets[a, b] == len(common)
+        apart = [float(np.linalg.norm(plain[a][k] - plain[b][k])) for k in common]
+        if apart:
+            assert found.metres[a, b] == pytest.approx(np.mean(apart), abs=1e-4)

@@ -1,0 +1,181 @@
+"""What only MQTT has: messages that the library keeps, and a connection that ends in between."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reid_tracker.errors import TransportUnavailableError
+from reid_tracker.transport.brokers.base import Outgoing
+from reid_tracker.transport.brokers.mqtt import MqttBroker, Recent
+from reid_tracker.transport.brokers.open import open_broker
+from reid_tracker.transport.receiving.receiver import Receiver
+from reid_tracker.transport.wire.messages import EdgeMessage
+from reid_tracker.transport.wire.subjects import pattern_of
+from tests.transport.conftest import SITE, config_for, outgoing
+from tests.transport.samples import host, tracklet
+from tests.transport.servers import Server, until_saved
+
+
+def test_a_connection_that_ends_just_before(
+    start: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library keeps the message and sends it later: then it counts as acknowledged."""
+    server = start("mqtt")
+    broker = MqttBroker(config_for("mqtt", server, tmp_path))
+    receiver = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"))
+    broker.publish([outgoing(tracklet(9))])
+    while not take(receiver):
+        pass
+    until_saved(server, pattern_of("tracklet"))
+    server.kill()
+    deadline = time.monotonic() + 20
+    while broker._session.client.is_connected():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    batch = [outgoing(tracklet(n)) for n in range(3)]
+    with monkeypatch.context() as patch:
+        patch.setattr(broker._session, "refuse_if_away", lambda: None)
+        with pytest.raises(TransportUnavailableError, match="does not acknowledge in time"):
+            broker.publish(batch)
+    server.start()
+    while not sent(broker, batch):
+        assert time.monotonic() < deadline + 20
+        time.sleep(0.1)
+    found: list[str] = []
+    while len(found) < 3:
+        assert time.monotonic() < deadline + 40
+        found += take(receiver)
+    assert sorted(found) == [one.message_id for one in batch]
+    assert not broker._outstanding
+    assert not broker._acknowledged
+    broker.close()
+
+
+def test_what_was_acknowledged_just_before_a_kill(
+    start: Callable[..., Server], tmp_path: Path
+) -> None:
+    """Mosquitto has not written the last of it down: it is published again with the next."""
+    server = start("mqtt")
+    broker = MqttBroker(config_for("mqtt", server, tmp_path))
+    broker.subscribe(pattern_of("tracklet"), "centre").close()
+    until_saved(server, pattern_of("tracklet"))
+    for turn in range(5):
+        if turn:
+            server.kill()
+            server.start()
+        batch = [outgoing(tracklet(n)) for n in range(20 * turn, 20 * turn + 20)]
+        deadline = time.monotonic() + 20
+        while not sent(broker, batch):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert not broker._again
+    receiver = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"), gaps=True)
+    found: list[str] = []
+    while len(found) < 100:
+        assert time.monotonic() < deadline + 20, len(found)
+        found += take(receiver)
+    assert sorted(found) == sorted({outgoing(tracklet(n)).message_id for n in range(100)})
+    assert receiver.counts.missing == 0
+    broker.close()
+
+
+def test_only_the_last_are_kept_to_be_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    recent = Recent()
+    for n in range(5):
+        now_s = float(n)
+        recent.add(outgoing(tracklet(n)))
+    names = [outgoing(tracklet(n)).message_id for n in range(1000)]
+    assert list(recent.take()) == names[2:5]
+    assert recent.take() == {}
+    for n in range(1000):
+        recent.add(outgoing(tracklet(n)))
+    assert list(recent.take()) == names[-512:]
+
+
+def sent(broker: MqttBroker, batch: list[Outgoing]) -> bool:
+    try:
+        broker.publish(batch)
+    except TransportUnavailableError:
+        return False
+    return True
+
+
+def take(receiver: Receiver) -> list[str]:
+    try:
+        got = receiver.receive(0.5)
+    except TransportUnavailableError:
+        return []
+    if got is None:
+        return []
+    got.ack()
+    return [got.message.message_id]
+
+
+@pytest.mark.slow
+def test_a_lost_client_is_told_of_each_time_and_one_that_closes_is_not(
+    tmp_path: Path, start: Callable[..., Server]
+) -> None:
+    server = start("mqtt")
+    config = config_for("mqtt", server, tmp_path)
+    numbers = itertools.count()
+    centre = open_broker(config)
+    receiver = Receiver(centre.subscribe(pattern_of("status", SITE), "centre"), gaps=True)
+
+    def connect() -> MqttBroker:
+        return MqttBroker(config, lambda: outgoing(host(next(numbers), state="lost")))
+
+    def told(within_s: float) -> list[str]:
+        end_s = time.monotonic() + within_s
+        while (got := receiver.receive(0.5)) is None:
+            if time.monotonic() > end_s:
+                return []
+        got.ack()
+        assert isinstance(got.message, EdgeMessage)
+        return [got.message.state]
+
+    closed = connect()
+    closed.close()
+    lost = connect()
+    for _ in range(2):
+        client = lost._session.client
+        before = lost._session.generation
+        connection = client.socket()
+        assert isinstance(connection, socket.socket)
+        connection.shutdown(socket.SHUT_RDWR)  # it connects again by itself
+        assert told(30) == ["lost"]
+        deadline = time.monotonic() + 30
+        while not (client.is_connected() and lost._session.generation > before):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    lost.close()
+    assert told(5) == []
+    assert (receiver.counts.duplicates, receiver.counts.missing) == (0, 0)
+    centre.close()
+
+
+def test_what_was_given_up_and_acknowledged_late_is_forgotten(
+    start: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = start("mqtt")
+    broker = MqttBroker(config_for("mqtt", server, tmp_path))
+    server.freeze()
+    with pytest.raises(TransportUnavailableError):
+        broker.publish([outgoing(tracklet(0))])  # and the disk of its sender is full
+    server.thaw()
+    deadline = time.monotonic() + 60
+    for number in itertools.count(1):
+        sent(broker, [outgoing(tracklet(number))])
+        if not broker._outstanding:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert not broker._acknowledged
+    broker.close()

@@ -1,0 +1,62 @@
+"""One connection, to a file in place of a camera."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from reid_tracker.config import StreamConfig
+from reid_tracker.errors import ConfigError
+from reid_tracker.video.address import StreamAddress
+from reid_tracker.video.connection import Connection, ConnectionBroken, Picture, check_stream_config
+from tests.video.clips import FRAMES, damage, write_clip
+
+CONFIG = StreamConfig(hardware="none")
+
+
+def read(connection: Connection) -> tuple[list[Picture], str]:
+    """Read to the end; returns the pictures, and why it ended."""
+    pictures = []
+    try:
+        for picture in connection.pictures():
+            pictures.append(picture)  # noqa: PERF402 - the error ends the loop
+    except ConnectionBroken as broken:
+        return pictures, broken.reason
+    finally:
+        connection.close()
+    raise AssertionError("a connection ends with ConnectionBroken only")
+
+
+def test_gives_every_picture_with_its_time_until_the_end(tmp_path: Path) -> None:
+    connection = Connection(
+        StreamAddress("rtsp://door", str(write_clip(tmp_path / "c.mp4", rate=Fraction(25)))), CONFIG
+    )
+    assert connection.frame_rate == 25
+    pictures, reason = read(connection)
+    assert reason == "the stream ended"
+    assert [picture.pts_s for picture in pictures] == [k / 25 for k in range(FRAMES)]
+    assert connection.damaged == 0
+
+
+def test_damaged_pictures_are_counted_and_left_out(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "c.avi", 60, codec="mpeg4", noise=True)
+    connection = Connection(StreamAddress("x", str(damage(path, 0.3, 3000))), CONFIG)
+    pictures, _ = read(connection)
+    assert connection.damaged > 0
+    assert 0 < len(pictures) < 60
+
+
+def test_what_is_no_video_is_a_broken_connection_without_its_address(tmp_path: Path) -> None:
+    secret = tmp_path / "hunter2"
+    secret.write_text("no video")
+    with pytest.raises(ConnectionBroken) as caught:
+        Connection(StreamAddress("x", str(secret)), CONFIG)
+    assert "hunter2" not in caught.value.reason
+    assert not caught.value.refused
+
+
+def test_an_unknown_transport_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"stream\.transport = 'pigeon': expected tcp or udp"):
+        check_stream_config(StreamConfig(transport="pigeon", hardware="none"))
