@@ -1,4 +1,4 @@
-"""Training OSNet: recipes, data sets, losses, and a loop that survives being killed.
+"""Training OSNet: recipes, data sets, losses, and a training loop that resumes after a kill.
 
 from reid_tracker.train import Trainer, load_recipe
 

@@ -1,4 +1,4 @@
-"""Crops as arrays: decoded once into memory where they fit, read when needed where they do not."""
+"""Crops as arrays: decoded once if they fit into memory, otherwise read on demand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _GIB = 2**30
 
 
 class CropSource(Protocol):
-    """Anything that gives crops by row number."""
+    """A source of crops by row number."""
 
     def __len__(self) -> int: ...
 
@@ -80,7 +80,7 @@ class StackedCrops:
 
 
 class FileCrops:
-    """Crops in image files, read each time they are asked for.
+    """Crops in image files, read on demand.
 
     Args:
         paths: N files.
@@ -149,7 +149,7 @@ def read_image(path: Path) -> ImageBGR:
 
 
 def write_image(path: Path, image: ImageBGR) -> None:
-    """Write an image file, whole or not at all.
+    """Write an image file atomically.
 
     Raises:
         OutputError: it cannot be written.

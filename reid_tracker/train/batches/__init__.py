@@ -1,1 +1,1 @@
-"""What a step sees: crops drawn, varied and joined with what the teachers said about them."""
+"""Batches: sampled and augmented crops with the embeddings of their teachers."""

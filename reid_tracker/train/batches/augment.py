@@ -1,8 +1,8 @@
 """The augmentations of the paper and of its reference code, on a whole batch at once.
 
 Their order is the reference code's: flip, crop, patch, colour, normalise, erase. Images are
-(B, 3, H, W) float32 RGB in [0, 1] up to the normalisation. Each function draws from the generator
-that it is given, so that the same generator state gives the same images.
+(B, 3, H, W) float32 RGB in [0, 1] up to the normalisation. Each function draws from the given
+generator: the same generator state gives the same images.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def augment(
     generator: Generator,
     paste: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Vary a batch of crops and make it a network's input.
+    """Augment a batch of crops and convert it to network input.
 
     Args:
         crops: (B, H, W, 3) uint8 BGR.
@@ -71,7 +71,7 @@ def random_flip(images: Tensor, probability: float, generator: Generator) -> Ten
 
 
 def random_crop(images: Tensor, probability: float, generator: Generator) -> Tensor:
-    """Enlarge by 1.125, bilinear, and cut a window of the old size out."""
+    """Enlarge by 1.125 (bilinear), then crop a random window of the original size."""
     count, _, height, width = images.shape
     rows = _chosen(count, probability, generator)
     large = (round(height * ENLARGED), round(width * ENLARGED))
@@ -89,7 +89,7 @@ def random_crop(images: Tensor, probability: float, generator: Generator) -> Ten
 def random_low_resolution(
     images: Tensor, probability: float, min_scale: float, generator: Generator
 ) -> Tensor:
-    """Shrink images and enlarge them again; those chosen in a batch share one scale."""
+    """Downscale and upscale images; one scale is drawn for the batch."""
     rows = _chosen(len(images), probability, generator)
     scale = min_scale + (1 - min_scale) * torch.rand((), generator=generator).item()
     if not len(rows):
@@ -105,7 +105,7 @@ def colour_jitter(images: Tensor, recipe: AugmentRecipe, generator: Generator) -
     """Change brightness, contrast and saturation by random factors, in a random order.
 
     Every image has factors of its own; the order is drawn once for the batch. Each change is linear
-    in the colours, so that one matrix for each image does them all; values are cut off after the
+    in the colours, so that one matrix for each image does them all; values are clipped after the
     last one.
     """
     strengths = (recipe.brightness, recipe.contrast, recipe.saturation)
@@ -129,10 +129,9 @@ def colour_jitter(images: Tensor, recipe: AugmentRecipe, generator: Generator) -
 
 
 def other_camera(images: Tensor, recipe: AugmentRecipe, generator: Generator) -> Tensor:
-    """Give some images another white balance and gamma, as another camera would.
+    """Simulate another camera: change white balance and gamma of some images.
 
-    Jitter around the true colours does not teach what differs most between cameras: a cast over the
-    whole picture.
+    Cameras differ mainly by a colour cast over the whole picture, which jitter does not model.
     """
     rows = _chosen(len(images), recipe.camera, generator)
     noise = 2 * torch.rand(len(images), 4, 1, 1, generator=generator)[rows] - 1

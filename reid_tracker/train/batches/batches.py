@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
@@ -38,11 +39,11 @@ class Batch:
     targets: Tensor | None
 
     def on(self, device: torch.device) -> Batch:
-        """Return the batch on a device; nobody waits for a copy to a GPU."""
+        """Copy the batch to a device, asynchronously to a GPU."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pinned(self) -> Batch:
-        """Return the batch in memory that a GPU can copy from by itself."""
+        """Copy the batch to pinned memory."""
         return self._each(lambda tensor: tensor.pin_memory())
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
@@ -89,15 +90,15 @@ class Batches:
     def remaining(
         self, epoch: int, step: int, *, pinned: bool = False
     ) -> Generator[Batch, None, None]:
-        """Yield the batches of an epoch from a step on, prepared ahead.
+        """Yield the batches of an epoch from a step on, prefetched.
 
-        Patches are cut out of earlier batches, so with them each batch is made when it is needed:
-        a checkpoint must not know later ones.
+        Random patch keeps state that a checkpoint saves, so its batches are made only when they are
+        needed.
 
         Args:
             epoch: from 0.
             step: from 0.
-            pinned: put them where a GPU can fetch them while it works.
+            pinned: use pinned memory, for asynchronous copies to a GPU.
         """
         rows = self.epoch(epoch)
 
@@ -105,8 +106,8 @@ class Batches:
             batch = self.make(rows[number], epoch, number)
             return batch.pinned() if pinned else batch
 
-        workers = 0 if self.pool is not None else self._recipe.workers
-        return prefetch(make, range(step, len(rows)), workers)
+        workers = self._recipe.workers or (os.cpu_count() or 1 if pinned else 1)
+        return prefetch(make, range(step, len(rows)), 0 if self.pool is not None else workers)
 
     def make(self, rows: npt.NDArray[np.int64], epoch: int, step: int) -> Batch:
         """Make this process's part of a batch.
@@ -147,7 +148,7 @@ class Batches:
         )
 
     def _own_part(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Deal out whole identities under PK sampling, single images otherwise."""
+        """Split by identity under PK sampling, by image otherwise."""
         recipe, world = self._recipe.sampler, self._world
         groups = recipe.identities_per_batch if recipe.name == "pk" else len(rows)
         return rows.reshape(groups, -1)[world.rank :: world.size].reshape(-1)
@@ -162,7 +163,7 @@ class Batches:
 def check_parts(recipe: Recipe, world: World) -> None:
     """Check that each process gets an equal part of every batch.
 
-    Gathering rows and averaging batch statistics both count on that.
+    Gathering rows and averaging batch statistics require it.
 
     Raises:
         ConfigError: a number of the recipe cannot be divided by that of the processes.

@@ -1,4 +1,4 @@
-"""Everything a recipe trains on, opened: labelled crops, held-out crops, what the teacher said."""
+"""Loads everything a recipe trains on: labelled, held-out and unlabelled crops."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class LabelledCrops:
 
 @dataclass(frozen=True, eq=False)
 class Materials:
-    """What a run works on.
+    """Training data of a run.
 
     Attributes:
         train: the training images.
         labels: (N,) int64 their identities, renumbered from 0.
         query: held-out images to search with, or None.
         gallery: held-out images to search in, or None.
-        lessons: what the teachers said, or None.
+        lessons: embeddings of the teachers, or None.
     """
 
     train: LabelledCrops
@@ -62,12 +62,12 @@ class Materials:
 
 
 def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
-    """Open everything, and ask the teachers if they were not asked before.
+    """Load the data, and compute or load the embeddings of the teachers.
 
     Args:
         recipe: of the run.
-        folder: where the teachers' answers are kept.
-        world: its first process asks the teachers.
+        folder: cache of the teachers' embeddings.
+        world: its first process runs the teachers.
 
     Raises:
         ReidTrackerError: a data set, file or a teacher cannot be used.
@@ -95,23 +95,23 @@ def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
 
 
 def open_data(recipe: DataRecipe, seed: int) -> tuple[ReidDataset, list[int]]:
-    """Read the data sets of a recipe, keep some people back, and join the rest.
+    """Read the data sets of a recipe, hold some people out, and join them.
 
     Args:
         recipe: names them.
-        seed: decides who is kept back.
+        seed: decides who is held out.
 
     Returns:
-        The joined data set, whose query and gallery are those kept back, and the row of its
+        The joined data set, whose query and gallery show the people held out, and the row of its
         training images at which each part begins.
 
     Raises:
-        ConfigError: a name is unknown, or there are not enough people to keep back.
+        ConfigError: a name is unknown, or there are not enough people to hold out.
         InputError: a data set cannot be read.
     """
     splits = []
     for part in recipe.sets:
-        # A data set's own query and gallery are its test: no run looks at them while it trains.
+        # A data set's own query and gallery are its test: they are not used in training.
         found = open_dataset(part.name, part.root, part.split).train
         images = require_images(found, Path(part.root))
         splits.append(hold_out(images, part.holdout_identities, seed))

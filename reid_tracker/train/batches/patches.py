@@ -2,7 +2,7 @@
 
 The reference code keeps up to 50,000 patches in memory. Here the pool remembers where each patch
 lies in the training set, and cuts it out when it is pasted: a checkpoint of it is a small table,
-so a resumed run pastes what the uninterrupted one would have.
+and a resumed run pastes the same patches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reid_tracker.train.batches.rectangles import random_rectangles
 from reid_tracker.train.images import CropSource, to_unit_rgb
 
 POOL_SIZE = 50_000
-LEAST_POOL = 100
+MIN_POOL = 100
 """Nothing is pasted before the pool holds as many patches."""
 
 AREA = (0.01, 0.5)
@@ -70,7 +70,7 @@ class PatchPool:
         size = (images.shape[2], images.shape[3])
         self._remember(rows, size, generator if shared is None else shared)
         chosen = (torch.rand(len(images), generator=generator) < probability).nonzero()[:, 0]
-        if len(self.places) < LEAST_POOL or not len(chosen):
+        if len(self.places) < MIN_POOL or not len(chosen):
             return images
         picked = torch.randint(len(self.places), (len(chosen),), generator=generator).numpy()
         images = images.clone()
@@ -83,11 +83,11 @@ class PatchPool:
         return images
 
     def state(self) -> dict[str, Tensor | int]:
-        """Return what a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {"places": torch.from_numpy(self.places.copy()), "added": self.added}
 
     def load(self, state: dict[str, Tensor | int]) -> None:
-        """Take the result of `state` back."""
+        """Restore the result of `state`."""
         self.places = torch.as_tensor(state["places"]).numpy().copy()
         self.added = int(state["added"])
 

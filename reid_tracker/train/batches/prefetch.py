@@ -1,4 +1,4 @@
-"""Prepares the next batches in threads while the current one is trained on."""
+"""Prepares the next batches in threads during the current training step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ItemT = TypeVar("ItemT")
 MadeT = TypeVar("MadeT")
 
 _AHEAD = 2
-"""Batches that each thread has in hand."""
+"""Items queued for each thread."""
 
 
 def prefetch(
@@ -19,14 +19,14 @@ def prefetch(
 ) -> Generator[MadeT, None, None]:
     """Yield what a function makes of each item, in their order.
 
-    Array operations release Python's lock, so threads work beside the training step, and share the
-    decoded crops. What they make must depend on the item alone: then the number of threads changes
-    nothing, and a run that was killed continues with the same batches.
+    Array operations release the global interpreter lock, so the threads run in parallel to the
+    training step, and share the decoded crops. The result must depend on the item alone: then it is
+    independent of the number of threads, and of where a killed run was resumed.
 
     Args:
-        make: called in a thread; its error is raised here, in its turn.
+        make: called in a thread; its error is raised here, in order.
         items: what it is called with.
-        workers: threads; 0 makes each batch when it is asked for.
+        workers: threads; 0 makes each item on demand.
     """
     if not workers:
         yield from map(make, items)

@@ -22,8 +22,8 @@ def random_rectangles(
     Args:
         count: B.
         size: height and width of the image.
-        area: least and greatest part of the image's area.
-        ratio: least height over width; the greatest is its inverse.
+        area: minimum and maximum share of the image's area.
+        ratio: minimum of height over width; the maximum is its inverse.
         generator: source of randomness.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Keeps people back, and joins several data sets into one."""
+"""Holds people out for validation, and joins data sets."""
 
 from __future__ import annotations
 

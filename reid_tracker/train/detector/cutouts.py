@@ -18,9 +18,9 @@ from reid_tracker.types import ImageBGR
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _CROP_HEIGHT = 192
 _GRABCUT_ROUNDS = 3
-_LEAST_COVER, _MOST_COVER = 0.25, 0.75
+_MIN_COVER, _MAX_COVER = 0.25, 0.75
 """An outline that covers less or more of its crop is not that of a person."""
-_LEAST_MASK_HEIGHT = 60
+_MIN_MASK_HEIGHT = 60
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _from_masks(folder: Path) -> Iterator[Cutout]:
             raise InputError(f"{file}: another size than {image_file}")
         for value in np.unique(people[people > 0]).tolist():
             outline = (people == value).astype(np.float32)
-            if np.ptp(np.nonzero(outline)[0]) >= _LEAST_MASK_HEIGHT:
+            if np.ptp(np.nonzero(outline)[0]) >= _MIN_MASK_HEIGHT:
                 yield _tight(image, outline)
     if not found:
         raise InputError(f"{folder}: no picture below images/ for any mask below masks/")
@@ -136,7 +136,7 @@ def outline_person(crop: ImageBGR) -> npt.NDArray[np.float32] | None:
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     person: npt.NDArray[np.float32] = (labels == largest).astype(np.float32)
     tall = stats[largest, cv2.CC_STAT_HEIGHT] > 0.75 * _CROP_HEIGHT
-    if not tall or not _LEAST_COVER < person.mean() < _MOST_COVER:
+    if not tall or not _MIN_COVER < person.mean() < _MAX_COVER:
         return None
     return person
 

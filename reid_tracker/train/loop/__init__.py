@@ -1,1 +1,1 @@
-"""How a run goes on: steps and epochs, state and checkpoints, several processes, results."""
+"""The training loop: epochs and steps, state and checkpoints, distributed training, results."""

@@ -1,4 +1,4 @@
-"""Several processes, one run: who am I, and losses and batch statistics over all of them.
+"""Distributed training: losses and batch statistics over all processes.
 
 Started by torchrun, which sets the environment; without it there is one process. Every process
 works on its part of each batch.
@@ -52,9 +52,9 @@ class World:
         return gathered
 
     def first_alone(self, make: Callable[[], T]) -> T:
-        """Return what a function makes; the first process calls it before the others.
+        """Call a function in the first process, then in the others.
 
-        The first one writes files, which the others then read.
+        The first one writes the files that the others read.
         """
         if self.size == 1:
             return make()
@@ -76,7 +76,7 @@ class World:
 
 
 def join_world(device: torch.device) -> World:
-    """Join the processes that torchrun started, or be alone."""
+    """Join the process group of torchrun, or return a world of one process."""
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         return World()
     if not torch.distributed.is_initialized():

@@ -32,10 +32,10 @@ CHECKPOINT = "last.pth"
 METRICS = "metrics.jsonl"
 
 TEACHERS = "teachers"
-"""The folder beside those of the runs, where they share what the teachers said."""
+"""Folder next to those of the runs: embeddings of teachers, shared between runs."""
 
 _GPU_REPORT_STEPS = 50
-"""On a GPU, losses are read and shown every so many steps: each time it waits for the CPU."""
+"""Steps between two reads of the losses on a GPU, since each read synchronises."""
 
 _NOT_FINITE = "resume with --resume; if it comes again, start anew with a lower optimiser.lr"
 
@@ -43,7 +43,7 @@ _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class Trainer:
-    """Trains what a recipe says into an output folder.
+    """Trains a net by a recipe and writes the results into a folder.
 
     Args:
         recipe: of the run.
@@ -73,7 +73,7 @@ class Trainer:
         self._world = world or World()
         self._observers = observers if self._world.is_main else ()
         self._report_steps = 1 if self._device.type == "cpu" else _GPU_REPORT_STEPS
-        # All that is cheap to find out comes before the teacher looks at thousands of crops.
+        # Cheap checks come before the teachers embed thousands of crops.
         _check_precision(recipe.precision, self._device)
         check_parts(recipe, self._world)
         check_model(recipe.model)
@@ -161,7 +161,7 @@ class Trainer:
         return self._objective(outputs, batch.labels, batch.targets)
 
     def _report(self, steps: int, total: torch.Tensor) -> None:
-        """Stop where a loss was not finite; tell the observers of the step."""
+        """Raise an error for a non-finite loss, and notify the observers."""
         state = self._state
         state.sums.check(f"in epoch {state.epoch + 1}, step {state.step}", _NOT_FINITE)
         loss = total.item()
@@ -169,7 +169,7 @@ class Trainer:
             observer.on_step(state.epoch + 1, state.step, steps, loss)
 
     def _check_weights(self) -> None:
-        """Stop where a step broke the weights: a checkpoint of them would be of no use."""
+        """Raise an error for non-finite weights, which must not be saved."""
         state = self._state
         if not all(bool(value.isfinite().all()) for value in state.kept.state_dict().values()):
             raise ReidTrackerError(

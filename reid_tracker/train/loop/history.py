@@ -1,4 +1,4 @@
-"""What a run has measured so far, epoch by epoch, and where it is written."""
+"""Metrics of a run by epoch, and the file they are written to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EpochRecord:
         losses: mean of each loss, by name, and their sum as "total".
         images_per_s: speed, unlabelled crops included.
         rank1: of the held-out identities, or None.
-        mean_ap: likewise.
+        mean_ap: of the held-out identities, or None.
     """
 
     epoch: int
@@ -65,5 +65,5 @@ class History:
 
     @classmethod
     def from_state(cls, state: list[dict[str, Any]]) -> History:
-        """Take the data of `state` back."""
+        """Restore the result of `state`."""
         return cls([EpochRecord(**record) for record in state])

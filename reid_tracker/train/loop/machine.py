@@ -1,4 +1,4 @@
-"""What a run computes on: device and threads."""
+"""Chooses the device and the number of threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reid_tracker.errors import ConfigError
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device that a name means.
+    """Return the device of a name.
 
     Args:
         name: "auto" (CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1", "mps".
@@ -32,7 +32,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def limit_threads(count: int) -> None:
-    """Compute on so many CPU threads.
+    """Set the number of CPU threads.
 
     Raises:
         ConfigError: the count is not positive.

@@ -1,4 +1,4 @@
-"""Builds the net of a recipe, and finds the weights that it starts from."""
+"""Builds the net of a recipe and finds its initial weights."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _read_weights(path: Path) -> StateDict:
 
 
 def check_model(recipe: ModelRecipe) -> list[Path]:
-    """Check what can be told without building the net, and return the files it starts from.
+    """Check the settings without building the net, and return its initial weights files.
 
     Raises:
         ConfigError: the name or an option is unknown.

@@ -1,4 +1,4 @@
-"""Who watches a run: anything with two methods, and TensorBoard logs."""
+"""Observers of a run, such as a TensorBoard log."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from reid_tracker.train.loop.history import EpochRecord
 
 
 class Observer(Protocol):
-    """Anything that wants to know how a run goes on; called in the main process only."""
+    """Receives the progress of a run; called in the main process only."""
 
     def on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
-        """Take note of a finished step.
+        """Called after a step.
 
         Args:
             epoch: from 1.
@@ -23,7 +23,7 @@ class Observer(Protocol):
         """
 
     def on_epoch(self, record: EpochRecord) -> None:
-        """Take note of a finished epoch."""
+        """Called after an epoch."""
 
 
 class TensorBoardObserver:
@@ -56,7 +56,7 @@ class TensorBoardObserver:
             self._writer.close()
 
     def on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
-        """Do nothing: epochs are fine enough."""
+        """Do nothing: one value for each epoch is enough."""
 
     def on_epoch(self, record: EpochRecord) -> None:
         """Write the scalars, and flush them."""

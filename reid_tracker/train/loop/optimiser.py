@@ -26,7 +26,7 @@ def build_optimiser(net: nn.Module, recipe: OptimiserRecipe) -> optim.Optimizer:
 def learning_rate_factor(
     recipe: ScheduleRecipe, *, epoch: int, step: int, steps_per_epoch: int, epochs: int
 ) -> float:
-    """Return what the recipe's learning rate is multiplied by.
+    """Return the factor of the recipe's learning rate.
 
     Args:
         recipe: the schedule.
@@ -51,7 +51,7 @@ def learning_rate_factor(
 
 
 def _parameter_groups(net: nn.Module, recipe: OptimiserRecipe) -> list[dict[str, object]]:
-    """Split off norm layers and biases, which are vectors, where they are not to decay."""
+    """Exclude norm layers and biases (all vectors) from weight decay if the recipe says so."""
     parameters = list(net.parameters())
     if recipe.decay_norms:
         return [{"params": parameters, "weight_decay": recipe.weight_decay}]

@@ -1,4 +1,4 @@
-"""What a finished run leaves: its weights, and the same network as ONNX, which CPUs run faster."""
+"""The files of a finished run: weights, and ONNX for faster inference on CPUs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a run can go on from a checkpoint: what of its recipe may have changed meanwhile."""
+"""Checks whether a run can be resumed from a checkpoint with a changed recipe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_earlier(path: Path, recipe: Recipe) -> dict[str, Any]:
-    """Read the checkpoint of a run that is to go on by a recipe.
+    """Read a checkpoint and check that a recipe can continue it.
 
     Args:
         path: the checkpoint.
@@ -54,7 +54,7 @@ def _parse(text: str, path: Path) -> Recipe:
 
 
 def _fixed(recipe: Recipe) -> dict[str, Any]:
-    """Return what a run keeps to its end, by dotted key."""
+    """Return the settings that must not change during a run, by dotted key."""
     data = dataclasses.asdict(recipe.data)
     # A folder may have been moved, and the cache changes nothing.
     for part in (data, *data["parts"]):

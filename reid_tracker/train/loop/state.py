@@ -1,4 +1,4 @@
-"""All that changes while a run trains, and how it goes into a checkpoint and out again."""
+"""The state of a run: what changes in training and what a checkpoint saves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adds up the losses of an epoch on the device, so that no step waits for the numbers."""
+"""Accumulates losses on the device, without synchronising at each step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LossSums:
             self._sums[name] = self._sums[name] + number if name in self._sums else number
 
     def check(self, where: str, advice: str) -> None:
-        """Stop where any loss since the start of the epoch was not finite.
+        """Raise an error if a loss has been non-finite since the start of the epoch.
 
         Raises:
             ReidTrackerError: names the loss, and `where`.
@@ -40,14 +40,14 @@ class LossSums:
                 raise ReidTrackerError(f"loss {name} is {value} {where}; {advice}")
 
     def values(self) -> dict[str, float]:
-        """Return the sums as numbers, by one copy from the device."""
+        """Return the sums as numbers; copies once from the device."""
         if not self._sums:
             return {}
         numbers = torch.stack(list(self._sums.values())).tolist()
         return dict(zip(self._sums, numbers, strict=True))
 
     def reset(self, values: Mapping[str, float] | None = None) -> None:
-        """Begin again, at zero or at the result of `values`."""
+        """Start from zero, or from the result of `values`."""
         self._sums = {
             name: torch.tensor(value, dtype=self._dtype, device=self._device)
             for name, value in (values or {}).items()

@@ -1,1 +1,1 @@
-"""What a run minimises."""
+"""Loss functions, and the modules that only training needs."""

@@ -60,7 +60,7 @@ def metric_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def _try(name: str, first: Any, second: Any) -> None:
-    """Compute a loss as in training; the two of its kind are not to be used after that."""
+    """Compute a loss as in training, on three instances that are discarded."""
     angles = torch.linspace(-3, 3, 8 * 4).view(8, 4)
     try:
         with torch.no_grad():

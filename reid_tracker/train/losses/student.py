@@ -1,4 +1,4 @@
-"""The net and what only training needs: a linear layer for each teacher, a normed classifier."""
+"""The net with the modules that only training needs: heads and a normed classifier."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reid_tracker.osnet import EMBEDDING_DIM, EmbeddingNet
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """What the losses compare.
+    """Network outputs that the losses need.
 
     Attributes:
         embeddings: (B, 512) of all images.
@@ -49,7 +49,7 @@ class Student(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(EMBEDDING_DIM, width) for width in widths)
 
     def forward(self, images: Tensor) -> Outputs:
-        """Return everything that a loss may need of (B, 3, H, W) images."""
+        """Return all outputs for (B, 3, H, W) images."""
         found = self.net(images)
         logits, embeddings = found if isinstance(found, tuple) else (None, found)
         cosines = None if self.normed is None else self.normed(embeddings)
@@ -59,8 +59,7 @@ class Student(nn.Module):
     def train_only_classifiers(self) -> None:
         """Let only the classifiers and heads train, in the first step of a two-step warm-up.
 
-        The base gets no gradient and is in eval mode, so that its batch norms use the statistics
-        that they have, and keep them.
+        The base gets no gradient and is in eval mode, so that its batch statistics stay fixed.
         """
         for name, child in self.net.named_children():
             if name != "classifier":

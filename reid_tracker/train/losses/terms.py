@@ -43,7 +43,7 @@ def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.3) 
     Args:
         embeddings: (B, D), of any length.
         labels: (B,) identities.
-        margin: by which others have to be farther away.
+        margin: minimum difference of the two distances.
     """
     rows = F.normalize(embeddings.float())
     # The floor keeps the square root's gradient finite where two rows are equal.
@@ -53,7 +53,7 @@ def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.3) 
     farthest = distances.masked_fill(~partner, -torch.inf).amax(1)
     nearest = distances.masked_fill(same, torch.inf).amin(1)
     usable = partner.any(1) & ~same.all(1)
-    # No branch on the data: a GPU would have to wait for its result.
+    # No branch on the data, which would synchronise with a GPU.
     losses = F.relu(margin + torch.where(usable, farthest - nearest, -torch.inf))
     return losses.sum() / usable.sum().clamp_min(1)
 

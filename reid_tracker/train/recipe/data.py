@@ -100,8 +100,8 @@ class AugmentRecipe(Checked):
         low_resolution_scale: minimum scale of that.
         patch: probability of pasting a patch of another image.
         brightness: factors are drawn from 1 - brightness to 1 + brightness.
-        contrast: likewise.
-        saturation: likewise.
+        contrast: range of contrast factors, as for brightness.
+        saturation: range of saturation factors, as for brightness.
         camera: probability that an image gets the colours of another camera, of which the next two
             are the strengths.
         white_balance: red, green and blue are multiplied by exp(u), each u drawn from

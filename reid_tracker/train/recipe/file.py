@@ -1,4 +1,4 @@
-"""Finds and reads recipe files, of encoders and of detectors, and tells one kind from the other."""
+"""Finds and reads recipe files of encoders and detectors."""
 
 from __future__ import annotations
 

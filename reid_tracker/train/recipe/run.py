@@ -32,7 +32,7 @@ class Phase(Checked):
     Attributes:
         epochs: how many.
         height: of the images, pixels.
-        width: likewise.
+        width: of the images, pixels.
     """
 
     epochs: int = number(1, 1)
@@ -61,7 +61,8 @@ class Recipe(Checked):
         validate_epochs: the held-out identities are scored every so many epochs.
         checkpoint_steps: a checkpoint every so many steps, besides those at the end of each epoch;
             0 for none.
-        workers: threads that prepare the next batches; the batches do not depend on it.
+        workers: threads that prepare the next batches, which do not depend on their number; 0 takes
+            all cores for a GPU, and one thread beside training on a CPU.
     """
 
     data: DataRecipe = field(default_factory=DataRecipe)
@@ -79,7 +80,7 @@ class Recipe(Checked):
     seed: int = number(1, 0)
     validate_epochs: int = number(1, 1)
     checkpoint_steps: int = number(0, 0)
-    workers: int = number(1, 1, 64)
+    workers: int = number(0, 0, 64)
 
     def __post_init__(self) -> None:
         super().__post_init__()

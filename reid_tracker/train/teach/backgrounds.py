@@ -1,4 +1,4 @@
-"""Pictures without people, which come behind people who are cut out."""
+"""Pictures without people, as new backgrounds for people cut out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_backgrounds(folders: Sequence[str], key: str) -> list[ImageBGR]:
 
     Args:
         folders: the data sets.
-        key: of the recipe that names them, for the message.
+        key: of the recipe, for the error message.
 
     Raises:
         InputError: a folder cannot be used, or there is none.

@@ -1,4 +1,4 @@
-"""What the student learns from its teachers: their embeddings of labelled and unlabelled crops."""
+"""Distillation data: embeddings of labelled and unlabelled crops by each teacher."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def prepare_lessons(
     seed: int,
     starts: Sequence[int] = (0,),
 ) -> Lessons:
-    """Ask the teachers, or read what they said about the same crops before.
+    """Compute the embeddings of all teachers, or read them from the cache.
 
     Args:
-        recipe: teachers, and where unlabelled crops come from.
+        recipe: teachers and sources of unlabelled crops.
         images: the training images.
         labels: (N,) their identities.
-        folder: where crops and answers are kept, for this run and others.
-        seed: of the crops that are made up.
-        starts: first row of each data set; each has its own answers, so that a run with one more
-            asks about that one only.
+        folder: cache of crops and embeddings, shared between runs.
+        seed: of the recombined crops.
+        starts: first row of each data set; each is cached by itself, so that a run with one more
+            data set embeds that one only.
 
     Raises:
         ReidTrackerError: a teacher, the detector or a source cannot be used.
@@ -99,7 +99,7 @@ def _made_up(
 
 
 def _kept(folder: Path, name: str, key: object, make: Callable[[], Crops]) -> MemoryCrops:
-    """Return crops out of a file, which is made where it is missing."""
+    """Read crops from a file; create it first if it is missing."""
     text = json.dumps(key, sort_keys=True)
     file = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npy"
     if not file.is_file():
@@ -112,7 +112,7 @@ def _kept(folder: Path, name: str, key: object, make: Callable[[], Crops]) -> Me
 
 
 def _people_key(recipe: TeacherRecipe) -> dict[str, object]:
-    """Return everything that the people cut out depend on."""
+    """Return all settings that affect the people cut out."""
     names = ("box_folders", "videos", "detector", "min_height_px", "frame_step")
     settings = dataclasses.asdict(recipe)
     return {name: settings[name] for name in names}

@@ -1,4 +1,4 @@
-"""Embeddings that a teacher gives to crops: computed once, kept on disk, shared between runs."""
+"""Embeddings of crops by a teacher: computed once, cached on disk, shared between runs."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _CHUNK = 256
 
 
 def ask(model: str, crops: CropSource, rows: range, folder: Path) -> Targets:
-    """Return a teacher's embeddings of some crops; what was asked before is read from a file.
+    """Return a teacher's embeddings of some crops, from the cache if it holds them.
 
     Args:
         model: anything that `build_encoder` takes.
         crops: all crops.
         rows: those to embed.
-        folder: of the files, one for each teacher and each content of the crops.
+        folder: of the cache, one file for each teacher and each content of the crops.
 
     Raises:
         ReidTrackerError: the teacher cannot be used.

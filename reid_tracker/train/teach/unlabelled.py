@@ -60,8 +60,8 @@ def recombine(
 ) -> Crops:
     """Synthesise people: the upper body of one, the lower body of another, each recoloured.
 
-    They widen the variety of clothes far beyond a small data set's, and the teacher can describe
-    each, because a description needs no identity.
+    They add far more combinations of clothes than a small data set has. A teacher can embed each of
+    them, since distillation needs no identity.
 
     Args:
         images: whose people are recombined.
@@ -97,7 +97,7 @@ def recombine(
 def _before(
     background: ImageBGR, person: ImageBGR, size: tuple[int, int], generator: np.random.Generator
 ) -> ImageBGR:
-    """Cut a person out and put it before a part of a picture, with margins as a detector leaves."""
+    """Cut a person out and paste it onto a background, with the margins of a detector."""
     cutout = cut_out_person(person)
     height, width = size
     tall = round(height * generator.uniform(0.8, 1.0))
@@ -117,7 +117,7 @@ def _before(
 
 
 def _recolour(image: ImageBGR, generator: np.random.Generator) -> ImageBGR:
-    """Turn the hue, and change saturation and brightness; three in ten stay as they are."""
+    """Change hue, saturation and brightness of 70 %."""
     if generator.random() < 0.3:
         return image
     hsv = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2HSV).astype(np.float32)
@@ -129,7 +129,7 @@ def _recolour(image: ImageBGR, generator: np.random.Generator) -> ImageBGR:
 
 
 def _degrade(image: ImageBGR, generator: np.random.Generator) -> ImageBGR:
-    """Blur some as if they were far away."""
+    """Blur some, as if far away."""
     if generator.random() > 0.3:
         return image
     height, width = image.shape[:2]

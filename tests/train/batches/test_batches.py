@@ -11,7 +11,7 @@ import torch
 from reid_tracker.errors import ConfigError
 from reid_tracker.train.batches.batches import Batch, Batches
 from reid_tracker.train.batches.materials import open_materials
-from reid_tracker.train.batches.patches import LEAST_POOL
+from reid_tracker.train.batches.patches import MIN_POOL
 from reid_tracker.train.images import MemoryCrops
 from reid_tracker.train.loop.distributed import World
 from reid_tracker.train.teach.lessons import Lessons
@@ -114,7 +114,7 @@ def test_processes_resume_with_the_patches_of_the_first(tiny_data: Path) -> None
     pools = [part.pool for part in whole]
     assert pools[0] is not None
     assert pools[1] is not None
-    assert len(pools[0].places) == 14 * 8 > LEAST_POOL
+    assert len(pools[0].places) == 14 * 8 > MIN_POOL
     assert np.array_equal(pools[0].places, pools[1].places)
     saved = pools[0].state()
     ends = [play(part, 14, 16) for part in whole]
@@ -125,3 +125,24 @@ def test_processes_resume_with_the_patches_of_the_first(tiny_data: Path) -> None
         for batch, before in zip(play(again, 14, 16), ends[rank], strict=True):
             assert torch.equal(batch.images, before.images)
     assert not torch.equal(ends[0][0].images, ends[1][0].images)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_batches_made_ahead_are_those_made_in_turn(tiny_data: Path, workers: int) -> None:
+    source = batches(tiny_data, World(), augment={"patch": 0.0}, workers=workers)
+    rows = source.epoch(3)
+    ahead = list(source.remaining(3, 1))
+    assert len(ahead) == len(rows) - 1
+    for step, batch in enumerate(ahead, 1):
+        expected = source.make(rows[step], 3, step)
+        assert torch.equal(batch.images, expected.images)
+        assert torch.equal(batch.labels, expected.labels)
+
+
+def test_patches_are_not_taken_from_later_batches(tiny_data: Path) -> None:
+    source = batches(tiny_data, World(), augment={"patch": 1.0}, workers=4)
+    assert source.pool is not None
+    remaining = source.remaining(0, 0)
+    next(remaining)
+    assert source.pool.added <= 8
+    remaining.close()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reid_tracker.train.batches import patches
-from reid_tracker.train.batches.patches import LEAST_POOL, PatchPool, _rotated
+from reid_tracker.train.batches.patches import MIN_POOL, PatchPool, _rotated
 from reid_tracker.train.images import MemoryCrops
 
 COUNT, SIZE = 40, (64, 32)
@@ -38,7 +38,7 @@ def test_nothing_is_pasted_before_the_pool_has_enough() -> None:
     pool = PatchPool(source())
     for seed in range(2):
         assert pool.paste(black(), np.arange(COUNT), 1.0, seeded(seed)).max() == 0
-    assert len(pool.places) < LEAST_POOL
+    assert len(pool.places) < MIN_POOL
     assert pool.paste(black(), np.arange(COUNT), 1.0, seeded(2)).max() > 0
 
 
