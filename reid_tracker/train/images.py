@@ -55,6 +55,26 @@ class MemoryCrops:
         return taken
 
 
+class RowsOf:
+    """Some rows of a source.
+
+    Args:
+        source: of crops.
+        rows: of the source.
+    """
+
+    def __init__(self, source: CropSource, rows: range) -> None:
+        self._source = source
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, rows: npt.NDArray[np.int64], size: tuple[int, int]) -> Crops:
+        """Return crops by row number, resized."""
+        return self._source.take(rows + self._rows.start, size)
+
+
 class StackedCrops:
     """Several sources as one.
 

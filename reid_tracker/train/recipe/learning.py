@@ -105,9 +105,9 @@ class TeacherRecipe(Checked):
         detector: anything that `reid_tracker.build_detector` takes.
         min_height_px: smaller people are left out.
         frame_step: every n-th frame of a clip is taken.
-        recombined: crops to synthesise from the labelled ones: upper body of one and lower body of
-            another, recoloured.
-        new_background: part of those that are cut out and put before another background, out of
+        recombined: crops to synthesise from each data set: upper body of one person and lower body
+            of another, recoloured.
+        new_background: share of those that are cut out and pasted onto another background, from
             the pictures of `box_folders` without people.
     """
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.train.checkpoint import write_atomically
-from reid_tracker.train.images import Crops, CropSource, MemoryCrops, StackedCrops
+from reid_tracker.train.images import Crops, CropSource, MemoryCrops, RowsOf, StackedCrops
 from reid_tracker.train.recipe import TeacherRecipe
 from reid_tracker.train.teach.backgrounds import read_backgrounds
 from reid_tracker.train.teach.targets import SIZE, Targets, ask, digest, pull_together
@@ -65,35 +65,29 @@ def prepare_lessons(
         ReidTrackerError: a teacher, the detector or a source cannot be used.
     """
     parts = [range(*ends) for ends in pairwise([*starts, len(images)])]
-    crops = StackedCrops(
-        [
-            _kept(folder, "people", _people_key(recipe), lambda: collect_people(recipe, SIZE)),
-            _made_up(recipe, seed, images, parts, folder),
-        ]
-    )
+    people = _kept(folder, "people", _people_key(recipe), lambda: collect_people(recipe, SIZE))
+    made = [_recombined(recipe, seed, RowsOf(images, rows), folder) for rows in parts]
+    crops = StackedCrops([people, *made])
+    ends = np.cumsum([0, len(people), *map(len, made)]).tolist()
     known, others = [], []
     for model in recipe.models:
-        own = np.concatenate([ask(model, images, rows, folder) for rows in parts])
-        known.append(pull_together(own, labels, recipe.identity_pull))
-        others.append(ask(model, crops, range(len(crops)), folder))
+        own = [ask(model, images, rows, folder) for rows in parts]
+        known.append(pull_together(np.concatenate(own), labels, recipe.identity_pull))
+        spans = [range(*span) for span in pairwise(ends)]
+        others.append(np.concatenate([ask(model, crops, span, folder) for span in spans]))
     widths = tuple(targets.shape[1] for targets in known)
     return Lessons(np.hstack(known), crops, np.hstack(others), widths)
 
 
-def _made_up(
-    recipe: TeacherRecipe, seed: int, images: CropSource, parts: Sequence[range], folder: Path
-) -> MemoryCrops:
-    key = [recipe.recombined, recipe.new_background, recipe.box_folders, seed]
-    if recipe.recombined:
-        key += [digest(images, rows) for rows in parts]
+def _recombined(recipe: TeacherRecipe, seed: int, images: CropSource, folder: Path) -> MemoryCrops:
+    count, share = recipe.recombined, recipe.new_background
+    key = [count, share, recipe.box_folders, seed]
+    if count:
+        key.append(digest(images, range(len(images))))
 
     def make() -> Crops:
-        generator = np.random.default_rng([seed, len(images)])
-        share = recipe.new_background
         behind = read_backgrounds(recipe.box_folders, "teacher.box_folders") if share > 0 else []
-        return recombine(
-            images, recipe.recombined, SIZE, generator, backgrounds=behind, new_background=share
-        )
+        return recombine(images, count, SIZE, seed, backgrounds=behind, new_background=share)
 
     return _kept(folder, "recombined", key, make)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -53,7 +54,7 @@ def recombine(
     images: CropSource,
     count: int,
     size: tuple[int, int],
-    generator: np.random.Generator,
+    seed: int,
     *,
     backgrounds: Sequence[ImageBGR] = (),
     new_background: float = 0.0,
@@ -67,31 +68,44 @@ def recombine(
         images: whose people are recombined.
         count: how many to make.
         size: (height, width) of the result.
-        generator: source of randomness.
+        seed: of everything random.
         backgrounds: pictures without people.
-        new_background: part of the people that are put before one of them.
+        new_background: share of the people that are pasted onto one of them.
 
     Returns:
         (count, H, W, 3) uint8 BGR.
     """
     made = np.empty((count, *size, 3), np.uint8)
-    pairs = generator.integers(len(images), size=(count, 2))
-    for row, pair in enumerate(pairs):
+
+    def fill(row: int) -> None:
+        generator = np.random.default_rng([seed, row])
+        pair = generator.integers(len(images), size=2)
         upper, lower = images.take(pair, size)
-        if generator.random() < 0.5:
-            lower = lower[:, ::-1]
-        if generator.random() < 0.3:
-            lower = upper
-        upper, lower = (_recolour(part, generator) for part in (upper, lower))
-        seam = generator.uniform(*_WAIST) * size[0]
-        weight = np.clip((np.arange(size[0]) - seam) / _BLEND_PX + 0.5, 0, 1)[:, None, None]
-        joined = (1 - weight) * upper + weight * lower
-        person = np.rint(joined).astype(np.uint8)
+        person = _joined(upper, lower, generator)
         if len(backgrounds) and generator.random() < new_background:
             background = backgrounds[int(generator.integers(len(backgrounds)))]
             person = _before(background, person, size, generator)
         made[row] = _degrade(person, generator)
+
+    # Each row has a generator of its own, so the number of threads does not change the result.
+    with ThreadPoolExecutor() as threads:
+        for _ in threads.map(fill, range(count)):
+            pass
     return made
+
+
+def _joined(upper: ImageBGR, lower: ImageBGR, generator: np.random.Generator) -> ImageBGR:
+    """Join the upper half of one person and the lower half of another, each recoloured."""
+    if generator.random() < 0.5:
+        lower = lower[:, ::-1]
+    if generator.random() < 0.3:
+        lower = upper
+    upper, lower = (_recolour(part, generator) for part in (upper, lower))
+    height = len(upper)
+    seam = generator.uniform(*_WAIST) * height
+    weight = np.clip((np.arange(height) - seam) / _BLEND_PX + 0.5, 0, 1)[:, None, None]
+    joined: ImageBGR = np.rint((1 - weight) * upper + weight * lower).astype(np.uint8)
+    return joined
 
 
 def _before(

@@ -72,7 +72,7 @@ def test_lessons_are_kept_and_read_back(
 def test_a_run_with_one_more_data_set_asks_about_that_one_only(
     tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = distilling(tiny_data, tmp_path, recombined=0).teacher
+    recipe = distilling(tiny_data, tmp_path, recombined=3).teacher
     before = prepare_lessons(recipe, crops(4), np.arange(4) // 2, tmp_path / "t", seed=1)
     asked: list[int] = []
     teach = targets.teach
@@ -84,8 +84,9 @@ def test_a_run_with_one_more_data_set_asks_about_that_one_only(
     monkeypatch.setattr(targets, "teach", spy)
     labels, parts = np.arange(10) // 2, (0, 4)
     after = prepare_lessons(recipe, crops(10), labels, tmp_path / "t", seed=1, starts=parts)
-    assert asked == [6]
+    assert asked == [6, 3], "the new data set, and people recombined from it"
     assert np.array_equal(after.labelled[:4], before.labelled)
+    assert np.array_equal(after.unlabelled[:4], before.unlabelled)
 
 
 def test_several_teachers_stand_side_by_side(tiny_data: Path, tmp_path: Path) -> None:
