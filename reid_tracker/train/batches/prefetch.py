@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+import torch
+
 ItemT = TypeVar("ItemT")
 MadeT = TypeVar("MadeT")
 
@@ -32,7 +34,8 @@ def prefetch(
         yield from map(make, items)
         return
     pending: deque[Future[MadeT]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
+    # One core for each thread: otherwise each would divide its operations over all cores.
+    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
     try:
         for item in items:
             pending.append(pool.submit(make, item))
