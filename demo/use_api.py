@@ -1,4 +1,4 @@
-"""Follow people in a video and print who is where: the public interface in one loop.
+"""Track people in a video and print their ids: the Python interface in one loop.
 
 After `pip install .`: python demo/use_api.py VIDEO [DETECTOR ENCODER]
 e.g. python demo/use_api.py demo/pedestrians.mp4
@@ -11,7 +11,7 @@ from reid_tracker import ReidTrackerError, build_detector, build_encoder, build_
 
 
 def main(video: str, detector_name: str = "auto", encoder_name: str = "auto") -> None:
-    """Track people in `video` and print one line a frame."""
+    """Track people in `video` and print one line per frame."""
     detector = build_detector(detector_name)
     encoder = build_encoder(encoder_name)
     tracker = build_tracker()

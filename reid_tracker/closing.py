@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reid_tracker.errors import ReidTrackerError
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 logger = logging.getLogger(__name__)
 
@@ -18,13 +18,13 @@ logger = logging.getLogger(__name__)
 class Closing(ABC):
     """Closes itself at the end of a with-statement.
 
-    Where the block ends with an error and closing fails, too, the first is raised, since it is what
+    If the block ends with an error and closing fails, too, the first error is raised, since it
     ended the run, and the second is logged.
     """
 
     @abstractmethod
     def close(self) -> None:
-        """Finish, and give back what is held."""
+        """Finish, and release all resources."""
 
     def __enter__(self) -> Self:
         return self

@@ -49,8 +49,8 @@ class Pipeline:
 
     Attributes:
         times: time spent per stage: "read", "detect", "encode", "track", "match", and
-            "wait", where live sources had no frame.
-        last_events: what changed about identities in the last look back, after the last frame.
+            "wait", while live sources had no frame.
+        last_events: identity events of the final revision, after the last frame.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class Pipeline:
 
         Args:
             detector: finds people.
-            encoder: describes their looks; None tracks by motion alone.
+            encoder: gives their embeddings; None tracks by motion alone.
             new_tracker: makes a tracker; called once a source, since ids belong to a camera.
             frames_per_batch: frames of each source that are detected and encoded together.
-            new_matcher: makes what knows people again across the cameras named; called once for a
-                run of several sources. None leaves each camera its own ids.
-            match_single: match the tracks of a run of one source, too, since what `new_matcher`
-                makes knows people from elsewhere.
+            new_matcher: makes a matcher for the cameras named; called once for a run of several
+                sources. None leaves each camera its own ids.
+            match_single: also match the tracks of a run of one source, because the matcher knows
+                people from earlier runs or other places.
         """
         self.times = StageTimes()
         self._detector = detector
@@ -102,11 +102,11 @@ class Pipeline:
         Args:
             config: the configuration. No gallery is opened here, see `remember`.
             new_tracker: replaces its tracker.
-            remember: gives the matcher a memory beyond the run, which a run of one source then has,
-                too; `match.gallery_run.remembering` makes it of `config.gallery`.
+            remember: adds a gallery to the matcher, also for a run of one source;
+                `match.gallery.run.remembering` makes it from `config.gallery`.
 
         Raises:
-            ConfigError: people are to be remembered, and nothing tells their looks apart.
+            ConfigError: people are to be remembered, but there is no matching or no encoder.
             ReidTrackerError: a model is missing, damaged or needs a package that is not installed.
         """
         encoder = _encoder_or_none(config.encoder)
@@ -114,7 +114,7 @@ class Pipeline:
         base = matching_from_config(config.match) if config.match.enabled else None
         if remember is not None and (base is None or encoder is None):
             raise ConfigError(
-                f"a gallery needs looks and who is who: match.enabled = {config.match.enabled}, "
+                f"a gallery needs embeddings and matching: match.enabled = {config.match.enabled}, "
                 f"encoder.model = {config.encoder.model}; expected true and an encoder"
             )
         new_matcher: Callable[[Sequence[str]], Matcher] | None = base
@@ -131,7 +131,7 @@ class Pipeline:
 
     @property
     def embedding_size(self) -> int | None:
-        """Numbers in the looks of results; None without an encoder."""
+        """Numbers in an embedding; None without an encoder."""
         return None if self._encoder is None else self._encoder.embedding_size
 
     def matches(self, sources: Sequence[Source]) -> bool:
@@ -139,24 +139,24 @@ class Pipeline:
         return self._new_matcher is not None and (self._match_single or len(sources) > 1)
 
     def is_over(self, camera: str) -> bool:
-        """Whether the run that goes on has no more results of this camera, for now at least."""
+        """Whether the present run expects no results of this camera, at least at present."""
         return self._group is None or not self._group.expects(camera)
 
     def add(self, source: Source) -> None:
-        """Have the run that goes on read another open source, too; only in `between` of `run`.
+        """Add an open source to the present run; call it only from `between` of `run`.
 
-        Its tracks are numbered from 1, also where there was a source of its name before.
+        Its tracks are numbered from 1, even if there was a source of its name before.
 
         Raises:
-            ConfigError: there is a source of its name, or no run.
+            ConfigError: there is a source of its name, or no run is going on.
         """
         if self._group is None:
-            raise ConfigError(f"source '{source.name}' cannot be added: nothing runs")
+            raise ConfigError(f"source '{source.name}' cannot be added: no run is going on")
         self._group.add(source)
         self._trackers[source.name] = self._new_tracker()
 
     def remove(self, name: str) -> None:
-        """Have the run that goes on read a source no more; only in `between` of `run`."""
+        """Remove a source from the present run; call it only from `between` of `run`."""
         if self._group is not None:
             self._group.remove(name)
         self._trackers.pop(name, None)
@@ -166,14 +166,13 @@ class Pipeline:
     ) -> Iterator[FrameResult]:
         """Track until every source has ended; frames of different sources come interleaved.
 
-        The sources are not closed here. A source that ends early does not stop the others, and a
-        live one that has no frame is not waited for. People are known again across cameras by the
-        sources' own times: files are taken to begin together.
+        The sources are not closed here. A source that ends early does not stop the others, and the
+        run does not wait for a live source without a frame. Matching across cameras uses the
+        sources' own times: files count as starting together.
 
         Args:
             sources: open sources; their names must differ.
-            between: called between batches, and about twice a second while no source has a frame:
-                for what has to be done whether or not there are results.
+            between: called between batches, and about twice a second while no source has a frame.
 
         Yields:
             One result a frame, in the order of each source.
@@ -226,17 +225,17 @@ class Pipeline:
                     timestamp_s=frame.timestamp_s,
                     frame=frame.image,
                 )
-            looks = None if embeddings is None else looks_of(tracks, embeddings[row])
-            result = FrameResult(camera, frame, detections[row], tracks, embeddings=looks)
-            yield result if looks is None else self._matched(result, looks)
+            rows = None if embeddings is None else looks_of(tracks, embeddings[row])
+            result = FrameResult(camera, frame, detections[row], tracks, embeddings=rows)
+            yield result if rows is None else self._matched(result, rows)
 
-    def _matched(self, result: FrameResult, looks: Embeddings) -> FrameResult:
-        """Add who the tracks are over all cameras, where that is asked for."""
+    def _matched(self, result: FrameResult, embeddings: Embeddings) -> FrameResult:
+        """Add the identities over all cameras, if the run matches."""
         if self._matcher is None:
             return result
         with self.times.measure("match"):
             time_s = result.frame.timestamp_s
-            identities = self._matcher.update(result.camera, result.tracks, looks, time_s)
+            identities = self._matcher.update(result.camera, result.tracks, embeddings, time_s)
         return replace(result, identities=identities, events=tuple(self._matcher.events()))
 
 
@@ -249,7 +248,7 @@ def _with_memory(
 
 
 def suited_to_encoder(config: Config) -> Config:
-    """Return a configuration in which the encoder's own thresholds stand where none were set.
+    """Return a configuration with the encoder's own thresholds for those that nobody set.
 
     Raises:
         WeightsError: the encoder named is not on this machine, or cannot be read.
@@ -260,14 +259,14 @@ def suited_to_encoder(config: Config) -> Config:
 
 
 def _has_no_encoder(config: EncoderConfig) -> bool:
-    """Whether motion alone is asked for, or is all that this machine can do."""
+    """Whether only motion is asked for, or this machine has no encoder for "auto"."""
     if config.model == MOTION_ONLY:
         return True
     return config.model == "auto" and zoo.best("encoder") is None
 
 
 def _encoder_or_none(config: EncoderConfig) -> Encoder | None:
-    """Build the encoder; None where there is none."""
+    """Build the encoder; None to track by motion alone."""
     if not _has_no_encoder(config):
         return build_encoder(config)
     if config.model != MOTION_ONLY:

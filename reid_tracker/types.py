@@ -7,7 +7,7 @@ have zero rows and are normal values; None is never used instead.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from enum import Enum
+from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Literal, TypeVar
 
@@ -86,7 +86,7 @@ class VideoInfo:
     recorded_s: float | None = None
 
 
-class SourceState(str, Enum):
+class SourceState(StrEnum):
     """State of the connection to a live source."""
 
     CONNECTING = "connecting"  # no frame yet

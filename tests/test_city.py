@@ -87,6 +87,7 @@ def test_the_nearest_is_right_as_often_as_measured() -> None:
     assert first_is_right(*generate(MSMT17, 100, 5)) == pytest.approx(0.469, abs=0.06)
 
 
+@pytest.mark.slow
 def test_measuring_made_up_looks_gives_back_their_numbers() -> None:
     found = measure(*generate(MSMT17, 800, 4))
     for part in ("mean", "person", "view", "look"):
@@ -123,6 +124,7 @@ def test_scores_of_the_best_and_the_worst() -> None:
     assert idf1(world.person, apart * 0) == 0
 
 
+@pytest.mark.slow
 def test_the_matcher_finds_people_again() -> None:
     world: World = walk(20, 20, 90, 0)
     config = MatchConfig(**CONFIG)

@@ -29,6 +29,7 @@ LENGTH = {"PETS09-S2L1": pytest.mark.long, "TUD-Campus": pytest.mark.slow}
     [pytest.param(one, id=one.name, marks=LENGTH[one.name]) for one in SEQUENCES],
 )
 def test_command_line_scores_as_the_cache(sequence: CachedSequence, tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
     shared("data", "cache")
     video = shared(*VIDEOS[sequence.name])
     models = [

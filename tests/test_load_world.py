@@ -32,6 +32,7 @@ def told(place: Site) -> list[Told]:
     return [one for one in place.messages() if one.due_s < SECONDS]
 
 
+@pytest.mark.slow
 def test_messages_are_what_hosts_send(place: Site, told: list[Told]) -> None:
     truth, following = place.truth(), defaultdict(list)
     numbers: Counter[str] = Counter()

@@ -150,6 +150,7 @@ def test_type_checkers_see_every_name() -> None:
     assert (Path(reid_tracker.__file__).parent / "py.typed").is_file()
 
 
+@pytest.mark.slow
 def test_osnet_exports_the_nine_networks() -> None:
     osnet = importlib.import_module("reid_tracker.osnet")
     assert set(OSNETS) <= set(osnet.__all__)
@@ -274,6 +275,7 @@ def test_names_load_nothing_heavy_before_they_are_called() -> None:
     assert loaded_by(f"from reid_tracker import {', '.join(light)}") == set()
 
 
+@pytest.mark.slow
 def test_pipeline_and_trackers_load_scipy_and_lap_alone() -> None:
     names = "Pipeline, Tracker, build_tracker"
     assert loaded_by(f"from reid_tracker import {names}") == {"lap", "scipy"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -81,14 +83,28 @@ def test_both_forms_of_the_detector_agree() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(0)  # a busy machine takes as long as it takes
 def test_demo_clip_is_tracked_with_stable_ids(tmp_path: Path) -> None:
-    """README's first command; about 20 people cross the clip, some of them twice."""
-    assert main([str(DEMO), "-o", str(tmp_path), "--quiet"]) == 0
-    rows = read_mot(tmp_path / "pedestrians.txt")
+    """README's first command, on the first 120 frames, in which about ten people appear."""
+    clip = first_frames(DEMO, 120, tmp_path / "clip.mp4")
+    assert main([str(clip), "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    rows = read_mot(tmp_path / "out" / "clip.txt")
     ids, frames = np.unique(rows[:, 1], return_counts=True)
-    assert 15 <= len(ids) <= 45
-    assert np.median(frames) > 50
-    assert (tmp_path / "pedestrians.mp4").stat().st_size > 1_000_000
+    assert 6 <= len(ids) <= 15
+    assert np.median(frames) > 30
+    assert 110 < rows[:, 0].max() <= 120
+    assert (tmp_path / "out" / "clip.mp4").stat().st_size > 100_000
+
+
+def first_frames(source: Path, count: int, path: Path) -> Path:
+    """Copy the first frames of a video without decoding them."""
+    with av.open(str(source)) as whole, av.open(str(path), "w") as part:
+        stream = part.add_stream_from_template(whole.streams.video[0])
+        packets = (packet for packet in whole.demux(video=0) if packet.size)
+        for packet in itertools.islice(packets, count):
+            packet.stream = stream
+            part.mux(packet)
+    return path
 
 
 @pytest.mark.slow

@@ -89,8 +89,7 @@ def recognised(
             known = who_is(store, tracklets, model, matcher.config, present)
         if known is None:
             continue
-        reason = f"known to the gallery: appearance cost {known.cost:.3f}"
-        matcher.rename(number, known.identity, reason, 1 - known.cost)
+        matcher.rename(number, known.identity, known.reason, known.score)
         present.add(known.identity)
         (event,) = matcher.events()
         if mentions.count(number) == 1:  # the number was never published

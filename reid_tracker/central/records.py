@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.errors import MessageError
 from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.tracklets.batch import TrackletBatch
+from reid_tracker.match.tracklets.prototypes import stack_prototypes
 from reid_tracker.transport import IdentityMessage, TrackletMessage, TrackletRef
+from reid_tracker.transport.wire.embeddings import HalfVectors
 from reid_tracker.transport.wire.names import escape, unescape
 from reid_tracker.types import IdentityEvent
 
@@ -80,21 +82,12 @@ def key_of_sighting(site: str, text: str) -> Key | None:
 
 def batch_of(messages: Sequence[TrackletMessage]) -> TrackletBatch:
     """Return (N) messages as a batch; each has embeddings and is of another tracklet."""
-    rows = [row_of(message.key) for message in messages]
-    vectors, weights = _padded(
+    return _batch(
+        [message.key for message in messages],
+        messages,
         [message.prototypes.vectors for message in messages],
         [message.prototypes.weights for message in messages],
-    )
-    frames = np.array([message.frames for message in messages], np.int64)
-    return TrackletBatch(
-        cameras=[camera for camera, _ in rows],
-        tracks=np.array([track for _, track in rows], np.int64),
-        first_s=np.array([message.start_s for message in messages]),
-        last_s=np.array([message.end_s for message in messages]),
-        prototypes=vectors,
-        weights=weights,
-        hits=frames,
-        quality=frames * np.array([message.quality for message in messages]),
+        [message.frames for message in messages],
     )
 
 
@@ -108,20 +101,31 @@ def batch_of_sightings(
         sightings: their records.
         hits: number of embeddings to assume behind each record.
     """
+    vectors = [one.embeddings for one in sightings]
+    weights = [[hits / len(one)] * len(one) for one in vectors]
+    return _batch(keys, sightings, vectors, weights, [hits] * len(keys))
+
+
+def _batch(
+    keys: Sequence[Key],
+    spans: Sequence[TrackletMessage | SightingRecord],
+    vectors: Sequence[HalfVectors | Float32Array],
+    weights: Sequence[Sequence[float]],
+    hits: Sequence[int],
+) -> TrackletBatch:
+    """Stack (P_i, D) vectors as (N, P, D), with weight 0 for missing rows."""
     rows = [row_of(key) for key in keys]
-    vectors, weights = _padded(
-        [one.embeddings for one in sightings],
-        [np.full(len(one.embeddings), hits / len(one.embeddings)) for one in sightings],
-    )
+    units = [_unit(np.asarray(one, np.float16)) for one in vectors]
+    stacked, weighed = stack_prototypes(units, weights)
     return TrackletBatch(
         cameras=[camera for camera, _ in rows],
         tracks=np.array([track for _, track in rows], np.int64),
-        first_s=np.array([one.start_s for one in sightings]),
-        last_s=np.array([one.end_s for one in sightings]),
-        prototypes=vectors,
-        weights=weights,
-        hits=np.full(len(rows), hits, np.int64),
-        quality=hits * np.array([one.quality for one in sightings]),
+        first_s=np.array([one.start_s for one in spans]),
+        last_s=np.array([one.end_s for one in spans]),
+        prototypes=stacked,
+        weights=weighed,
+        hits=np.array(hits, np.int64),
+        quality=np.array(hits) * np.array([one.quality for one in spans]),
     )
 
 
@@ -183,23 +187,8 @@ def identity_messages(
     ]
 
 
-def _unit(vectors: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
+def _unit(vectors: HalfVectors | Float32Array) -> Float32Array:
     """Return rows of length 1 in full precision, since the wire has rounded them."""
     rows = vectors.astype(np.float32)
-    unit: npt.NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Float32Array = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit
-
-
-def _padded(
-    vectors: Sequence[npt.NDArray[np.float16] | npt.NDArray[np.float32]],
-    weights: Sequence[Sequence[float] | npt.NDArray[np.float64]],
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Stack (P_i, D) rows as (N, P, D) and (N, P), with weight 0 for missing rows."""
-    most = max((len(rows) for rows in vectors), default=0)
-    width = vectors[0].shape[1] if vectors else 0
-    stacked = np.zeros((len(vectors), most, width), np.float32)
-    weighed = np.zeros((len(vectors), most), np.float32)
-    for row, (rows, own) in enumerate(zip(vectors, weights, strict=True)):
-        stacked[row, : len(rows)] = _unit(np.asarray(rows, np.float16))
-        weighed[row, : len(rows)] = own
-    return stacked, weighed

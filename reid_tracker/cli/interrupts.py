@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: stop the run at once, but never in the middle of a write or a close."""
+"""Ctrl-C and SIGTERM stop a run at once, but never during a write or a close."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from types import FrameType, TracebackType
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, unwound like Ctrl-C so that every output is closed."""
+    """SIGTERM: handled like Ctrl-C, so that every output is closed."""
 
 
 class StopSignals:
     """Raises `KeyboardInterrupt` or `Terminated` for the signals that ask a program to stop.
 
-    Use as a context manager; the handlers found are put back at its end. Outside the main thread,
-    where Python allows no handlers, it does nothing.
+    Use it as a context manager, which restores the earlier handlers. Outside the main thread, where
+    Python allows no handlers, it does nothing.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class StopSignals:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold a signal back until the end of the `with` block: a frame is written whole."""
+        """Delay signals until the end of the `with` block, so that frames are written whole."""
         self._held = True
         try:
             yield
@@ -53,7 +53,7 @@ class StopSignals:
             _stop(self._pending)
 
     def ignore(self) -> None:
-        """Take no notice of signals any more: what follows is the closing of outputs."""
+        """Ignore signals from now on, while outputs are closed."""
         self._ignored = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

@@ -129,7 +129,7 @@ class TopParser(Parser):
     def format_help(self) -> str:
         """Return the help of `reid-track --help`."""
         lines = [
-            "usage: reid-track SOURCE... [OPTIONS]   follow people; short for reid-track track",
+            "usage: reid-track SOURCE... [OPTIONS]   short for reid-track track",
             "       reid-track COMMAND [OPTIONS]",
             "       reid-track help COMMAND          show the options of a command",
             "       reid-track --version",

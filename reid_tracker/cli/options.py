@@ -15,9 +15,9 @@ from reid_tracker.config import Config, load_config, parse_override
 from reid_tracker.config.docs import keys_of
 from reid_tracker.errors import WeightsError
 from reid_tracker.resources import user_data
+from reid_tracker.sink import FORMATS, OutputFormat
 
 Group = argparse.ArgumentParser | argparse._ArgumentGroup
-PARQUET_HELP = "write a table of all boxes; needs pip install 'reid-tracker[parquet]'"
 _KEYS = {name: keys_of(kind) for name, kind in typing.get_type_hints(Config).items()}
 
 
@@ -35,7 +35,8 @@ def add_setting(
     """
     section, _, name = key.split(maxsplit=1)[0].partition(".")
     described = _KEYS[section][name]
-    kinds = [kind for kind in _kinds(described.kind) if kind is not type(None)]
+    hint = described.kind
+    kinds = [kind for kind in typing.get_args(hint) or (hint,) if kind is not type(None)]
     if kinds == [bool]:
         options["action"] = argparse.BooleanOptionalAction
     elif "action" not in options:
@@ -43,10 +44,6 @@ def add_setting(
     if help is None:
         help = re.split(r"; |\. ", described.meaning)[0].rstrip(".")
     group.add_argument(*flags, dest=key, default=argparse.SUPPRESS, help=help, **options)
-
-
-def _kinds(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) or (hint,)
 
 
 def _metavar(unit: str, kind: type) -> str:
@@ -137,13 +134,31 @@ def add_gallery_setting(group: Group) -> None:
     )
 
 
-def add_saved(outputs: Group) -> None:
-    """Add the options that choose the files which are written of each camera."""
-    add_setting(outputs, "--save-video", "--save", key="output.video")
-    add_setting(outputs, "--save-mot", key="output.mot", help="write MOTChallenge text")
-    add_setting(outputs, "--save-jsonl", key="output.jsonl", help="write JSON lines")
-    add_setting(outputs, "--save-csv", key="output.csv", help="write CSV")
-    add_setting(outputs, "--save-crops", key="output.crops")
+def add_format(group: Group, one: OutputFormat) -> None:
+    """Add the option of an output format."""
+    if one.key is not None:
+        add_setting(group, *one.flags, key=one.key, help=one.help)
+    else:
+        group.add_argument(
+            *one.flags,
+            dest="output.extra",
+            action="append_const",
+            const=one.name,
+            default=argparse.SUPPRESS,
+            help=one.help,
+        )
+
+
+def add_saved(outputs: Group, *, on_hosts: bool = False) -> None:
+    """Add the options that choose the files which are written of each camera.
+
+    Args:
+        outputs: group that they belong to.
+        on_hosts: also add the shared outputs that a camera host can write.
+    """
+    for one in FORMATS.values():
+        if one.open_own is not None or (on_hosts and one.on_hosts):
+            add_format(outputs, one)
     add_setting(outputs, "--blur-heads", key="output.blur_heads")
 
 

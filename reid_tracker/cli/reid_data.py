@@ -1,4 +1,4 @@
-"""Data sets of people on the command line: their options, opening, labelling and embedding them."""
+"""Data sets of people: their options, and how they are opened, labelled and embedded."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import IntArray
 from reid_tracker.config import EncoderConfig
 from reid_tracker.encode import Encoder, resolve_model
 from reid_tracker.errors import ConfigError, InputError
@@ -20,7 +20,7 @@ from reid_tracker.evaluate import Labels
 if TYPE_CHECKING:
     from reid_tracker.types import Embeddings, ImageBGR
 
-# A file or folder, in the root of a data set or one level below, that tells which one it is.
+# A file or folder, in the root of a data set or one level below, that identifies its format.
 _SIGNS = {
     "list_query.txt": "msmt17",
     "cuhk-03.mat": "cuhk03",
@@ -40,11 +40,11 @@ class Images(Protocol):
         """N files."""
 
     @property
-    def identities(self) -> npt.NDArray[np.int64]:
+    def identities(self) -> IntArray:
         """(N,) identities."""
 
     @property
-    def cameras(self) -> npt.NDArray[np.int64]:
+    def cameras(self) -> IntArray:
         """(N,) cameras."""
 
 
@@ -80,16 +80,16 @@ def choose_encoder(arguments: argparse.Namespace) -> EncoderConfig:
         device=arguments.device or "auto",
         batch_size=arguments.batch_size,
     )
-    # Other names stay as they were typed: they say more than the path they stand for.
+    # Other names stay as they were typed: they say more than a path.
     return resolve_model(config) if config.model == "auto" else config
 
 
 def open_sides(dataset: str | Path, layout: str, split: str) -> tuple[str, Images, Images]:
-    """Read a data set; without queries of their own, all pictures ask for all others.
+    """Read a data set; without separate queries, every picture is a query among all others.
 
     Args:
         dataset: its folder, or a CSV file.
-        layout: name of its format; "auto" tells it from the files.
+        layout: name of its format; "auto" finds it by the files.
         split: of CUHK03.
 
     Returns:
@@ -115,7 +115,7 @@ def open_sides(dataset: str | Path, layout: str, split: str) -> tuple[str, Image
     if len(data.query) and len(data.gallery):
         return name, data.query, data.gallery
     if len(data.query) or len(data.gallery):
-        # Half a test: to score the training images instead would answer another question.
+        # Half a test set; scoring the training images instead would answer another question.
         found, missing = ("queries", "gallery") if len(data.query) else ("a gallery", "queries")
         raise InputError(f"{root}: {found} but no {missing}; a test needs both")
     _check_all_against_all(data.train, root)
@@ -123,15 +123,15 @@ def open_sides(dataset: str | Path, layout: str, split: str) -> tuple[str, Image
 
 
 def _check_all_against_all(images: Images, root: Path) -> None:
-    """Raise an `InputError` where there is no image, or one that no other can be found by."""
+    """Raise an `InputError` if there is no image, or a person with one image only."""
     if not len(images.paths):
         raise InputError(f"{root}: no queries and no images of people; there is nothing to score")
     _, identity, counts = np.unique(images.identities, return_inverse=True, return_counts=True)
     lonely = np.nonzero(counts[identity] == 1)[0]
     if len(lonely):
         raise InputError(
-            f"{images.paths[lonely[0]]}: the identity with this one image has no other to be "
-            f"found by ({len(lonely)} such in {root}); add an image of it, or remove it"
+            f"{images.paths[lonely[0]]}: this person has no other image ({len(lonely)} such images "
+            f"in {root}); add one, or remove it"
         )
 
 
@@ -146,11 +146,11 @@ def guess_format(root: Path) -> str:
 
 
 def label_sides(queries: Images, gallery: Images) -> tuple[Labels, Labels]:
-    """Label both sides. With one camera in all, a query leaves out no picture but itself."""
+    """Label both sides; with a single camera, a query is compared with all pictures but itself."""
     sides = queries, gallery
     cameras = [side.cameras for side in sides]
     if len(np.unique(np.concatenate(cameras))) == 1:
-        _log.warning("all pictures are by one camera: the camera rule is not applied")
+        _log.warning("all pictures are of one camera: the camera rule is not applied")
         number = {path: row for row, path in enumerate((*queries.paths, *gallery.paths))}
         cameras = [np.array([number[path] for path in side.paths], np.int64) for side in sides]
     first, second = map(Labels, (side.identities for side in sides), cameras)
@@ -160,7 +160,7 @@ def label_sides(queries: Images, gallery: Images) -> tuple[Labels, Labels]:
 def embed_sides(
     encoder: Encoder, sides: Sequence[Images], *, batch_size: int, quiet: bool
 ) -> list[Embeddings]:
-    """Return the embeddings of each side; an image that is on both is encoded once.
+    """Return the embeddings of each side; an image on both sides is encoded once.
 
     Args:
         encoder: gives D numbers an image.
@@ -174,18 +174,16 @@ def embed_sides(
     Raises:
         InputError: an image cannot be read.
     """
-    from rich.console import Console
-    from rich.progress import Progress
+    from reid_tracker.cli.report import Steps
 
     paths = list(dict.fromkeys(path for side in sides for path in side.paths))
     rows = np.empty((len(paths), encoder.embedding_size), np.float32)
-    with Progress(console=Console(stderr=True), disable=quiet) as bar:
-        task = bar.add_task("encoding", total=len(paths))
+    with Steps("encoding", len(paths), quiet=quiet) as steps:
         for start, images in _batches(paths, batch_size):
             whole = [np.array([[0, 0, *image.shape[1::-1]]], np.float32) for image in images]
             found = encoder.encode_batch(images, whole)
             rows[start : start + len(images)] = np.concatenate(found)
-            bar.advance(task, len(images))
+            steps.advance(len(images))
     row_of = {path: row for row, path in enumerate(paths)}
     return [rows[[row_of[path] for path in side.paths]] for side in sides]
 

@@ -1,49 +1,181 @@
-"""What the user sees of a run: a progress bar with the frame rate, and a table at the end."""
+"""What the user sees of a run: progress with the frame rate, and a table at the end."""
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from reid_tracker.cli.cameras import describe_cameras
-from reid_tracker.types import FrameResult
+from reid_tracker.cli.redact import redact
+from reid_tracker.errors import OutputError
+from reid_tracker.types import FrameResult, SourceState, SourceStatus
 from reid_tracker.video import LiveSource, Source
+
+_LINE_EVERY_S = 10.0
+_MOST_NAMED = 3
+
+
+def console(*, stderr: bool = False, pipe_width: int = 100) -> Console:
+    """Return a console; `pipe_width` is the number of columns where it is no terminal."""
+    stream = sys.stderr if stderr else sys.stdout
+    return _Console(stderr=stderr, width=None if stream.isatty() else pipe_width)
+
+
+def new_file(name: str | None, *, overwrite: bool) -> Path | None:
+    """Return the path of a file to write; None without a name.
+
+    Raises:
+        OutputError: the file exists and may not be replaced, or its folder does not exist.
+    """
+    if name is None:
+        return None
+    path = Path(name)
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already: use --overwrite to replace it, or another name")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from None
+
+
+class Steps:
+    """Progress of some work on standard error: a bar on a terminal, else a line every 10 s.
+
+    Use it as a context manager. It appears with the first step, so that an error before that is
+    one line.
+
+    Args:
+        what: what is done, such as "tracking".
+        total: number of steps; None if it is not known.
+        quiet: show nothing.
+        note: gives a text that stands behind the count, such as a rate.
+        every_s: time between two lines.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        total: int | None = None,
+        *,
+        quiet: bool = False,
+        note: Callable[[], str] = lambda: "",
+        every_s: float = _LINE_EVERY_S,
+    ) -> None:
+        self._what, self._total, self._done, self._note = what, total, 0, note
+        self._every_s, self._shown, self._stopped = every_s, not quiet, threading.Event()
+        self._bar: Progress | None = None
+        self._lines: threading.Thread | None = None
+
+    def __enter__(self) -> Steps:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        self._stopped.set()
+        if self._lines is not None:
+            self._lines.join()
+
+    def begin(self) -> None:
+        """Show the progress now; needed where the first step may take long."""
+        if not self._shown or self._bar is not None or self._lines is not None:
+            return
+        if not sys.stderr.isatty():
+            self._lines = threading.Thread(target=self._write_lines, name="progress", daemon=True)
+            self._lines.start()
+            return
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            _Count(self.count),
+            TimeRemainingColumn(),
+            console=console(stderr=True),
+        )
+        self._bar.add_task(self._what, total=self._total)
+        self._bar.start()
+
+    def advance(self, steps: int = 1) -> None:
+        """Take note of further steps."""
+        self.reach(self._done + steps)
+
+    def reach(self, done: int, total: int | None = None) -> None:
+        """Take note of how many steps are done in all."""
+        self._done, self._total = done, total or self._total
+        self.begin()
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, total=self._total)
+
+    def print(self, line: str) -> None:
+        """Print a line above the bar."""
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        elif self._shown:
+            sys.stderr.write(f"{line}\n")
+
+    def count(self) -> str:
+        """Return the state as text, such as "120/800, 31.5 frames/s"."""
+        done = str(self._done) if self._total is None else f"{self._done}/{self._total}"
+        return ", ".join(filter(None, [done, self._note()]))
+
+    def _write_lines(self) -> None:
+        while not self._stopped.wait(self._every_s):
+            sys.stderr.write(f"{self._what}: {redact(self.count())}\n")
+            sys.stderr.flush()
+
+
+class _Count(ProgressColumn):
+    """A text that is also kept up to date while nothing advances."""
+
+    def __init__(self, text: Callable[[], str]) -> None:
+        super().__init__()
+        self._text = text
+
+    def render(self, task: Task) -> Text:
+        """Return the text for the progress bar."""
+        return Text(self._text())
 
 
 class Report:
-    """Counts results, shows progress on standard error and the summary on standard output."""
+    """Counts results, shows progress on standard error and the summary on standard output.
+
+    Args:
+        quiet: show nothing.
+        stride: step between the frames that are read.
+    """
 
     def __init__(self, *, quiet: bool, stride: int = 1) -> None:
-        """Start a report; `quiet` shows nothing, `stride` is the step between read frames."""
         self._quiet = quiet
         self._stride = stride
         self._start = time.perf_counter()
         self._frames: dict[str, int] = {}
         self._detections: dict[str, int] = {}
         self._identities: dict[str, set[int]] = {}
-        self._bar: Progress | None = None
         self._live: list[LiveSource] = []
+        self._steps = Steps("tracking", quiet=True)
 
     @contextmanager
     def progress(self, sources: Sequence[Source]) -> Iterator[None]:
-        """Show the progress bar while the `with` block runs."""
+        """Show the progress while the `with` block runs."""
         for source in sources:
             self._frames[source.name] = self._detections[source.name] = 0
             self._identities[source.name] = set()
@@ -51,20 +183,15 @@ class Report:
         self._start = time.perf_counter()
         counts = [source.info.frame_count for source in sources]
         known = [-(-count // self._stride) for count in counts if count is not None]
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:.1f} frames/s"),
-            _CameraColumn(self._live) if self._live else TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=self._quiet,
-        )
-        self._task = self._bar.add_task(
-            "tracking", total=sum(known) if len(known) == len(counts) else None, rate=0.0
-        )
-        with self._bar:
+        total = sum(known) if len(known) == len(counts) else None
+        with Steps("tracking", total, quiet=self._quiet, note=self._note) as self._steps:
+            self._steps.begin()
             yield
+
+    def _note(self) -> str:
+        rate = sum(self._frames.values()) / max(time.perf_counter() - self._start, 1e-9)
+        cameras = [describe_cameras([one.status() for one in self._live])] if self._live else []
+        return "; ".join([f"{rate:.1f} frames/s", *cameras])
 
     def count(self, result: FrameResult) -> None:
         """Take one more result."""
@@ -72,9 +199,7 @@ class Report:
         self._detections[result.camera] += len(result.detections)
         found = result.tracks if result.identities is None else result.identities
         self._identities[result.camera].update(found.ids[found.ids > 0].tolist())
-        if self._bar is not None:
-            rate = sum(self._frames.values()) / (time.perf_counter() - self._start)
-            self._bar.update(self._task, advance=1, rate=rate)
+        self._steps.advance()
 
     def finish(self, seconds: Mapping[str, float], folder: Path) -> None:
         """Print the summary.
@@ -85,7 +210,7 @@ class Report:
         """
         if self._quiet:
             return
-        console = _Console()
+        printer = console()
         elapsed = time.perf_counter() - self._start
         total = sum(self._frames.values())
         table = Table("camera", "frames", "detections", "identities", box=None)
@@ -94,29 +219,30 @@ class Report:
         for camera, frames in self._frames.items():
             identities = len(self._identities[camera])
             table.add_row(camera, str(frames), str(self._detections[camera]), str(identities))
-        console.print(table)
+        printer.print(table)
         if self._live:
-            console.print(_table_of_cameras(self._live))
+            printer.print(_table_of_cameras(self._live))
         stages = ", ".join(
             f"{stage} {1000 * spent / max(total, 1):.1f}" for stage, spent in seconds.items()
         )
-        console.print(
+        printer.print(
             f"{total} frames in {elapsed:.1f} s ({total / max(elapsed, 1e-9):.1f} frames/s)"
         )
-        console.print(f"ms a frame: {stages}")
-        console.print(f"results: {folder}", soft_wrap=True, markup=False, highlight=False)
+        printer.print(f"ms a frame: {stages}")
+        printer.print(redact(f"results: {folder}"), soft_wrap=True, markup=False, highlight=False)
 
 
-class _CameraColumn(ProgressColumn):
-    """How the cameras are doing; also kept up to date while none of them has a frame."""
-
-    def __init__(self, cameras: Sequence[LiveSource]) -> None:
-        super().__init__()
-        self._cameras = cameras
-
-    def render(self, task: Task) -> Text:
-        """Return the text for the progress bar."""
-        return Text(describe_cameras([camera.status() for camera in self._cameras]))
+def describe_cameras(statuses: Sequence[SourceStatus]) -> str:
+    """Return the state of live cameras, such as "2 live, yard stalled 4 s, gate gone 75 s"."""
+    troubled = [status for status in statuses if status.state is not SourceState.LIVE]
+    parts = [f"{len(statuses) - len(troubled)} live"]
+    parts += [
+        f"{status.camera} {status.state.value} {status.since_s:.0f} s"
+        for status in troubled[:_MOST_NAMED]
+    ]
+    if len(troubled) > _MOST_NAMED:
+        parts.append(f"{len(troubled) - _MOST_NAMED} more not live")
+    return ", ".join(parts)
 
 
 def _table_of_cameras(cameras: Sequence[LiveSource]) -> Table:

@@ -1,4 +1,4 @@
-"""What commands that run for long tell about themselves: a status page, JSON logs, systemd."""
+"""Supervision of commands that run for long: a status page, JSON logs, systemd."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def add_status_options(parser: argparse.ArgumentParser) -> None:
         "--status-token-file",
         metavar="FILE",
         default=None,
-        help="file with a token that requests must carry (Authorization: Bearer TOKEN); needed "
-        "where the address is open to other machines",
+        help="file with a token that requests must carry (Authorization: Bearer TOKEN); required "
+        "if other machines can reach the address",
     )
     group.add_argument(
         "--json-logs", action="store_true", default=False, help="log as JSON, one line a record"
@@ -48,7 +48,7 @@ def read_token(path: str | None) -> str | None:
     """Return the token of a file; None without a file.
 
     Raises:
-        ConfigError: the file cannot be read, or holds no single line of ASCII.
+        ConfigError: the file cannot be read, or is not one line of ASCII.
     """
     if path is None:
         return None
@@ -75,10 +75,10 @@ def serve_status(
     health: Callable[[], Health],
     readings: Callable[[], Iterable[Reading]],
 ) -> tuple[StatusServer, Metrics]:
-    """Serve health and metrics; whoever calls closes the server.
+    """Serve health and metrics; the caller closes the server.
 
     Raises:
-        ConfigError: the address is none, or is open to others without a token.
+        ConfigError: the address is malformed, or open to other machines without a token.
         ReidTrackerError: the port cannot be used, or prometheus_client is not installed.
     """
     metrics = Metrics()
@@ -87,13 +87,13 @@ def serve_status(
 
 
 def log_as_json(**fields: str) -> None:
-    """Give every line of this package's log the form of JSON; the command line shows them."""
+    """Write this package's log as JSON, one line a record."""
     for handler in logging.getLogger("reid_tracker").handlers:
         handler.setFormatter(JsonLines(redact, **fields))
 
 
 class Heartbeat:
-    """Tells systemd's watchdog that the program goes on, and metrics how long its stages took."""
+    """Tells systemd's watchdog that the program runs, and counts the time of its stages."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         self._seconds, self._before = seconds, dict(seconds)
@@ -101,7 +101,7 @@ class Heartbeat:
         self.metrics: Metrics | None = None
 
     def __call__(self) -> None:
-        """Beat; to be called in every round of the program's work."""
+        """Beat; call it in every round of the program's work."""
         if self.metrics is not None:
             for stage, total_s in self._seconds.items():
                 spent_s = total_s - self._before.get(stage, 0.0)

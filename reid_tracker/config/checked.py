@@ -1,7 +1,7 @@
 """Checked dataclasses: declared ranges, and building them from nested mappings with clear errors.
 
-A frozen dataclass that derives from `Checked` is the configuration of something; a mapping (from
-YAML, say) is its written form. An unknown key is an error that names the nearest known one.
+A frozen dataclass derived from `Checked` is a configuration; a mapping, such as YAML, is its
+written form. An unknown key is an error that names the nearest known key.
 """
 
 from __future__ import annotations
@@ -67,6 +67,21 @@ def from_mapping(kind: type[CheckedT], data: Mapping[str, Any], where: str = "")
         return kind(**values)
     except ConfigError as error:
         raise ConfigError(f"{where}{error}") from None
+
+
+def with_options(config: CheckedT, where: str, **options: Any) -> CheckedT:
+    """Return a configuration in which the options that are not None replace its own values.
+
+    Args:
+        config: the values of all other keys.
+        where: dotted prefix for error messages.
+        options: new values by key.
+
+    Raises:
+        ConfigError: a value has the wrong type or range.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    return from_mapping(type(config), {**dataclasses.asdict(config), **given}, where)
 
 
 def to_yaml(config: Checked) -> str:

@@ -55,7 +55,7 @@ def read_yaml(path: Path, *, secret: bool = False) -> dict[str, Any]:
 
     Args:
         path: the file.
-        secret: keep what stands in it out of messages.
+        secret: keep its contents out of messages.
 
     Raises:
         ConfigError: it cannot be read, is too large, is not YAML, or holds something else.
@@ -86,7 +86,7 @@ def read_yaml(path: Path, *, secret: bool = False) -> dict[str, Any]:
 
 
 _MOST_SECTIONS = 20
-"""In a dotted key; no configuration is nested half as deep."""
+"""Largest depth of a dotted key; no configuration is nested half as deep."""
 
 
 def with_dotted(data: dict[str, Any], path: list[str], value: Any, dotted: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""YAML that somebody else wrote, read with bounded time and memory.
+"""Reads untrusted YAML in bounded time and memory.
 
 PyYAML's safe loader runs no code of a file, but follows aliases (a list of lists of lists of one
 value, each named ten times, fills any memory when it is walked) and recurses as deep as the text.
@@ -36,8 +36,8 @@ def load_yaml(text: str) -> Any:
 
     Raises:
         YamlLimitError: it is too long or too deep, or its aliases stand for too much.
-        ValueError: it is not YAML, or has a tag that is none of YAML's own. The message is one
-            line and may quote the text.
+        ValueError: it is not YAML, or has an unknown tag. The message is one line and may quote the
+            text.
     """
     import yaml
 

@@ -1,4 +1,4 @@
-"""Cosine distances that belong to an encoder, and which of them a configuration sets."""
+"""Cosine distances of an encoder, and which of them a configuration sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a detector is, and the check of its images; numpy only."""
+"""The interface of detectors, and the check of their images; numpy only."""
 
 from __future__ import annotations
 

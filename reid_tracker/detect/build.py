@@ -1,16 +1,15 @@
-"""Chooses and builds the detector that a name, a file or a configuration means."""
+"""Builds a detector from a name, a file or a configuration; BACK_ENDS lists the loaders."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from reid_tracker import zoo
 from reid_tracker.config import DetectorConfig
-from reid_tracker.config.checked import from_mapping
+from reid_tracker.config.checked import with_options
 from reid_tracker.detect.base import Detector
 from reid_tracker.errors import ConfigError, WeightsError
 
@@ -58,8 +57,9 @@ def build_detector(
         MissingDependencyError: the model needs a package that is not installed.
         InputError: a line of a detection file is malformed.
     """
-    config = _merge(
-        model,
+    config = with_options(
+        model if isinstance(model, DetectorConfig) else DetectorConfig(model=str(model)),
+        "detector.",
         confidence=conf,
         iou=iou,
         image_size=image_size if imgsz is None else imgsz,
@@ -68,22 +68,14 @@ def build_detector(
         half=half,
         max_detections=max_detections,
     )
-    if config.model.lower().endswith(".txt"):
-        return _build_replay(config)
-    config = dataclasses.replace(config, model=_on_this_machine(config))
-    from reid_tracker.detect.ultralytics_backend import UltralyticsDetector
-
-    return UltralyticsDetector(config)
-
-
-def _merge(model: str | Path | DetectorConfig, **options: Any) -> DetectorConfig:
-    config = model if isinstance(model, DetectorConfig) else DetectorConfig(model=str(model))
-    given = {key: value for key, value in options.items() if value is not None}
-    return from_mapping(DetectorConfig, {**dataclasses.asdict(config), **given}, "detector.")
+    for ending, load in BACK_ENDS.items():
+        if config.model.lower().endswith(ending):
+            return load(config)
+    return _load_ultralytics(config)
 
 
 def _on_this_machine(config: DetectorConfig) -> str:
-    """Replace "auto" or a name of the manifest by its path; the latter is downloaded if need be."""
+    """Return the path that "auto" or a name of the manifest means; a named model is downloaded."""
     model = config.model
     if model == "auto":
         from reid_tracker.detect.ultralytics_backend import runs_on_cpu
@@ -102,14 +94,20 @@ def _on_this_machine(config: DetectorConfig) -> str:
     if known is None or Path(model).exists():
         return model
     if zoo.locate(known, manifest) is None and not known.shipped:
-        # A warning, since a run that was to start now stands still for a while.
+        # A warning, since the run does not start before the download ends.
         logger.warning("detector %s is not on this machine: downloading it", known.name)
     path = zoo.pull(known.name, manifest=manifest)
     logger.info("detector %s: %s", known.name, path)
     return str(path)
 
 
-def _build_replay(config: DetectorConfig) -> Detector:
+def _load_ultralytics(config: DetectorConfig) -> Detector:
+    from reid_tracker.detect.ultralytics_backend import UltralyticsDetector
+
+    return UltralyticsDetector(dataclasses.replace(config, model=_on_this_machine(config)))
+
+
+def _load_replay(config: DetectorConfig) -> Detector:
     from reid_tracker.detect.replay import ReplayDetector
 
     if config.classes and not {0, "0", "person"} & set(config.classes):
@@ -118,3 +116,10 @@ def _build_replay(config: DetectorConfig) -> Detector:
             "file are class 0, person; keep that class or all"
         )
     return ReplayDetector(config.model, config.confidence, config.max_detections)
+
+
+BACK_ENDS: dict[str, Callable[[DetectorConfig], Detector]] = {".txt": _load_replay}
+"""Ends of model names, in small letters, and what loads such a model; ultralytics loads others.
+
+A loader imports its heavy packages itself.
+"""

@@ -1,6 +1,6 @@
 """Replays a MOTChallenge detection file, so that trackers can be run without a network.
 
-Lines are `frame,id,left,top,width,height,confidence`; what follows is ignored. Frames count from 1
+Lines are `frame,id,left,top,width,height,confidence`; more columns are ignored. Frames count from 1
 and boxes are in pixels. The format has no class of its own, so every row is class 0, person.
 """
 
@@ -21,11 +21,11 @@ from reid_tracker.types import Detections, ImageBGR
 _COLUMNS = 7
 _LARGEST_FRAME = 2**31
 _LARGEST_PIXEL = 1e9
-"""Areas of larger boxes are infinite in float32."""
+"""The area of a larger box is infinite in float32."""
 
 
 class ReplayDetector:
-    """A `Detector` that reads what another one found.
+    """A `Detector` that reads detections from a file.
 
     Confidences are clipped to [0, 1], since many public files hold raw scores; that changes no
     decision of a threshold in [0, 1]. A confidence of exactly -1 stands for "not given" and

@@ -1,7 +1,7 @@
 """Detection by ultralytics: YOLO and RT-DETR in every format that it runs; imported nowhere else.
 
-ultralytics is kept from what it does on its own: it installs no packages, sends no statistics and
-stays quiet; so are the run-times under it. Where it finds no settings file it makes one.
+ultralytics and the run-times under it are kept from installing packages, sending statistics and
+printing. ultralytics still makes its settings file if there is none.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _load(yolo: Any, config: DetectorConfig, options: dict[str, Any]) -> tuple[A
             f"{config.model}: no such file, and it could not be downloaded; go online once, or "
             "give the path of a model file"
         ) from None
-    except Exception as error:  # ultralytics raises whatever its back ends raise
+    except Exception as error:  # ultralytics passes on any error of its back ends
         raise WeightsError(
             f"{config.model}: not a model that ultralytics loads, or damaged "
             f"({type(error).__name__}: {_first_line(error)}); get it again or give another"

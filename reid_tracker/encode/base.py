@@ -1,4 +1,4 @@
-"""What an encoder is, what a back end has to offer it, and the checks at the edge; numpy only."""
+"""The interfaces of encoders and their back ends, and the check of boxes; numpy only."""
 
 from __future__ import annotations
 

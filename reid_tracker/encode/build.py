@@ -1,4 +1,4 @@
-"""Chooses and builds the encoder that a name, a file or a configuration means."""
+"""Builds an encoder from a name, a file or a configuration."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import dataclasses
 import difflib
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reid_tracker import zoo
 from reid_tracker.config import EncoderConfig
-from reid_tracker.config.checked import from_mapping
+from reid_tracker.config.checked import with_options
 from reid_tracker.encode.base import Encoder
 from reid_tracker.errors import ConfigError, WeightsError
 
@@ -57,8 +57,13 @@ def build_encoder(
         WeightsError: a file is missing, damaged, or does not fit; or no encoder is here for "auto".
         MissingDependencyError: an optional package is needed.
     """
-    config = _merge(
-        model, architecture=architecture, device=device, half=half, batch_size=batch_size
+    config = with_options(
+        model if isinstance(model, EncoderConfig) else EncoderConfig(model=str(model)),
+        "encoder.",
+        architecture=architecture,
+        device=device,
+        half=half,
+        batch_size=batch_size,
     )
     config = resolve_model(config)
     network = _build_network(config)
@@ -66,12 +71,6 @@ def build_encoder(
     from reid_tracker.encode.pooled import PooledEncoder
 
     return PooledEncoder(network, config.batch_size)
-
-
-def _merge(model: str | Path | EncoderConfig, **options: Any) -> EncoderConfig:
-    config = model if isinstance(model, EncoderConfig) else EncoderConfig(model=str(model))
-    given = {key: value for key, value in options.items() if value is not None}
-    return from_mapping(EncoderConfig, {**dataclasses.asdict(config), **given}, "encoder.")
 
 
 def resolve_model(config: EncoderConfig) -> EncoderConfig:
@@ -127,8 +126,8 @@ def _build_network(config: EncoderConfig) -> Network:
     model = config.model
     if model == "none":
         raise ConfigError(
-            "encoder.model = none: there is no encoder to build; a run with this setting tracks by "
-            "motion alone and must not ask for one"
+            "encoder.model = none: this tracks by motion alone, without an encoder; name an "
+            "encoder to build one"
         )
     if model.startswith("timm:"):
         from reid_tracker.encode.timm_backbone import timm_network
@@ -172,6 +171,6 @@ def _build_osnet(config: EncoderConfig) -> Network:
     close = difflib.get_close_matches(model, [*OSNETS, *names], n=1)
     raise ConfigError(
         f"encoder.model = {model}: {f'did you mean {close[0]}? ' if close else ''}expected an "
-        ".onnx or .xml file, a checkpoint (.pt, .pth), timm:NAME, auto, none, a name of `reid-track "
-        f"weights list`, or one of {', '.join(OSNETS)}"
+        ".onnx or .xml file, a checkpoint (.pt, .pth), timm:NAME, auto, none, a name of "
+        f"`reid-track weights list`, or one of {', '.join(OSNETS)}"
     )

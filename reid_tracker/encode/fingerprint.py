@@ -1,4 +1,4 @@
-"""Tells whose embeddings they are: a hash of the weights that an encoder's name means."""
+"""Identifies an encoder by a hash of its weights."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reid_tracker.zoo.content import content_of
 
 
 def model_fingerprint(config: EncoderConfig) -> str:
-    """Return the hash by which a gallery knows the embeddings of an encoder.
+    """Return the hash that identifies an encoder; only its own embeddings can be compared.
 
-    Embeddings can be compared only where it is the same. It is the SHA-256 of the weights' file, or
-    of the name where there is no file (untrained networks, timm).
+    It is the SHA-256 of the weights' file, or of the name if there is no file (untrained networks,
+    timm).
 
     Raises:
         WeightsError: the model is not on this machine, or cannot be read.

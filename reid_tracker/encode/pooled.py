@@ -25,7 +25,7 @@ class PooledEncoder:
 
     Args:
         network: the back end.
-        batch_size: most crops in one run of it; bounds memory.
+        batch_size: maximum number of crops in one run of it; bounds memory.
 
     Attributes:
         embedding_size: D of the network.

@@ -1,4 +1,4 @@
-"""Crops as a network wants them: cut, resized, RGB, normalised, channels first.
+"""Crops as networks take them: cut, resized, RGB, normalised, channels first.
 
 Cutting is the only step that needs one call per box. The rest runs on the whole chunk at once.
 """
@@ -73,7 +73,7 @@ def cut_crops(image: ImageBGR, boxes: Boxes, out: Crops) -> None:
     Args:
         image: (H, W, 3) uint8 BGR.
         boxes: (n, 4) float32 xyxy, finite; may leave the frame.
-        out: (n, h, w, 3) uint8, filled here; black where a box has no area inside the frame.
+        out: (n, h, w, 3) uint8, filled here; black if a box has no area inside the frame.
     """
     height, width = out.shape[1:3]
     windows = pixel_windows(boxes, image.shape[1], image.shape[0])

@@ -1,4 +1,4 @@
-"""Which distances suit the encoder that a configuration means."""
+"""Distance thresholds that suit an encoder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reid_tracker.zoo.content import content_of
 def encoder_thresholds(config: EncoderConfig) -> Thresholds:
     """Return the thresholds of the weights manifest for an encoder, or the defaults.
 
-    A model of the manifest is known by its name and by its file, wherever that lies.
+    A model of the manifest is recognised by its name, and by its file in any place.
 
     Raises:
         WeightsError: the model is not on this machine, or cannot be read.

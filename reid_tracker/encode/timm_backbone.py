@@ -34,7 +34,7 @@ def timm_network(model: str, device: str, half: bool | None) -> TorchNetwork:
     Raises:
         MissingDependencyError: timm is not installed.
         ConfigError: timm has no such model, an option is unknown, or there is no such device.
-        WeightsError: the weights cannot be had.
+        WeightsError: the weights cannot be downloaded or read.
     """
     try:
         import timm
@@ -83,7 +83,7 @@ def _create(timm: Any, model: str, name: str, options: dict[str, str]) -> Any:
                 name, pretrained=pretrained, pretrained_cfg_overlay=source, num_classes=0
             )
         )
-    except Exception as error:  # whatever the download or the file's reader raises
+    except Exception as error:  # any error of the download or the file's reader
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(
             f"{model}: its weights cannot be had ({type(error).__name__}: {reason}); go online, "

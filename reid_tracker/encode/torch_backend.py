@@ -168,7 +168,7 @@ def _check_cuda(name: str, index: int) -> None:
 
 
 def resolve_dtype(device: torch.device, half: bool | None) -> torch.dtype:
-    """Return float16 where it is asked for, or by default on CUDA; always float32 on the CPU."""
+    """Return float16 if asked for, or by default on CUDA; always float32 on the CPU."""
     if half is None:
         half = device.type == "cuda"
     if half and device.type == "cpu":

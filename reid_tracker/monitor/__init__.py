@@ -1,4 +1,4 @@
-"""What a running host tells about itself: metrics, health, logs, and notes to systemd."""
+"""Monitoring of a running host: metrics, health, JSON logs, and notifications to systemd."""
 
 from reid_tracker.monitor.json_logs import JsonLines
 from reid_tracker.monitor.metrics import Metrics, Reading

@@ -1,4 +1,4 @@
-"""Log records as JSON, one a line, for those who collect logs of many hosts."""
+"""Log records as JSON, one per line, for collecting the logs of many hosts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "task
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as JSON: time (UTC), level, logger, message, and what `extra` holds.
+    """Formats a record as JSON: time (UTC), level, logger, message, and the fields of `extra`.
 
     Args:
-        clean: takes what nobody may read, such as passwords, out of a line.
+        clean: removes secrets, such as passwords, from a text.
         fields: added to every line, such as the name of the host.
     """
 
@@ -42,7 +42,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(self._cleaned(line), ensure_ascii=False)
 
     def _cleaned(self, value: Any) -> Any:
-        """Clean all texts of a value; what JSON has no form for becomes text."""
+        """Clean all texts of a value; values that JSON cannot hold become text."""
         if isinstance(value, dict):
             return {str(key): self._cleaned(item) for key, item in value.items()}
         if isinstance(value, list | tuple):

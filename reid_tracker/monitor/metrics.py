@@ -1,7 +1,7 @@
 """Prometheus metrics of a host.
 
-Counts and states are read from those who keep them at the moment of a scrape, so that nothing on
-the way of a frame waits for a metric; only durations are told as they happen.
+Counts and states are read at the moment of a scrape, so that processing a frame never waits for a
+metric; only durations are recorded as they happen.
 """
 
 from __future__ import annotations
@@ -18,66 +18,66 @@ if TYPE_CHECKING:
 PREFIX = "reid_"
 
 COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "frames_total": ("Frames that were processed.", ("camera",)),
-    "frames_dropped_total": ("Frames left out to stay live.", ("camera",)),
-    "frames_damaged_total": ("Frames that could not be decoded whole.", ("camera",)),
-    "reconnects_total": ("Times a stream was opened again.", ("camera",)),
+    "frames_total": ("Frames processed.", ("camera",)),
+    "frames_dropped_total": ("Frames skipped to stay live.", ("camera",)),
+    "frames_damaged_total": ("Frames that could not be decoded completely.", ("camera",)),
+    "reconnects_total": ("Times a stream was connected again.", ("camera",)),
     "clock_jumps_total": ("Times a camera's clock jumped.", ("camera",)),
     "tracklets_published_total": (
-        "Tracklet messages made for the broker; some may still wait on disk.",
+        "Tracklet messages created; some may still wait on disk.",
         (),
     ),
-    "messages_sent_total": ("Messages that the broker has acknowledged.", ()),
+    "messages_sent_total": ("Messages acknowledged by the broker.", ()),
     "spool_dropped_total": (
-        "Messages lost because the disk, or the memory before it, was full, or they were too old.",
+        "Messages lost because disk or memory was full, or because they were too old.",
         (),
     ),
-    "identity_messages_total": ("Messages of the centre about tracklets of this host.", ()),
-    "identity_changes_total": ("Tracklets that got another identity than they had.", ()),
+    "identity_messages_total": ("Messages from the centre about tracklets of this host.", ()),
+    "identity_changes_total": ("Tracklets whose identity was changed.", ()),
     "outputs_failed_total": ("Times an output could not be written.", ()),
-    "messages_total": ("Messages taken from the broker.", ("kind",)),
-    "messages_refused_total": ("Messages that could not be used.", ("reason",)),
-    "messages_repeated_total": ("Messages that had come before.", ()),
-    "messages_late_total": ("Messages that came after their moment was matched.", ()),
-    "edge_gaps_total": ("Messages of an edge that are missing in its numbering.", ("edge",)),
-    "identities_new_total": ("Identities given out.", ()),
+    "messages_total": ("Messages received from the broker.", ("kind",)),
+    "messages_refused_total": ("Messages refused.", ("reason",)),
+    "messages_repeated_total": ("Messages that had been received before.", ()),
+    "messages_late_total": ("Messages that came after later ones were matched.", ()),
+    "edge_gaps_total": ("Messages of a camera host that are missing in its count.", ("edge",)),
+    "identities_new_total": ("Identities created.", ()),
     "identities_unasked_total": (
-        "New identities that were not looked for in the gallery, for lack of time.",
+        "New identities that were not looked up in the gallery for lack of time.",
         (),
     ),
-    "identities_merged_total": ("Identities that turned out to be one.", ()),
-    "identities_split_total": ("Identities that turned out to be two.", ()),
+    "identities_merged_total": ("Identities merged because they are one person.", ()),
+    "identities_split_total": ("Identities split because they are two people.", ()),
 }
 
 GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "camera_up": ("1 where frames come, else 0.", ("camera",)),
-    "camera_state": ("1 for the state that a camera is in, else 0.", ("camera", "state")),
-    "edge_up": ("1 where a camera host is heard of, else 0.", ("site", "edge")),
+    "camera_up": ("1 if frames come, else 0.", ("camera",)),
+    "camera_state": ("1 for the present state of a camera, else 0.", ("camera", "state")),
+    "edge_up": ("1 if a camera host is up, else 0.", ("site", "edge")),
     "cameras": ("Cameras of all camera hosts by state.", ("state",)),
     "frame_age_seconds": ("Age of a camera's newest frame.", ("camera",)),
     "clock_offset_seconds": (
         "How far a camera's clock is behind the arrival of its frames.",
         ("camera",),
     ),
-    "tracks": ("People in sight of a camera.", ("camera",)),
+    "tracks": ("People visible to a camera.", ("camera",)),
     "identities_known": ("Tracklets of this host whose identity is known.", ()),
-    "identities_awaited": ("Tracklets that the centre has not named yet.", ()),
-    "memory_messages": ("Messages that wait in memory, for the disk or the broker.", ()),
+    "identities_awaited": ("Tracklets whose identity the centre has not sent yet.", ()),
+    "memory_messages": ("Messages that wait in memory for the disk or the broker.", ()),
     "spool_messages": ("Messages that wait on disk for the broker.", ()),
-    "spool_bytes": ("Size of what waits on disk for the broker.", ()),
-    "broker_up": ("1 where the broker answers, else 0.", ()),
+    "spool_bytes": ("Size of the messages that wait on disk for the broker.", ()),
+    "broker_up": ("1 if the broker answers, else 0.", ()),
     "broker_pending": ("Messages that wait in the broker for this host.", ()),
     "gallery_waiting": ("Records that wait in memory for the gallery.", ()),
-    "gallery_up": ("1 where the gallery answers, else 0.", ()),
+    "gallery_up": ("1 if the gallery answers, else 0.", ()),
     "gallery_sightings": ("Sightings in the gallery.", ()),
-    "identities": ("Identities that the matcher holds in memory.", ()),
+    "identities": ("Identities in the memory of the matcher.", ()),
 }
 
 HISTOGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "stage_seconds": ("Time of one batch in a stage.", ("stage",)),
     "match_seconds": ("Time of matching one batch of tracklets.", ()),
-    "gallery_write_seconds": ("Time of storing what follows from one batch.", ()),
-    "message_age_seconds": ("From capture until the centre has matched it.", ()),
+    "gallery_write_seconds": ("Time of storing the results of one batch.", ()),
+    "message_age_seconds": ("Time from capture until the centre has matched and stored it.", ()),
 }
 
 _BUCKETS_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -89,8 +89,8 @@ class Reading:
 
     Attributes:
         name: a key of `COUNTERS` or `GAUGES`.
-        value: in the unit that the name tells.
-        labels: in the order that the catalogue gives.
+        value: in the unit of the name.
+        labels: in the order of the catalogue.
     """
 
     name: str
@@ -114,18 +114,18 @@ class Metrics:
             ) from None
         self._registry = prometheus_client.CollectorRegistry()
         self._readers: list[Callable[[], Iterable[Reading]]] = []
-        # Made when something is observed: a host has no histograms of what others do.
+        # Created at the first observation, so that a host has no histograms of other programs.
         self._histograms: dict[str, Any] = {}
         self._registry.register(_Readings(self._readers))
-        # Memory, CPU time and open files of this process, under the names that all programs use.
+        # Memory, CPU time and open files of this process, under the usual names.
         prometheus_client.ProcessCollector(registry=self._registry)
 
     def read_from(self, reader: Callable[[], Iterable[Reading]]) -> None:
-        """Ask `reader` for counts and states at every scrape; it must not wait for anything."""
+        """Call `reader` for counts and states at every scrape; it must not block."""
         self._readers.append(reader)
 
     def observe(self, name: str, seconds: float, *labels: str) -> None:
-        """Tell how long something took.
+        """Record a duration.
 
         Raises:
             InputError: no such histogram.
@@ -151,7 +151,7 @@ class Metrics:
 
 
 class _Readings:
-    """Collects what the readers say, as prometheus_client wants it."""
+    """Collects the readings in the form that prometheus_client needs."""
 
     def __init__(self, readers: list[Callable[[], Iterable[Reading]]]) -> None:
         self._readers = readers

@@ -1,4 +1,4 @@
-"""A small HTTP server: /health for whoever restarts this host, /metrics for Prometheus."""
+"""A small HTTP server: /health for supervisors, /metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _REQUEST_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Health:
-    """Whether a host does its work.
+    """The health of a host.
 
     Attributes:
-        healthy: false asks whoever supervises the host to look after it.
-        details: what is well and what is not, as JSON has it.
+        healthy: False asks the supervisor to act.
+        details: states of the parts, as values for JSON.
     """
 
     healthy: bool
@@ -40,13 +40,13 @@ class StatusServer(Closing):
 
     Args:
         address: HOST:PORT; port 0 takes a free one.
-        health: asked at every request; it must not wait for anything.
+        health: called at every request; it must not block.
         metrics: served as /metrics; None serves none.
-        token: requests must carry it as "Authorization: Bearer TOKEN"; needed where the address is
-            not of this machine alone.
+        token: requests must carry it as "Authorization: Bearer TOKEN"; required if other machines
+            can reach the address.
 
     Raises:
-        ConfigError: the address is none, or is open to others without a token.
+        ConfigError: the address is not valid, or open to other machines without a token.
         ReidTrackerError: the port cannot be used.
     """
 
@@ -61,7 +61,7 @@ class StatusServer(Closing):
         if not token and not _is_loopback(host):
             raise ConfigError(
                 f"the status address {address} is open to other machines: set a token for it, or "
-                f"take 127.0.0.1:{port}"
+                f"use 127.0.0.1:{port}"
             )
         handler = _handler(health, metrics, token)
         try:
@@ -76,11 +76,11 @@ class StatusServer(Closing):
 
     @property
     def port(self) -> int:
-        """The port that it listens at."""
+        """The port that it listens on."""
         return int(self._server.server_address[1])
 
     def close(self) -> None:
-        """Stop; requests that are being answered are finished."""
+        """Stop after the requests that are being answered."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

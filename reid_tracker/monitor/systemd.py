@@ -1,6 +1,6 @@
-"""Notes to systemd: a service of Type=notify says when it is ready, alive, reloading, stopping.
+"""Notifies systemd when a service of Type=notify is ready, alive, reloading or stopping.
 
-The protocol is that of sd_notify(3): datagrams to the socket that NOTIFY_SOCKET names.
+The protocol is sd_notify(3): datagrams to the socket that NOTIFY_SOCKET names.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import time
 
 
 def notify_systemd(state: str) -> bool:
-    """Tell systemd a state, such as "READY=1", "WATCHDOG=1", "STOPPING=1" or "STATUS=...".
+    """Send systemd a state, such as "READY=1", "WATCHDOG=1", "STOPPING=1" or "STATUS=...".
 
     Returns:
-        Whether it was told; false where no systemd started this process, or it does not listen.
+        Whether it was sent; False if systemd did not start this process or does not listen.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):

@@ -1,4 +1,4 @@
-"""OSNet, the omni-scale network of the paper: nets by name, their cost, and their weights.
+"""OSNet, the omni-scale network (arXiv 1905.00953): variants, cost and weights.
 
 from reid_tracker.osnet import load_checkpoint, load_weights, osnet_x0_25
 

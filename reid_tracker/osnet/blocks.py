@@ -1,6 +1,6 @@
 """The building blocks of OSNet: Lite 3x3, and the residual block with T streams and one gate.
 
-Submodule names are those of the published checkpoints. A new name would make them unreadable.
+Submodule names match the published checkpoints and must not change.
 """
 
 from __future__ import annotations
@@ -16,26 +16,29 @@ from reid_tracker.errors import ConfigError
 from reid_tracker.osnet.gate import Aggregation, build_gate
 
 BOTTLENECK_REDUCTION = 4
-"""A block works on a quarter of its output channels."""
+"""A block works on 1/4 of its output channels."""
+
+BATCH_NORM_EPS = 1e-5
+"""PyTorch's default, which all batch norms here have."""
 
 MAX_STREAMS = len(ascii_lowercase)
-"""Streams are named conv2a, conv2b, ...; the alphabet ends at 26."""
+"""Streams are named conv2a, conv2b, ..., conv2z."""
 
 Norm = Literal["batch", "instance", "none"]
 
 InstanceNormPlace = Literal["none", "inside", "after"]
-"""Where a block has instance norm: nowhere, inside the residual branch, or after the sum."""
+"""Where a block has instance norm: nowhere, in the residual branch, or after the sum."""
 
 
 @dataclass(frozen=True)
 class BlockOptions:
-    """What the paper's ablation varies; the defaults are the published net.
+    """Options of the paper's ablation study; the defaults are the published net.
 
     Attributes:
         streams: T, the number of streams.
         aggregation: how streams are merged.
-        same_depth: every stream is as deep as the deepest, so all see the same scale.
-        lite: Lite 3x3 layers; False takes standard 3x3 convolutions.
+        same_depth: all streams are as deep as the deepest and have the same scale.
+        lite: use Lite 3x3 layers; False uses standard 3x3 convolutions.
 
     Raises:
         ConfigError: a value is out of range.
@@ -55,7 +58,7 @@ class BlockOptions:
 
     @property
     def depths(self) -> list[int]:
-        """Number of 3x3 layers in each stream: 1, 2, ..., T, or T times T with `same_depth`."""
+        """Number of 3x3 layers per stream: 1, 2, ..., T; with `same_depth` always T."""
         return [self.streams if self.same_depth else t for t in range(1, self.streams + 1)]
 
 
@@ -63,17 +66,17 @@ PUBLISHED = BlockOptions()
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias, then normalisation, then ReLU.
+    """Convolution without bias, normalisation, and ReLU.
 
     Maps (B, in, H, W) to (B, out, H/stride, W/stride).
 
     Args:
-        in_channels: channels that come in.
-        out_channels: channels that go out.
-        kernel_size: odd side of the kernel; padding keeps the size at stride 1.
-        stride: step of the convolution.
-        norm: kind of normalisation. It is called `bn` in checkpoints whatever its kind.
-        relu: end with a ReLU; False leaves the result linear.
+        in_channels: input channels.
+        out_channels: output channels.
+        kernel_size: odd kernel size; padding keeps the image size at stride 1.
+        stride: stride of the convolution.
+        norm: kind of normalisation; checkpoints call every kind `bn`.
+        relu: whether a ReLU follows.
     """
 
     def __init__(
@@ -101,8 +104,8 @@ class ConvNorm(nn.Module):
 class Lite3x3(nn.Module):
     """The paper's Lite 3x3 layer: a 3x3 convolution factorised into 1x1 and 3x3 depthwise.
 
-    The order is pointwise, depthwise, batch norm, ReLU, with nothing between the two convolutions.
-    MobileNet has them the other way round. Maps (B, C, H, W) to the same shape.
+    The order is pointwise, depthwise, batch norm, ReLU; MobileNet puts the depthwise convolution
+    first. Maps (B, C, H, W) to the same shape.
     """
 
     def __init__(self, channels: int) -> None:
@@ -120,15 +123,15 @@ class Lite3x3(nn.Module):
 class OSBlock(nn.Module):
     """Omni-scale residual block: x + F(x), where F merges streams of receptive field 3, 5, 7, 9.
 
-    Maps (B, in, H, W) to (B, out, H, W). Stream t is t Lite 3x3 layers in series, so its receptive
-    field is 2t + 1. Streams work on out/4 channels, between two 1x1 convolutions.
+    Maps (B, in, H, W) to (B, out, H, W). Stream t has t Lite 3x3 layers in series and thus the
+    receptive field 2t + 1. Streams work on out/4 channels, between two 1x1 convolutions.
 
     Args:
-        in_channels: channels that come in.
-        out_channels: channels that go out; if they differ, the identity path is a 1x1 convolution.
-        options: number and kind of the streams, and how they are merged.
-        instance_norm: "after" is the block of OSNet-IBN. "inside" is that of OSNet-AIN; there
-            instance norm takes the place of the batch norm behind the closing 1x1 convolution.
+        in_channels: input channels.
+        out_channels: output channels. If they differ, the identity path has a 1x1 convolution.
+        options: number and kind of streams, and how they are merged.
+        instance_norm: "after" for OSNet-IBN; "inside" for OSNet-AIN, where instance norm replaces
+            the batch norm after the last 1x1 convolution.
     """
 
     def __init__(
@@ -161,12 +164,12 @@ class OSBlock(nn.Module):
         self._stream_names = [f"conv2{letter}" for letter in ascii_lowercase[: options.streams]]
         for name, depth in zip(self._stream_names, options.depths, strict=True):
             layers = _layers(channels, depth, lite=options.lite)
-            # A stream of one layer is that layer itself: conv2a.conv1, not conv2a.0.conv1.
+            # A stream with one layer is the layer itself: conv2a.conv1, not conv2a.0.conv1.
             self.add_module(name, layers[0] if depth == 1 else layers)
 
     @property
     def streams(self) -> list[nn.Module]:
-        """The T streams, by growing depth."""
+        """The T streams, ordered by depth."""
         return [getattr(self, name) for name in self._stream_names]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -177,12 +180,12 @@ class OSBlock(nn.Module):
         identity = self.downsample(x)
         if self.instance_norm == "inside":
             return F.relu(self.IN(residual) + identity)
-        # Without instance norm, IN is the identity function.
+        # Without instance norm, IN is the identity.
         return F.relu(self.IN(residual + identity))
 
 
 class AINBlock(OSBlock):
-    """The same block with its streams under the names that OSNet-AIN checkpoints have."""
+    """OSBlock with the submodule names of OSNet-AIN checkpoints."""
 
     def _add_streams(self, channels: int, options: BlockOptions) -> None:
         """Register the streams as conv2.0, conv2.1, ..."""
@@ -192,12 +195,12 @@ class AINBlock(OSBlock):
 
     @property
     def streams(self) -> list[nn.Module]:
-        """The T streams, by growing depth."""
+        """The T streams, ordered by depth."""
         return list(self.conv2)
 
 
 class AINStream(nn.Module):
-    """One stream of an OSNet-AIN block; its layers live under `layers`, even where there is one."""
+    """One stream of an OSNet-AIN block; `layers` contains its layers, even a single one."""
 
     def __init__(self, channels: int, depth: int, *, lite: bool) -> None:
         super().__init__()
@@ -209,7 +212,7 @@ class AINStream(nn.Module):
 
 
 def _layers(channels: int, depth: int, *, lite: bool) -> nn.Sequential:
-    """Stack `depth` 3x3 layers that keep the number of channels."""
+    """Return `depth` 3x3 layers that keep the number of channels."""
     if lite:
         return nn.Sequential(*(Lite3x3(channels) for _ in range(depth)))
     return nn.Sequential(*(ConvNorm(channels, channels, 3) for _ in range(depth)))

@@ -1,4 +1,4 @@
-"""Checkpoint files in and out of the nets: safe reading, strict matching, telling nets apart."""
+"""Reads checkpoints: safe loading, strict matching, and recognition of the architecture."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _SHOWN = 5
 
 
 def load_checkpoint(path: str | Path) -> StateDict:
-    """Read the state dict of a PyTorch checkpoint, on the CPU, without running code from the file.
+    """Read the state dict of a PyTorch checkpoint to the CPU, without running code from the file.
 
-    Accepts a bare state dict and the training checkpoints of torchreid, which wrap it beside
-    optimizer state and scores. A `module.` prefix (left by DataParallel) is removed.
+    Accepts a bare state dict and training checkpoints of torchreid, which also contain optimizer
+    state and scores. The prefix `module.` of DataParallel is removed.
 
     Raises:
-        WeightsError: the file is missing, damaged, no checkpoint, or needs code to be read.
+        WeightsError: the file is missing, damaged, not a checkpoint, or would run code.
     """
     path = Path(path)
     if not path.is_file():
@@ -56,19 +56,18 @@ def load_checkpoint(path: str | Path) -> StateDict:
 def load_weights(
     net: nn.Module, state_dict: Mapping[str, Tensor], *, source: str = "the state dict"
 ) -> None:
-    """Copy a state dict into a net; every tensor but the classifier's has to match.
+    """Copy a state dict into a net; all tensors except the classifier's must match.
 
-    The classifier belongs to the data set it was trained on: one that is missing or of another
-    size is left out, and the net keeps its own. Old checkpoints lack `num_batches_tracked`, which
-    inference does not need.
+    A missing classifier, or one for another number of identities, is ignored and the net keeps its
+    own. `num_batches_tracked` may be missing, as in old checkpoints.
 
     Args:
-        net: changed in place, and only if everything fits.
-        state_dict: names and tensors.
-        source: what to call the state dict in an error, for example its file name.
+        net: changed in place, only if everything fits.
+        state_dict: tensors by name.
+        source: name of the state dict in errors, for example the file name.
 
     Raises:
-        WeightsError: names or shapes do not fit; the message lists them.
+        WeightsError: names or shapes differ; the message lists them.
     """
     own = net.state_dict()
     given = dict(state_dict)
@@ -76,7 +75,7 @@ def load_weights(
         foreign = [key for key in given if key.startswith("classifier.")]
         given = {key: value for key, value in given.items() if key not in foreign}
         if foreign:
-            logger.info("%s: its classifier is for other identities and was left out", source)
+            logger.info("%s: ignoring its classifier, which is for other identities", source)
     check_fit(net, given, source=source)
     net.load_state_dict({**own, **given})
 
@@ -84,10 +83,10 @@ def load_weights(
 def check_fit(net: nn.Module, state_dict: Mapping[str, Tensor], *, source: str) -> None:
     """Compare names and shapes of a state dict with those of a net.
 
-    The classifier's keys and `num_batches_tracked` may be missing.
+    The classifier and `num_batches_tracked` may be missing.
 
     Raises:
-        WeightsError: they differ; the message lists what is missing, unexpected or misshapen.
+        WeightsError: they differ; the message lists missing, unexpected and misshapen tensors.
     """
     own = net.state_dict()
     optional = {k for k in own if k.startswith("classifier.") or k.endswith("num_batches_tracked")}
@@ -111,10 +110,10 @@ def check_fit(net: nn.Module, state_dict: Mapping[str, Tensor], *, source: str) 
 
 
 def infer_architecture(state_dict: Mapping[str, Tensor]) -> str:
-    """Tell which published net a state dict belongs to; the answer is a key of `OSNETS`.
+    """Return the name (a key of `OSNETS`) of the published net that a state dict belongs to.
 
     Raises:
-        WeightsError: it belongs to none.
+        WeightsError: the state dict belongs to no published net.
     """
     stem = state_dict.get("conv1.conv.weight")
     if stem is None or not {_PLAIN_KEY, _AIN_KEY} & state_dict.keys():
@@ -139,7 +138,7 @@ def _read(path: Path) -> Any:
     with _numpy_allowed():
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged pickle can raise almost anything
+        except Exception as error:  # a damaged pickle can raise almost any error
             blocked = re.search(r"GLOBAL ([\w.]+)", str(error))
             if blocked:
                 raise WeightsError(
@@ -153,17 +152,17 @@ def _read(path: Path) -> Any:
 
 
 def _numpy_allowed() -> contextlib.AbstractContextManager[None]:
-    """Let torch.load rebuild numpy numbers: torchreid stores its scores as such.
+    """Allow torch.load to read numpy numbers, since torchreid stores scores as such.
 
-    These functions make plain numbers and arrays and run nothing else.
+    The allowed functions only create numbers and arrays.
     """
     if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
-        return contextlib.nullcontext()  # before 2.6 the names below cannot be given
+        return contextlib.nullcontext()  # older versions do not accept the names below
     core = np._core if hasattr(np, "_core") else np.core
     functions = {"scalar": core.multiarray.scalar, "_reconstruct": core.multiarray._reconstruct}
     allowed: list[Any] = [np.dtype, np.ndarray]
     allowed += [type(np.dtype(kind)) for kind in "?bhilqBHILQefd"]
-    # numpy 2 renamed the module, so a file may hold either name.
+    # numpy 2 renamed the module, so a file may contain either name.
     allowed += [
         (function, f"numpy.{module}.multiarray.{name}")
         for module in ("core", "_core")
@@ -182,8 +181,8 @@ def _is_state_dict(content: Any) -> bool:
 
 def _describe(content: Any) -> str:
     if not isinstance(content, Mapping):
-        return f"holds a {type(content).__name__}"
-    return f"holds a dict with {_listed('keys', map(str, content)) or 'no keys'}"
+        return f"contains a {type(content).__name__}"
+    return f"contains a dict with {_listed('keys', map(str, content)) or 'no keys'}"
 
 
 def _classifier_fits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> bool:
@@ -200,7 +199,7 @@ def _listed(label: str, items: Iterable[str]) -> str:
 
 
 def _advice(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """Name the net to build instead, where the tensors tell."""
+    """Name the net to build instead, if the tensors show it."""
     with contextlib.suppress(WeightsError):
         found = infer_architecture(given)
         try:

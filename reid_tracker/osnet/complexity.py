@@ -1,7 +1,7 @@
-"""What a net costs: parameters, and multiply-accumulate operations (MACs) for one image.
+"""Cost of a net: parameters, and multiply-accumulate operations (MACs) per image.
 
-The figures are those of the paper: convolutions and linear layers only, a gate counted once for
-each stream that passes it, the classifier left out because inference has none.
+Counted as in the paper: only convolutions and linear layers, a gate once per stream, and no
+classifier, which inference does not use.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class LayerCall:
-    """One run of one layer in a forward pass.
+    """One call of a layer in a forward pass.
 
     Attributes:
-        name: where the layer is in the net, such as "conv2.0.gate.fc1".
+        name: name of the layer in the net, such as "conv2.0.gate.fc1".
         layer: the layer.
-        output_shape: shape of what it returned.
+        output_shape: shape of the output.
     """
 
     name: str
@@ -30,15 +30,15 @@ class LayerCall:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulate operations; 0 for all but convolutions and linear layers."""
+        """Multiply-accumulate operations; 0 for layers other than convolutions and linear."""
         if not isinstance(self.layer, nn.Conv2d | nn.Linear):
             return 0
-        # Each output value is one dot product with one slice of the weight.
+        # Each output value is a dot product with one slice of the weight.
         return prod(self.output_shape) * prod(self.layer.weight.shape[1:])
 
 
 def count_parameters(net: nn.Module) -> int:
-    """Count the learnable values of a net without its classifier."""
+    """Count the learnable parameters of a net without its classifier."""
     return sum(
         parameter.numel()
         for name, parameter in net.named_parameters()
@@ -47,14 +47,14 @@ def count_parameters(net: nn.Module) -> int:
 
 
 def count_macs(net: nn.Module, height: int = 256, width: int = 128) -> int:
-    """Count the multiply-accumulate operations for one image of the given size in pixels."""
+    """Count the multiply-accumulate operations for one image of this size in pixels."""
     return sum(call.macs for call in trace_layers(net, height, width))
 
 
 def trace_layers(net: nn.Module, height: int = 256, width: int = 128) -> list[LayerCall]:
-    """List the calls of all innermost layers, in the order of a forward pass in eval mode.
+    """Return the calls of all innermost layers in a forward pass in eval mode.
 
-    The pass runs on a copy on PyTorch's meta device: shapes only, no arithmetic, the net untouched.
+    The pass runs on a copy of the net on PyTorch's meta device, which computes only shapes.
     """
     calls: list[LayerCall] = []
     ghost = copy.deepcopy(net).to("meta").eval()

@@ -1,4 +1,4 @@
-"""Batch norm folded into the convolutions before it, for faster inference with the same result."""
+"""Folds batch norm into the preceding convolutions, for faster inference with equal output."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from reid_tracker.osnet.network import EmbeddingNet
 
 
 def fold_batch_norm(net: nn.Module) -> nn.Module:
-    """Return a copy of the net in eval mode whose batch norms are part of the layers before them.
+    """Return a copy of the net in eval mode with batch norms folded into the preceding layers.
 
-    Instance norm stays: its statistics come from the image. Output differs by rounding only. The
-    copy is for inference: its parameters take no gradient, its keys are not those of checkpoints.
+    The output differs only by rounding. Instance norm stays, because its statistics come from the
+    image. The copy has no gradients, and its keys differ from those of checkpoints.
     """
     folded = copy.deepcopy(net).eval().requires_grad_(False)
     for layer_name, norm_name in batch_norm_pairs(folded):
@@ -30,7 +30,7 @@ def fold_batch_norm(net: nn.Module) -> nn.Module:
 
 
 def batch_norm_pairs(net: nn.Module) -> list[tuple[str, str]]:
-    """List each layer that a batch norm follows: (name of the layer, name of the batch norm)."""
+    """Return (layer name, batch norm name) for each layer followed by batch norm."""
     return [
         (layer, norm)
         for layer, norm in _norm_pairs(net)
@@ -43,7 +43,7 @@ def _norm_pairs(net: nn.Module) -> Iterator[tuple[str, str]]:
         if isinstance(module, ConvNorm):
             yield f"{name}.conv", f"{name}.bn"
         elif isinstance(module, Lite3x3):
-            # The first convolution of a Lite 3x3 has no norm of its own.
+            # The first convolution of a Lite 3x3 layer has no norm.
             yield f"{name}.conv2", f"{name}.bn"
         elif isinstance(module, EmbeddingNet):
             yield _join(name, "fc.0"), _join(name, "fc.1")

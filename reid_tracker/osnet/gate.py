@@ -1,7 +1,7 @@
-"""How a block merges its streams: the unified aggregation gate and the paper's alternatives to it.
+"""Aggregation of streams: the unified gate, and the alternatives of the paper's ablation study.
 
-Every module here maps T stream outputs, each (B, C, H, W) float32, to one merged tensor. The
-published nets have `UnifiedGate`; the others reproduce the ablation study of the OSNet paper.
+Every module maps T stream outputs, each (B, C, H, W) float32, to one tensor. The published nets use
+`UnifiedGate`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that every PyTorch reader knows
 
 GATE_REDUCTION = 16
-"""The gate's hidden layer has C // 16 channels, at least one."""
+"""The hidden layer of a gate has C // 16 channels, at least 1."""
 
 Aggregation = Literal["unified", "stream", "separate", "fixed", "add", "concat"]
 """How streams are merged.
@@ -24,21 +24,21 @@ Aggregation = Literal["unified", "stream", "separate", "fixed", "add", "concat"]
 * unified: one gate for all streams, one weight per channel (the paper's choice).
 * stream: one gate for all streams, one weight per stream.
 * separate: one gate per stream, one weight per channel.
-* fixed: weights are learned parameters that do not depend on the input.
+* fixed: learned weights that do not depend on the input.
 * add: plain sum.
-* concat: channels side by side, (B, T*C, H, W); the block's closing 1x1 convolution reduces them.
+* concat: concatenated channels, (B, T*C, H, W); the last 1x1 convolution of the block reduces them.
 """
 
 
 class UnifiedGate(nn.Module):
     """The unified aggregation gate: the sum over t of G(x_t) * x_t.
 
-    G is global average pooling, two 1x1 convolutions with a ReLU between them, and a sigmoid. Its
-    parameters are shared by all streams, so that the gradient of every stream guides one gate.
+    G is global average pooling, two 1x1 convolutions with a ReLU between them, and a sigmoid. All
+    streams share its parameters.
 
     Args:
         channels: C of each stream.
-        weights: weights per stream; C for a channel-wise gate, 1 for a stream-wise one.
+        weights: weights per stream: C for a channel-wise gate, 1 for a stream-wise gate.
     """
 
     def __init__(self, channels: int, weights: int) -> None:
@@ -58,7 +58,7 @@ class UnifiedGate(nn.Module):
 
 
 class SeparateGates(nn.ModuleList):
-    """Ablation: every stream has a gate of its own."""
+    """Ablation: every stream has its own gate."""
 
     def __init__(self, channels: int, streams: int) -> None:
         super().__init__(UnifiedGate(channels, channels) for _ in range(streams))
@@ -69,9 +69,9 @@ class SeparateGates(nn.ModuleList):
 
 
 class FixedGates(nn.Module):
-    """Ablation: weights are learned, but the same for every image.
+    """Ablation: learned weights that are equal for all images.
 
-    `logits` is (T, C, 1, 1); the sigmoid keeps the weights in (0, 1) like those of a real gate.
+    `logits` is (T, C, 1, 1); a sigmoid keeps the weights in (0, 1), as in a real gate.
     """
 
     def __init__(self, channels: int, streams: int) -> None:
@@ -85,7 +85,7 @@ class FixedGates(nn.Module):
 
 
 class Addition(nn.Module):
-    """Ablation: the streams are summed without weights."""
+    """Ablation: the unweighted sum of the streams."""
 
     def forward(self, streams: Sequence[Tensor]) -> Tensor:
         """Merge T tensors of (B, C, H, W) into one of the same shape."""
@@ -93,7 +93,7 @@ class Addition(nn.Module):
 
 
 class Concatenation(nn.Module):
-    """Ablation: the streams lie side by side in the channel dimension."""
+    """Ablation: the streams are concatenated in the channel dimension."""
 
     def forward(self, streams: Sequence[Tensor]) -> Tensor:
         """Merge T tensors of (B, C, H, W) into one of (B, T*C, H, W)."""
@@ -101,7 +101,7 @@ class Concatenation(nn.Module):
 
 
 def build_gate(channels: int, streams: int, aggregation: Aggregation) -> nn.Module:
-    """Build the module that merges `streams` tensors of `channels` channels each."""
+    """Build the module that merges `streams` tensors of `channels` channels."""
     if aggregation == "separate":
         return SeparateGates(channels, streams)
     if aggregation == "fixed":
@@ -114,5 +114,5 @@ def build_gate(channels: int, streams: int, aggregation: Aggregation) -> nn.Modu
 
 
 def _total(tensors: Sequence[Tensor]) -> Tensor:
-    # Not sum(): its start value 0 would put a needless addition into an exported graph.
+    # sum() would add its start value 0 to an exported graph.
     return reduce(add, tensors)

@@ -1,7 +1,6 @@
-"""OSNet, OSNet-IBN and OSNet-AIN: the stack of omni-scale blocks and the 512-d embedding on top.
+"""OSNet, OSNet-IBN and OSNet-AIN: omni-scale blocks and the 512-d embedding head.
 
-The paper's architecture table at full width: channels x height x width behind each stage, for an
-image of 256x128.
+The architecture at full width: channels x height x width after each stage, for an image of 256x128.
 
     conv1  7x7 stride 2, max pool 3x3 stride 2    64 x 64 x 32
     conv2  2 blocks, then transition             256 x 32 x 16
@@ -10,7 +9,7 @@ image of 256x128.
     conv5  1x1                                   512 x 16 x 8
     gap, fc                                      512
 
-A transition is a 1x1 convolution and a 2x2 average pooling.
+A transition is a 1x1 convolution followed by 2x2 average pooling.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ from reid_tracker.osnet.blocks import (
 )
 
 EMBEDDING_DIM = 512
-"""Length of the embedding, the same for every width."""
+"""Size of the embedding, equal for all widths."""
 
 Channels = tuple[int, int, int, int]
 """Output channels of conv1, conv2, conv3 and conv4."""
 
 
 class EmbeddingNet(nn.Module):
-    """What all variants share: the embedding head, the classifier, and what `forward` returns."""
+    """Common part of all variants: embedding head, classifier and `forward`."""
 
     classifier: nn.Linear | None
 
@@ -48,20 +47,20 @@ class EmbeddingNet(nn.Module):
     def embed(self, images: Tensor) -> Tensor:
         """Return embeddings, (B, 512), of (B, 3, H, W) float32 normalised RGB images.
 
-        They come out of a ReLU, so no value is negative, and they are not scaled to length 1.
+        They follow a ReLU, so they are not negative; they are not normalised to length 1.
         """
         pooled = self.global_avgpool(self.feature_map(images))
         return cast(Tensor, self.fc(pooled.flatten(1)))
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Return embeddings in eval mode, and what the losses need in train mode.
+        """Return embeddings in eval mode, and the input of the losses in train mode.
 
         Args:
-            images: (B, 3, H, W) float32 RGB, ImageNet mean and standard deviation applied.
+            images: (B, 3, H, W) float32 RGB, normalised with ImageNet mean and deviation.
 
         Returns:
-            Eval mode, or a net without classifier: (B, 512) embeddings. Train mode: logits,
-            (B, num_classes), or with `return_embeddings` the pair of logits and embeddings.
+            In eval mode or without a classifier: (B, 512) embeddings. In train mode: logits,
+            (B, num_classes), or with `return_embeddings` a pair of logits and embeddings.
         """
         embeddings = self.embed(images)
         if self.classifier is None or not self.training:
@@ -85,10 +84,10 @@ class OSNet(EmbeddingNet):
 
     Args:
         channels: output channels of conv1 to conv4.
-        num_classes: identities that the classifier tells apart; 0 builds no classifier.
+        num_classes: number of training identities; 0 means no classifier.
         instance_norm: OSNet-IBN: instance norm in conv1, and after each block of conv2.
-        options: what the ablation varies in every block.
-        return_embeddings: train mode returns (logits, embeddings) instead of logits.
+        options: options of every block.
+        return_embeddings: return (logits, embeddings) in train mode instead of logits.
     """
 
     def __init__(
@@ -125,13 +124,13 @@ class OSNet(EmbeddingNet):
 
 
 class OSNetAIN(EmbeddingNet):
-    """OSNet-AIN: instance norm where the architecture search of its authors put it.
+    """OSNet-AIN: instance norm in the places found by its authors' architecture search.
 
     Args:
         channels: output channels of conv1 to conv4.
-        num_classes: identities that the classifier tells apart; 0 builds no classifier.
-        options: what the ablation varies in every block.
-        return_embeddings: train mode returns (logits, embeddings) instead of logits.
+        num_classes: number of training identities; 0 means no classifier.
+        options: options of every block.
+        return_embeddings: return (logits, embeddings) in train mode instead of logits.
     """
 
     def __init__(
@@ -171,10 +170,10 @@ class OSNetAIN(EmbeddingNet):
 
 
 def initialise(net: nn.Module) -> None:
-    """Draw the starting weights from PyTorch's default generator; seed it for the same net again.
+    """Initialise the weights from PyTorch's default generator; seed it to reproduce a net.
 
-    Convolutions are Kaiming normal over the fan out, linear layers N(0, 0.01), biases 0. Norm
-    layers are born with weight 1 and bias 0 and stay as they are.
+    Convolutions: Kaiming normal over the fan out; linear layers: N(0, 0.01); biases: 0. Norm layers
+    keep weight 1 and bias 0.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):

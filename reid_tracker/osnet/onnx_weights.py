@@ -1,8 +1,8 @@
-"""OSNet weights out of an ONNX export, as a state dict that the nets here load.
+"""Converts an ONNX export of an OSNet back to a state dict.
 
-Exporters fold batch norm into the convolution before it. The original batch norm cannot be told
-from the product, so it comes back as one that only adds the folded bias: equal in eval mode, and a
-warm start for training, but not the original checkpoint.
+Exporters fold batch norm into the preceding convolution, and the original batch norm is lost. The
+result has a batch norm that only adds the folded bias. It is equal in eval mode and a good start
+for training, but not the original checkpoint.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ import torch
 from torch import nn
 
 from reid_tracker.errors import MissingDependencyError, WeightsError
+from reid_tracker.osnet.blocks import BATCH_NORM_EPS
 from reid_tracker.osnet.checkpoint import StateDict, check_fit, infer_architecture
 from reid_tracker.osnet.complexity import LayerCall, trace_layers
 from reid_tracker.osnet.fold import batch_norm_pairs
 from reid_tracker.osnet.network import EmbeddingNet
 from reid_tracker.osnet.variants import OSNETS
-
-BATCH_NORM_EPS = 1e-5
 
 _LAYERS: dict[str, tuple[type[nn.Module], ...]] = {
     "Conv": (nn.Conv2d,),
@@ -30,7 +29,7 @@ _LAYERS: dict[str, tuple[type[nn.Module], ...]] = {
     "BatchNormalization": (nn.BatchNorm1d, nn.BatchNorm2d),
     "InstanceNormalization": (nn.InstanceNorm2d,),
 }
-"""ONNX operators that hold weights, and the layers they come from."""
+"""ONNX operators with weights, and the layers they come from."""
 
 _TENSORS = {
     "Conv": ("weight", "bias"),
@@ -38,30 +37,30 @@ _TENSORS = {
     "BatchNormalization": ("weight", "bias", "running_mean", "running_var"),
     "InstanceNormalization": ("weight", "bias"),
 }
-"""Their inputs behind the first, by the names that PyTorch gives them."""
+"""PyTorch names of the operators' inputs after the first."""
 
 
 def load_onnx_weights(path: str | Path) -> StateDict:
-    """Read an ONNX export of an OSNet, batch norm folded or not, back into a state dict.
+    """Read the state dict of an ONNX export of an OSNet, with or without folded batch norm.
 
-    The result has every key of the published net (float32, on the CPU) except the classifier's.
+    The result has all keys of the published net (float32, on the CPU) except the classifier's.
 
     Raises:
         MissingDependencyError: the package `onnx` is not installed.
-        WeightsError: the file is missing, damaged, or no export of a published OSNet.
+        WeightsError: the file is missing, damaged, or not an export of a published OSNet.
     """
     path = Path(path)
     model = _read_model(path)
     constants = _constants(model.graph)
     nodes = [node for node in model.graph.node if node.op_type in _LAYERS]
     names = _names_by_path(nodes)
-    # Other exporters may reorder the nodes, and streams of equal shapes would be mixed up unseen.
+    # Other exporters may reorder nodes, which would silently swap streams of equal shape.
     if names is None and model.producer_name == "pytorch":
         names = _names_by_order(nodes, constants)
     if names is None:
         raise WeightsError(
             f"{path}: its layers are not those of a published OSNet; "
-            "give an ONNX export of OSNet or OSNet-AIN, or the PyTorch checkpoint"
+            "use an ONNX export of OSNet or OSNet-AIN, or the PyTorch checkpoint"
         )
     stored: StateDict = {}
     for node, name in zip(nodes, names, strict=True):
@@ -75,14 +74,14 @@ def _read_model(path: Path) -> Any:
         import onnx
     except ImportError:
         raise MissingDependencyError(
-            f"{path}: reading weights out of ONNX needs the package onnx; "
+            f"{path}: reading weights from ONNX needs the package onnx; "
             "install it with pip install 'reid-tracker[onnx]'"
         ) from None
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; check the path of the weights")
     try:
         model = onnx.load(str(path))
-    except Exception as error:  # the protobuf parser has exceptions of its own
+    except Exception as error:  # the protobuf parser has its own exceptions
         raise WeightsError(
             f"{path}: not an ONNX file, or damaged ({type(error).__name__}); get the file again"
         ) from None
@@ -92,14 +91,14 @@ def _read_model(path: Path) -> Any:
 
 
 def _constants(graph: Any) -> StateDict:
-    """Collect all stored tensors by name, under their aliases too."""
+    """Return all stored tensors by name and alias."""
     from onnx import numpy_helper
 
     stored = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             stored[node.output[0]] = node.attribute[0].t
-        # Exporters store equal tensors once and refer to them by Identity nodes.
+        # Exporters store equal tensors once and refer to them with Identity nodes.
         elif node.op_type == "Identity" and node.input[0] in stored:
             stored[node.output[0]] = stored[node.input[0]]
     return {
@@ -114,7 +113,7 @@ def _node_tensors(node: Any, constants: StateDict, path: Path) -> StateDict:
         if name not in constants:
             raise WeightsError(
                 f"{path}: the {suffix} of layer {node.name or node.output[0]} is computed, not "
-                "stored (a quantized model?); give the float32 export"
+                "stored (a quantized model?); use the float32 export"
             )
         tensors[suffix] = constants[name].float()
     if node.op_type == "Gemm" and not any(a.name == "transB" and a.i for a in node.attribute):
@@ -123,20 +122,20 @@ def _node_tensors(node: Any, constants: StateDict, path: Path) -> StateDict:
 
 
 def _names_by_path(nodes: Sequence[Any]) -> list[str] | None:
-    """Take the layers' names from node names such as /conv2/conv2.0/gate/fc1_3/Conv."""
+    """Derive layer names from node names such as /conv2/conv2.0/gate/fc1_3/Conv."""
     names = [_module_name(node.name) for node in nodes]
     if not all(names) or not names or not names[0].endswith("conv1.conv"):
         return None
-    # The net may have been exported inside another module, whose path stands before every name.
+    # If the net was part of another module, the path of that module precedes every name.
     prefix = names[0].removesuffix("conv1.conv")
     return [name.removeprefix(prefix) for name in names]
 
 
 def _module_name(node_name: str) -> str:
-    """Turn a node's path into a layer's name: /conv2/conv2.0/gate/fc1_3/Conv to conv2.0.gate.fc1.
+    """Convert a node path to a layer name: /conv2/conv2.0/gate/fc1_3/Conv to conv2.0.gate.fc1.
 
-    The entry of a container repeats the container's name (conv2, then conv2.0), and every further
-    call of a layer gets a number (fc1_3).
+    Items of a container repeat its name (conv2, then conv2.0); repeated calls of a layer are
+    numbered (fc1_3).
     """
     name, above = "", ""
     for part in node_name.strip("/").split("/")[:-1]:
@@ -148,15 +147,14 @@ def _module_name(node_name: str) -> str:
 
 
 def _names_by_order(nodes: Sequence[Any], constants: StateDict) -> list[str] | None:
-    """Take the layers' names from the published net that has the same layers in the same order.
+    """Take layer names from the published net that has the same layers in the same order.
 
-    Old versions of PyTorch's exporter wrote no paths, but nodes always stand in the order in which
-    the layers ran.
+    Old versions of PyTorch's exporter wrote no paths, but nodes are always in execution order.
     """
     stem = constants.get(nodes[0].input[1]) if nodes else None
     for build in OSNETS.values():
         net = _ghost(build)
-        # Comparing the first layer spares most nets the trace.
+        # Compare the first layer before tracing the whole net.
         if stem is not None and stem.shape == net.state_dict()["conv1.conv.weight"].shape:
             names = _match(nodes, constants, trace_layers(net))
             if names is not None:
@@ -167,13 +165,13 @@ def _names_by_order(nodes: Sequence[Any], constants: StateDict) -> list[str] | N
 def _match(
     nodes: Sequence[Any], constants: StateDict, calls: Sequence[LayerCall]
 ) -> list[str] | None:
-    """Name each node after the layer call it came from; None where they are of different nets."""
+    """Name each node after its layer call; return None if the nets differ."""
     names: dict[int, str] = {}
     for operator, layers in _LAYERS.items():
         found = [index for index, node in enumerate(nodes) if node.op_type == operator]
         expected = [call for call in calls if isinstance(call.layer, layers)]
         if operator == "BatchNormalization" and len(found) == 1:
-            expected = expected[-1:]  # all are folded but the last, which follows a linear layer
+            expected = expected[-1:]  # all are folded except the last, which follows a linear layer
         if operator == "BatchNormalization" and not found:
             continue
         if len(found) != len(expected):
@@ -187,7 +185,7 @@ def _match(
 
 
 def _complete(stored: StateDict, path: Path) -> StateDict:
-    """Add what the export left out, and check that the result is a published net, key by key."""
+    """Add tensors that the export lacks, and check that the result fits a published net."""
     try:
         expected = _ghost(OSNETS[infer_architecture(stored)])
     except WeightsError as error:
@@ -203,7 +201,7 @@ def _complete(stored: StateDict, path: Path) -> StateDict:
         stored[f"{norm}.weight"] = torch.ones(channels)
         stored[f"{norm}.bias"] = bias
         stored[f"{norm}.running_mean"] = torch.zeros(channels)
-        # Batch norm divides by sqrt(variance + eps); this makes it divide by 1.
+        # Batch norm divides by sqrt(variance + eps), here by 1.
         stored[f"{norm}.running_var"] = torch.full(channels, 1.0 - BATCH_NORM_EPS)
     for key in keys:
         if key.endswith("num_batches_tracked"):
@@ -213,6 +211,6 @@ def _complete(stored: StateDict, path: Path) -> StateDict:
 
 
 def _ghost(build: Callable[..., EmbeddingNet]) -> EmbeddingNet:
-    """Build a net without memory, for its names and shapes."""
+    """Build a net on the meta device, which has names and shapes but no memory."""
     with torch.device("meta"):
         return build()

@@ -1,8 +1,8 @@
-"""A wide net made of narrow ones: channels lie side by side, embeddings are averaged.
+"""Builds a wide net from narrow nets: channels are concatenated, embeddings are averaged.
 
 An ensemble of nets with the same embedding space, such as the steps of one training, is better than
-each of them. Side by side they are one net again, whose weights between the parts are zero, and
-training can go on from there (in the spirit of Chen et al., "Net2Net", 2016).
+each of them. The wide net computes this ensemble; its weights between the parts are zero. Training
+can continue from there (in the spirit of Chen et al., "Net2Net", 2016).
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ import torch
 from torch import Tensor, nn
 
 from reid_tracker.errors import WeightsError
+from reid_tracker.osnet.blocks import BATCH_NORM_EPS
 from reid_tracker.osnet.checkpoint import StateDict
 
-_BATCH_NORM_EPS = 1e-5
 _HEAD = "fc."
 
 
 def lay_side_by_side(net: nn.Module, parts: Sequence[StateDict], *, source: str) -> None:
-    """Give a net the weights with which it embeds as the mean of narrower nets, before the ReLU.
+    """Set the weights of a wide net so that it computes the mean embedding of narrow nets.
 
-    Channels that the parts leave free (the hidden layer of a gate may round up) keep what feeds
-    them and contribute nothing. A classifier becomes the mean of the parts' classifiers, where all
-    have one of its size; otherwise the net keeps its own.
+    The mean is taken before the ReLU. Unused channels (the hidden layer of a gate may round up)
+    contribute nothing. The classifier becomes the mean of the parts' classifiers if all have its
+    size; otherwise the net keeps its own.
 
     Args:
-        net: an OSNet, changed in place; as wide as all parts together.
+        net: an OSNet as wide as all parts together; changed in place.
         parts: state dicts of OSNets of the same family.
-        source: what to call them in an error.
+        source: name of the parts in errors.
 
     Raises:
-        WeightsError: the parts do not fill the net.
+        WeightsError: the parts do not fit the net.
     """
     own = net.state_dict()
     wide: StateDict = {}
@@ -48,7 +48,7 @@ def lay_side_by_side(net: nn.Module, parts: Sequence[StateDict], *, source: str)
             shapes = ", ".join(str(tuple(g.shape)) for g in given) or "nothing"
             raise WeightsError(
                 f"{source} do not fit side by side: {name} is {tuple(tensor.shape)} and they have "
-                f"{shapes}; expected nets that are together as wide, such as two osnet_x0_25 in an "
+                f"{shapes}; expected nets whose widths add up, such as two osnet_x0_25 for an "
                 "osnet_x0_5"
             )
         elif not name.startswith(_HEAD):
@@ -57,7 +57,7 @@ def lay_side_by_side(net: nn.Module, parts: Sequence[StateDict], *, source: str)
 
 
 def _fits(name: str, tensor: Tensor, given: list[Tensor]) -> bool:
-    """Whether the parts fill a tensor, but for the rounding of a gate's hidden layer."""
+    """Return whether the parts fill a tensor, up to the rounding of a gate's hidden layer."""
     if any(g.dim() != tensor.dim() or g.shape[2:] != tensor.shape[2:] for g in given):
         return False
     rows = [g.shape[0] for g in given]
@@ -75,12 +75,12 @@ def _filled(size: int, parts: list[int]) -> bool:
 
 
 def _shared(tensor: Tensor, given: list[Tensor]) -> bool:
-    """Whether all see the same inputs: the first convolution, and each channel of a depthwise."""
+    """Return whether all parts have the same inputs, as in the first or depthwise layers."""
     return all(g.shape[1] == tensor.shape[1] for g in given)
 
 
 def _placed(tensor: Tensor, given: list[Tensor]) -> Tensor:
-    """Put the parts below each other, and each at its own input channels where there are such."""
+    """Stack the parts, each at its own input channels unless all share the same inputs."""
     result = tensor.clone()
     diagonal = tensor.dim() > 1 and not _shared(tensor, given)
     if diagonal:
@@ -98,24 +98,25 @@ def _placed(tensor: Tensor, given: list[Tensor]) -> Tensor:
 
 
 def _mean_head(parts: Sequence[StateDict]) -> StateDict:
-    """Return the weights of fc with which it averages what the parts' heads give before the ReLU.
+    """Return the weights of fc that average the outputs of the parts' heads before the ReLU.
 
-    The batch norm of each part goes into the linear layer. That of the wide net undoes itself: its
-    statistics are those that its output has where the parts agree, so that they hold in training.
+    The batch norms of the parts are folded into the linear layer. The batch norm of the wide net is
+    an identity; its statistics are those of its output if the parts agree, so they hold in
+    training.
     """
     weights, biases = [], []
     for part in parts:
-        gain = part["fc.1.weight"] / torch.sqrt(part["fc.1.running_var"] + _BATCH_NORM_EPS)
+        gain = part["fc.1.weight"] / torch.sqrt(part["fc.1.running_var"] + BATCH_NORM_EPS)
         weights.append(part["fc.0.weight"] * gain[:, None])
         shift = part["fc.0.bias"] - part["fc.1.running_mean"]
         biases.append(shift * gain + part["fc.1.bias"])
     mean = torch.stack([part["fc.1.bias"] for part in parts]).mean(0)
     spread = torch.stack([part["fc.1.weight"].abs() for part in parts]).mean(0)
-    variance = (spread.square() - _BATCH_NORM_EPS).clamp_min(0)
+    variance = (spread.square() - BATCH_NORM_EPS).clamp_min(0)
     return {
         "fc.0.weight": torch.cat(weights, dim=1) / len(parts),
         "fc.0.bias": torch.stack(biases).mean(0),
-        "fc.1.weight": torch.sqrt(variance + _BATCH_NORM_EPS),
+        "fc.1.weight": torch.sqrt(variance + BATCH_NORM_EPS),
         "fc.1.bias": mean,
         "fc.1.running_mean": mean.clone(),
         "fc.1.running_var": variance,

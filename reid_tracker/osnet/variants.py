@@ -1,4 +1,4 @@
-"""The published nets by name: one plain function each, with numbers only.
+"""The published nets by name, one function each.
 
 Every function takes the number of training identities (0: no classifier) and the options below.
 """
@@ -27,8 +27,8 @@ class BlockKeywords(TypedDict, total=False):
     Attributes:
         streams: T, the number of streams in a block (4).
         aggregation: how streams are merged ("unified").
-        same_depth: give every stream the depth of the deepest (False).
-        lite: Lite 3x3 layers instead of standard 3x3 convolutions (True).
+        same_depth: make all streams as deep as the deepest (False).
+        lite: use Lite 3x3 layers instead of standard 3x3 convolutions (True).
     """
 
     streams: int
@@ -38,10 +38,10 @@ class BlockKeywords(TypedDict, total=False):
 
 
 class NetOptions(BlockKeywords, total=False):
-    """Keywords of every function here; what is left out is as in the published net.
+    """Keywords of every function; the defaults are the published net.
 
     Attributes:
-        return_embeddings: train mode returns (logits, embeddings), for a triplet loss (False).
+        return_embeddings: return (logits, embeddings) in train mode, for a triplet loss (False).
     """
 
     return_embeddings: bool

@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reid_tracker.errors import OutputError
@@ -20,14 +20,41 @@ logger = logging.getLogger(__name__)
 _STAMP = "%Y%m%dT%H%M%SZ"
 _FOLDER = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 _CLOSE_S = 1.0
+_RUNS = Path("runs")
+
+
+def result_folder(output: str | None, name: str) -> Path:
+    """Return the folder for the results of a run; it is made if it is not there.
+
+    Args:
+        output: what the user asked for; None takes a new folder below runs/.
+        name: name of that new folder; it gets a number where the name is taken.
+
+    Raises:
+        OutputError: the folder cannot be made.
+    """
+    if output is None:
+        folder, number = _RUNS / name, 1
+        while folder.is_dir() and any(folder.iterdir()):
+            number += 1
+            folder = _RUNS / f"{name}-{number}"
+    else:
+        folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the output folder {folder}: {error.strerror}; choose one with --output"
+        ) from None
+    return folder
 
 
 class OutputFolders:
-    """Makes folders in a place, and looks after those that are there; used from one thread.
+    """Makes folders in a place, and finishes and deletes old ones; use it from one thread.
 
     Args:
-        place: where they are; made when it is needed.
-        delete_after_h: those begun longer ago are deleted; None keeps them.
+        place: where they are; it is made when it is needed.
+        delete_after_h: folders started longer ago are deleted; None keeps them.
         utc: seconds since 1970.
     """
 
@@ -46,12 +73,12 @@ class OutputFolders:
         self._thread: threading.Thread | None = None
 
     def make(self) -> Path:
-        """Make a folder named after the time, which nobody else has.
+        """Make a new folder named after the time.
 
         Raises:
             OutputError: it cannot be made.
         """
-        stamp = datetime.fromtimestamp(self._utc(), timezone.utc).strftime(_STAMP)
+        stamp = datetime.fromtimestamp(self._utc(), UTC).strftime(_STAMP)
         folder, number = self._place / stamp, 1
         try:
             self._place.mkdir(parents=True, exist_ok=True)
@@ -63,10 +90,10 @@ class OutputFolders:
         return folder
 
     def delete_old(self, busy: Collection[Path]) -> None:
-        """Delete folders that were begun too long ago; one that stays is told of once.
+        """Delete folders that are too old; one that cannot be deleted is logged once.
 
         Args:
-            busy: those that are still written.
+            busy: folders that are still written.
         """
         if self._delete_after_h is None:
             return
@@ -84,22 +111,22 @@ class OutputFolders:
                 self._undeletable.add(folder.name)
 
     def finish_earlier(self, busy: Collection[Path]) -> None:
-        """Give the files of an earlier start that was killed their final form, beside the flow.
+        """Finish the files of an earlier start that was killed, in the background.
 
         Args:
             busy: folders that are still written.
         """
-        # The newest first: they are what people look at, and what is deleted last.
+        # The newest first: people look at them, and they are deleted last.
         folders = [folder for folder in reversed(self._all()) if folder not in busy]
         if folders:
-            # A daemon: the end of a program does not wait for it.
+            # A daemon, so that the program need not wait for it.
             self._thread = threading.Thread(
                 target=self._finish, args=(folders,), name="earlier outputs", daemon=True
             )
             self._thread.start()
 
     def close(self) -> None:
-        """Finish no more folders; one that takes long is left to the next start."""
+        """Stop finishing folders; the next start finishes the rest."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(_CLOSE_S)
@@ -123,7 +150,7 @@ class OutputFolders:
 
 
 def _make_new(folder: Path) -> bool:
-    """Make a folder; returns whether there was none."""
+    """Make a folder; returns False if it exists."""
     try:
         folder.mkdir()
     except FileExistsError:
@@ -132,13 +159,13 @@ def _make_new(folder: Path) -> bool:
 
 
 def _began_s(folder: Path) -> float:
-    """Return when a folder was begun, in seconds since 1970.
+    """Return when a folder was started, in seconds since 1970.
 
     Raises:
-        ValueError: its name is no time, such as a 99th of a month.
+        ValueError: its name is not a valid time.
     """
     stamp = folder.name.partition("-")[0]
-    return datetime.strptime(stamp, _STAMP).replace(tzinfo=timezone.utc).timestamp()
+    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC).timestamp()
 
 
 def _finish_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who the people of a camera host are by the word of the centre: its tracklets' identities."""
+"""The identities that the centre gave to the tracklets of a camera host."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import IntArray
 from reid_tracker.transport import IdentityMessage
 from reid_tracker.types import EventKind, Identities, IdentityEvent, Member
 
 Rank = tuple[int, int]
-"""Place of a message in the order in which a centre decided: its start, and the number within."""
+"""Order of a centre's messages: the start of its program, then the number of the message."""
 
 _NEVER: Rank = (-1, -1)
 _MOST_TRACKLETS = 100_000
@@ -36,22 +36,21 @@ class _Entry:
 
 
 class KnownIdentities:
-    """Takes the messages of a centre in any order, and tells who somebody is; from any thread.
+    """Takes the messages of a centre in any order, and knows each tracklet's identity; thread-safe.
 
-    A message counts from the moment that it comes, for the past, too. One that comes after a later
-    one of its centre changes nothing that the later one said. Of a centre that starts again, the
-    newest start counts.
+    A message also applies to the past. An older message that arrives late changes nothing that a
+    newer one said. After a restart of the centre, only the newest start counts.
 
     Args:
         edge: name of this host.
-        boot: start of its program: tracklets of others are not kept.
-        keep_s: a tracklet that was neither seen nor told of for longer is forgotten.
-        most: most tracklets; beyond, the one touched longest ago is forgotten.
+        boot: start of its program; tracklets of other starts are not kept.
+        keep_s: a tracklet that was neither seen nor named for longer is forgotten.
+        most: largest number of tracklets; the one unused for longest is forgotten first.
         clock: seconds on a clock that does not jump.
 
     Attributes:
-        messages: how many were about tracklets of here.
-        changes: how often a tracklet got another identity than it had.
+        messages: number of messages about tracklets of this host.
+        changes: how often the identity of a tracklet changed.
     """
 
     def __init__(
@@ -78,25 +77,25 @@ class KnownIdentities:
 
     @property
     def awaited(self) -> int:
-        """Tracklets that the centre was told of, and has not named yet."""
+        """Number of tracklets that were sent to the centre and have no identity yet."""
         return len(self._awaited)
 
     @property
     def named(self) -> int:
-        """Tracklets whose identity is known."""
+        """Number of tracklets with an identity."""
         with self._lock:
             return sum(len(members) for members in self._members.values())
 
     @property
     def quiet_s(self) -> float:
-        """Time since a message was about a tracklet of here, or since the start."""
+        """Time since the last message about a tracklet of this host, or since the start."""
         return self._clock() - self._heard_s
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def expect(self, camera: str, track: int) -> None:
-        """Note that the centre is told of a tracklet."""
+        """Note that a tracklet was sent to the centre."""
         with self._lock:
             member = (camera, track)
             if self._touched(member).rank == _NEVER:
@@ -104,7 +103,7 @@ class KnownIdentities:
             self._forget()
 
     def take(self, message: IdentityMessage) -> None:
-        """Note what a centre says."""
+        """Take a message of a centre."""
         with self._lock:
             rank = self._rank(message)
             event = _Change(message)
@@ -120,8 +119,8 @@ class KnownIdentities:
             self._news.extend(event.events())
             self._forget()
 
-    def of(self, camera: str, tracks: npt.NDArray[np.int64]) -> Identities:
-        """Return who (M,) tracks of a camera are; 0 where the centre has not said."""
+    def of(self, camera: str, tracks: IntArray) -> Identities:
+        """Return the identities of (M,) tracks of a camera; 0 where they are unknown."""
         with self._lock:
             entries = [self._seen((camera, track)) for track in tracks.tolist()]
         return Identities(
@@ -131,17 +130,17 @@ class KnownIdentities:
         )
 
     def news(self) -> tuple[IdentityEvent, ...]:
-        """Return what has changed since the last call, in order; members are those of here."""
+        """Return the changes since the last call, in order; members are tracklets of this host."""
         with self._lock:
             found = tuple(self._news)
             self._news.clear()
         return found
 
     def recent(self, within_s: float, time_s: float) -> tuple[IdentityEvent, ...]:
-        """Return who those are that were touched of late, for files that begin now.
+        """Return the identities of recent tracklets, for files that start now.
 
         Args:
-            within_s: how long ago at most.
+            within_s: longest time since a tracklet was seen or named.
             time_s: present time, UTC seconds since 1970.
         """
         since_s = self._clock() - within_s
@@ -166,13 +165,13 @@ class KnownIdentities:
         return self._starts[start], message.seq
 
     def _merge(self, number: int, rank: Rank, event: _Change) -> None:
-        """Give all of an identity another one, also those that come to it late."""
+        """Give all tracklets of an identity another one, also those that join it later."""
         if self._merged.get(number, (_NEVER, 0))[0] < rank:
             self._merged[number] = rank, event.message.identity
             self._merged.move_to_end(number)
             if len(self._merged) > _MOST_MERGED:
                 self._merged.popitem(last=False)
-        # Their ranks stay: it may come later that one of them had left before.
+        # Their ranks stay: a late message may say that one of them had left before.
         for member in sorted(self._members.get(number, ())):
             if self._entries[member].rank < rank:
                 self._set(member, rank, event)
@@ -211,7 +210,7 @@ class KnownIdentities:
         return self._touched(member) if member in self._entries else None
 
     def _forget(self) -> None:
-        """Drop what is too old, about once a minute, and what is too much."""
+        """Drop old tracklets about once a minute, and surplus ones at once."""
         now_s = self._clock()
         while len(self._entries) > self._most:
             self._drop_first()
@@ -233,7 +232,7 @@ class KnownIdentities:
 
 
 class _Change:
-    """What one message changes here, put together to events for files."""
+    """The changes by one message, as events for files."""
 
     def __init__(self, message: IdentityMessage) -> None:
         self.message = message
@@ -248,7 +247,7 @@ class _Change:
             self._previous[now].add(before)
 
     def events(self) -> Iterator[IdentityEvent]:
-        """Yield an event for each identity that somebody has now, as a rule one."""
+        """Yield an event for each identity that is the result, usually one."""
         for identity, members in self._members.items():
             previous = tuple(sorted(self._previous[identity]))
             yield IdentityEvent(
@@ -263,5 +262,5 @@ class _Change:
 
 
 def _kind(told: EventKind, previous: tuple[int, ...]) -> EventKind:
-    """Return the kind for those of here: who had no number before was merged with nobody."""
+    """Return the kind of event for this host: a tracklet without an identity was not merged."""
     return "match" if told == "merge" and not previous else told

@@ -1,4 +1,4 @@
-"""The gallery of a run of `reid-track SOURCE...`: opened before models, closed after outputs."""
+"""The gallery of a tracking run: opened before models, closed after outputs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def open_memory(
         picture_of: gives the pictures to store; None stores none.
 
     Returns:
-        What makes the pipeline's matcher remember people; None without a gallery.
+        A function that makes the pipeline's matcher remember people; None without a gallery.
 
     Raises:
         ReidTrackerError: the gallery cannot be opened or used with these settings.
@@ -45,7 +45,7 @@ def open_memory(
     if config.encoder.model == MOTION_ONLY or not config.match.enabled:
         raise ConfigError(
             f"gallery.address with encoder.model = {config.encoder.model} and match.enabled = "
-            f"{str(config.match.enabled).lower()}: a gallery knows people by their looks; expected "
+            f"{str(config.match.enabled).lower()}: a gallery compares embeddings; expected "
             "an encoder, and true"
         )
     start_s = start_of(config.gallery.start_time, sources)
@@ -58,15 +58,15 @@ def open_memory(
 def start_of(start_time: str | None, sources: Sequence[Source]) -> float:
     """Return UTC seconds since 1970 at time 0 of a run, the same for all of its sources.
 
-    What the user says counts; else the present for a camera or stream, else the earliest creation
-    time that a file declares, else 0: times are then those of the video, and no clock's.
+    This is the user's time, else the current time for a camera or stream, else the earliest
+    creation time in a file, else 0: times are then seconds of the video.
 
     Args:
-        start_time: what the user says, or None.
+        start_time: the user's time, or None.
         sources: open sources.
 
     Raises:
-        ConfigError: `start_time` is no time.
+        ConfigError: `start_time` is not a valid time.
     """
     if start_time is not None:
         return parse_moment(start_time)
@@ -75,8 +75,8 @@ def start_of(start_time: str | None, sources: Sequence[Source]) -> float:
     known = [one.info.recorded_s for one in sources if one.info.recorded_s is not None]
     if not known:
         _log.warning(
-            "%s: not known when it was recorded; its times are stored as seconds from its start, "
-            "unless you say --start-time",
+            "%s: the file does not say when it was recorded; times are stored as seconds from its "
+            "start; set --start-time to change that",
             ", ".join(source.name for source in sources),
         )
         return 0.0

@@ -18,11 +18,13 @@ def parse_age(text: str) -> float:
     """Return seconds of an age such as 48 (hours), 48h, 90m or 7d.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: the text is not a valid age.
     """
     match = _AGE.fullmatch(text.strip().lower())
     if match is None or float(match[1]) * _SECONDS[match[2]] > _LONGEST_S:
-        raise ConfigError(f"'{shown(text, str)}' is no age: expected hours, or e.g. 90m, 48h, 7d")
+        raise ConfigError(
+            f"'{shown(text, str)}' is not a valid age: expected hours, or e.g. 90m, 48h, 7d"
+        )
     return float(match[1]) * _SECONDS[match[2]]
 
 
@@ -32,7 +34,7 @@ def parse_moment(text: str) -> float:
     A date without a zone is local time.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: the text is not a valid time.
     """
     text = text.strip()
     try:
@@ -45,13 +47,13 @@ def parse_moment(text: str) -> float:
         return moment.timestamp()
     except (ValueError, OverflowError, OSError):
         raise ConfigError(
-            f"'{shown(text, str)}' is no time: expected e.g. 2026-11-24T18:30, 2h (ago), or "
-            "seconds since 1970"
+            f"'{shown(text, str)}' is not a valid time: expected e.g. 2026-11-24T18:30, 2h "
+            "(ago), or seconds since 1970"
         ) from None
 
 
 def moment(time_s: float) -> str:
-    """Write a time for people: local, to the second; as seconds where it is no date of a camera."""
+    """Write a time for people: local, to the second; times before 1973 as seconds of a video."""
     if time_s < 1e8:  # before 1973: seconds of a video, not of a clock
         return f"{time_s:.1f} s"
     return datetime.fromtimestamp(time_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")

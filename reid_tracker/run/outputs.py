@@ -1,4 +1,4 @@
-"""What a run over several cameras leaves as a whole: shared files, and pictures at its end."""
+"""The results of a run over several cameras as a whole: shared files, and pictures at the end."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from reid_tracker.arrays import FloatArray
 from reid_tracker.config import Config
 from reid_tracker.errors import MissingDependencyError, OutputError
 from reid_tracker.match import (
@@ -43,7 +41,7 @@ class RunOutputs:
         folder: where the files go; exists.
         config: of the run.
         sources: open sources, at least two.
-        is_over: tells whether a camera will send no more results.
+        is_over: returns whether a camera will send no more results.
         overwrite: whether earlier outputs may be replaced.
 
     Raises:
@@ -113,7 +111,7 @@ class RunOutputs:
             self._finish()
 
     def _finish(self) -> None:
-        """Save what was learned of the cameras, and draw."""
+        """Save the learned topology, and draw."""
         match = self._config.match
         sightings = self._log.sightings()
         links = confident_links(sightings, 1 - match.thresholds().tight)
@@ -124,8 +122,8 @@ class RunOutputs:
             topology = supported_topology(links, self._log.end_s, least)
             count = sum(len(pair.waits_s) for pair in links)
             head = (
-                f"# Learned from {count} ways between cameras; a pair of fewer than {least} stays "
-                "open.\n# Give it back with --topology, after looking at transit_times.png.\n"
+                f"# Learned from {count} ways between cameras; pairs with fewer than {least} stay "
+                "open.\n# Look at transit_times.png, then use this file with --topology.\n"
             )
             save_topology(topology, self.path / _LEARNED, head)
         if not self._pictures:
@@ -141,7 +139,7 @@ class RunOutputs:
             transit_sheet(links, topology, learned=learned),
         )
         for name, sheet in zip(_PICTURES, sheets, strict=True):
-            sheet.save(self.path / name, overwrite=True)  # what was there was refused at the start
+            sheet.save(self.path / name, overwrite=True)  # existing files were refused at the start
         if self._ground is not None:
             self._draw_map(self._ground)
 
@@ -161,7 +159,7 @@ class RunOutputs:
         assert self._ground is not None  # noqa: S101 - called only where there is one
         return FloorPanel(self._ground.positions, self._footprints(self._ground))
 
-    def _footprints(self, ground: GroundPlane) -> dict[str, npt.NDArray[np.float64]]:
+    def _footprints(self, ground: GroundPlane) -> dict[str, FloatArray]:
         """Return what each camera sees; a network camera without a picture yet is left out."""
         return {
             source.name: ground.footprint(source.name, source.info.width, source.info.height)
@@ -190,6 +188,6 @@ def _can_draw() -> bool:
     try:
         require_matplotlib()
     except MissingDependencyError as error:
-        _log.warning("%s; the run goes on without (--no-save-pictures)", error)
+        _log.warning("%s; the run goes on without pictures (--no-save-pictures)", error)
         return False
     return True

@@ -1,9 +1,9 @@
-"""What a camera host writes for its own people: the usual outputs, with the centre's identities.
+"""The files that a camera host writes: the usual outputs, with the centre's identities.
 
-Files are begun anew every few hours, and whenever the cameras change, each time in a folder named
-after the time. Those of a folder get their final identities a little later, since the centre needs
-its time, and its past may be put right. An output that cannot be written, as on a full disk, stops
-nothing but outputs, and is tried again.
+New files start every few hours and whenever the cameras change, each time in a folder named after
+the time. Files get their final identities a little later, since the centre needs time and may
+correct the past. If an output cannot be written, as on a full disk, tracking goes on, and the
+output is tried again.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ _DELETE_EVERY_S = 60.0
 
 
 class EdgeOutputs(Closing):
-    """Writes the results of a camera host's cameras; to be used from one thread.
+    """Writes the results of a camera host's cameras; use it from one thread.
 
     Args:
-        folder: folders of files go into it.
-        output: which files; mosaic and pictures are for runs that end, and left out.
+        folder: where the folders of files are made.
+        output: which files; mosaic and pictures are left out, they need the end of a run.
         edge: `rotate_h`, `settle_s` and `delete_after_h`.
-        known: who is who; None writes the cameras' own ids only.
-        recent_s: somebody seen within it may still be in sight.
+        known: the identities; None writes the cameras' own ids only.
+        recent_s: people seen within this time may still be in sight.
         clock: seconds on a clock that does not jump.
         utc: seconds since 1970.
 
     Attributes:
-        failures: times that an output could not be written.
+        failures: how often an output could not be written.
     """
 
     def __init__(
@@ -76,12 +76,12 @@ class EdgeOutputs(Closing):
 
     @property
     def state(self) -> str:
-        """The folder that is written, or why none is; may be asked from any thread."""
+        """The folder that is written, or why there is none; any thread may ask."""
         period = self._period  # it may be replaced meanwhile
         return self._why or ("" if period is None else str(period.folder))
 
     def begin(self, sources: Sequence[Source]) -> None:
-        """Begin new files, for these cameras; those before are finished in the background.
+        """Start new files for these cameras; earlier ones are finished in the background.
 
         Raises:
             OutputError: they cannot be made.
@@ -89,12 +89,12 @@ class EdgeOutputs(Closing):
         self._sources = list(sources)
         self._retire()
         if not self._sources:
-            self._why = ""  # nothing is to be written, hence nothing is tried again
+            self._why = ""  # without cameras there is nothing to try again
             return
         folder, identities = self._folders.make(), self._known is not None
         try:
             period = _Period(folder, self._output, self._sources, identities=identities)
-        except BaseException:  # tried again every minute, it would leave a folder each
+        except BaseException:  # each retry would leave a folder
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self._period, self._began_s, self._why = period, self._clock(), ""
@@ -102,7 +102,7 @@ class EdgeOutputs(Closing):
             period.tell(self._known.recent(self._recent_s, self._utc()))
 
     def start(self, sources: Sequence[Source]) -> None:
-        """Begin the first files, and finish those of an earlier start; a full disk is no error.
+        """Start the first files, and finish those of an earlier start; a full disk is no error.
 
         Raises:
             OutputError: they cannot be made.
@@ -112,7 +112,7 @@ class EdgeOutputs(Closing):
         except OutputError as error:
             if not self._disk_is_full():
                 raise
-            self._failed(error)  # people are to be followed all the same
+            self._failed(error)  # tracking goes on without files
         self._folders.finish_earlier(self._busy())
 
     def _disk_is_full(self) -> bool:
@@ -120,14 +120,14 @@ class EdgeOutputs(Closing):
         return place is not None and shutil.disk_usage(place).free == 0
 
     def change(self, sources: Sequence[Source]) -> None:
-        """Begin new files, since the cameras are others now; a failure is logged."""
+        """Start new files because the cameras changed; a failure is logged."""
         try:
             self.begin(sources)
         except OutputError as error:
             self._failed(error)
 
     def expect(self, camera: str, track: int) -> None:
-        """Note that the centre is told of a tracklet."""
+        """Note that a tracklet was sent to the centre."""
         if self._known is not None:
             self._known.expect(camera, track)
 
@@ -145,7 +145,7 @@ class EdgeOutputs(Closing):
             self._failed(error)
 
     def tick(self) -> None:
-        """Do what is due, whether or not there are frames; about once a second."""
+        """Do what is due; call it about once a second, also without frames."""
         self._hear()
         now_s = self._clock()
         live = any(source.live for source in self._sources)
@@ -167,8 +167,8 @@ class EdgeOutputs(Closing):
 
         Args:
             timeout_s: longest time to wait.
-            quiet_s: it may change its mind as long as it said something within that time.
-            heard: whether it can be heard; where not, there is nothing to wait for.
+            quiet_s: the centre may still change identities if it sent one within this time.
+            heard: whether the centre can be reached; if not, there is nothing to wait for.
         """
         known, end_s = self._known, self._clock() + timeout_s
         while known is not None and heard() and self._clock() < end_s:
@@ -211,20 +211,20 @@ class EdgeOutputs(Closing):
             if period is self._period:
                 self._failed(error)
                 return
-            self.failures += 1  # those that are written now are none the worse for it
+            self.failures += 1  # the files of now are not affected
             if not period.told_in_vain:
                 logger.error("files of %s lack identities: %s", period.folder, error)
             period.told_in_vain = True
 
     def _retire(self) -> None:
-        """Let the files of now wait for the last identities."""
+        """Let the current files wait for the last identities."""
         if self._period is not None:
             self._settling.append((self._clock() + self._edge.settle_s, self._period))
             self._period = None
         self._delete_old()
 
     def _finish_soon(self, period: _Period) -> None:
-        """Finish files beside the flow: an hour of rows takes a second or more."""
+        """Finish files in the background: an hour of rows takes a second or more."""
 
         def finish() -> None:
             try:
@@ -240,12 +240,12 @@ class EdgeOutputs(Closing):
     def _failed(self, error: OutputError) -> None:
         self.failures += 1
         if not self._why:
-            logger.error("%s; people are followed without outputs, which are tried again", error)
+            logger.error("%s; tracking goes on without outputs, which are tried again", error)
         self._why, self._again_at_s = str(error), self._clock() + _AGAIN_AFTER_S
         if self._period is not None:
             with suppress(OutputError):
                 self._period.close()
-            if not self._period.frames:  # tried again every minute, it would leave a folder each
+            if not self._period.frames:  # each retry would leave a folder
                 shutil.rmtree(self._period.folder, ignore_errors=True)
             self._period = None
 

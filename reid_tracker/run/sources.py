@@ -1,4 +1,4 @@
-"""The sources of a run: opened together, with names that differ."""
+"""The sources of a run: opened together, with different names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reid_tracker.video import Source, open_sources
 
 
 def open_run_sources(names: list[str], config: Config, stack: ExitStack) -> list[Source]:
-    """Open every source before any model is loaded, so that a typing error costs no time.
+    """Open every source before any model is loaded, so that a typing error shows at once.
 
     Args:
         names: sources, and lists of sources.
@@ -34,7 +34,7 @@ def with_distinct_names(sources: list[Source], used: Iterable[str] = ()) -> list
     """Number sources that share a name: two folders may both hold a camera.mp4.
 
     Args:
-        sources: get other names where need be.
+        sources: renamed where their names are taken.
         used: names that are taken already.
     """
     taken = set(used)
@@ -48,10 +48,10 @@ def with_distinct_names(sources: list[Source], used: Iterable[str] = ()) -> list
 
 
 def check_replay(config: Config, sources: int) -> None:
-    """Refuse recorded detections where there are several sources: they belong to one.
+    """Refuse recorded detections for several sources, since they belong to one.
 
     Raises:
-        ConfigError: so it is.
+        ConfigError: there are several sources.
     """
     if config.detector.model.lower().endswith(".txt") and sources > 1:
         raise ConfigError(

@@ -29,7 +29,7 @@ class OutputRun:
         config: which outputs, and how.
         cameras: size and frame rate of each source, by camera name.
         overwrite: whether earlier outputs may be replaced.
-        is_over: tells whether a camera will send no more results.
+        is_over: whether a camera will send no more results.
         floor: makes the floor plan that the mosaic shows; None shows none.
     """
 
@@ -51,6 +51,8 @@ class OutputFormat:
         name: `--save-NAME` on the command line; `output.NAME` in the configuration if OutputConfig
             has that key, else an item of `output.extra`.
         help: text of the option.
+        aliases: further names of the option.
+        on_hosts: whether camera hosts, which start new files every few hours, can write it, too.
         suffix: what follows the camera's name in the name of its own file or folder.
         open_own: opens the output of a camera, given its path and name.
         shared_name: name of the file or folder that all cameras share.
@@ -64,6 +66,8 @@ class OutputFormat:
 
     name: str
     help: str
+    aliases: tuple[str, ...] = ()
+    on_hosts: bool = True
     suffix: str = ""
     open_own: Callable[[Path, str, OutputRun], Sink] | None = None
     shared_name: str = ""
@@ -72,6 +76,16 @@ class OutputFormat:
     shared_replaces_own: bool = False
     copy: CopyWithIdentities | None = None
     has_identities: bool = False
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Names of the command-line option."""
+        return (f"--save-{self.name}", *self.aliases)
+
+    @property
+    def key(self) -> str | None:
+        """Configuration key; None if the format is an item of `output.extra`."""
+        return f"output.{self.name}" if hasattr(OutputConfig, self.name) else None
 
     def is_wanted(self, config: OutputConfig) -> bool:
         """Tell whether a configuration asks for this format."""
@@ -124,17 +138,23 @@ def _open_mosaic(path: Path, run: OutputRun) -> SharedSink:
 FORMATS: dict[str, OutputFormat] = {
     one.name: one
     for one in (
-        OutputFormat("video", "annotated video", suffix=".mp4", open_own=_open_video),
+        OutputFormat(
+            "video",
+            "write an annotated H.264 video",
+            aliases=("--save",),
+            suffix=".mp4",
+            open_own=_open_video,
+        ),
         OutputFormat(
             "mot",
-            "MOTChallenge text, frames from 1",
+            "write MOTChallenge text (frames count from 1)",
             suffix=".txt",
             open_own=lambda path, _, run: mot_text.MotSink(path, overwrite=run.overwrite),
             copy=mot_text.copy_with_identities,
         ),
         OutputFormat(
             "jsonl",
-            "JSON lines, frames from 0",
+            "write JSON lines (frames count from 0)",
             suffix=".jsonl",
             open_own=lambda path, _, run: json_lines.JsonlSink(path, overwrite=run.overwrite),
             shared_name=EVENTS_FILE,
@@ -145,7 +165,7 @@ FORMATS: dict[str, OutputFormat] = {
         ),
         OutputFormat(
             "csv",
-            "CSV, frames from 0",
+            "write CSV (frames count from 0)",
             suffix=".csv",
             open_own=lambda path, _, run: csv_rows.CsvSink(path, overwrite=run.overwrite),
             copy=csv_rows.copy_with_identities,
@@ -153,7 +173,7 @@ FORMATS: dict[str, OutputFormat] = {
         ),
         OutputFormat(
             "crops",
-            "pictures of each identity",
+            "write pictures of each identity, in a folder of its own",
             suffix="_crops",
             open_own=_open_crops,
             shared_name="crops",
@@ -163,13 +183,15 @@ FORMATS: dict[str, OutputFormat] = {
         ),
         OutputFormat(
             "parquet",
-            "table of all boxes, with the extra parquet",
+            "write a table of all boxes; needs pip install 'reid-tracker[parquet]'",
             shared_name="sightings.parquet",
             open_shared=_open_parquet,
         ),
         OutputFormat(
             "mosaic",
-            "one video of all cameras (default: on)",
+            "write one video of all cameras (default: on)",
+            aliases=("--mosaic",),
+            on_hosts=False,
             shared_name="mosaic.mp4",
             open_shared=_open_mosaic,
         ),

@@ -87,7 +87,7 @@ def open_shared_sinks(
         folder: where the outputs go; exists.
         config: which outputs, and how.
         cameras: size and frame rate of each source, by camera name.
-        is_over: tells whether a camera will send no more results.
+        is_over: whether a camera will send no more results.
         floor: makes the floor plan that the mosaic shows; None shows none.
         identities: whether the run has identities over all cameras.
         final_rows: at the end, also write JSON lines and CSV with final identities.

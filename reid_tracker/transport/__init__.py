@@ -1,4 +1,4 @@
-"""Tracklets from camera hosts to the centre: messages, brokers, and a disk buffer before them."""
+"""Messages between camera hosts and the centre, over brokers, with a disk buffer for outages."""
 
 from reid_tracker.transport.brokers.base import Broker, Delivery, Outgoing, Subscription
 from reid_tracker.transport.brokers.memory import MemoryBroker

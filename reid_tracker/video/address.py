@@ -1,4 +1,4 @@
-"""Addresses of network cameras: where credentials come from, and that nobody sees them.
+"""Addresses of network cameras: where credentials come from, and how they stay hidden.
 
 A user and password may stand in the address, in the environment (`${NAME}` anywhere in it), or come
 from elsewhere. Whatever the password holds, libav gets it percent-encoded.

@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import re
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,8 +41,8 @@ _TEXT_ART_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}  # libav "plays" plain 
 class AvSource(BaseSource):
     """A container that PyAV has opened; use `open_video_file` or `open_web_video`.
 
-    Frames have the pixels as stored, also where the container asks for a non-square pixel shape,
-    turned upright where it says that the camera was held sideways. A video that changes its size
+    Frames have the pixels as stored, even if the container asks for a non-square pixel shape, and
+    are turned upright if it says that the camera was held sideways. A video that changes its size
     midway yields frames of the new size.
 
     Args:
@@ -74,7 +74,7 @@ class AvSource(BaseSource):
             self._stream.thread_type = "AUTO"
             self._report = DecodeReport()
             self._decoded = decode_frames(container, self._stream, self._report)
-            # The first frame tells what no header does: that decoding works, and the rotation.
+            # Only the first frame shows that decoding works, and the rotation.
             self._first = next(self._decoded, None)
             if self._first is None:
                 raise SourceError(
@@ -143,7 +143,7 @@ def open_video_file(path: Path, stride: int, frame_rate: Fraction | None = None)
 def open_web_video(
     address: StreamAddress, name: str, stride: int, config: StreamConfig
 ) -> AvSource:
-    """Open a video on a web server, or whatever else libav reads from a network.
+    """Open a video on a web server, or from another network address that libav reads.
 
     Args:
         address: where it is.
@@ -152,7 +152,7 @@ def open_web_video(
         config: its time-outs are used.
 
     Returns:
-        The source, which is `live` where the video has no end; `NetworkCamera` reads such better.
+        The source; it is `live` if the video has no end, and `NetworkCamera` reads it better.
 
     Raises:
         SourceError: nothing answers in time, access is refused, or it is no video.
@@ -200,7 +200,7 @@ def _recorded_s(text: str) -> float | None:
     try:
         # Python 3.10 does not know the Z.
         time = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
-        time = time if time.tzinfo else time.replace(tzinfo=timezone.utc)  # as containers mean it
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)  # as containers mean it
         seconds = time.timestamp()
     except (ValueError, OverflowError):
         return None

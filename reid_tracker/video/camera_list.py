@@ -1,6 +1,6 @@
 """Lists of sources: cameras.yaml, and `.streams` files with one address a line.
 
-Nothing of a list but names and keys gets into a message: any other text in it may be a password.
+Messages quote only names and keys of a list, since any other text in it may be a password.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reid_tracker.video.naming import is_url
 _NAME = re.compile(r"\w[\w.-]*")
 _SUFFIXES = (".yaml", ".yml", ".streams")
 _MOST_BYTES = 2**20
-"""Of a list, or a password."""
+"""Maximum size of a list, or of a password file."""
 
 _TURNS = (0, 90, 180, 270)
 _TEXT = ((str, type(None)), "text; put it in quotes")
@@ -47,7 +47,7 @@ class CameraEntry(Checked):
     Attributes:
         name: of the camera in results, files, topology and floor plan; empty takes the source's.
         url: address, or any other source; `${NAME}` stands for an environment variable.
-        username: may hold `${NAME}`; null takes what the address says, as it does below.
+        username: may hold `${NAME}`; null takes the user and password of the address.
         password: may hold `${NAME}`.
         password_file: file that holds the password, beside the list if the path is relative.
         transport: "tcp" or "udp"; null takes that of the configuration.
@@ -126,7 +126,7 @@ def _read_entries(path: Path) -> tuple[CameraEntry, ...]:
 
 
 def _check_kinds(camera: Any, where: str) -> None:
-    """Refuse what `from_mapping` would refuse together with its value."""
+    """Refuse wrong values here, since `from_mapping` would quote them."""
     if not isinstance(camera, Mapping):
         raise ConfigError(f"{where}: expected 'name: ...' and 'url: ...'")
     _check_keys(camera, where)
@@ -139,7 +139,7 @@ def _check_kinds(camera: Any, where: str) -> None:
 def _check_keys(mapping: Mapping[Any, Any], where: str) -> None:
     for key in mapping:
         if not isinstance(key, str) or not re.fullmatch(r"[\w-]{1,40}", key):
-            raise ConfigError(f"{where}: a key is no plain word; is there a space behind each ':'?")
+            raise ConfigError(f"{where}: a key is not a plain word; put a space after each ':'")
 
 
 def _resolve(entry: CameraEntry, path: Path) -> CameraEntry:

@@ -1,4 +1,4 @@
-"""Timestamps of decoded frames: the container's where it has them, always increasing."""
+"""Timestamps of decoded frames: the container's if it has them, always increasing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _JUMP_S = 1.0
 class PresentationClock:
     """Turns presentation timestamps into seconds from the first frame.
 
-    Containers lie: timestamps may be missing, repeated, or start anew in the middle (a camera that
+    Containers lie: timestamps may be missing, repeated, or restart in the middle (a camera that
     restarted). A tracker needs time that moves forward, so each call returns more than the last.
 
     Args:
-        frame_rate: frames per second, used where the container gives no time.
+        frame_rate: frames per second, used if the container gives no time.
     """
 
     def __init__(self, frame_rate: Fraction) -> None:

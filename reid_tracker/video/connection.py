@@ -39,14 +39,14 @@ class ConnectionBroken(Exception):  # noqa: N818 - it breaks sooner or later; th
         self.refused = refused
 
 
-class Picture(NamedTuple):
+class DecodedPicture(NamedTuple):
     """A decoded picture, not yet converted.
 
     Attributes:
         frame: PyAV's.
         pts_s: the stream's timestamp in seconds, or None.
         start_s: UTC seconds since 1970 at which timestamps were 0 by the camera's clock, None as
-            long as the camera has not told (by RTCP).
+            long as the camera has not sent it (by RTCP).
     """
 
     frame: VideoFrame
@@ -55,16 +55,16 @@ class Picture(NamedTuple):
 
 
 class Connection:
-    """A connection to a camera, to be used by one thread.
+    """A connection to a camera, for use by one thread.
 
-    A read that blocks cannot be interrupted from outside, so that every wait has a limit.
+    A read that blocks cannot be interrupted from outside, so every wait has a time limit.
 
     Args:
         address: of the camera.
         config: time-outs, transport and hardware, checked by `check_stream_config`.
 
     Attributes:
-        frame_rate: nominal frames per second, or None where the camera does not tell.
+        frame_rate: nominal frames per second, or None if the camera does not say.
         damaged: pictures that could not be decoded, or only with visible damage.
 
     Raises:
@@ -86,7 +86,7 @@ class Connection:
             self._container.close()
             raise
 
-    def pictures(self) -> Iterator[Picture]:
+    def pictures(self) -> Iterator[DecodedPicture]:
         """Yield sound pictures from the first key frame on, as they arrive.
 
         Raises:
@@ -144,13 +144,13 @@ class Connection:
             else:
                 yield frame
 
-    def _picture(self, frame: VideoFrame) -> Picture:
+    def _picture(self, frame: VideoFrame) -> DecodedPicture:
         pts_s = None
         if frame.pts is not None and frame.time_base is not None:
             pts_s = float(frame.pts * frame.time_base)
         # PyAV before 17 does not know it.
         start = getattr(self._container, "start_time_realtime", None)
-        return Picture(frame, pts_s, None if start is None else start / _MICROSECONDS)
+        return DecodedPicture(frame, pts_s, None if start is None else start / _MICROSECONDS)
 
 
 def _open(address: StreamAddress, config: StreamConfig) -> InputContainer:
@@ -165,7 +165,7 @@ def _open(address: StreamAddress, config: StreamConfig) -> InputContainer:
     try:
         container: InputContainer = av.open(address.url, mode="r", **words)
     except (av.error.FFmpegError, OSError) as error:
-        # libav's error for a time-out is that of whatever it was doing.
+        # After a time-out, libav reports the error of the step that it was in.
         if time.monotonic() - began > config.open_timeout_s:
             raise ConnectionBroken(f"no answer within {config.open_timeout_s:g} s") from None
         raise _broken(error) from None
@@ -173,7 +173,7 @@ def _open(address: StreamAddress, config: StreamConfig) -> InputContainer:
 
 
 def check_stream_config(config: StreamConfig) -> None:
-    """Check what a range does not tell.
+    """Check settings that depend on this machine.
 
     Raises:
         ConfigError: `config` asks for what this machine or libav does not have.

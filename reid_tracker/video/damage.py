@@ -1,4 +1,4 @@
-"""Says in one line what was wrong with a file that has been read, or that nothing was."""
+"""Describes in one line the damage found while a file was read."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _declared_and_missing(
     container_format = container.format.name
     end = round(report.end * (stream.time_base or Fraction(1)) * frame_rate)
     if stream.frames and "mp4" in container_format:
-        # The index holds fewer frames than the header where an edit list cuts some off.
+        # The index holds fewer frames than the header if an edit list cuts some off.
         indexed = len(getattr(stream, "index_entries", ())) or stream.frames
         declared = min(stream.frames, indexed)
         return declared, report.packets < declared

@@ -102,7 +102,7 @@ def _packets(
                     report.end = max(report.end, (time or 0) + (packet.duration or 0))
                 yield packet
             return
-        except av.error.InvalidDataError as error:  # noqa: PERF203
+        except av.error.InvalidDataError as error:
             # PyAV ends its generator with the exception; a new one goes on behind the bad spot.
             errors += 1
             report.stopped_by = error.strerror

@@ -1,4 +1,4 @@
-"""Decoding on a device, where this machine has one that works."""
+"""Decoding on a device of this machine, if one works."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reid_tracker.errors import ConfigError
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
 
-# Kind of device -> a file that shows that one is here; drivers are slow to say that there is none.
+# Kind of device -> a file that exists if the device does; asking drivers is slow.
 _SIGNS = {
     "cuda": "/dev/nvidia[0-9]*",
     "vaapi": "/dev/dri/renderD*",
@@ -27,7 +27,7 @@ def hardware_decoder(choice: str) -> HWAccel | None:
     A video that the device cannot decode is decoded on the CPU all the same.
 
     Args:
-        choice: "auto" takes the first device that works, "none" the CPU; or the kind of device.
+        choice: "auto" takes the first device that works, "none" the CPU; or a kind of device.
 
     Raises:
         ConfigError: there is no such kind of device, or none that works.
@@ -62,7 +62,7 @@ def _why_not(kind: str) -> str:
         return f"this FFmpeg knows {', '.join(known) or 'no devices'}"
     try:
         _open(kind).create(av.Codec("h264", "r"))
-    # What drivers and PyAV raise is not documented; whatever it is, this device is not to be used.
+    # Drivers and PyAV raise undocumented errors; any error means that the device is unusable.
     except Exception as error:
         return f"it does not work here ({getattr(error, 'strerror', None) or error})"
     return ""

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _DEFAULT_RATE = Fraction(25)
 _MOST_BYTES = 2048
-"""Of a seqinfo.ini that are read; all that there is takes 150."""
+"""Maximum read of a seqinfo.ini, which has about 150 bytes."""
 
 _RATE = re.compile(r"\d{1,9}(\.\d{1,9})?(/\d{1,9})?", re.ASCII)
 
@@ -76,7 +76,7 @@ class ImageSource(BaseSource):
             yield Frame(image, index, float(Fraction(index) / self.info.frame_rate))
 
     def _release(self) -> None:
-        """Nothing stays open between two images."""
+        """No file stays open between two images."""
 
 
 def open_image_folder(folder: Path, stride: int, frame_rate: Fraction | None) -> ImageSource:

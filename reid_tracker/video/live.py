@@ -16,7 +16,7 @@ from reid_tracker.config import StreamConfig
 from reid_tracker.errors import SourceError
 from reid_tracker.types import Frame, SourceStatus, VideoInfo
 from reid_tracker.video.address import StreamAddress
-from reid_tracker.video.connection import Picture
+from reid_tracker.video.connection import DecodedPicture
 from reid_tracker.video.live_clock import LiveClock, utc_now
 from reid_tracker.video.live_health import LiveHealth
 from reid_tracker.video.live_reader import LiveReader
@@ -31,7 +31,7 @@ _NOMINAL_RATE = Fraction(25)  # before a camera states its rate, or if it never 
 class _Waiting(NamedTuple):
     """The newest picture that was not taken yet."""
 
-    picture: Picture
+    picture: DecodedPicture
     number: int
     captured_s: float
     frame_rate: Fraction
@@ -121,10 +121,10 @@ class NetworkCamera(BaseSource):
 
 
 class _Feed:
-    """Receives what the thread reads, and keeps the newest picture for whoever polls.
+    """Receives what the thread reads, and keeps the newest picture.
 
     Args:
-        health: told of pictures and losses.
+        health: is informed of pictures and losses.
         stride: every n-th picture is kept.
 
     Attributes:
@@ -144,7 +144,7 @@ class _Feed:
     def connected(self) -> None:
         self._clock.connected()
 
-    def take(self, picture: Picture, frame_rate: Fraction | None, damaged: int) -> None:
+    def take(self, picture: DecodedPicture, frame_rate: Fraction | None, damaged: int) -> None:
         """Put a picture where `pop` finds it, in place of an older one."""
         jumps = self._clock.jumps
         captured_s = self._clock.time_s(picture.pts_s, picture.start_s, utc_now())

@@ -1,4 +1,4 @@
-"""When a live camera took its pictures: its own clock where that makes sense, arrival otherwise."""
+"""When a live camera took its pictures: by its own clock if that is plausible, else by arrival."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reid_tracker.types import ClockSource
 
 _WALL_MINUS_MONOTONIC_S = time.time() - time.monotonic()
 
-_BACKWARDS_S = 0.5  # timestamps go back by more only where they begin anew
+_BACKWARDS_S = 0.5  # timestamps go back by more only if they restart
 _SLOW_S = 3.0  # times that must go back by less run slower for a while instead
 _EARLY_S, _LATE_S = 1.0, 10.0  # trusted: pictures seem to arrive this early, or this late
 _BACKLOG_S = 30.0  # more than any network holds back
@@ -24,15 +24,15 @@ def utc_now() -> float:
 class LiveClock:
     """Gives the pictures of one camera capture times that always increase.
 
-    A stream's own timestamps are evenly spaced but begin anywhere. RTCP tells where, by the
-    camera's clock; that is taken if it is not obviously wrong (cameras that wake up in 1970 are
-    common). Until then and otherwise, the least delay so far between timestamp and arrival is:
-    pictures that were held up on the way, as after a pause of the network, still get the time at
-    which they were taken.
+    A stream's own timestamps are evenly spaced but start anywhere. RTCP gives the time of their
+    start by the camera's clock, which is used unless it is obviously wrong (cameras that wake up in
+    1970 are common). Without it, the start follows from the smallest delay so far between timestamp
+    and arrival, so that pictures that were held up by the network still get the time at which they
+    were taken.
 
     Attributes:
-        source: whose time the last picture got.
-        offset_s: least delay between the camera's clock and arrival, None where it tells no time.
+        source: which clock gave the last picture its time.
+        offset_s: smallest delay between the camera's clock and arrival; None without such a clock.
         jumps: how often the camera's clock or timestamps jumped.
     """
 
@@ -44,7 +44,7 @@ class LiveClock:
         self.connected()
 
     def connected(self) -> None:
-        """Begin anew after a reconnect: timestamps may start anywhere; results still increase."""
+        """Start again after a reconnect: timestamps may start anywhere; results still increase."""
         self._anchor_s: float | None = None
         self._last_pts_s: float | None = None
         self._last_arrival_s = 0.0
@@ -80,7 +80,7 @@ class LiveClock:
         return result
 
     def _follow(self, pts_s: float, arrival_s: float) -> float:
-        """Return when, by this machine's clock, timestamps were 0 plus the least delay so far."""
+        """Return when timestamps were 0 by this machine's clock, plus the smallest delay so far."""
         anchor_s = arrival_s - pts_s
         if self._anchor_s is not None and self._last_pts_s is not None:
             passed_s = arrival_s - self._last_arrival_s

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from reid_tracker.config import StreamConfig
 from reid_tracker.video.address import StreamAddress
-from reid_tracker.video.connection import Connection, ConnectionBroken, Picture
+from reid_tracker.video.connection import Connection, ConnectionBroken, DecodedPicture
 
 _JOIN_S = 0.1  # each; a run of many frozen cameras must end within 2 s, too
 _SOUND_S = 5.0  # a connection that lasted this long was no failed attempt
@@ -22,7 +22,7 @@ class LiveObserver(Protocol):
     def connected(self) -> None:
         """A connection is open; its timestamps may start anywhere."""
 
-    def take(self, picture: Picture, frame_rate: Fraction | None, damaged: int) -> None:
+    def take(self, picture: DecodedPicture, frame_rate: Fraction | None, damaged: int) -> None:
         """Take a picture.
 
         Args:

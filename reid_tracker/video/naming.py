@@ -57,7 +57,7 @@ def safe_name(text: str) -> str:
         text: anything.
 
     Returns:
-        At least one and at most 120 bytes of UTF-8; "source" where nothing usable is left.
+        At least one and at most 120 bytes of UTF-8; "source" if nothing usable is left.
     """
     name = re.sub(r"[^\w.-]+", "_", text).strip("._-")
     return name.encode()[:_NAME_BYTES].decode(errors="ignore") or "source"

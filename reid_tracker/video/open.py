@@ -1,4 +1,4 @@
-"""`open_source` and `open_sources`: tell the kinds of sources apart and open the right one."""
+"""`open_source` and `open_sources`: recognise the kind of a source and open it."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def open_sources(
 ) -> list[Source]:
     """Open several sources, and lists of sources: cameras.yaml, or a `.streams` text file.
 
-    Network cameras are reached for side by side. As soon as one of them, or another source, has a
-    picture, those that have none are no hindrance: they are tried again as long as the run lasts.
+    Network cameras connect side by side. As soon as any source has a picture, the run can start;
+    cameras without a picture are tried again as long as the run lasts.
 
     Args:
         sources: as for `open_source`, or paths of lists.
@@ -151,7 +151,7 @@ class _Opener:
         return sources
 
     def _begin(self, entry: CameraEntry, *, alone: bool) -> Source:
-        """Open a source; of a network camera, only begin to."""
+        """Open a source; a network camera connects in the background."""
         text = entry.url
         if text.lower().startswith("file://"):
             text = unquote(urlsplit(text).path)
@@ -202,10 +202,10 @@ class _Opener:
 
 
 def _wait_for_cameras(sources: Sequence[Source], config: StreamConfig) -> None:
-    """Return once a source has a picture; network cameras then tell by themselves how they are.
+    """Return as soon as a source has a picture; `status` tells how the other cameras are doing.
 
     Raises:
-        SourceError: there are network cameras only, and none has one.
+        SourceError: all sources are network cameras, and none has a picture.
     """
     cameras = [source for source in sources if isinstance(source, LiveSource)]
     if not cameras:

@@ -22,7 +22,8 @@ def to_upright_bgr(picture: VideoFrame, turned: int = 0) -> ImageBGR:
 
     Args:
         picture: decoded.
-        turned: degrees, a multiple of 90, by which it is turned clockwise beyond what it asks for.
+        turned: degrees, a multiple of 90, by which it is turned clockwise, in addition to its own
+            rotation.
     """
     import cv2
     import numpy as np

@@ -54,7 +54,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class LiveSource(Source, Protocol):
-    """A camera that nobody needs to wait for: it has a new frame, or not yet.
+    """A camera that is polled: it has a new frame, or not yet.
 
     Attributes:
         label: its address without credentials.

@@ -1,4 +1,4 @@
-"""Reads several sources side by side: files to their ends in step, live ones as they come."""
+"""Reads several sources side by side: files in step, live sources as frames arrive."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LOOK_AGAIN_S = 0.5
 
 
 class SourceGroup:
-    """Takes frames of several sources in batches of those who have one.
+    """Takes frames of several sources, in batches of the sources that have a frame.
 
-    Live sources among them get one time, which starts with the first frame of any of them.
+    All live sources share one time, which starts with the first frame of any of them.
 
     Args:
         sources: open sources; not closed here.
@@ -81,7 +81,7 @@ class SourceGroup:
         return not live.closed and live.status().state is SourceState.LIVE
 
     def take(self) -> list[tuple[str, Frame]]:
-        """Return the next frames with the names of their sources; none if live sources have none.
+        """Return the next frames with the names of their sources; empty if no live source has one.
 
         Raises:
             SourceError: a source breaks.
@@ -120,7 +120,7 @@ class SourceGroup:
         began = [moment for moment in known + waiting if moment is not None]
         if not began:
             for camera in self._live:
-                camera.poll()  # tells of one that cannot be read any more
+                camera.poll()  # raises if it cannot be read any more
             return False
         self._began_s = min(began)
         for camera in self._live:

@@ -76,7 +76,7 @@ class Download:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._attempt()
-            except _Unreachable as error:  # noqa: PERF203 - a round takes seconds
+            except _Unreachable as error:
                 # No answer to the first attempt: the machine is offline, and waiting does not help.
                 if attempt in (1, ATTEMPTS):
                     raise WeightsError(str(error)) from None

@@ -4,16 +4,15 @@
         [--data ../shared/data/reid/cuhk03] [--rows 1 5 9] [--seeds 3] [--epochs 8]
         [--identities 300] [--threads 1] [--table]
 
-Every row is trained alike by `recipe_of`, from random weights, with labels and with the embeddings
-of a teacher (an OSNet x0.25 of MSMT17). The most telling rows (1, 5 and 9) are trained with several
-seeds, the others with one. A finished run is a line of `results.jsonl` in the output folder, under
-a hash of its settings, and is not trained again; a killed one goes on from its last epoch.
-`--table` prints the table of what there is and trains nothing. About 40 minutes on one CPU core.
+All rows use the same recipe (`recipe_of`): random initial weights, labels, and the embeddings of a
+teacher (an OSNet x0.25 of MSMT17). Rows 1, 5 and 9 are trained with several seeds, the others with
+one. A finished run is a line of `results.jsonl` in the output folder, keyed by a hash of its
+settings, and is not repeated; a killed run resumes from its last epoch. `--table` only prints the
+table of finished runs. About 40 minutes on one CPU core.
 
-Scores are of the 100 people of val/: camera A is searched for in camera B, by cosine, with the
-weights of the last step. Published scores are those of the paper at full width and 256x128, trained
-from random weights and scored on Market-1501: only the order of rows and the distances between them
-can be compared.
+Scores are for the 100 people of val/: images of camera A are searched in camera B by cosine
+distance, with the weights of the last step. The published scores are those of the paper at full
+width and 256x128 on Market-1501, so only the order of rows and their differences are comparable.
 """
 
 from __future__ import annotations
@@ -105,7 +104,7 @@ class Run:
 
     @property
     def settings(self) -> str:
-        """A hash of all that its result depends on, except the pictures."""
+        """A hash of everything that the result depends on, except the images."""
         text = f"{self.identities} identities\n{to_yaml(recipe_of(self))}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -129,7 +128,7 @@ class Result:
 
 
 class Progress:
-    """Says on stderr how a run goes on."""
+    """Reports the progress of a run on stderr."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -142,7 +141,7 @@ class Progress:
 
 
 def recipe_of(run: Run, images: str = "") -> Recipe:
-    """The recipe of all rows: only the model and the seed differ."""
+    """Return the recipe of a run; only the model and the seed differ between rows."""
     return Recipe(
         data=DataRecipe(name="csv", root=images),
         model=ROWS[run.row].model,
@@ -237,7 +236,7 @@ def train(run: Run, data: ReidDataset, output: Path) -> Result:
 
 
 def read_results(path: Path) -> dict[str, Result]:
-    """Read finished runs by the hash of their settings; a line cut off by a kill is left out."""
+    """Read finished runs by the hash of their settings; skip a line truncated by a kill."""
     results = {}
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     for line in lines:
@@ -251,7 +250,7 @@ def read_results(path: Path) -> dict[str, Result]:
 
 
 def append(result: Result, path: Path) -> None:
-    """Add a line, on a line of its own even where the last one was cut off."""
+    """Append a line, also if the previous one was truncated."""
     whole = not path.is_file() or path.read_bytes()[-1:] in (b"", b"\n")
     with path.open("a", encoding="utf-8") as file:
         file.write(("" if whole else "\n") + json.dumps(asdict(result)) + "\n")
@@ -301,7 +300,7 @@ def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=_positive, default=8)
     parser.add_argument("--identities", type=int, default=300, help="people to train on")
     parser.add_argument("--threads", type=_positive, default=1)
-    parser.add_argument("--table", action="store_true", help="train nothing, print what there is")
+    parser.add_argument("--table", action="store_true", help="only print finished runs")
     return parser.parse_args(words)
 
 

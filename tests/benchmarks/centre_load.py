@@ -2,25 +2,24 @@
 
     python -m tests.benchmarks.centre_load [--cameras N ...] [--centres 1 2] [--gallery KIND]
 
-Messages of made-up people (`load_world`) are made and encoded before the run and published by one
-process (`load_sender`) at their times to a NATS server with JetStream; the centre is a process of
-its own with its default configuration, a topology and a new gallery. All figures are taken over
-`--seconds`, after `--warm` seconds. All share this machine: what saturates may be the machine.
+Messages of simulated people (`load_world`) are encoded before the run. One process (`load_sender`)
+publishes them at their times to a NATS server with JetStream. The centre is a separate process with
+its default configuration, a topology and a new gallery. All figures cover `--seconds` after
+`--warm` seconds. All processes share this machine, so the machine itself may be the bottleneck.
 
-- offered/s, taken/s: messages published, and messages acknowledged by the centre, a second. A
-  centre that keeps up takes what is offered; "behind" are the messages that wait in the broker for
-  it at the end. At saturation taken/s is what it can do.
+- offered/s, taken/s: messages published, and messages acknowledged by the centre, per second. A
+  centre that keeps up takes everything; "behind" counts the messages that wait in the broker at the
+  end. At saturation, taken/s is the capacity of the centre.
 - p50, p99: from the publish of a tracklet's first message to the first identity event that names
-  it, as a host hears it. `central.window_s` is a part of it by intent, and `match.patience_s` for
-  all whose looks leave a doubt; "p50 - window" takes the window off. Tracklets without an event
-  when the wait after the run is over count as the longest time: ">".
-- µs/message: processor time of the centre for each message taken; of all figures the one that
-  depends least on what else the machine does.
-- centre, broker, database, sender: cores, processor time a second (a database of its own is
-  PostgreSQL alone; sqlite runs in the centre); "others" is what the rest of the machine took.
+  it, as a host receives it. It includes `central.window_s`, and `match.patience_s` for ambiguous
+  tracklets; "p50 - window" excludes the window. Tracklets without an event at the end count as the
+  longest time: ">".
+- µs/message: processor time of the centre per message; it depends least on the load of the machine.
+- centre, broker, database, sender: used cores (processor time per second). Only PostgreSQL is a
+  separate database; SQLite runs in the centre. "others" is the rest of the machine.
 - MB: resident memory of the centres at the end. rows: sightings in the gallery.
-- IDF1: how right the identities are at the end, by tracklet, as `city` counts them.
-- late s: by which the sender was behind its times, 99th percentile.
+- IDF1: score of the final identities by tracklet, as in `city`.
+- late s: delay of the sender, 99th percentile.
 """
 
 from __future__ import annotations
@@ -178,8 +177,8 @@ def main() -> None:
     parser.add_argument("--gallery", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--warm", type=float, default=20.0)
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--sites", type=int, default=0, help="make at least so many sites")
-    parser.add_argument("--worlds", type=Path, help="folder in which made messages are kept")
+    parser.add_argument("--sites", type=int, default=0, help="minimum number of sites")
+    parser.add_argument("--worlds", type=Path, help="folder that caches the messages")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     print(f"# {arguments.gallery}, {arguments.seconds:g} s, {LoadModel()}, {arguments.set}")

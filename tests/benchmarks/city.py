@@ -1,18 +1,17 @@
-"""Identities over a made-up city of 20 to 1,000 cameras: how good, and at what time a tracklet.
+"""Identities in a simulated city of 20 to 1,000 cameras: quality, and time per tracklet.
 
     python -m tests.benchmarks.city [--rows CAMERASxPEOPLE ...] [--set KEY=VALUE ...]
 
-People walk a street graph (`city_world`) and look as far from themselves and from each other as an
-encoder's pictures of CUHK03 do (`city_looks`). Their tracklets come to `update_tracklets` as they
-end, in batches of `--batch` seconds. Only those calls are timed, in seconds of the processor, and
-only after `--warm` seconds, when as many people are known as there are; making the tracklets is not
-timed. One process; set OMP_NUM_THREADS=1 for one core.
+People walk on a street graph (`city_world`). Distances of their embeddings have the distribution of
+an encoder on CUHK03 (`city_looks`). `update_tracklets` gets finished tracklets in batches of
+`--batch` seconds. Only these calls are timed, as processor time, and only after `--warm` seconds,
+when all people are known. One process; set OMP_NUM_THREADS=1 for one core.
 
-- IDF1: each tracklet counts once. True and found identities are paired one to one such that the
-  most tracklets lie in a pair; IDF1 = 2 x that / (tracklets + tracklets with an identity). A
-  tracklet that was forgotten keeps the identity last published of it.
-- "handed over": of all tracklets but a person's first, those with the identity of the one before.
-- "true/s": tracklets per second of the city's time; "us": microseconds of the matcher per tracklet,
+- IDF1: each tracklet counts once. True and found identities are paired one to one so that most
+  tracklets match; IDF1 = 2 x matches / (tracklets + tracklets with an identity). A forgotten
+  tracklet keeps its last published identity.
+- "handed over": the fraction of tracklets with the identity of the person's previous tracklet.
+- "true/s": tracklets per simulated second; "us": microseconds of the matcher per tracklet,
   median and 95th percentile over batches, and mean; "keeps up": cameras that one core could serve
   at 10 tracklets a second each, at the mean.
 """
@@ -53,7 +52,7 @@ CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run gave.
+    """Result of a run.
 
     Attributes:
         identity: (N,) identity of each tracklet at the end, 0 for none.
@@ -81,7 +80,7 @@ def run(
     warm_s: float,
     layout: Topology | None = None,
 ) -> Outcome:
-    """Send a city through the matcher, which knows a topology, the city's own by default."""
+    """Run the matcher on a city with a topology, by default that of the city."""
     matcher = CrossCameraMatcher(config, layout or topology(world.streets))
     names = [name(camera) for camera in range(len(world.streets.neighbours))]
     identity = np.zeros(len(world), np.int64)
@@ -165,10 +164,10 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=ROWS, metavar="CAMERASxPEOPLE")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--encoder", choices=sorted(ENCODERS), default="osnet_x0_25_msmt17")
-    parser.add_argument("--seconds", type=float, default=120.0, help="of the city's time")
+    parser.add_argument("--seconds", type=float, default=120.0, help="simulated time")
     parser.add_argument("--warm", type=float, default=45.0)
     parser.add_argument("--batch", type=float, default=1.0)
-    parser.add_argument("--open", action="store_true", help="tell the matcher no topology")
+    parser.add_argument("--open", action="store_true", help="match without a topology")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     overrides = CONFIG | dict(map(parse_override, arguments.set))

@@ -1,15 +1,14 @@
-"""Looks of made-up people, as far from each other as an encoder's of real ones; measures both.
+"""Simulated embeddings with the distances of a real encoder's embeddings; measures both.
 
     python -m tests.benchmarks.city_looks [--encoder MODEL]
 
-Measures the cosine distances of pictures of CUHK03 val, 100 people before two cameras: of the same
-person in one camera and in two, and of different people. Prints the constants of `LookModel` and
-quantiles of distances, measured and generated; and how often the nearest picture of the other
-camera shows the same person, single-shot, which the distances alone do not tell.
+Measures cosine distances of images of CUHK03 val (100 people, two cameras): of the same person in
+one camera and in two, and of different people. Prints the constants of `LookModel`, the quantiles
+of measured and generated distances, and the single-shot rank-1 between the cameras.
 
-An embedding is a mean that all share, plus what is a camera's, a person's, a person's before one
-camera (pose, light), and a single look's; normal in all directions, of a variance that falls off
-exponentially, by the number of dimensions that each measures. Some visits are worse than others.
+A simulated embedding is the sum of a common mean and normal terms for the camera, the person, the
+person in this camera (pose, light) and the single image. The variance of each term falls off
+exponentially over its effective dimensions. Some visits are noisier than others.
 """
 
 from __future__ import annotations

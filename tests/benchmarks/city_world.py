@@ -1,8 +1,8 @@
-"""A made-up city: cameras on a street graph, and people who walk past them; fixed by its seed.
+"""A simulated city: cameras on a street graph and people who walk past; reproducible by seed.
 
-Cameras stand at the crossings of a bent grid about 18 m wide, of which some streets are missing. A
-person walks from crossing to crossing, seldom back the way they came, at a pace of their own; now
-and then they dawdle. Each crossing gives a tracklet; some are missed, some break in two.
+Cameras stand at the crossings of an irregular grid with about 18 m between crossings; some streets
+are missing. A person walks from crossing to crossing at an individual speed, rarely turns back, and
+sometimes stops. Each crossing makes a tracklet; some are missed, some are split.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def streets(cameras: int, seed: int) -> Streets:
 
 
 def topology(city: Streets) -> Topology:
-    """Describe the city as who has walked it would: passages with least and most times."""
+    """Return the topology of the city: passages with minimum and maximum times."""
     spread = math.hypot(PACE_SPREAD, DAWDLE)
     passages = []
     for one, row in enumerate(city.neighbours.tolist()):
@@ -119,7 +119,7 @@ def name(camera: int) -> str:
 
 
 def walk(cameras: int, people: int, seconds: float, seed: int = 0) -> World:
-    """Let people walk for a time; everybody is somewhere on their way when it begins."""
+    """Simulate walking people for a time; everybody starts somewhere on the way."""
     random = np.random.default_rng((seed, 2))
     city = streets(cameras, seed)
     pace = PACE_M_S * np.exp(PACE_SPREAD * random.standard_normal(people))
@@ -171,7 +171,7 @@ def _tracked(
     first_s: FloatArray,
     last_s: FloatArray,
 ) -> World:
-    """Break some visits in two, as trackers do, and sort all by their end."""
+    """Split some visits in two, as trackers do, and sort all by their end."""
     broken = np.flatnonzero(random.uniform(size=len(person)) < BROKEN)
     pause_s = random.uniform(*BREAK_S, len(broken))
     middle_s = (first_s[broken] + last_s[broken]) / 2

@@ -3,10 +3,10 @@
     python -m tests.benchmarks.detector_scores [--detector MODEL[@CONFIDENCE] ...]
         [--hog-packages FOLDER] [--sequences PETS09-S2L1] [--image-size 640] [--every 10] [--sweep]
 
-Precision, recall and F1 count the detections at or above a confidence, `AP50` ranks all from 0.01
-on. A hit overlaps a person by an IoU of at least 0.5; ground truth rows whose seventh column is 0
-are left out, as `mot_scores` does. "hog" is OpenCV's people detector, "hog:2" the same on frames
-enlarged twice; see hog_people.py for --hog-packages.
+Precision, recall and F1 use detections with at least the given confidence, `AP50` all from 0.01. A
+true positive has an IoU of at least 0.5; ground truth rows with 0 in the seventh column are
+ignored, as in `mot_scores`. "hog" is OpenCV's people detector, "hog:2" the same on frames enlarged
+twice; see hog_people.py for --hog-packages.
 """
 
 from __future__ import annotations

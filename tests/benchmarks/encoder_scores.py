@@ -2,14 +2,14 @@
 
     python -m tests.benchmarks.encoder_scores [--encoder MODEL ...]
 
-* CUHK03 val: 100 people, camera A is searched for in camera B; every true image counts.
-* Market-1501: 300 people, every picture is searched for in those of other cameras. For an encoder
-  that was trained without this data set, a place left out.
-* PETS09-S2L1: people of view 001 are searched for in view 006, once a second. An unseen place,
-  other cameras, people of 40 to 250 pixels.
-* TUD-Campus: people of the first third of the clip are searched for in its last third.
-* IDF1: DeepSORT on the cached detections of YOLO11n, with embeddings by the encoder and with the
-  appearance gate that the weights manifest gives for it.
+* CUHK03 val: 100 people; images of camera A are searched in camera B; every true image counts.
+* Market-1501: 300 people; every image is searched in those of other cameras. An unseen place for
+  encoders that were trained without this data set.
+* PETS09-S2L1: people of view 001 are searched in view 006, once per second. An unseen place, other
+  cameras, people of 40 to 250 pixels.
+* TUD-Campus: people of the first third of the clip are searched in its last third.
+* IDF1: DeepSORT on cached detections of YOLO11n, with embeddings of the encoder and its appearance
+  gate from the weights manifest.
 
 Boxes are those of the cached detections that overlap a labelled person by an IoU of at least 0.6
 and another one by less than 0.2.

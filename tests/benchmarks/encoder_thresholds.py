@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.encoder_thresholds ENCODER
 
-The defaults were measured with an OSNet x0.25 of MSMT17. A distance of that encoder is translated
-to the distance of the other at which the same part of the pairs of two different people is as near
-or nearer. Pairs: all crops of the 100 people of CUHK03 val, so that no sequence on which trackers
-are scored takes part.
+The defaults were measured with an OSNet x0.25 of MSMT17. Each of its distances is translated to the
+distance of the other encoder with the same false match rate: the same fraction of pairs of
+different people is below it. Pairs are all crops of the 100 people of CUHK03 val, so no sequence
+for tracker scores is used.
 """
 
 from __future__ import annotations

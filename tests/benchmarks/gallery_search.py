@@ -1,14 +1,14 @@
-"""Fills a gallery store through its own `write`, and times searches of it.
+"""Fills a gallery store with its `write` method and times searches.
 
     python -m tests.benchmarks.gallery_search --vectors 1000000 --kind embedded postgres
 
-Vectors are random, in clusters as people are: 20 sightings a person, over the cameras and 24 hours.
-Searches are for one camera and one hour, for one hour of all cameras, and for all. A query is a
-stored vector with noise; recall is that of the ten nearest against an exact search in float32 over
-the rows that the filter lets through. PostgreSQL flushes to the disk here, other than in the tests.
+Random vectors form clusters like people: 20 sightings per person, over all cameras and 24 hours.
+Searches cover one camera and one hour, one hour of all cameras, and everything. A query is a stored
+vector with noise. Recall compares the ten nearest with an exact float32 search over the filtered
+rows. Unlike in the tests, PostgreSQL flushes to the disk.
 
-RSS of the embedded store is by how much the process grew; that of PostgreSQL is the sum over its
-processes, memory that they share counted once, without the pages that the kernel caches for it.
+RSS of the embedded store is the growth of the process. RSS of PostgreSQL is the sum over its
+processes, with shared memory counted once and without the kernel's page cache.
 """
 
 from __future__ import annotations

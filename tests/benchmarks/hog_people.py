@@ -1,7 +1,7 @@
 """OpenCV's HOG people detector (Dalal and Triggs, 2005) as a `Detector`, in a process of its own.
 
-OpenCV 5 moved HOG to its contrib packages, which cannot be installed beside opencv-python: both are
-the module cv2. So a child process gets the one with HOG from a folder made by
+OpenCV 5 moved HOG to its contrib packages, which conflict with opencv-python because both provide
+cv2. A child process therefore imports the package with HOG from a folder made by
 
     pip install --no-deps --target FOLDER opencv-contrib-python-headless
 """

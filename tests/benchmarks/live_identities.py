@@ -1,21 +1,20 @@
-"""The same people, live and from files: network cameras, host, broker and centre against one run.
+"""Identities of a live site (network cameras, host, broker, centre) against a run on files.
 
     python -m tests.benchmarks.live_identities
 
-The two views of PETS09-S2L1 (at their true 7 frames a second) are shown once as RTSP streams; a
-camera host tracks them and sends what it sees through NATS to a centre with PostgreSQL. The same
-clips are also given as files to a run in one process. Both sets of boxes carry identities over the
-two cameras; they are compared box by box.
+An RTSP server plays the two views of PETS09-S2L1 once (at their true 7 frames per second). A camera
+host tracks people and sends messages through NATS to a centre with PostgreSQL. A run in one process
+reads the same clips from files. The boxes of both runs have identities over the two cameras and are
+compared box by box.
 
-- "same boxes": boxes of the files' run that the live one has, too (IoU 0.9, in the same frame). The
-  others were in frames that live reading dropped, or their track was another for want of one.
-- "same person": of these, how many have the same identity under the best one-to-one mapping.
-- IDF1 and HOTA: over both cameras; against the run on files, and against the truth as
-  `tests.benchmarks.multi_camera` scores it.
+- "same boxes": boxes of the run on files that the live run also has (IoU 0.9, same frame). Missing
+  boxes are due to dropped frames.
+- "same person": how many of these have the same identity under the best one-to-one mapping.
+- IDF1 and HOTA: over both cameras, against the run on files and against the ground truth, as in
+  `tests.benchmarks.multi_camera`.
 
-The row "files, frames read live" is the run on files again, given only those frames that were
-processed live, with the times at which they were captured: what is different there from "live" is
-not a matter of dropped frames.
+The row "files, frames read live" repeats the run on files with only the frames of the live run and
+their capture times. Its difference from "live" is therefore not due to dropped frames.
 """
 
 from __future__ import annotations

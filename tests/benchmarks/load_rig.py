@@ -1,4 +1,4 @@
-"""The processes of a load run of the centre, and what they cost."""
+"""The processes of a load test of the centre, and their resources."""
 
 from __future__ import annotations
 

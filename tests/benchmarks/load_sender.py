@@ -1,11 +1,10 @@
-"""Publishes messages that were made before, each at its time: a process of its own.
+"""Publishes prepared messages at their times; runs as a separate process.
 
     python -m tests.benchmarks.load_sender FOLDER ADDRESS
 
-`write_world` makes the folder. Many publishes are in flight at once, each acknowledged by the
-server, as those of real hosts are together. When it is ready it writes "ready" and waits for a line
-with the time at which to begin; when all is acknowledged, "sent.npy" in the folder holds when each
-message was sent, UTC seconds since 1970.
+`write_world` makes the folder. As with real hosts, many publishes are in flight at once, and the
+server acknowledges each. The process prints "ready" and waits for a line with the start time. When
+all messages are acknowledged, it writes their sending times (UTC seconds since 1970) to "sent.npy".
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
-"""What many camera hosts would send: the messages of people who walk through made-up cities.
+"""Messages of many camera hosts: people who walk through simulated cities.
 
-Each site is a city of its own (`city_world`), whose people look as far from themselves and from
-each other as an encoder's pictures do (`city_looks`). A visit to a camera makes the messages that
-`reid-track edge` sends: "new" once enough good looks are there, "update" every
-`edge.report_every_s` as long as the person is seen, "end" when the tracker gives the track up,
-which tells times that are `tracker.max_age_s` old. Every camera also tells its state now and then.
+Each site is a separate city (`city_world`) with simulated embeddings (`city_looks`). A visit to a
+camera makes the messages of `reid-track edge`: "new" when there are enough good embeddings,
+"update" every `edge.report_every_s` while the person is seen, and "end" when the track is deleted,
+which is `tracker.max_age_s` later. Every camera also reports its status regularly.
 
-With the default model, one person a camera of whom 0.41 are in sight, a camera makes 0.30 messages
-about people and 0.1 about itself a second.
+With the default model (one person per camera, 0.41 of them in view), a camera makes 0.30 messages
+about people and 0.1 status messages per second.
 """
 
 from __future__ import annotations

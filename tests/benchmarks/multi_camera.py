@@ -3,29 +3,28 @@
     python -m tests.benchmarks.multi_camera [--rows NAME ...] [--set KEY=VALUE ...]
     python -m tests.benchmarks.multi_camera --detector auto --encoder auto
 
-The first takes cached detections of YOLO11n and embeddings of the OSNet of MSMT17, the second runs
-the models named, with the thresholds that the weights manifest gives for them. DeepSORT tracks each
-view on its own; the matcher sees only the tracks. How it is scored:
+The first command uses cached detections of YOLO11n and embeddings of the OSNet of MSMT17. The
+second runs the given models with the thresholds of the weights manifest. DeepSORT tracks each view
+separately; the matcher gets only the tracks. Scoring:
 
-- The frames of both views are strung together to one sequence; IDF1, IDP, IDR and HOTA are counted
-  on it by trackeval's classes at its own threshold, IoU 0.5. Only identities that both truths label
-  count; here these are all 19.
-- View 001 is scored in full: a box on nobody is a false positive, a person without box is missed.
-- View 006 is scored on matched boxes only, since its truth is projected from view 001: in each
-  frame, found and true boxes are paired by the Hungarian method on IoU, pairs below 0.5 are undone,
-  and what has no partner is left out on both sides. A pair counts as overlapping in full.
-- "visits": identities as the truth numbers them. It gives a person who leaves the scene and comes
-  back a new number: 10 people in 19 visits.
-- "people": the visits of a person united, by looking at them (`SAME_PERSON`). The right measure for
-  a matcher that may recognise who comes back, that is: one without a topology.
-- "live" is what the matcher said at the frame, "revised" what it says of the frame at the end.
+- The frames of both views form one sequence. trackeval's classes compute IDF1, IDP, IDR and HOTA
+  with their own threshold, IoU 0.5. Only identities in both ground truths count; here all 19.
+- View 001 is scored completely, with false positives and missed people.
+- View 006 is scored on matched boxes only, because its ground truth is projected from view 001. In
+  each frame, found and true boxes are paired by the Hungarian method on IoU. Pairs below 0.5 and
+  unpaired boxes are ignored. A pair counts as full overlap.
+- "visits": identities of the ground truth, which gives people who return a new number: 10 people in
+  19 visits.
+- "people": visits of the same person merged by eye (`SAME_PERSON`). This is the right measure for a
+  matcher that may recognise people who return, that is, one without a topology.
+- "live" is the identity at the time of the frame, "revised" the identity at the end.
 
-Without a topology, the matcher learns times as it does by default; on so few people it never does,
-hence the row that learns from four ways on.
+Without a topology, the matcher learns travel times by default. There are too few people here for
+that, so another row learns from four transitions.
 
-The topology says that the views overlap, and that whom neither has seen for 2 s starts a new visit:
-for as long DeepSORT itself bridges a gap. "ceiling" gives each track the identity of most of its
-boxes: what a matcher that is never wrong could reach with these tracks.
+The topology says that the views overlap, and that a person unseen for 2 s in both starts a new
+visit; DeepSORT bridges gaps of the same length. "ceiling" gives each track the identity of most of
+its boxes: the best possible score with these tracks.
 """
 
 from __future__ import annotations

@@ -1,16 +1,15 @@
-"""Bytes that a camera host sends about people, beside the video stream that they replace.
+"""Bytes that a camera host sends about people, compared with the video stream.
 
     python -m tests.benchmarks.sent_bytes [--clip FILE] [--brokers nats mqtt] [--set KEY=VALUE ...]
 
-A real `reid-track edge` follows people in the clip and publishes to a real broker through a relay
-that counts the bytes of both directions: messages, headers, acknowledgements, pings; not what
-TCP and IP add, nor what sets the connection up. A minute of a camera that sees nobody is measured
-on a grey picture, and taken off the clip's run by the time that it took, since a file is read
-faster or slower than it was recorded.
+A real `reid-track edge` tracks people in the clip and publishes to a real broker through a relay
+that counts the bytes in both directions: messages, headers, acknowledgements and pings, without
+TCP/IP headers and connection setup. The bytes per minute without people are measured on a grey
+video and subtracted for the duration of the run, because a file is not read in real time.
 
-A person-minute is a minute for which somebody was followed, by the tracklets as they ended. The
-video is that of the clip as it is, and as a camera would send it: x264, constant quality 23, preset
-veryfast, without B-frames, a key frame every two seconds; sizes of its packets.
+A person-minute is one minute of a tracked person. The video sizes are the packets of the clip
+itself, and of the clip encoded like a camera stream: x264, constant quality 23, preset veryfast,
+no B-frames, a key frame every two seconds.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ class Video(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """What a run over the clip told.
+    """Result of a run over the clip.
 
     Attributes:
         passed: bytes from the first message to the end.
@@ -135,7 +134,7 @@ def grey(path: Path, frames: int) -> None:
 
 
 def idle(kind: str, folder: Path, seconds: float, overrides: Sequence[str]) -> Passed:
-    """Return bytes a minute of a camera that sees nobody."""
+    """Return the bytes per minute of a camera without people."""
     clip = folder / "grey.mp4"
     if not clip.exists():
         grey(clip, _IDLE_FRAMES)
@@ -156,7 +155,7 @@ def idle(kind: str, folder: Path, seconds: float, overrides: Sequence[str]) -> P
 
 
 def followed(kind: str, folder: Path, clip: Path, overrides: Sequence[str]) -> Followed:
-    """Let a camera host follow the people of a clip."""
+    """Run a camera host on a clip."""
     with _rig(kind, folder / f"clip-{kind}") as (server, relay):
         # MQTT keeps messages only for those who have subscribed.
         broker = open_broker(TransportConfig(f"{kind}://127.0.0.1:{server.port}"))

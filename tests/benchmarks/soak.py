@@ -3,12 +3,11 @@
     python -m tests.benchmarks.soak --minutes 20 --cameras 8 --fps 2
     python -m tests.benchmarks.soak --minutes 20 --gallery postgres
 
-All are real processes: an RTSP server that shows parts of the demo clip for ever, `reid-track
-edge`, nats-server, `reid-track central`, and a PostgreSQL if asked for. What they hold is read from
-/proc, and what they do from their metrics. People walk in and out of view again and again, so that
-all that is kept for a time (sightings, tracklets in memory) is kept only for minutes here: it has
-to be constant after the warm-up. Prints a table by minute and a verdict; the exit code is 1 where a
-limit is broken.
+All are real processes: an RTSP server that loops parts of the demo clip, `reid-track edge`,
+nats-server, `reid-track central`, and optionally PostgreSQL. /proc shows their resources, their
+metrics show what they do. Sightings and tracklets are kept only for minutes, so memory must be
+constant after the warm-up. Prints a table by minute and a verdict; exits with 1 if a limit is
+exceeded.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ JUDGED = ("edge", "centre")
 
 @dataclass(frozen=True)
 class Limits:
-    """What a soak may show at most.
+    """Limits of a soak test.
 
     Attributes:
         growth_mib_h: growth of anonymous memory of a process, MiB in an hour, by the lower end of
@@ -99,7 +98,7 @@ def _named(metrics: dict[str, float], name: str) -> list[float]:
 
 @dataclass
 class Soak:
-    """The processes of a soak; all end with it.
+    """The processes of a soak test; all end with it.
 
     Args:
         folder: for all files.
@@ -211,7 +210,7 @@ class Soak:
         return [name for name, one in programs.items() if held_by(one.pid).threads == 0]
 
     def sample(self, begun_s: float) -> Sample:
-        """Look at everything."""
+        """Sample all processes and metrics."""
         held = {
             "edge": held_by(self.edge.pid),
             "centre": held_by(self.centre.pid),
@@ -236,7 +235,7 @@ class Soak:
 
 
 def measure(soak: Soak, seconds: float) -> list[Sample]:
-    """Sample for a time; ends early where a process does."""
+    """Sample for a time; stop early if a process ends."""
     begun_s = time.monotonic()
     samples: list[Sample] = []
     while time.monotonic() - begun_s < seconds and not soak.broken():
@@ -248,7 +247,7 @@ def measure(soak: Soak, seconds: float) -> list[Sample]:
 
 
 def by_minute(samples: Sequence[Sample]) -> str:
-    """Return a table, a row a minute: what was held in the mean, and the worst of the rest."""
+    """Return a table with a row per minute: mean resources, worst values of the rest."""
     names = list(samples[0].held)
     head = ["minute", *(f"{name} MiB" for name in names)]
     head += [f"{name} threads / files" for name in JUDGED]

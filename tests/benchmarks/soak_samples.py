@@ -1,4 +1,4 @@
-"""What a process holds, read from /proc, and whether it grows: for the soak benchmark."""
+"""Resources of processes from /proc, and their growth; for the soak benchmark."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Held:
-    """What a process, or several together, hold at one moment.
+    """Resources of one or more processes at one moment.
 
     Attributes:
         rss_mib: resident memory.
@@ -43,7 +43,7 @@ NOTHING = Held(0.0, 0.0, 0, 0)
 
 
 def held_by(pid: int) -> Held:
-    """Return what a process holds; nothing if it has ended."""
+    """Return the resources of a process; zeros if it has ended."""
     with contextlib.suppress(OSError, KeyError):
         lines = (_PROC / str(pid) / "status").read_text().splitlines()
         fields = dict(line.split(":", 1) for line in lines)
@@ -72,7 +72,7 @@ def held_by_family(pid: int) -> Held:
 
 @dataclass(frozen=True)
 class Slope:
-    """How fast something grows.
+    """Growth over time.
 
     Attributes:
         per_hour: growth in an hour.

@@ -1,9 +1,9 @@
-"""Time a tracker update alone: detections and embeddings are given, nothing compensates the camera.
+"""Time tracker updates with given detections and embeddings, without camera-motion compensation.
 
     python -m tests.benchmarks.tracker_speed [--objects 10 30 100 300] [--frames 100]
 
-The peers are optional and left out where they are not installed. They disturb this project's own
-packages (boxmot brings another `lap`), so give them a virtual environment of their own:
+Other trackers are optional and skipped if they are not installed. They conflict with packages of
+this project (boxmot installs another `lap`), so use a separate virtual environment:
 
     pip install . boxmot==25.0.0 deep-sort-realtime==1.3.2 trackers==2.6.1 'setuptools<81'
 
@@ -35,7 +35,7 @@ Update = Callable[[int, Detections, Embeddings], object]
 
 @dataclass
 class Scene:
-    """People who walk, bounce off the border, and look like themselves."""
+    """People who walk, bounce off the border, and keep their appearance."""
 
     objects: int
     seed: int = 0

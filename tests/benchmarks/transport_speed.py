@@ -1,7 +1,7 @@
-"""Bytes of a tracklet message in several forms, and acknowledged messages a second by transport.
+"""Size of a tracklet message in several formats, and acknowledged messages per second.
 
-Starts its own servers on this machine, so that no network is in the times: they are what encoding,
-acknowledging and the server's disk cost.
+Starts its own servers on this machine: times include encoding, acknowledgement and the server's
+disk, but no network.
 
     python -m tests.benchmarks.transport_speed --messages 2000
 """

@@ -190,6 +190,7 @@ def test_two_hosts_of_one_name_are_a_mistake(
     assert len([one for one in caplog.records if "two camera hosts" in one.message]) == 2
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_and_the_page_short(world: World) -> None:
     for number in range(10_100):
         world.hear(tracklet(edge=f"e{number}"))

@@ -85,6 +85,7 @@ def test_no_encoder_on_this_machine_is_one_warning(
     assert len(set(read_mot(tmp_path / "out" / "walkers.txt")[:, 1])) == 2
 
 
+@pytest.mark.slow
 def test_untrained_osnet_runs(walkers: Clip, tmp_path: Path) -> None:
     video, detections = walkers
     out = tmp_path / "out"
@@ -93,6 +94,7 @@ def test_untrained_osnet_runs(walkers: Clip, tmp_path: Path) -> None:
     assert len(set(read_mot(out / "walkers.txt")[:, 1])) == 2
 
 
+@pytest.mark.slow
 def test_two_runs_are_byte_identical(walkers: Clip, tmp_path: Path) -> None:
     video, detections = walkers
     for name in ("a", "b"):
@@ -140,6 +142,7 @@ def test_nothing_is_overwritten_unasked(
     assert (tmp_path / "out" / "walkers.txt").read_bytes() != before
 
 
+@pytest.mark.slow
 def test_several_cameras_of_one_name(walkers: Clip, tmp_path: Path) -> None:
     """Two folders may each hold a walkers.mp4; each camera gets outputs of its own."""
     (tmp_path / "other").mkdir()
@@ -355,6 +358,7 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_run_leaves_playable_outputs(
     long_clip: Clip, tmp_path: Path, number: signal.Signals, code: int

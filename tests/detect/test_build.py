@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reid_tracker import resources
 from reid_tracker.config import DetectorConfig
 from reid_tracker.detect import build_detector, ultralytics_backend
+from reid_tracker.detect.base import check_batch
+from reid_tracker.detect.build import BACK_ENDS
 from reid_tracker.errors import WeightsError
+from reid_tracker.types import Detections, ImageBGR
 from tests.zoo.samples import entry, sha256, write_manifest
 from tests.zoo.server import Behaviour, serving
 
@@ -40,6 +44,7 @@ def test_auto_never_downloads(server: Behaviour) -> None:
     assert server.seen == []
 
 
+@pytest.mark.slow
 def test_auto_takes_the_best_on_this_machine(
     server: Behaviour,
     tmp_path: Path,
@@ -106,3 +111,28 @@ def test_file_of_that_name_comes_first(server: Behaviour, tmp_path: Path, tiny_y
 def test_shipped_model_that_is_missing(server: Behaviour) -> None:
     with pytest.raises(WeightsError, match=r"person.*install reid-tracker again"):
         build_detector("person")
+
+
+class ToyDetector:
+    """A detector that finds one box of its own in every frame."""
+
+    def __init__(self, config: DetectorConfig) -> None:
+        self.config = config
+
+    def detect(self, image: ImageBGR, frame_index: int | None = None) -> Detections:
+        return self.detect_batch([image])[0]
+
+    def detect_batch(
+        self, images: Sequence[ImageBGR], frame_indices: Sequence[int] | None = None
+    ) -> list[Detections]:
+        check_batch(images, frame_indices)
+        box = np.array([[1, 2, 30, 40]], np.float32)
+        return [Detections(box, np.ones(1, np.float32), np.zeros(1, np.int64)) for _ in images]
+
+
+def test_adding_a_back_end_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BACK_ENDS, ".toy", ToyDetector)
+    detector = build_detector("People.TOY", conf=0.3)
+    assert isinstance(detector, ToyDetector)
+    assert detector.config.confidence == 0.3
+    assert len(detector.detect(np.zeros((48, 64, 3), np.uint8))) == 1

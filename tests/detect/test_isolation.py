@@ -52,6 +52,7 @@ def run(code: str, config: Path, **environment: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("imported_before", [False, True])
 def test_missing_openvino_is_one_line_and_no_installation(
     tmp_path: Path, imported_before: bool
@@ -82,6 +83,7 @@ assert events.enabled is False
     run(code, tmp_path)
 
 
+@pytest.mark.slow
 def test_quiet_offline_and_settings_untouched(tmp_path: Path, tiny_yolo: Path) -> None:
     run("import ultralytics", tmp_path)  # the user's own settings, statistics switched on
     settings = tmp_path / "Ultralytics" / "settings.json"

@@ -184,6 +184,7 @@ def test_people_are_found_where_they_are(street: np.ndarray) -> None:
     assert (found.boxes[:, 2:] <= (street.shape[1], street.shape[0])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_model_fixed_to_one_frame_takes_many(street: np.ndarray) -> None:
     detector = build_detector(OPENVINO, conf=0.3, classes=["person"])

@@ -16,19 +16,20 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import pytest
 
-from reid_tracker.cli.main import main
+from reid_tracker.cli.main import COMMANDS, main
 from tests.conftest import ROOT
 from tests.docs.markdown import DATA, PAGES, RUN, Block, blocks_of
 from tests.transport.servers import free_port
 
 CLIP = ROOT / "demo" / "pedestrians.mp4"
-CLIP_FRAMES = 40
+CLIP_FRAMES = 30
 """Frames of each clip in the folder: enough for several people to be confirmed and stored."""
 CLIPS = {
     "demo/pedestrians.mp4": 60,
@@ -54,16 +55,23 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 _TIME_LIMIT_S = 600
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the clips that the pages name, in which `reid-track` is this checkout's."""
-    home = tmp_path / "work"
-    (home / "frames").mkdir(parents=True)
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the clips and pictures that the pages name."""
+    home = tmp_path_factory.mktemp("clips")
+    (home / "frames").mkdir()
     (home / "demo").mkdir()
     for name, first in CLIPS.items():
         cut(home / name, first)
     for number, image in enumerate(pictures(60, 10)):
         cv2.imwrite(str(home / "frames" / f"{number:06d}.jpg"), image)
+    return home
+
+
+@pytest.fixture
+def folder(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of that folder, in which `reid-track` is this checkout's."""
+    home = Path(shutil.copytree(clips, tmp_path / "work"))
     tools = tmp_path / "bin"
     tools.mkdir()
     for name, words in {"reid-track": "-m reid_tracker.cli.main", "python": ""}.items():
@@ -115,22 +123,22 @@ def run(blocks: list[Block]) -> None:
 
 def shell(block: Block, text: str) -> None:
     """Run a shell block; programs that it leaves in the background are ended with it."""
-    with subprocess.Popen(
-        ["bash", "-euo", "pipefail", "-c", text],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
-        start_new_session=True,
-    ) as process:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", text],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
             code = process.wait(_TIME_LIMIT_S)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        assert process.stdout is not None
-        assert code == 0, f"{block.name} ended with {code}:\n{text}\n{process.stdout.read()}"
+            process.wait()
+        output.seek(0)
+        assert code == 0, f"{block.name} ended with {code}:\n{text}\n{output.read()}"
 
 
 def of_page(mode: str) -> list[Path]:
@@ -187,13 +195,9 @@ def commands(text: str) -> Iterator[list[str]]:
 
 def unknown_options(words: list[str]) -> list[str]:
     """Return the options of a command that its help does not name."""
-    depth = 2 if words[0] in {"gallery", "weights"} else 1
-    command = [word for word in words[:depth] if re.fullmatch(r"[a-z]+(-[a-z]+)*", word)]
+    command = [words[0]] if words[0] in {command.name for command in COMMANDS} else ["track"]
+    command += words[1:2] if command[0] in {"gallery", "weights"} else []
     known = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", help_of(*command)))
-    # The help may show --x, --no-x as one of two forms.
-    known |= (
-        {f"--{'no-'}{option[2:]}" for option in known} if "--[no-]" in help_of(*command) else set()
-    )
     options = [word.partition("=")[0] for word in words if re.match(r"--?[a-zA-Z]", word)]
     return [option for option in options if option not in known]
 

@@ -72,6 +72,7 @@ def test_path_objects_are_taken(tmp_path: Path) -> None:
     assert build_encoder(saved_net(tmp_path / "net.pth")).embedding_size == 512
 
 
+@pytest.mark.slow
 def test_checkpoint_gives_the_nets_own_embeddings(tmp_path: Path) -> None:
     path = saved_net(tmp_path / "net.pth", "osnet_x0_5")
     encoder = build_encoder(path, device="cpu")
@@ -88,6 +89,7 @@ def test_checkpoint_gives_the_nets_own_embeddings(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_architecture_of_a_checkpoint(tmp_path: Path) -> None:
     path = saved_net(tmp_path / "net.pt")
     assert build_encoder(path, architecture="osnet_x0_25").embedding_size == 512
@@ -169,6 +171,7 @@ def test_auto_leaves_the_form_for_cpus_to_cpus(
     assert "encoder osnet_near: " in caplog.text
 
 
+@pytest.mark.slow
 def test_name_of_the_manifest(manifest: Path, tmp_path: Path) -> None:
     """It is never downloaded here, and a file of that name comes first."""
     refuses(WeightsError, "reid-track weights pull osnet_far", model="osnet_far")

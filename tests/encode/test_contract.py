@@ -19,7 +19,7 @@ Make = Callable[..., Encoder]
 
 BACK_ENDS = [
     "torch_untrained",
-    "torch_checkpoint",
+    pytest.param("torch_checkpoint", marks=pytest.mark.slow),
     "timm",
     "onnx",
     "onnx_static",

@@ -77,6 +77,7 @@ def test_embeddings_are_as_stored(tmp_path: Path) -> None:
     check_golden("encode_embeddings.npy", found, ATOL)
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_stored_embeddings_notice_swapped_channels_and_missing_normalisation() -> None:
     stored = np.load(GOLDENS / "encode_embeddings.npy")
@@ -105,6 +106,7 @@ def encode_all(encoder: Encoder, samples: list[tuple[ImageBGR, Boxes]]) -> Embed
     return np.concatenate(encoder.encode_batch(images, boxes))
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.golden
 def test_torch_equals_onnx_on_real_crops() -> None:

@@ -96,6 +96,7 @@ def test_numpy_and_scipy_are_enough() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_figures_of_the_msmt17_encoder_on_cuhk03() -> None:
     """An independent program measured 0.537 and 0.521 (issue 3, bar 4)."""

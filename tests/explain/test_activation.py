@@ -68,6 +68,7 @@ def test_blend_keeps_red_red() -> None:
     assert blue < min(green, reds)
 
 
+@pytest.mark.slow
 def test_sheet_shows_pictures_in_their_colours() -> None:
     image = np.full((64, 32, 3), (250, 20, 10), np.uint8)  # blue
     pixels = activation_sheet(tiny_net(), [image] * 5, [f"n${n}" for n in range(5)]).pixels()

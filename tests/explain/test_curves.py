@@ -49,6 +49,7 @@ def test_panels_leave_out_what_no_run_has(tmp_path: Path) -> None:
     assert _panels([first, second]) == both
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [1, 2, 9])
 def test_sheet(tmp_path: Path, runs: int) -> None:
     names = ["_hidden", "$x$", *"abcdefg"][:runs]

@@ -23,6 +23,7 @@ def embeddings() -> npt.NDArray[np.float32]:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
+@pytest.mark.slow
 def test_neighbours_stay_neighbours_in_every_run() -> None:
     rows = embeddings()
     positions = embedding_map(rows)

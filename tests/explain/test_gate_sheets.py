@@ -16,6 +16,7 @@ from tests.explain.synthetic import pictures, tiny_net
 from tests.explain.test_gates import made_record
 
 
+@pytest.mark.slow
 def test_sheets_show_the_crops() -> None:
     record, images = made_record(), [np.full((9, 5, 3), (250, 20, 10), np.uint8)] * 18
     profiles = gate_profile_sheet(record, images, count=7).pixels()

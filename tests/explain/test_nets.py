@@ -44,6 +44,7 @@ def test_published_size_is_the_untrained_net_of_the_encoder() -> None:
     np.testing.assert_allclose(embedded("osnet_x0_25"), encoded("osnet_x0_25"), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_onnx_is_the_net_of_the_encoder() -> None:
     pytest.importorskip("onnx")

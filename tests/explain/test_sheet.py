@@ -78,6 +78,7 @@ def test_colours() -> None:
     assert len(set(CYCLE)) == len(CYCLE)
 
 
+@pytest.mark.slow
 def test_import_is_light_and_pyplot_stays_out() -> None:
     code = """
 import sys

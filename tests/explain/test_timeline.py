@@ -26,6 +26,7 @@ def test_the_timeline_has_bars_as_long_as_people_were_seen() -> None:
     assert sheet.pixels().shape[0] >= alone.pixels().shape[0]
 
 
+@pytest.mark.slow
 def test_a_timeline_of_many_leaves_out_those_seen_shortest() -> None:
     many = [Sighting("door", number, 0, number) for number in range(1, 100)]
     sheet = timeline_sheet(many, CAMERAS, 100)

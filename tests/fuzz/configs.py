@@ -25,16 +25,17 @@ from reid_tracker.run.moments import parse_moment
 from reid_tracker.train.detector.recipe import load_detector_recipe
 from reid_tracker.train.recipe import Recipe
 from reid_tracker.train.recipe.file import read_recipe
-from reid_tracker.transport.brokers.address import parse_address, read_credentials
+from reid_tracker.transport.brokers.address import read_credentials
+from reid_tracker.transport.brokers.open import parse_address
 from reid_tracker.video.address import stream_address
 from reid_tracker.video.camera_list import CameraEntry, read_camera_list
 from reid_tracker.video.naming import is_url, url_name
 from reid_tracker.zoo.manifest import load_manifest
+from tests.config.test_safe_yaml import REFUSED
 from tests.conftest import ROOT
 from tests.fuzz.files import written
 from tests.fuzz.harness import Target
 from tests.match.places.test_calibration import TSAI
-from tests.test_safe_yaml import REFUSED
 
 _BOXES = np.array([[10, 20, 50, 120], [0, 0, 768, 576]], np.float32)
 

@@ -21,6 +21,7 @@ from tests.fuzz.targets import TARGETS
 INPUTS = {"messages": 6000, "configs": 3000, "readers": 3000}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_nothing_but_errors_of_the_package_comes_out(name: str) -> None:
     watch = Watch(TARGETS[name]())

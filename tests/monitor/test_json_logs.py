@@ -5,6 +5,7 @@ import logging
 import math
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ def test_a_line_holds_time_level_message_and_fields() -> None:
     }
 
 
+@pytest.mark.slow
 @given(st.text(), st.recursive(st.none() | st.floats() | st.text(), st.lists))
 def test_any_record_is_one_line_of_json(text: str, value: object) -> None:
     written = line("%s", text, value=value)

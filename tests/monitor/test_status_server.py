@@ -66,7 +66,7 @@ def test_a_token_is_asked_for() -> None:
 
 @pytest.mark.parametrize("address", ["0.0.0.0:9100", "192.168.1.5:9100", "[::]:9100", "door:9100"])
 def test_other_machines_need_a_token(address: str) -> None:
-    with pytest.raises(ConfigError, match=r"set a token for it, or take 127.0.0.1:9100"):
+    with pytest.raises(ConfigError, match=r"set a token for it, or use 127.0.0.1:9100"):
         StatusServer(address, lambda: Health(True))
 
 

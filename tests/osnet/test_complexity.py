@@ -69,6 +69,7 @@ def test_parameters_of_every_variant(name: str) -> None:
         assert count_parameters(OSNETS[name](num_classes=751)) == PARAMETERS[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MACS)
 def test_macs_of_every_width_and_resolution(name: str) -> None:
     with torch.device("meta"):

@@ -62,7 +62,9 @@ def assert_same_embeddings(net: EmbeddingNet, path: Path, like: EmbeddingNet) ->
 NETS: list[Callable[[], EmbeddingNet]] = [osnet_x0_25, osnet_ain_x0_25, osnet_ibn_x1_0]
 
 
-@pytest.mark.parametrize("build", NETS)
+@pytest.mark.parametrize(
+    "build", [NETS[0], *(pytest.param(build, marks=pytest.mark.slow) for build in NETS[1:])]
+)
 def test_export_and_read_back(build: Callable[[], EmbeddingNet], tmp_path: Path) -> None:
     net = with_random_norms(build())
     path = export(net, tmp_path / "net.onnx")
@@ -71,6 +73,7 @@ def test_export_and_read_back(build: Callable[[], EmbeddingNet], tmp_path: Path)
     assert infer_architecture(load_onnx_weights(path)) == build.__name__
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [osnet_x0_25, osnet_ain_x0_25])
 def test_export_without_folding_comes_back_exactly(
     build: Callable[[], EmbeddingNet], tmp_path: Path
@@ -83,6 +86,7 @@ def test_export_without_folding_comes_back_exactly(
     assert all(torch.equal(got[key], expected[key]) for key in expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fold", [True, False])
 def test_nodes_without_paths_are_named_by_their_order(tmp_path: Path, fold: bool) -> None:
     net = with_random_norms(osnet_ain_x0_25())
@@ -90,6 +94,7 @@ def test_nodes_without_paths_are_named_by_their_order(tmp_path: Path, fold: bool
     assert_same_embeddings(osnet_ain_x0_25(), path, net)
 
 
+@pytest.mark.slow
 def test_order_is_trusted_only_from_pytorch(tmp_path: Path) -> None:
     def disown(model: Any) -> None:
         strip_names(model)
@@ -100,6 +105,7 @@ def test_order_is_trusted_only_from_pytorch(tmp_path: Path) -> None:
         load_onnx_weights(path)
 
 
+@pytest.mark.slow
 def test_a_net_exported_inside_another_module(tmp_path: Path) -> None:
     class Normalised(nn.Module):
         def __init__(self, net: nn.Module) -> None:
@@ -113,6 +119,7 @@ def test_a_net_exported_inside_another_module(tmp_path: Path) -> None:
     assert_same_embeddings(osnet_x0_25(), export(Normalised(net), tmp_path / "net.onnx"), net)
 
 
+@pytest.mark.slow
 def test_a_layer_that_is_not_linear_transposed(tmp_path: Path) -> None:
     def transpose(model: Any) -> None:
         gemm = next(node for node in model.graph.node if node.op_type == "Gemm")
@@ -126,6 +133,7 @@ def test_a_layer_that_is_not_linear_transposed(tmp_path: Path) -> None:
     assert_same_embeddings(osnet_x0_25(), path, net)
 
 
+@pytest.mark.slow
 def test_another_net_is_refused(tmp_path: Path) -> None:
     other = nn.Sequential(nn.Conv2d(3, 16, 7), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     path = export(other, tmp_path / "net.onnx")
@@ -133,18 +141,21 @@ def test_another_net_is_refused(tmp_path: Path) -> None:
         load_onnx_weights(path)
 
 
+@pytest.mark.slow
 def test_a_net_without_weights_is_refused(tmp_path: Path) -> None:
     path = export(nn.ReLU(), tmp_path / "net.onnx")
     with pytest.raises(WeightsError, match="not those of a published OSNet"):
         load_onnx_weights(path)
 
 
+@pytest.mark.slow
 def test_an_ablation_net_is_refused_by_name(tmp_path: Path) -> None:
     path = export(osnet_x0_25(streams=3), tmp_path / "net.onnx")
     with pytest.raises(WeightsError, match=r"missing conv2\.0\.conv2d\.0\.conv1\.weight"):
         load_onnx_weights(path)
 
 
+@pytest.mark.slow
 def test_weights_that_are_computed_are_refused(tmp_path: Path) -> None:
     def forget(model: Any) -> None:
         del model.graph.initializer[:]
@@ -162,6 +173,7 @@ def test_a_file_that_is_no_onnx(tmp_path: Path, content: bytes) -> None:
         load_onnx_weights(path)
 
 
+@pytest.mark.slow
 def test_a_truncated_file(tmp_path: Path) -> None:
     path = export(osnet_x0_25(), tmp_path / "net.onnx")
     path.write_bytes(path.read_bytes()[:-5000])
@@ -222,6 +234,7 @@ def test_real_weights_equal_onnx_runtime(real_net: EmbeddingNet, shared_onnx: Pa
     assert (swapped - expected).abs().max() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_real_weights_by_order_equal_those_by_path(shared_onnx: Path, tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"

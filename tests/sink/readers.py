@@ -22,8 +22,9 @@ def read_video(path: Path) -> tuple[list[ImageBGR], list[Fraction], Fraction]:
         images, times = [], []
         for frame in container.decode(stream):
             # Said in full because PyAV before 17 does not take the matrix from the file.
-            spaces = {"src_colorspace": "ITU709", "dst_colorspace": "DEFAULT"}
-            pixels = frame.to_ndarray(format="bgr24", **spaces)
+            pixels = frame.to_ndarray(
+                format="bgr24", src_colorspace="ITU709", dst_colorspace="DEFAULT"
+            )
             images.append(np.asarray(pixels, np.uint8))
             assert frame.pts is not None
             assert frame.time_base is not None

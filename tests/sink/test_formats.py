@@ -8,6 +8,9 @@ from typing import TextIO
 
 import pytest
 
+from reid_tracker.cli.commands import edge, track
+from reid_tracker.cli.options import to_config
+from reid_tracker.cli.parser import Parser
 from reid_tracker.config import OutputConfig
 from reid_tracker.errors import ConfigError
 from reid_tracker.sink import (
@@ -86,7 +89,18 @@ def test_every_format_has_a_key_or_is_an_extra(name: str) -> None:
     assert one.open_own or one.open_shared
     assert bool(one.suffix) == bool(one.open_own)
     assert bool(one.shared_name) == bool(one.open_shared)
-    assert getattr(NOTHING, name) is False
+    assert one.key == f"output.{name}"
+    assert not one.is_wanted(NOTHING)
+
+
+@pytest.mark.usefixtures("toy")
+def test_the_option_of_a_toy_format_reaches_the_configuration() -> None:
+    for command in (track, edge):
+        parser = Parser(command.add_arguments, prog="reid-track").filled()
+        assert "toy lines" in parser.format_help()
+        arguments = parser.parse_args(["door.mp4", "--save-toy", "--no-save-csv"])
+        output = to_config(arguments).output
+        assert (output.extra, output.csv, output.jsonl) == (("toy",), False, True)
 
 
 def test_paths_cover_own_shared_and_final_files(tmp_path: Path) -> None:

@@ -50,6 +50,17 @@ def test_a_configuration_object() -> None:
     assert config_of(build_tracker(config)) is config
 
 
+def test_keywords_override_the_configuration() -> None:
+    assert config_of(build_tracker(max_age_s=3)) == DeepSortConfig(max_age_s=3.0)
+    config = DeepSortConfig(coast_s=0.5, n_init=1)
+    expected = DeepSortConfig(coast_s=0.5, n_init=4)
+    assert config_of(build_tracker(config, n_init=4)) == expected
+    with pytest.raises(ConfigError, match=r"unknown key 'max_age': did you mean 'max_age_s'"):
+        build_tracker(max_age=3)
+    with pytest.raises(ConfigError, match="n_init = 0: expected a number at least 1"):
+        build_tracker(n_init=0)
+
+
 def test_each_call_makes_another_tracker() -> None:
     assert build_tracker() is not build_tracker()
 

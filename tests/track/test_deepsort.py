@@ -76,6 +76,7 @@ def assert_equals_the_plain_tracker(scene: list[Observation], config: DeepSortCo
             np.testing.assert_allclose(getattr(actual, column), values, atol=1e-3, err_msg=where)
 
 
+@pytest.mark.slow
 @some
 @given(seed=seeds, options=scene_options, config=configs)
 def test_equals_the_plain_tracker(seed: int, options: SceneOptions, config: DeepSortConfig) -> None:
@@ -83,6 +84,7 @@ def test_equals_the_plain_tracker(seed: int, options: SceneOptions, config: Deep
     assert_equals_the_plain_tracker(scene, config)
 
 
+@pytest.mark.slow
 @few
 @given(seed=seeds, drop_rate=st.sampled_from([0.0, 0.4]))
 def test_equals_the_plain_tracker_with_the_defaults(seed: int, drop_rate: float) -> None:
@@ -140,6 +142,7 @@ def assert_contract(tracks: Tracks, detections: Detections) -> None:
     assert (np.diag(overlaps) > 0).all()
 
 
+@pytest.mark.slow
 @few
 @given(seed=seeds, with_appearance=st.booleans())
 def test_the_order_of_detections_does_not_matter(seed: int, with_appearance: bool) -> None:
@@ -168,6 +171,7 @@ def _same_box(box: np.ndarray[tuple[int, ...], np.dtype[np.float32]], tracks: Tr
     return int(np.abs(tracks.boxes - box).max(axis=1).argmin())
 
 
+@pytest.mark.slow
 @few
 @given(seed=seeds)
 def test_two_runs_are_bit_identical(seed: int) -> None:

@@ -11,10 +11,12 @@ from tests.benchmarks.mot_scores import read_mot, score
 LEAST = {"PETS09-S2L1": (58, 78), "TUD-Campus": (50, 74)}
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.golden
 @pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda sequence: str(sequence.name))
 def test_tracks_of_real_sequences(sequence: CachedSequence) -> None:
+    pytest.importorskip("trackeval")
     for path in (sequence.cache, sequence.truth):
         if not path.is_file():
             pytest.skip(f"needs {path}")

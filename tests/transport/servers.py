@@ -123,9 +123,14 @@ def mosquitto_server(folder: Path, *, more: str = "", open_to_all: bool = False)
     return Server(folder, [program, "-c", str(folder / "mosquitto.conf")], port)
 
 
-def until_saved(server: Server, pattern: str) -> None:
-    """Wait until Mosquitto has written a subscription down, which it does after it has answered."""
-    topic = pattern.replace(".", "/").replace("*", "+").encode()
+def until_saved(server: Server, text: str) -> None:
+    """Wait until Mosquitto has written a subscription or a message, which it does after it answers.
+
+    Args:
+        server: the broker.
+        text: the pattern of a subscription, or a part of a message.
+    """
+    topic = text.replace(".", "/").replace("*", "+").encode()
     saved = server.folder / "mosquitto.db"
     deadline = time.monotonic() + 20
     while not (saved.exists() and topic in saved.read_bytes()):

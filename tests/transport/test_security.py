@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from reid_tracker.config import TransportConfig
-from reid_tracker.errors import ConfigError, TransportError, TransportUnavailableError
-from reid_tracker.transport.brokers.address import parse_address, read_credentials
+from reid_tracker.errors import TransportError, TransportUnavailableError
 from reid_tracker.transport.brokers.open import open_broker
 from reid_tracker.transport.receiving.receiver import Receiver
 from reid_tracker.transport.sending.sender import Sender
@@ -208,52 +207,3 @@ def test_nothing_is_sent_where_tls_is_wanted_and_not_offered(tmp_path: Path) -> 
             open_broker(config)
         thread.join(5)
     assert heard == [b""]
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["", "nats", "http://a", "nats://", "nats://a:x", "nats://a:99999", "nats://a/b", "nats://[a"],
-)
-def test_addresses_that_are_none(address: str) -> None:
-    with pytest.raises(ConfigError, match=r"transport\.address = .*expected memory, nats://"):
-        open_broker(TransportConfig(address))
-
-
-@pytest.mark.parametrize("address", ["nats://me:secret@host", "mqtt://secret@host:1"])
-def test_a_password_in_an_address(address: str) -> None:
-    with pytest.raises(ConfigError, match="REID_TRANSPORT_PASSWORD") as caught:
-        open_broker(TransportConfig(address))
-    assert "secret" not in str(caught.value)
-
-
-def test_addresses() -> None:
-    assert str(parse_address(TransportConfig())) == "memory"
-    assert str(parse_address(TransportConfig("nats://hub"))) == "nats://hub:4222"
-    assert str(parse_address(TransportConfig("mqtts://[::1]"))) == "mqtts://[::1]:8883"
-    assert str(parse_address(TransportConfig("nats://hub", tls_ca="ca.pem"))) == "tls://hub:4222"
-
-
-def test_files_of_credentials(tmp_path: Path) -> None:
-    file = tmp_path / "secret"
-    config = TransportConfig(credentials=str(file))
-    with pytest.raises(ConfigError, match="No such file"):
-        read_credentials(config)
-    for content in (b"", b"hush", b":hush", b"a:hush\nb:hush", b"\xff\xfe:hush"):
-        file.write_bytes(content)
-        with pytest.raises(ConfigError, match="expected one line USER:PASSWORD") as caught:
-            read_credentials(config)
-        assert "hush" not in str(caught.value)
-    file.write_text("me:a:b c\n")
-    who = read_credentials(config)
-    assert (who.user, who.password) == ("me", "a:b c")
-    assert repr(who) == "Credentials()"
-    with pytest.raises(ConfigError, match="or neither"):
-        read_credentials(TransportConfig(), {"REID_TRANSPORT_USER": "me"})
-
-
-def test_an_authority_that_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("nothing")
-    for name in ("ca.pem", "missing.pem"):
-        config = TransportConfig("mqtt://127.0.0.1:1", tls_ca=str(tmp_path / name))
-        with pytest.raises(ConfigError, match=rf"transport\.tls_ca .*{name}"):
-            open_broker(config)

@@ -62,6 +62,7 @@ def write_clip(
     random = np.random.default_rng(7)
     with av.open(str(path), "w", container_options=muxer or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=encoder or {})
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         if times_s is not None:
             stream.codec_context.time_base = tick

@@ -73,7 +73,7 @@ cameras:
         ("{name: a, url: 'rtsp://h', password_file: b, password: hunter2}", "not both"),
         ("{name: a, url: tape.mp4, password: hunter2}", "are for addresses such as rtsp://"),
         ("rtsp://u:hunter2@h", "camera 1: expected 'name: ...'"),
-        ("{'rtsp://u:hunter2@h': x}", "a key is no plain word"),
+        ("{'rtsp://u:hunter2@h': x}", "a key is not a plain word"),
         ("{name: a, url: 'rtsp://h', enabled: false}", "lists no camera that is enabled"),
     ],
 )

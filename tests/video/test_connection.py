@@ -10,13 +10,18 @@ import pytest
 from reid_tracker.config import StreamConfig
 from reid_tracker.errors import ConfigError
 from reid_tracker.video.address import StreamAddress
-from reid_tracker.video.connection import Connection, ConnectionBroken, Picture, check_stream_config
+from reid_tracker.video.connection import (
+    Connection,
+    ConnectionBroken,
+    DecodedPicture,
+    check_stream_config,
+)
 from tests.video.clips import FRAMES, damage, write_clip
 
 CONFIG = StreamConfig(hardware="none")
 
 
-def read(connection: Connection) -> tuple[list[Picture], str]:
+def read(connection: Connection) -> tuple[list[DecodedPicture], str]:
     """Read to the end; returns the pictures, and why it ended."""
     pictures = []
     try:

@@ -12,12 +12,12 @@ import pytest
 from reid_tracker.config import StreamConfig
 from reid_tracker.video import live_reader
 from reid_tracker.video.address import StreamAddress
-from reid_tracker.video.connection import ConnectionBroken, Picture
+from reid_tracker.video.connection import ConnectionBroken, DecodedPicture
 from reid_tracker.video.live_reader import LiveReader, wait_before_retry_s
 
 QUICK = StreamConfig(reconnect_after_s=0.01, reconnect_most_s=0.02, hardware="none")
 ADDRESS = StreamAddress("rtsp://door", "rtsp://door")
-PICTURE = Picture(None, None, None)  # type: ignore[arg-type]
+PICTURE = DecodedPicture(None, None, None)  # type: ignore[arg-type]
 
 
 class Events:
@@ -32,7 +32,7 @@ class Events:
     def connected(self) -> None:
         self._queue.put(("connected",))
 
-    def take(self, picture: Picture, frame_rate: Fraction | None, damaged: int) -> None:
+    def take(self, picture: DecodedPicture, frame_rate: Fraction | None, damaged: int) -> None:
         self._queue.put(("picture", frame_rate, damaged))
 
     def lost(self, reason: str) -> None:
@@ -42,7 +42,9 @@ class Events:
         self._queue.put(("failed", type(error)))
 
 
-def connect_with(patches: pytest.MonkeyPatch, read: Callable[[], Iterator[Picture]]) -> list[Any]:
+def connect_with(
+    patches: pytest.MonkeyPatch, read: Callable[[], Iterator[DecodedPicture]]
+) -> list[Any]:
     """Replace connections by ones that read with `read`; returns those that were closed."""
     closed: list[Any] = []
 
@@ -53,7 +55,7 @@ def connect_with(patches: pytest.MonkeyPatch, read: Callable[[], Iterator[Pictur
         def __init__(self, address: StreamAddress, config: StreamConfig) -> None:
             pass
 
-        def pictures(self) -> Iterator[Picture]:
+        def pictures(self) -> Iterator[DecodedPicture]:
             return read()
 
         def close(self) -> None:
@@ -63,15 +65,15 @@ def connect_with(patches: pytest.MonkeyPatch, read: Callable[[], Iterator[Pictur
     return closed
 
 
-def raising(error: BaseException) -> Callable[[], Iterator[Picture]]:
-    def read() -> Iterator[Picture]:
+def raising(error: BaseException) -> Callable[[], Iterator[DecodedPicture]]:
+    def read() -> Iterator[DecodedPicture]:
         raise error
 
     return read
 
 
 def test_reads_connects_again_and_adds_damage_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read() -> Iterator[Picture]:
+    def read() -> Iterator[DecodedPicture]:
         yield PICTURE
         raise ConnectionBroken("the stream ended")
 

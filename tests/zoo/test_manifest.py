@@ -65,6 +65,7 @@ nested = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(key=st.sampled_from([*entry(), "url", "sha256", "figures", "rank", "x"]), value=nested)
 def test_any_value_is_taken_or_refused_in_one_line(

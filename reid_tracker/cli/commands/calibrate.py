@@ -7,16 +7,17 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
+from reid_tracker.cli.options import add_general, add_setting, to_config
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.reid_data import add_data_options, embed_sides, label_sides, open_sides
-from reid_tracker.config import Config, MatchConfig, load_config, parse_override
+from reid_tracker.cli.report import new_file, write_text
+from reid_tracker.config import Config, MatchConfig
 from reid_tracker.encode import build_encoder, encoder_thresholds
-from reid_tracker.errors import ConfigError, OutputError
+from reid_tracker.errors import ConfigError
 from reid_tracker.match.calibrate import CalibratedThresholds, PieceRecorder, calibrate
 from reid_tracker.pipeline import Pipeline
 from reid_tracker.track import Tracker, build_tracker
@@ -30,24 +31,17 @@ examples:
   reid-track door.mp4 hall.mp4 --config site.yaml
 """
 
-FloatArray = npt.NDArray[np.float64]
-
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print, and save, thresholds for the footage named; returns the exit code.
+    """Print or save the thresholds for the footage; returns the exit code.
 
     Raises:
         ReidTrackerError: bad arguments, sources, models or output; too little footage.
     """
     if bool(arguments.sources) == bool(arguments.labelled):
         raise ConfigError("expected videos, or --labelled with a data set; see --help")
-    output = None if arguments.save is None else Path(arguments.save)
-    if output is not None and output.exists() and not arguments.overwrite:
-        raise OutputError(f"{output} exists already: use --overwrite, or another name")
-    overrides = dict(map(parse_override, arguments.set))
-    names = {"detector.model": arguments.detector, "encoder.model": arguments.encoder}
-    overrides |= {key: value for key, value in names.items() if value is not None}
-    config = load_config(arguments.config, overrides)
+    output = new_file(arguments.save, overwrite=arguments.overwrite)
+    config = to_config(arguments)
     config = config.suited_to(encoder_thresholds(config.encoder))
     if arguments.labelled:
         same, different = _labelled(arguments, config)
@@ -56,11 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     text = _written(calibrate(same, different))
     if output is None:
         sys.stdout.write(text)
-        return 0
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {output}: {error.strerror}") from None
+    else:
+        write_text(output, text)
     return 0
 
 
@@ -74,16 +65,18 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="videos, without labels")
     parser.add_argument("--labelled", metavar="DATASET", help="pictures of known people instead")
     add_data_options(parser)
-    parser.add_argument("--detector", metavar="MODEL", help="as for tracking")
-    parser.add_argument("--encoder", "--reid-model", metavar="MODEL", help="as for tracking")
-    parser.add_argument("--config", metavar="FILE", help="configuration, as for tracking")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    for flags, key in (
+        (("--detector",), "detector.model"),
+        (("--encoder", "--reid-model"), "encoder.model"),
+    ):
+        add_setting(parser, *flags, key=key, metavar="MODEL", help="as for reid-track track")
+    add_general(parser)
     parser.add_argument("--save", metavar="FILE", help="write a configuration instead of printing")
     parser.add_argument("--overwrite", action="store_true", help="replace that file")
 
 
 class _RecordingTracker:
-    """A tracker that also hands what it sees to a recorder."""
+    """A tracker that also records what it sees."""
 
     def __init__(self, tracker: Tracker, config: MatchConfig) -> None:
         self.recorder = PieceRecorder(config)
@@ -108,7 +101,7 @@ class _RecordingTracker:
 
 
 def _footage(names: Sequence[str], config: Config) -> tuple[FloatArray, FloatArray]:
-    """Return distances of one and of two people in videos without labels."""
+    """Return distances within a person and between two people in videos without labels."""
     trackers: list[_RecordingTracker] = []
 
     def new_tracker() -> Tracker:
@@ -130,7 +123,7 @@ def _footage(names: Sequence[str], config: Config) -> tuple[FloatArray, FloatArr
 
 
 def _labelled(arguments: argparse.Namespace, config: Config) -> tuple[FloatArray, FloatArray]:
-    """Return distances of one and of two people in labelled pictures, across cameras."""
+    """Return distances within a person and between two people in labelled pictures."""
     _, queries, gallery = open_sides(arguments.labelled, arguments.format, arguments.split)
     labels = label_sides(queries, gallery)
     encoder = build_encoder(config.encoder)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import get_args
 
-from reid_tracker.central import Matching
-from reid_tracker.central.admission import REASONS
 from reid_tracker.central.centre import Central
-from reid_tracker.central.recognise import AskingTime
-from reid_tracker.central.recording import Observe
-from reid_tracker.central.site import CentralSite
+from reid_tracker.central.monitoring import health, readings
+from reid_tracker.central.opening import check_gallery, open_centre
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.options import (
     add_broker,
@@ -34,16 +29,12 @@ from reid_tracker.cli.status import (
 )
 from reid_tracker.config import Config
 from reid_tracker.encode.fingerprint import model_fingerprint
-from reid_tracker.errors import ConfigError, ModelMismatchError
-from reid_tracker.match.build import build_matcher
-from reid_tracker.match.decide.matcher import CrossCameraMatcher
+from reid_tracker.errors import ConfigError
 from reid_tracker.match.gallery.open import open_gallery
-from reid_tracker.match.gallery.store import GalleryStore
-from reid_tracker.match.places.topology import Topology, load_topology
-from reid_tracker.monitor import Health, Reading, notify_systemd
+from reid_tracker.match.places.topology import load_topology
+from reid_tracker.monitor import notify_systemd
 from reid_tracker.pipeline import MOTION_ONLY, suited_to_encoder
-from reid_tracker.transport import Broker, open_broker
-from reid_tracker.transport.wire.messages import CameraState
+from reid_tracker.transport import open_broker
 
 _EXAMPLES = """\
 examples:
@@ -60,8 +51,6 @@ file. A site has one centre; several sites may share it. Stop it with Ctrl-C or 
 _LIMIT_S = 4.0
 """A database call that takes longer counts as failed; a stop waits no longer than this."""
 
-_STUCK_S = 30.0
-
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the centre until it is stopped; returns the exit code.
@@ -75,15 +64,15 @@ def run(arguments: argparse.Namespace) -> int:
     config = _checked_config(arguments)
     token = read_token(arguments.status_token_file)
     topology = None if config.match.topology is None else load_topology(config.match.topology)
-    model, config = _model(config)
+    model, config = _encoder_of(config)
     with ExitStack() as stack:
         signals = stack.enter_context(StopSignals())
         store = stack.enter_context(open_gallery(str(config.gallery.address), limit_s=_LIMIT_S))
-        dim = _check_gallery(store, model)
+        dim = check_gallery(store, model)
         broker = open_broker(config.transport)
         stack.callback(broker.close)
         heartbeat = Heartbeat({})
-        centre = _open(
+        centre = open_centre(
             *(config, broker, store),
             encoder=(model, dim),
             topology=topology,
@@ -91,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         if arguments.status is not None:
             server, heartbeat.metrics = serve_status(
-                *(arguments.status, token, partial(_health, centre), partial(_readings, centre))
+                *(arguments.status, token, partial(health, centre), partial(readings, centre))
             )
             stack.callback(server.close)
         # In reverse: no more signals, then what is held is stored, while the status is served.
@@ -157,8 +146,12 @@ def _checked_config(arguments: argparse.Namespace) -> Config:
     return config
 
 
-def _model(config: Config) -> tuple[str, Config]:
-    """Return the fingerprint of the encoder, and the configuration with its thresholds."""
+def _encoder_of(config: Config) -> tuple[str, Config]:
+    """Return the fingerprint of the encoder, and the configuration with its thresholds.
+
+    Raises:
+        ConfigError: the fingerprint is malformed, or there is no encoder.
+    """
     fingerprint = config.central.fingerprint
     if fingerprint is not None:
         if not re.fullmatch(r"[0-9a-f]{64}", fingerprint):
@@ -175,45 +168,6 @@ def _model(config: Config) -> tuple[str, Config]:
     return model_fingerprint(config.encoder), suited_to_encoder(config)
 
 
-def _check_gallery(store: GalleryStore, model: str) -> int:
-    """Refuse a gallery of another encoder; returns the size of its embeddings, 0 if it has none."""
-    info = store.info()
-    if info.model is None or info.embedding_size is None:
-        return 0
-    if info.model != model:
-        raise ModelMismatchError(
-            f"{info.place} holds embeddings of encoder {info.model[:16]}, not of {model[:16]}; "
-            "take the same --encoder, or another --gallery for this one"
-        )
-    return info.embedding_size
-
-
-def _open(
-    config: Config,
-    broker: Broker,
-    store: GalleryStore,
-    *,
-    encoder: tuple[str, int],
-    topology: Topology | None,
-    observe: Observe,
-) -> Central:
-    model, dim = encoder
-
-    def new_matcher(numbers: Iterator[int]) -> CrossCameraMatcher:
-        return build_matcher((), config.match, topology, numbers=numbers)
-
-    retention_h = config.gallery.retention_h
-    retention_s = None if retention_h is None else 3600 * retention_h
-    if retention_s is not None:
-        store.purge(time.time() - retention_s)  # nobody is recognised by it any more
-    matching = Matching(model, new_matcher, dim, AskingTime())
-    sites = [
-        CentralSite(site, broker, store, matching, config=config.central, observe=observe)
-        for site in config.central.sites
-    ]
-    return Central(sites, store, config.central.batch_s, retention_s)
-
-
 def _observer(heartbeat: Heartbeat) -> Callable[[str, float], None]:
     def observe(name: str, seconds: float) -> None:
         if heartbeat.metrics is not None:
@@ -225,57 +179,3 @@ def _observer(heartbeat: Heartbeat) -> Callable[[str, float], None]:
 def _stopping(centre: Central) -> None:
     notify_systemd("STOPPING=1")
     centre.finish()
-
-
-def _health(centre: Central) -> Health:
-    age_s = time.monotonic() - centre.turned_s
-    broker = all(site.intake.broker_up for site in centre.sites)
-    gallery = all(site.recording.gallery_up for site in centre.sites)
-    details = {
-        "broker": broker,
-        "gallery": gallery,
-        "last_turn_s": round(age_s, 1),
-        "sites": {one.name: {"edges": one.intake.presence.details()} for one in centre.sites},
-    }
-    return Health(broker and gallery and age_s < _STUCK_S, details)
-
-
-def _site_readings(site: CentralSite) -> Iterator[Reading]:
-    intake, matcher = site.intake, site.recording.matcher
-    received, counts = intake.receiver.counts, intake.counts
-    for kind in ("tracklet", "status"):
-        yield Reading("messages_total", counts[kind], (kind,))
-    refused = dict(received.refused_by) | {name: counts[name] for name in REASONS}
-    for reason, count in refused.items():
-        yield Reading("messages_refused_total", count, (reason,))
-    for edge, count in dict(received.missing_of).items():
-        yield Reading("edge_gaps_total", count, (edge,))
-    matched: Mapping[str, int] = matcher.counts if matcher else {}
-    for edge, up in intake.presence.hosts().items():
-        yield Reading("edge_up", float(up), (site.name, edge))
-    cameras = intake.presence.cameras()
-    for state in get_args(CameraState):
-        yield Reading("cameras", cameras[state], (state,))
-    yield Reading("messages_repeated_total", received.duplicates + matched.get("stale", 0))
-    yield Reading("messages_late_total", counts["late"])
-    yield Reading("identities_unasked_total", matched.get("unasked", 0))
-    for kind, name in (("new", "new"), ("merge", "merged"), ("split", "split")):
-        yield Reading(f"identities_{name}_total", matched.get(kind, 0))
-    yield Reading("identities", site.identities)
-    yield Reading("broker_pending", site.pending)
-    yield Reading("gallery_waiting", site.recording.waiting)
-
-
-def _readings(centre: Central) -> Iterator[Reading]:
-    """Yield sums over the sites; labels where the catalogue has them."""
-    sums: dict[tuple[str, tuple[str, ...]], float] = {}
-    for site in centre.sites:
-        for reading in _site_readings(site):
-            key = reading.name, reading.labels
-            sums[key] = sums.get(key, 0) + reading.value
-    for (name, labels), value in sums.items():
-        yield Reading(name, value, labels)
-    if centre.upkeep.sightings is not None:
-        yield Reading("gallery_sightings", centre.upkeep.sightings)
-    yield Reading("broker_up", float(all(site.intake.broker_up for site in centre.sites)))
-    yield Reading("gallery_up", float(all(site.recording.gallery_up for site in centre.sites)))

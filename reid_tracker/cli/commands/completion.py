@@ -9,7 +9,12 @@ from typing import Any
 from reid_tracker.cli.parser import Parser
 from reid_tracker.errors import MissingDependencyError
 
-_FILES = {"FILE", "FOLDER", "SOURCE", "MODEL", "PATH", "PATH|URL", "RECIPE", "DATASET", "RUN"}
+_FILES = {
+    *("SOURCE", "FILE", "FOLDER", "PATH", "PATH|URL", "MODEL", "VIDEO", "IMAGE|VIDEO@TIME|ID"),
+    *("DATASET", "RECIPE", "RUN", "TRUTH", "RESULT", "NAME"),
+}
+"""Placeholders of arguments that may be files."""
+
 _EXAMPLES = """\
 examples:
   reid-track completion bash > ~/.local/share/bash-completion/completions/reid-track

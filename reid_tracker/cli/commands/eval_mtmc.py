@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from reid_tracker.cli.parser import Parser
-from reid_tracker.errors import ConfigError, OutputError
+from reid_tracker.cli.report import console, new_file, write_text
+from reid_tracker.errors import ConfigError
 from reid_tracker.evaluate.multi_camera import (
     CameraResult,
     IdentityBoxes,
@@ -37,9 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ReidTrackerError: bad arguments or files, or trackeval is missing.
     """
-    output = None if arguments.save_json is None else Path(arguments.save_json)
-    if output is not None and output.exists() and not arguments.overwrite:
-        raise OutputError(f"{output} exists already: use --overwrite, or another name")
+    output = new_file(arguments.save_json, overwrite=arguments.overwrite)
     truth = read_tracks(Path(arguments.truth))
     result = read_tracks(Path(arguments.result))
     unknown = sorted({*result, *arguments.matched_only} - set(truth))
@@ -56,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         }
     )
     if output is not None:
-        _save(output, scores)
+        write_text(output, json.dumps(dataclasses.asdict(scores), indent=2) + "\n")
     if not arguments.quiet:
         _show(scores, f"{len(truth)} cameras")
     return 0
@@ -80,15 +79,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace that file")
 
 
-def _save(path: Path, scores: MultiCameraScores) -> None:
-    try:
-        path.write_text(json.dumps(dataclasses.asdict(scores), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from None
-
-
 def _show(scores: MultiCameraScores, title: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None)
@@ -97,4 +88,4 @@ def _show(scores: MultiCameraScores, title: str) -> None:
         table.add_column(name, justify="right")
     values = dataclasses.astuple(scores)
     table.add_row(*(f"{x:.3f}" if isinstance(x, float) else str(x) for x in values))
-    Console().print(table)
+    console().print(table)

@@ -18,8 +18,9 @@ from reid_tracker.cli.reid_data import (
     label_sides,
     open_sides,
 )
+from reid_tracker.cli.report import console, new_file, write_text
 from reid_tracker.encode import build_encoder
-from reid_tracker.errors import ConfigError, InputError, OutputError
+from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.evaluate import (
     METRICS,
     PROTOCOLS,
@@ -46,9 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         KeyboardInterrupt: the user stopped the run.
     """
     _check_numbers(arguments)
-    json_file = None if arguments.save_json is None else Path(arguments.save_json)
-    if json_file is not None:
-        _check_output(json_file, overwrite=arguments.overwrite)
+    json_file = new_file(arguments.save_json, overwrite=arguments.overwrite)
     name, queries, gallery = open_sides(arguments.dataset, arguments.format, arguments.split)
     labels = label_sides(queries, gallery)
     chosen = choose_encoder(arguments)
@@ -72,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
             "by another camera; there is nothing to score"
         )
     if json_file is not None:
-        _save(json_file, _described(arguments, name, chosen.model) | scores.as_dict())
+        found = _described(arguments, name, chosen.model) | scores.as_dict()
+        write_text(json_file, json.dumps(found, indent=2) + "\n")
     if not arguments.quiet:
         how = f"{arguments.metric}{', re-ranked' if arguments.rerank else ''}"
         _show(scores, f"{name}, {how}, {Path(chosen.model).name}")
@@ -131,22 +131,7 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"--batch-size {arguments.batch_size}: expected at least 1")
 
 
-def _check_output(path: Path, *, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already: use --overwrite to replace it, or another name")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
-
-
-def _save(path: Path, scores: dict[str, Any]) -> None:
-    try:
-        path.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from None
-
-
 def _show(scores: ReidScores, title: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     summary = scores.as_dict()
@@ -154,4 +139,4 @@ def _show(scores: ReidScores, title: str) -> None:
     for name in summary:
         table.add_column(name.replace("_queries", ""), justify="right")
     table.add_row(*(f"{x:.3f}" if isinstance(x, float) else str(x) for x in summary.values()))
-    Console().print(table)
+    console().print(table)

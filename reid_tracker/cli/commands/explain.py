@@ -1,4 +1,4 @@
-"""`reid-track explain DATASET`: pictures of what an encoder does, and learns."""
+"""`reid-track explain DATASET`: pictures of what an encoder does and learns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reid_tracker.cli.outputs import output_folder
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.reid_data import (
     Images,
@@ -28,6 +27,7 @@ from reid_tracker.cli.reid_data import (
 from reid_tracker.encode import Encoder, build_encoder
 from reid_tracker.errors import ConfigError, ReidTrackerError
 from reid_tracker.evaluate import Samples
+from reid_tracker.run.folders import result_folder
 
 if TYPE_CHECKING:
     from reid_tracker.explain import Sheet
@@ -51,10 +51,10 @@ _FILES = {
     "curves": ("curves.png",),
 }
 _GATE_CROPS = 500
-"""Crops whose gates are recorded: enough for stable clusters, few enough for a laptop."""
+"""Number of crops whose gates are recorded: enough for stable clusters on a laptop."""
 
 _MOST_IMAGES = 200
-"""More would make a sheet that few programs can open."""
+"""Few programs can open a larger sheet."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         tasks["curves"] = _curve_task(arguments.curves)
     named = Path(arguments.dataset or arguments.curves[0]).resolve()
     name = named.stem if named.is_file() else named.name
-    folder = output_folder(arguments.output, f"explain-{name}")
+    folder = result_folder(arguments.output, f"explain-{name}")
     files = {kind: [folder / name for name in _FILES[kind]] for kind in tasks}
     overwrite = arguments.overwrite
     refuse_existing([file for some in files.values() for file in some], overwrite=overwrite)
@@ -94,9 +94,9 @@ def run(arguments: argparse.Namespace) -> int:
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Draw PNG pictures of what an encoder does: where it looks (activation), at "
-        "which scale (gates), whom it finds (ranked), how it sorts people (map); and of a training "
-        "(--curves)."
+        "Draw what an encoder does, as PNG pictures: where it looks (activation), at which scale "
+        "(gates), whom it finds (ranked) and how it arranges people (map); --curves draws training "
+        "curves."
     )
     parser.epilog = _EXAMPLES
     parser.add_argument(
@@ -126,7 +126,10 @@ def add_arguments(parser: Parser) -> None:
     add_data_options(parser)
     add_encoder_options(parser)
     parser.add_argument(
-        "--output", "-o", metavar="FOLDER", help="for the pictures (default: new, below runs/)"
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        help="folder for the pictures (default: a new one below runs/)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace pictures in that folder")
 
@@ -148,7 +151,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _dataset_tasks(arguments: argparse.Namespace) -> dict[str, Draw]:
-    """Open the data set and the networks, and return what is to be drawn of them, still undone."""
+    """Open the data set and the networks, and return functions that draw."""
     queries, gallery = open_sides(arguments.dataset, arguments.format, arguments.split)[1:]
     kinds = tuple(arguments.only or _KINDS)
     chosen = choose_encoder(arguments)
@@ -161,7 +164,7 @@ def _dataset_tasks(arguments: argparse.Namespace) -> dict[str, Draw]:
             require_scikit_learn()
         found = _Embedded(build_encoder(chosen), queries, gallery, arguments)
         tasks |= {"ranked": found.ranked, "map": found.map}
-    # After the encoder: a name that means nothing is that error, and no warning before it.
+    # After the encoder, so that an unknown name is one error without a warning before it.
     net = _find_net(arguments) if set(kinds) & set(_NEED_A_NET) else None
     if net is not None:
         inside = _InsideNet(net, queries, gallery, arguments)
@@ -179,7 +182,7 @@ def _find_net(arguments: argparse.Namespace) -> EmbeddingNet | None:
         if arguments.only:
             raise
         _log.warning(
-            "activation and gates are left out, for they look into an OSNet in torch: %s",
+            "activation and gates are left out, since they need an OSNet in torch: %s",
             error,
         )
         return None
@@ -280,7 +283,9 @@ def _curve_task(runs: Sequence[str]) -> Draw:
 
     curves = [read_curve(run) for run in runs]
     if len({curve.name for curve in curves}) < len(curves):
-        curves = [read_curve(run, run) for run in runs]  # folders of one name: tell by their paths
+        curves = [
+            read_curve(run, run) for run in runs
+        ]  # folders of the same name: show their paths
     return lambda: [curve_sheet(curves)]
 
 

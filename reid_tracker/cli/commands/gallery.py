@@ -1,4 +1,4 @@
-"""`reid-track gallery`: say what is remembered, forget, purge, export, import."""
+"""`reid-track gallery`: show, forget, purge, export and import what the gallery holds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.redact import redact
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.match.gallery.open import open_gallery
-from reid_tracker.match.gallery.records import StoreInfo, Where
-from reid_tracker.match.gallery.sql_rows import number_now
+from reid_tracker.match.gallery.records import StoreInfo, Where, number_now
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.gallery.transfer import export_gallery, import_gallery
 from reid_tracker.run.moments import moment, parse_age
@@ -115,7 +114,7 @@ def _described(info: StoreInfo) -> str:
 def _forget(arguments: argparse.Namespace) -> int:
     with _open(arguments) as store:
         events = store.events()
-        # All are looked at before any is deleted.
+        # All are checked before any is deleted.
         for identity in arguments.identities:
             now = number_now(identity, events)
             if now != identity:

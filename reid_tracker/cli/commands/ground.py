@@ -1,4 +1,4 @@
-"""`reid-track ground SOURCE`: homographies from a camera's picture to the floor, in metres."""
+"""`reid-track ground SOURCE`: homography from a camera's picture to the ground, in metres."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.cli.commands.ground_points import parse_points, read_points
 from reid_tracker.cli.parser import Parser
 from reid_tracker.errors import ConfigError, InputError, OutputError
@@ -29,10 +29,9 @@ examples:
   reid-track ground hall.mp4 --save floor.yaml --points points.yaml
   reid-track ground view001.mp4 --save floor.yaml --calibration View_001.xml
   reid-track door.mp4 hall.mp4 --ground floor.yaml
-A point is x,y in pixels = X,Y in metres on the floor; all cameras of a site share one origin.
+A point is x,y in pixels = X,Y in metres on the ground; all cameras of a site share one origin.
 """
 
-FloatArray = npt.NDArray[np.float64]
 
 _METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 _GRID = (24, 32)  # rows and columns of pixels that a calibration is sampled at
@@ -74,9 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Tell where the floor lies in a camera's picture: from points whose place is "
-        "measured, clicked in a window or given, or from a calibration file. Writes the YAML file "
-        "that --ground reads, adding to it camera by camera, and a picture to check it by."
+        "Map a camera's picture to the ground plane: by points with measured positions, which you "
+        "click in a window or give as text, or by a calibration file. Adds the camera to the YAML "
+        "file that --ground reads, and draws a picture to check the result."
     )
     parser.epilog = _EXAMPLES
     parser.add_argument("source", metavar="SOURCE", help="video, picture folder, camera or stream")
@@ -87,14 +86,20 @@ def add_arguments(parser: Parser) -> None:
         "--calibration", metavar="FILE", help="Tsai XML (PETS) or OpenCV YAML, instead of points"
     )
     parser.add_argument(
-        "--unit", choices=_METRES, default="mm", help="of the calibration's world (default: mm)"
+        "--unit", choices=_METRES, default="mm", help="unit of the calibration file (default: mm)"
     )
     parser.add_argument(
         "--save", metavar="FILE", default="floor.yaml", help="YAML to write or add to (floor.yaml)"
     )
-    parser.add_argument("--picture", metavar="FILE", help="PNG to check (default: beside --save)")
-    parser.add_argument("--camera", metavar="NAME", help="its name (default: as in tracking)")
-    parser.add_argument("--at", type=float, default=0.0, metavar="SECONDS", help="frame to show")
+    parser.add_argument(
+        "--picture", metavar="FILE", help="PNG to check the result (default: beside --save)"
+    )
+    parser.add_argument(
+        "--camera", metavar="NAME", help="name of the camera (default: as in tracking)"
+    )
+    parser.add_argument(
+        "--at", type=float, default=0.0, metavar="SECONDS", help="time of the frame that is shown"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the camera's entry")
 
 
@@ -114,7 +119,7 @@ def _first_frame(source: str, at_s: float) -> tuple[str, ImageBGR]:
 
 
 def _existing(path: Path, camera: str, *, overwrite: bool) -> GroundPlane:
-    """Read the file that is added to, before anything is clicked."""
+    """Read the existing file before anything is clicked."""
     if not path.exists():
         return GroundPlane()
     plane = load_ground(path)
@@ -144,13 +149,13 @@ def _calibrated(path: str, image: ImageBGR, unit_m: float) -> tuple[FloatArray, 
     metres = read_calibration(path).ground_points(pixels) * unit_m
     known = np.isfinite(metres).all(axis=1)
     if known.any():
-        # Towards the horizon the floor runs away, and would outweigh all that is near.
+        # Near the horizon distances explode, and would outweigh everything near the camera.
         near = metres[np.flatnonzero(known)[-columns:]].mean(axis=0)
         away = np.linalg.norm(metres - near, axis=1)
         known &= away <= _FARTHEST * np.nanmedian(away[-rows * columns // 4 :])
     if known.sum() < 4:
         raise ConfigError(
-            f"{path}: this camera sees no floor in its picture; expected the plane Z=0"
+            f"{path}: this camera does not see the ground; expected the plane Z=0 in its picture"
         )
     return pixels[known], metres[known]
 
@@ -190,6 +195,6 @@ def _report(camera: str, errors: FloatArray, path: Path, picture: Path, *, click
         f"({what}), {len(errors)} points"
     ]
     if clicked and len(errors) == 4:
-        lines.append("four points always fit exactly: add more to learn how good they are")
+        lines.append("four points always fit exactly: add more to measure the error")
     lines.append(f"written: {path}; look at {picture}")
     sys.stdout.write("\n".join(lines) + "\n")

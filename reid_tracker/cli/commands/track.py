@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.options import (
-    PARQUET_HELP,
+    add_format,
     add_gallery_setting,
     add_general,
     add_models,
@@ -20,29 +18,29 @@ from reid_tracker.cli.options import (
     add_setting,
     to_config,
 )
-from reid_tracker.cli.outputs import output_folder
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.report import Report
 from reid_tracker.config import OutputConfig
 from reid_tracker.errors import OutputError
 from reid_tracker.pipeline import Pipeline, suited_to_encoder
+from reid_tracker.run.folders import result_folder
 from reid_tracker.run.memory import open_memory
 from reid_tracker.run.outputs import RunOutputs
 from reid_tracker.run.sources import check_replay, open_run_sources
+from reid_tracker.run.writer import ResultWriter, Write
 from reid_tracker.sink import (
+    FORMATS,
     Sink,
     open_best_crops,
-    open_head_blur,
     open_identity_events,
     open_sinks,
     open_window,
+    output_paths,
 )
-from reid_tracker.types import FrameResult
 from reid_tracker.video import Source
 
 if TYPE_CHECKING:
     from reid_tracker.sink.text.identity_events import IdentityEventSink
-    from reid_tracker.sink.video.heads import HeadBlur
 
 _EXAMPLES = """\
 examples:
@@ -55,8 +53,6 @@ examples:
 
 Frames count from 0 in CSV and JSON lines, and from 1 in MOTChallenge text.
 """
-
-Write = Callable[[FrameResult], None]
 
 
 def add_arguments(parser: Parser) -> None:
@@ -88,8 +84,9 @@ def add_arguments(parser: Parser) -> None:
     several = parser.add_argument_group("several cameras")
     add_setting(several, "--topology", key="match.topology", metavar="FILE")
     add_setting(several, "--ground", key="match.ground", metavar="FILE")
-    add_setting(several, "--mosaic", "--save-mosaic", key="output.mosaic")
-    add_setting(several, "--save-parquet", key="output.parquet", help=PARQUET_HELP)
+    for one in FORMATS.values():
+        if one.open_own is None:
+            add_format(several, one)
     add_setting(several, "--save-pictures", key="output.pictures")
     add_general(parser)
 
@@ -124,7 +121,7 @@ def run(arguments: Namespace) -> int:
         sources = open_run_sources(arguments.sources, config, stack)
         check_replay(config, len(sources))
         name = "+".join(source.name for source in sources[:3])
-        folder = output_folder(arguments.output, name)
+        folder = result_folder(arguments.output, name)
         _refuse_own_inputs(arguments, sources, folder)
         best = open_best_crops() if config.gallery.store_crops else None
         remember = open_memory(config, sources, stack, best.take if best else None)
@@ -132,10 +129,8 @@ def run(arguments: Namespace) -> int:
         pipeline = Pipeline.from_config(config, remember=remember)
         sinks: dict[str, list[Write]] = {}
         several = pipeline.matches(sources) and len(sources) > 1
-        # Crops of several cameras go by identity, into one folder of the run.
-        output = replace(config.output, crops=config.output.crops and not several)
         for source in sources:
-            opened = _open_sinks(source, folder, output, arguments, stack)
+            opened = _open_sinks(source, folder, config.output, arguments, stack, several=several)
             sinks[source.name] = [sink.write for sink in opened]
             if best is not None:
                 sinks[source.name].append(best.write)
@@ -152,65 +147,63 @@ def run(arguments: Namespace) -> int:
                 writes.append(shared.write)
         # A stack unwinds in reverse: the summary, then no more signals, then the sinks are closed.
         stack.callback(signals.ignore)
-        # Also after Ctrl-C, the only end that a live source has.
+        # Also after Ctrl-C, which is how runs on live sources end.
         stack.callback(lambda: report.finish(pipeline.times.seconds, folder))
-        blurs = {name: open_head_blur() for name in sinks if config.output.blur_heads}
-        _run(pipeline, sources, _Outputs(sinks, blurs), report, signals)
+        writer = ResultWriter(sinks, blur_heads=config.output.blur_heads)
+        _run(pipeline, sources, writer, report, signals)
         if shared is not None:
             shared.write_events(pipeline.last_events)
     return 0
 
 
-class _Outputs(NamedTuple):
-    """Where results of each camera go, and what hides heads in them before."""
-
-    writes: dict[str, list[Write]]
-    blurs: dict[str, HeadBlur]
-
-    def write(self, result: FrameResult) -> None:
-        if result.camera in self.blurs:
-            # Before any of them: none can show or keep what was to be hidden.
-            result = self.blurs[result.camera].hide(result)
-        for write in self.writes[result.camera]:
-            write(result)
-
-
 def _run(
     pipeline: Pipeline,
     sources: list[Source],
-    outputs: _Outputs,
+    writer: ResultWriter,
     report: Report,
     signals: StopSignals,
 ) -> None:
     with report.progress(sources):
         for result in pipeline.run(sources):
             with signals.held(), pipeline.times.measure("write"):
-                outputs.write(result)
+                writer.write(result)
             report.count(result)
 
 
 def _refuse_own_inputs(arguments: Namespace, sources: list[Source], folder: Path) -> None:
-    """Refuse an output that is a file the run reads: not even --overwrite means that."""
+    """Refuse to replace a file that the run reads, even with --overwrite."""
     words = [*arguments.sources, arguments.config]
     words += [getattr(arguments, f"{name}.model", None) for name in ("detector", "encoder")]
     inputs = {Path(unquote(word.removeprefix("file://"))).resolve() for word in words if word}
-    for source in sources:
-        for suffix in (".mp4", ".txt", ".jsonl", ".csv"):
-            if (output := (folder / f"{source.name}{suffix}").resolve()) in inputs:
-                raise OutputError(
-                    f"{output} is read by this run and would be replaced by its result; choose "
-                    "another folder with --output"
-                )
+    for path in output_paths(folder, [source.name for source in sources]):
+        if (output := path.resolve()) in inputs:
+            raise OutputError(
+                f"{output} is read by this run and would be replaced by its result; choose "
+                "another folder with --output"
+            )
 
 
 def _open_sinks(
-    source: Source, folder: Path, output: OutputConfig, arguments: Namespace, stack: ExitStack
+    source: Source,
+    folder: Path,
+    output: OutputConfig,
+    arguments: Namespace,
+    stack: ExitStack,
+    *,
+    several: bool,
 ) -> list[Sink]:
-    """Open the window first: where there is no screen, no half-made files stay behind."""
+    """Open the window first, so that no files are left without a screen."""
     sinks = [open_window(source.name, output)] if arguments.show else []
     for sink in sinks:
         stack.callback(sink.close)
-    files = open_sinks(folder, output, source.info, source.name, overwrite=arguments.overwrite)
+    files = open_sinks(
+        folder,
+        output,
+        source.info,
+        source.name,
+        identities=several,
+        overwrite=arguments.overwrite,
+    )
     for sink in files:
         stack.callback(sink.close)
     return sinks + files

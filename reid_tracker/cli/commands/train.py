@@ -9,11 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-
 from reid_tracker.cli.parser import Parser
+from reid_tracker.cli.report import Steps
 from reid_tracker.config import parse_override
 from reid_tracker.errors import ConfigError
 
@@ -48,11 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     from reid_tracker.train import CHECKPOINT, load_recipe
 
-    # All are read before the first is trained for hours.
+    # All are read before the first is trained, which takes hours.
     recipes = [load_recipe(name, overrides) for name in arguments.recipes]
     for name, recipe in zip(arguments.recipes, recipes, strict=True):
         output = Path(arguments.output or _RUNS / f"train-{Path(name).stem}")
-        # Of several, the first may be finished and the last not begun.
+        # With several recipes, the last may not have a checkpoint yet.
         begun = len(recipes) == 1 or (output / CHECKPOINT).exists()
         _run(recipe, output, arguments, resume=arguments.resume and begun)
     return 0
@@ -71,7 +68,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--data", metavar="PATH", help="folder or file of the data set (data.root)")
     parser.add_argument(
-        "--output", "-o", metavar="FOLDER", help="of the run (default: runs/train-RECIPE)"
+        "--output", "-o", metavar="FOLDER", help="folder of the run (default: runs/train-RECIPE)"
     )
     parser.add_argument(
         "--resume", action="store_true", help="continue from the folder's last checkpoint"
@@ -79,7 +76,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--prepare",
         action="store_true",
-        help="only read the data and ask the teacher; training itself then starts at once",
+        help="only read the data and compute the teacher's embeddings, for a later training",
     )
     parser.add_argument(
         "--set",
@@ -130,48 +127,41 @@ def _run(recipe: Recipe, output: Path, arguments: argparse.Namespace, *, resume:
 
 
 def _show_notes(stack: ExitStack) -> None:
-    """Let the room tell what it does before the first step, which may take minutes."""
+    """Log what happens before the first step, which may take minutes."""
     logger = logging.getLogger("reid_tracker.train")
     stack.callback(logger.setLevel, logger.level)
     logger.setLevel(logging.INFO)
 
 
 class Progress:
-    """A progress bar for the running epoch and a line for each finished one, on standard error.
+    """Shows the running epoch, and prints a line for each finished one, on standard error.
 
-    The bar starts with the first step: an error before that is one line, with no bar above it.
+    It starts with the first step: an error before that is one line, with no bar above it.
 
     Args:
-        epochs: of the whole run.
+        epochs: number of epochs of the whole run.
     """
 
     def __init__(self, epochs: int) -> None:
         self._epochs = epochs
-        self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.3f}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True, soft_wrap=True, highlight=False),
-        )
-        self._task: TaskID | None = None
+        self._steps: Steps | None = None
+        self._text = ""
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *reason: object) -> None:
-        if self._task is not None:  # rich ends even a bar that never started, by an empty line
-            self._bar.stop()
+        if self._steps is not None:
+            self._steps.__exit__()
 
     def on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
-        """Move the bar."""
-        if self._task is None:
-            self._task = self._bar.add_task("", total=steps, loss=loss)
-            self._bar.start()
-        text = f"epoch {epoch}/{self._epochs}"
-        self._bar.update(self._task, description=text, completed=step, total=steps, loss=loss)
+        """Show the step."""
+        if self._steps is None:
+            self._steps = Steps("training", steps, note=lambda: self._text)
+        self._text = f"epoch {epoch}/{self._epochs}, loss {loss:.3f}"
+        self._steps.reach(step, steps)
 
     def on_epoch(self, record: EpochRecord) -> None:
         """Print a line."""
-        self._bar.console.print(record.describe(), markup=False)
+        if self._steps is not None:
+            self._steps.print(record.describe())

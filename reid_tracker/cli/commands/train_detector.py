@@ -7,10 +7,8 @@ import logging
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from reid_tracker.cli.parser import Parser
+from reid_tracker.cli.report import Steps
 from reid_tracker.config import parse_override
 from reid_tracker.errors import ConfigError
 
@@ -56,13 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output or _RUNS / f"train-{Path(arguments.recipe).stem}")
     if not arguments.prepare:  # before pictures are composed, which takes minutes
         find_checkpoint(output, resume=arguments.resume)
-    with Progress(console=Console(stderr=True), disable=arguments.quiet) as bar:
-        task = bar.add_task("composing pictures", total=None)
-        data_file = prepare_pictures(
-            recipe,
-            output / "data",
-            lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with Steps("composing pictures", quiet=arguments.quiet) as steps:
+        data_file = prepare_pictures(recipe, output / "data", steps.reach)
     if arguments.prepare:
         return 0
     weights = train_detector(
@@ -90,15 +83,15 @@ def add_arguments(parser: Parser) -> None:
         "recipe", metavar="RECIPE", help="YAML file, or a name in configs/train/: person_yolo11n"
     )
     parser.add_argument(
-        "--output", "-o", metavar="FOLDER", help="of the run (default: runs/train-RECIPE)"
+        "--output", "-o", metavar="FOLDER", help="folder of the run (default: runs/train-RECIPE)"
     )
     parser.add_argument(
-        "--resume", action="store_true", help="go on after the folder's last whole epoch"
+        "--resume", action="store_true", help="continue after the folder's last complete epoch"
     )
     parser.add_argument(
         "--openvino",
         action="store_true",
-        help="also write the int8 form that CPUs run faster (needs reid-tracker[export])",
+        help="also write an int8 model, faster on CPUs; needs pip install 'reid-tracker[export]'",
     )
     parser.add_argument("--prepare", action="store_true", help="only make the training pictures")
     parser.add_argument(
@@ -106,9 +99,11 @@ def add_arguments(parser: Parser) -> None:
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="change a setting of the recipe, by dotted key; may be repeated",
+        help="set any key of the recipe, e.g. epochs=60 (repeatable)",
     )
-    parser.add_argument("--device", default="cpu", help="as ultralytics names it (default: cpu)")
+    parser.add_argument(
+        "--device", default="cpu", help="device, as ultralytics names it (default: cpu)"
+    )
     parser.add_argument(
         "--threads", type=int, metavar="N", help="CPU threads (default: all but one)"
     )

@@ -5,20 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 
 from reid_tracker import zoo
 from reid_tracker.cli.parser import Parser
+from reid_tracker.cli.report import Steps, console
 
-_WIDTH_OF_A_PIPE = 240
-"""Columns where nobody looks at a screen: enough that no name and no checksum is broken in two."""
+_RECOMMENDED = ("yolo11m", "osnet_ain_x1_0_msmt17")
+_LEGEND = "* taken by `auto`   + worth a download: `reid-track weights pull NAME`"
 
 _EXAMPLES = """\
 examples:
@@ -62,25 +60,38 @@ def _list(*, as_json: bool) -> int:
         data = {"folder": str(zoo.download_folder()), "models": rows}
         sys.stdout.write(json.dumps(data, indent=2) + "\n")
         return 0
-    table = Table("name", "task", "where", "size", "licence", "figures", box=None)
-    table.columns[0].no_wrap = True
-    for entry in entries:
-        figures = ", ".join(f"{text} {value}" for text, value in entry.figures.items())
-        size = _size(entry, manifest)
-        table.add_row(
-            entry.name,
-            entry.task,
-            _where(entry, manifest),
-            "" if size is None else f"{size / 1e6:.1f} MB",
-            entry.licence.partition(";")[0],
-            figures,
-        )
-    console = _console()
-    console.print(table, markup=False)
-    console.print(
-        f"downloads: {zoo.download_folder()}", soft_wrap=True, markup=False, highlight=False
-    )
+    best = [zoo.best(task, manifest) for task in ("detector", "encoder")]
+    taken = {found[0].name for found in best if found is not None}
+    printer = console()
+    for task in ("detector", "encoder"):
+        table = Table("", task, "where", "MB", "licence", "figures", box=None, pad_edge=False)
+        table.columns[1].no_wrap = True
+        for entry in manifest.of_task(task):
+            size = _size(entry, manifest)
+            table.add_row(
+                "*" if entry.name in taken else "+" if entry.name in _RECOMMENDED else "",
+                entry.name,
+                _where(entry, manifest),
+                "" if size is None else f"{size / 1e6:.1f}",
+                entry.licence.partition(";")[0].partition(" ")[0],
+                _shortened(entry.figures),
+            )
+        printer.print(table, markup=False)
+        printer.print()
+    printer.print(_LEGEND, markup=False, highlight=False)
+    sys.stdout.write(f"downloads: {zoo.download_folder()}\n")
     return 0
+
+
+def _shortened(figures: Mapping[str, float | str]) -> str:
+    """Write figures, with what they have in common once: "COCO mAP 39.5"."""
+    parts: list[str] = []
+    before = ""
+    for text, value in figures.items():
+        data, _, metric = text.rpartition(" ")
+        parts.append(f"{metric} {value}" if data == before else f"{text} {value}")
+        before = data
+    return ", ".join(parts)
 
 
 def _record(entry: zoo.Entry, manifest: zoo.Manifest) -> dict[str, Any]:
@@ -107,33 +118,14 @@ def _pull(names: Sequence[str], *, quiet: bool) -> int:
     for name in names:  # a typing error in the last one costs no download of the first
         manifest.get(name)
     for name in names:
-        with _bar(quiet=quiet) as bar:
-            shown = _Shown(bar, name)
-            path = zoo.pull(name, shown, manifest)
+        with Steps(f"downloading {name}", quiet=quiet, note=lambda: "bytes") as steps:
+            path = zoo.pull(
+                name,
+                lambda received_bytes, total_bytes: steps.reach(received_bytes, total_bytes),  # noqa: PLW0108 - names
+                manifest,
+            )
         sys.stdout.write(f"{path}\n")
     return 0
-
-
-class _Shown:
-    """Shows one download in a progress bar, which appears with its first bytes."""
-
-    def __init__(self, bar: Bar, name: str) -> None:
-        self._bar = bar
-        self._task = bar.add_task(name, total=None, visible=False)
-
-    def __call__(self, received_bytes: int, total_bytes: int | None) -> None:
-        self._bar.update(self._task, completed=received_bytes, total=total_bytes, visible=True)
-
-
-def _bar(*, quiet: bool) -> Bar:
-    return Bar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=Console(stderr=True),
-        disable=quiet,
-    )
 
 
 def _verify() -> int:
@@ -146,12 +138,8 @@ def _verify() -> int:
         )
         table.add_row(verdict.entry.name, result, by, str(verdict.path))
     wrong = sum(verdict.wrong is not None for verdict in verdicts)
-    console = _console()
+    printer = console(pipe_width=240)  # no checksum is broken in two
     if verdicts:
-        console.print(table, markup=False)
-    console.print(f"{len(verdicts)} models on this machine, {wrong} wrong", highlight=False)
+        printer.print(table, markup=False)
+    printer.print(f"{len(verdicts)} models on this machine, {wrong} wrong", highlight=False)
     return 1 if wrong else 0
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE)

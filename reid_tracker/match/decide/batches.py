@@ -36,13 +36,6 @@ def batch_candidates(
 
     Pairs forbidden by a hard constraint are left out, and so are those that cost more than the gate
     and the margin together. Those between gate and margin cannot be joined, but may be rivals.
-
-    Args:
-        table: all tracklets.
-        index: their identities.
-        times: the topology, by camera number.
-        waiting: (W,) rows of the table without identity.
-        config: shortlist, softness and thresholds.
     """
     row, slots = _shortlist(table, index, times, waiting, config.shortlist)
     costs = np.full(len(row), np.inf)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reid_tracker.arrays import BoolArray, FloatArray, IntArray
+from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reid_tracker.config import MatchConfig
 from reid_tracker.match.decide.assignment import Candidates
 from reid_tracker.match.decide.evidence import Pairs, compare, soft_weights
@@ -29,14 +29,7 @@ class GroupCosts(NamedTuple):
 def frame_candidates(
     table: TrackletTable, times: TravelTimes, waiting: IntArray, config: MatchConfig
 ) -> Candidates:
-    """Return the people that (A,) waiting tracklets of one camera may show.
-
-    Args:
-        table: all tracklets.
-        times: the topology, by camera number.
-        waiting: (A,) rows without identity, A >= 1.
-        config: shortlist, softness, prototypes and weights of ground positions.
-    """
+    """Return the people that (A,) waiting rows of one camera may show, A >= 1."""
     known = np.flatnonzero(table.alive & (table.identity > 0))
     since_s = table.first_s[waiting].min() - table.last_s[known]
     longest_s = times.max_s[table.camera[waiting[0]], table.camera[known]]
@@ -51,7 +44,9 @@ def frame_candidates(
     return Candidates(row, found.groups[column], found.costs[row, column])
 
 
-def nearest_groups(similarity: FloatArray, labels: IntArray, count: int) -> BoolArray:
+def nearest_groups(
+    similarity: FloatArray | Float32Array, labels: IntArray, count: int
+) -> BoolArray:
     """Find the groups that are worth comparing closely.
 
     Args:

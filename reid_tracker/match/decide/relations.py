@@ -28,18 +28,12 @@ class Relations(NamedTuple):
 def relate(
     table: TrackletTable, rows_a: IntArray, rows_b: IntArray, times: TravelTimes
 ) -> Relations:
-    """Apply the hard constraints to every pair of rows.
+    """Apply the hard constraints to every pair of (A,) and (B,) rows of the table.
 
     Two tracklets of one camera that overlap in time are two people. Two cameras see one person at
     the same time only if their views overlap, and one after the other only if at least the minimum
     travel time passes. More than the maximum travel time does not make a pair impossible, because
     another camera may have seen the person in between; it only makes the pair not near.
-
-    Args:
-        table: all tracklets.
-        rows_a: (A,) rows of it.
-        rows_b: (B,) rows of it.
-        times: the topology, by camera number.
     """
     first_a, last_a = table.first_s[rows_a, None], table.last_s[rows_a, None]
     first_b, last_b = table.first_s[None, rows_b], table.last_s[None, rows_b]
@@ -52,15 +46,11 @@ def relate(
 
 
 def violating(table: TrackletTable, rows: IntArray, times: TravelTimes) -> IntArray:
-    """Return the rows that break a hard constraint with another tracklet of their identity.
+    """Return those of (M,) rows that break a hard constraint with a tracklet of their identity.
 
     This happens because a tracklet's time span grows while the person is in view. Of two tracklets
-    in conflict, the one that joined the identity later is returned.
-
-    Args:
-        table: all tracklets.
-        rows: (M,) rows that have changed; those without identity are skipped.
-        times: the topology, by camera number.
+    in conflict, the one that joined the identity later is returned. Rows without identity are
+    skipped.
     """
     rows = rows[table.identity[rows] > 0]
     others = np.flatnonzero(table.alive & np.isin(table.identity, table.identity[rows]))

@@ -1,8 +1,7 @@
-"""Asks a gallery, but not for longer than tracking can wait.
+"""Asks a gallery without blocking tracking.
 
-A database that is frozen answers late or never. Questions are therefore asked on a thread of their
-own; the first answer that does not come in time is the last one that is waited for until the
-gallery has answered again.
+A frozen database answers late or never. So a separate thread asks the questions. After the first
+answer that is late, no question waits for an answer until the gallery has answered again.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
 
-_LONGEST_PAUSE_S = 15.0
+_MAX_PAUSE_S = 15.0
 
 
 @dataclass
@@ -34,15 +33,15 @@ class _Question(Generic[_Answer]):
 
 
 class PatientAsker:
-    """Puts questions to a store, one at a time; use it from one thread.
+    """Asks a store questions, one at a time; use it from one thread.
 
-    While the store answers, every question is waited for, so that what follows from the answers
-    does not depend on how fast it is.
+    As long as the store answers in time, `ask` waits for every answer, so that results do not
+    depend on its speed.
 
     Args:
         store: is not closed here.
-        patience_s: longest time that an answer is waited for.
-        first_pause_s: time until an absent store is tried again; it doubles up to 15 seconds.
+        patience_s: maximum time to wait for an answer.
+        first_pause_s: time until an unavailable store is tried again; doubles up to 15 seconds.
     """
 
     def __init__(
@@ -55,19 +54,19 @@ class PatientAsker:
         self._late: _Question[object] | None = None
         self._away = False
         self._questions: queue.SimpleQueue[_Question[object] | None] = queue.SimpleQueue()
-        # A daemon: a question that never returns must not keep the program from ending.
+        # A daemon, because a question that never returns must not keep the program running.
         threading.Thread(target=self._run, name="gallery-asker", daemon=True).start()
 
     @property
     def away(self) -> bool:
-        """Whether the store did not answer when it was last asked."""
+        """Whether the store has stopped answering."""
         return self._away
 
     def ask(self, question: Callable[[GalleryStore], _Answer]) -> _Answer | None:
-        """Return the store's answer; None where it is away, at once where that is known.
+        """Return the store's answer; None if the store is unavailable, at once if that is known.
 
         Args:
-            question: calls the store; its answer is not None.
+            question: calls the store and returns something other than None.
 
         Raises:
             StoreError: the store will not answer later either.
@@ -77,21 +76,21 @@ class PatientAsker:
         asked: _Question[_Answer] = _Question(question)
         self._questions.put(asked)  # type: ignore[arg-type]  # whatever it answers
         if not asked.done.wait(self._patience_s):
-            self._goes_away(asked, f"it did not answer within {self._patience_s:g} s")
+            self._give_up(asked, f"it did not answer within {self._patience_s:g} s")
             return None
         if isinstance(asked.error, StoreUnavailableError):
-            self._goes_away(None, str(asked.error))
+            self._give_up(None, str(asked.error))
             return None
         if asked.error is not None:
             raise asked.error
         return asked.answer
 
     def close(self) -> None:
-        """End the thread, as soon as it is done with the question that it is asking."""
+        """End the thread after its current question."""
         self._questions.put(None)
 
     def _returned(self, question: Callable[[GalleryStore], object]) -> bool:
-        """Try an absent store without waiting for it; True once it has answered."""
+        """Try an unavailable store without waiting; True once it has answered."""
         if self._late is not None and self._late.done.is_set():
             error, self._late = self._late.error, None
             if error is None:
@@ -100,17 +99,17 @@ class PatientAsker:
             if not isinstance(error, StoreUnavailableError):
                 raise error
             self._next_try = time.monotonic() + self._pause_s
-            self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+            self._pause_s = min(2 * self._pause_s, _MAX_PAUSE_S)
         if self._late is None and time.monotonic() >= self._next_try:
-            # What it answers is old by the time it is looked at; that it answers is what counts.
+            # Its answer comes too late to be used; it only shows that the store is back.
             self._late = _Question(question)
             self._questions.put(self._late)
         return False
 
-    def _goes_away(self, late: _Question[_Answer] | None, why: str) -> None:
+    def _give_up(self, late: _Question[_Answer] | None, why: str) -> None:
         self._away, self._late = True, late  # type: ignore[assignment]  # whatever it answers
         self._next_try = time.monotonic() + self._pause_s
-        logger.info("the gallery is not asked who is known, since it is away: %s", why)
+        logger.info("people are not looked up in the gallery, because it is unavailable: %s", why)
 
     def _run(self) -> None:
         while (question := self._questions.get()) is not None:

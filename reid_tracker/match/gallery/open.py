@@ -1,23 +1,37 @@
-"""Opens the gallery that a path or an address means."""
+"""Opens the gallery at a path or an address. A new kind of store is added here, in `STORES`."""
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from reid_tracker.config import GalleryConfig
 from reid_tracker.errors import ConfigError
 from reid_tracker.match.gallery.store import GalleryStore
-from reid_tracker.match.gallery.writer import GalleryWriter
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 
+NewStore = Callable[[str, bool, float | None], GalleryStore]
+"""Opens a store at an address; takes `create` and `limit_s` of `open_gallery`."""
 
-_LIMIT_S = 10.0
-"""A call of a run that takes longer is given up, and made again later."""
+
+def _embedded(address: str, create: bool, limit_s: float | None) -> GalleryStore:
+    from reid_tracker.match.gallery.embedded.store import EmbeddedStore
+
+    return EmbeddedStore(address, create=create)
+
+
+def _postgres(address: str, create: bool, limit_s: float | None) -> GalleryStore:
+    from reid_tracker.match.gallery.postgres.store import PostgresStore
+
+    return PostgresStore(address, limit_s=limit_s)
+
+
+STORES: dict[str, NewStore] = {"": _embedded, "postgresql": _postgres, "postgres": _postgres}
+"""The stores by the scheme of their addresses; the empty scheme is a file."""
+
+FORMS = ["a file", "postgresql://USER@HOST/DATABASE"]
+"""The forms of addresses, for messages."""
 
 
 def open_gallery(
@@ -27,49 +41,19 @@ def open_gallery(
 
     Args:
         address: a file, for the embedded gallery of one process, or postgresql://USER@HOST/DATABASE.
-        create: make the file if it is not there. Tables in a database are always made.
-        limit_s: a database that takes longer for a call is away; None waits.
+        create: create the file if it does not exist. Tables in a database are always created.
+        limit_s: time limit of a call, after which a database counts as unavailable; None waits.
 
     Raises:
-        ConfigError: the address means no gallery.
-        StoreError: it cannot be opened.
-        MissingDependencyError: a package is needed for it.
+        ConfigError: there is no kind of gallery with such an address.
+        StoreError: the gallery cannot be opened.
+        MissingDependencyError: a package is missing.
     """
-    scheme = _SCHEME.match(str(address))
-    if scheme is None:
-        if not str(address).strip():
-            raise ConfigError("the gallery has no name; expected a file or postgresql://...")
-        from reid_tracker.match.gallery.embedded.store import EmbeddedStore
-
-        return EmbeddedStore(address, create=create)
-    if scheme[1].lower() in {"postgresql", "postgres"}:
-        from reid_tracker.match.gallery.postgres.store import PostgresStore
-
-        return PostgresStore(str(address), limit_s=limit_s)
-    raise ConfigError(
-        f"no gallery can be at {scheme[1]}://; expected a file or postgresql://USER@HOST/DATABASE"
-    )
-
-
-@contextmanager
-def writing_to(config: GalleryConfig) -> Iterator[tuple[GalleryStore, GalleryWriter]]:
-    """Open the gallery of a configuration for a run, and close it with what waits written.
-
-    What is older than the retention is deleted before, and about once a minute from then on.
-
-    Yields:
-        The store, to ask; and the queue in front of it, to write.
-
-    Raises:
-        ConfigError: the configuration names no gallery.
-        StoreError: it cannot be opened; at the end, something could not be written.
-    """
-    if config.address is None:
-        raise ConfigError("gallery.address = null: expected a file or postgresql://...")
-    retention_s = None if config.retention_h is None else 3600 * config.retention_h
-    with open_gallery(config.address, limit_s=_LIMIT_S) as store:
-        if retention_s is not None:
-            store.purge(time.time() - retention_s)
-        writer = GalleryWriter(store, capacity=config.max_waiting, retention_s=retention_s)
-        with writer:
-            yield store, writer
+    expected = " or ".join(FORMS)
+    if not str(address).strip():
+        raise ConfigError(f"the gallery has no name; expected {expected}")
+    found = _SCHEME.match(str(address))
+    scheme = found[1].lower() if found else ""
+    if scheme not in STORES:
+        raise ConfigError(f"no gallery can be at {scheme}://; expected {expected}")
+    return STORES[scheme](str(address), create, limit_s)

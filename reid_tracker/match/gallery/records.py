@@ -1,4 +1,4 @@
-"""The records of a gallery: sightings with their embeddings, identity events, and what is asked.
+"""The records of a gallery: sightings with embeddings, identity events, filters and results.
 
 Times are seconds since 1970-01-01 UTC.
 """
@@ -6,23 +6,22 @@ Times are seconds since 1970-01-01 UTC.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.types import Embeddings, EventKind
 
-Embedding = npt.NDArray[np.float32]
-"""One embedding, (D,) float32 of Euclidean length 1."""
+IDENTITY_LIMIT = 2**62
+"""All identities are smaller than this."""
 
-_MOST_LETTERS = 500
-_LARGEST_IDENTITY = 2**62
+_MAX_LETTERS = 500
 _UNIT_TOLERANCE = 1e-2
-"""float16 rows are of length 1 within 1e-3; what is farther off was never made one."""
+"""Unit rows in float16 have length 1 within 1e-3."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,19 +29,19 @@ class SightingRecord:
     """One person, followed by one camera without a break.
 
     Attributes:
-        id: chosen by the writer and unique in a gallery; writing it again replaces the record, so
-            that a batch whose acknowledgement was lost can be sent twice.
-        identity: number of the person; 0 as long as it is not sure who it is.
+        id: chosen by the writer and unique in a gallery. Writing it again replaces the record, so
+            that a batch can be sent twice if its acknowledgement was lost.
+        identity: number of the person; 0 while not sure.
         camera: name of the camera.
         site: name of the place that the camera belongs to; may be empty.
         start_s: first time seen, UTC seconds since 1970.
         end_s: last time seen.
         embeddings: (P, D) float32 unit rows, P >= 1 views of the person.
-        quality: how much the embeddings can be trusted, 0 to 1.
+        quality: reliability of the embeddings, 0 to 1.
         model: hash of the weights that made the embeddings.
 
     Raises:
-        InputError: a value does not fit.
+        InputError: a value is not allowed.
     """
 
     id: str
@@ -81,22 +80,22 @@ class SightingRecord:
 
 @dataclass(frozen=True)
 class EventRecord:
-    """Something that happened to an identity; numbers are never used again for someone else.
+    """A change of an identity.
 
     Attributes:
         id: chosen by the writer and unique, as with sightings.
         kind: "new", "match" (sightings join), "merge" (`previous` end in `identity`) or "split"
             (`sightings` leave `previous` for `identity`).
-        identity: number that holds from now on; 0 where it is open who it is.
-        time_s: of the decision, UTC seconds since 1970.
-        previous: other numbers that its sightings had before. All sightings of those that a merge
-            names are moved, whether or not it lists them.
+        identity: number from now on; 0 while not sure.
+        time_s: time of the decision, UTC seconds since 1970.
+        previous: other numbers that its sightings had before. A merge moves all sightings of these
+            numbers, listed or not.
         sightings: ids of sightings that the event moves to `identity`.
         reason: one line for people.
-        score: on which the decision rests, 0 to 1; 1 where nothing was compared.
+        score: similarity on which the decision rests, 0 to 1; 1 if nothing was compared.
 
     Raises:
-        InputError: a value does not fit.
+        InputError: a value is not allowed.
     """
 
     id: str
@@ -116,7 +115,7 @@ class EventRecord:
             raise InputError(f"event {self.id} is a {shown(self.kind)}, expected one of {kinds}")
         _check_identity(f"event {self.id}: identity", self.identity)
         for identity in self.previous:
-            _check_identity(f"event {self.id}: previous", identity, least=1)
+            _check_identity(f"event {self.id}: previous", identity, min_identity=1)
         if not all(map(math.isfinite, (self.time_s, self.score))):
             raise InputError(f"event {self.id}: time_s and score must be finite")
         if self.kind == "merge" and not (self.previous and self.identity):
@@ -130,7 +129,7 @@ class EventRecord:
 
 @dataclass(frozen=True)
 class Where:
-    """Which sightings a question is about; an empty tuple excludes nothing.
+    """A filter of sightings; an empty tuple excludes nothing.
 
     Attributes:
         cameras: only these.
@@ -153,8 +152,8 @@ class Where:
     def __post_init__(self) -> None:
         if not self.since_s <= self.until_s:
             raise InputError(
-                f"a time window from {self.since_s} to {self.until_s} holds nothing; expected its "
-                "start before its end"
+                f"a time window from {self.since_s} to {self.until_s} is empty; expected its start "
+                "before its end"
             )
 
 
@@ -164,7 +163,7 @@ ANYWHERE = Where()
 
 @dataclass(frozen=True, eq=False)
 class Hit:
-    """A sighting that was found.
+    """A sighting found by a search.
 
     Attributes:
         score: cosine similarity of the query and the sighting's most similar embedding.
@@ -177,12 +176,12 @@ class Hit:
 
 @dataclass(frozen=True)
 class Deletion:
-    """A line of the list of deletions, which holds no embedding and no picture.
+    """An entry in the list of deletions, which holds no embedding and no picture.
 
     Attributes:
-        time_s: when, UTC seconds since 1970.
-        what: "forget 7", "purge".
-        sightings: number of records deleted.
+        time_s: UTC seconds since 1970.
+        what: "forget 7" or "purge".
+        sightings: number of sightings deleted.
     """
 
     time_s: float
@@ -192,24 +191,24 @@ class Deletion:
 
 @dataclass(frozen=True)
 class StoreInfo:
-    """What a gallery holds.
+    """The content of a gallery in numbers.
 
     Attributes:
-        kind: "embedded" or "postgresql".
+        kind: of the store, such as "embedded" or "postgresql".
         place: file, or host and database; without credentials.
-        sightings: number of records.
+        sightings: number of sightings.
         embeddings: number of vectors.
         identities: number of people with a sighting.
         events: number of identity events.
         crops: number of pictures.
         cameras: names, sorted.
-        first_s: earliest time seen, UTC seconds since 1970, or None if there is no sighting.
-        last_s: latest time seen, or None.
-        model: hash of the embedding model, or None as long as there is no embedding.
-        embedding_size: D, or None.
-        next_identity: the lowest number that was never given out.
-        size_bytes: on the disk.
-        deletions: the latest, newest first.
+        first_s: earliest time seen, UTC seconds since 1970; None without sightings.
+        last_s: latest time seen; None without sightings.
+        model: hash of the model that made the embeddings; None without embeddings.
+        embedding_size: D; None without embeddings.
+        next_identity: the smallest number that was never given out.
+        size_bytes: size on the disk.
+        deletions: the latest deletions, newest first.
     """
 
     kind: str
@@ -229,10 +228,38 @@ class StoreInfo:
     deletions: tuple[Deletion, ...]
 
 
+def to_bytes(embeddings: Embeddings) -> bytes:
+    """Return (P, D) embeddings as float16, little-endian, row by row."""
+    return embeddings.astype("<f2").tobytes()
+
+
+def from_bytes(data: bytes, size: int) -> Embeddings:
+    """Return the (P, size) float32 embeddings that `to_bytes` wrote."""
+    return np.frombuffer(data, "<f2").reshape(-1, size).astype(np.float32)
+
+
+def number_now(identity: int, events: Iterable[EventRecord]) -> int:
+    """Return the number of a person after all merges."""
+    for event in events:
+        if event.kind == "merge" and identity in event.previous:
+            identity = event.identity
+    return identity
+
+
+def related_events(events: Collection[EventRecord], identity: int) -> list[EventRecord]:
+    """Return the events of an identity and of all that were merged into it, in their order."""
+    merges = [event for event in events if event.kind == "merge"]
+    same, new = set[int](), {identity}
+    while new:
+        same |= new
+        new = {old for event in merges if event.identity in new for old in event.previous} - same
+    return [event for event in events if event.identity in same or same & set(event.previous)]
+
+
 def check_unit(what: str, rows: Embeddings) -> None:
     """Raise `InputError` unless all rows have length 1."""
     lengths = np.linalg.norm(rows, axis=1)
-    # Written so that NaN fails, too.
+    # Written so that NaN fails too.
     if not (np.abs(lengths - 1) <= _UNIT_TOLERANCE).all():
         raise InputError(
             f"{what}: a row has length {lengths[np.argmax(np.abs(lengths - 1))]:g}, expected unit "
@@ -241,16 +268,18 @@ def check_unit(what: str, rows: Embeddings) -> None:
 
 
 def _check_text(what: str, text: Any, *, empty: bool = False) -> None:
-    """Refuse what is no text, too long, or cannot be stored everywhere."""
-    if not isinstance(text, str) or len(text) > _MOST_LETTERS or (not text and not empty):
-        least = 0 if empty else 1
+    """Refuse other types, long texts, and characters that not every store can keep."""
+    if not isinstance(text, str) or len(text) > _MAX_LETTERS or (not text and not empty):
+        shortest = 0 if empty else 1
         raise InputError(
-            f"{what} = {shown(text)}: expected text of {least} to {_MOST_LETTERS} letters"
+            f"{what} = {shown(text)}: expected text of {shortest} to {_MAX_LETTERS} letters"
         )
     if "\0" in text or (not text.isascii() and text != text.encode(errors="replace").decode()):
         raise InputError(f"{what} = {shown(text)}: expected text without NUL and lone surrogates")
 
 
-def _check_identity(what: str, identity: Any, least: int = 0) -> None:
-    if not isinstance(identity, int | np.integer) or not least <= identity < _LARGEST_IDENTITY:
-        raise InputError(f"{what} = {shown(identity)}: expected a whole number from {least} on")
+def _check_identity(what: str, identity: Any, min_identity: int = 0) -> None:
+    if not isinstance(identity, int | np.integer) or not min_identity <= identity < IDENTITY_LIMIT:
+        raise InputError(
+            f"{what} = {shown(identity)}: expected a whole number from {min_identity} on"
+        )

@@ -1,7 +1,7 @@
-"""What a gallery store is: the questions it answers and the promises it makes.
+"""The interface of a gallery store and its guarantees.
 
-A gallery remembers who was seen where, see `store_records`. One suite of tests holds all stores to
-the same contract.
+A gallery remembers who was seen where, see `records`. One test suite, the contract, runs on all
+stores.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError, ModelMismatchError
 from reid_tracker.match.gallery.records import (
     ANYWHERE,
-    Embedding,
     EventRecord,
     Hit,
     SightingRecord,
@@ -28,24 +28,24 @@ from reid_tracker.match.gallery.records import (
 
 
 class GalleryStore(Protocol):
-    """Keeps sightings and answers who looks like whom.
+    """Stores sightings of people and finds similar ones.
 
-    Every store keeps these promises:
+    Every store guarantees:
 
-    * What `write` returned from is on the disk, whole; what it raised from is not there at all, or,
-      where the connection broke during the last step, whole.
-    * Only one model's embeddings are in a store. It is the first one written, until the store is
-      emptied; any other is refused.
-    * An identity's number is never given out twice, not even after it was forgotten.
-    * Embeddings are kept in float16, which moves a cosine by less than 1e-3.
+    * After `write` returns, the whole batch is on the disk. If it raises, nothing of the batch is
+      stored, or all of it if the connection broke during the last step.
+    * A store holds the embeddings of only one model: the first one written. It refuses others until
+      it has been emptied.
+    * The number of an identity is never given out twice, even after the person was forgotten.
+    * Embeddings are stored in float16, which changes a cosine by less than 1e-3.
 
-    All methods may be called from several threads. They raise `StoreUnavailableError` where the
-    same call may succeed later (the database is away, the disk is full), and `StoreError` where it
+    All methods may be called from several threads. They raise `StoreUnavailableError` if the same
+    call may succeed later (the database is not available, the disk is full), and `StoreError` if it
     will not (the file is damaged).
     """
 
     def reserve_identities(self, count: int) -> range:
-        """Give out `count` numbers that no identity ever had and none will get again."""
+        """Return `count` numbers that no identity has had and none will get again."""
 
     def write(
         self,
@@ -53,53 +53,53 @@ class GalleryStore(Protocol):
         events: Sequence[EventRecord] = (),
         crops: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Record all of these or none: first the sightings, then the events, in their order.
+        """Store all of these or none: first the sightings, then the events in their order.
 
         Args:
-            sightings: new ones, and ones that replace what has their id.
-            events: those known already are skipped.
-            crops: encoded pictures by the id of their sighting.
+            sightings: new ones, or replacements of those with the same id.
+            events: known ones are skipped.
+            crops: encoded pictures, by the id of their sighting.
 
         Raises:
-            ModelMismatchError: an embedding is of another model than those in the store.
+            ModelMismatchError: an embedding was made by another model than those in the store.
             InputError: a crop belongs to no sighting.
         """
 
     def nearest(
         self,
-        query: Embedding,
+        query: Float32Array,
         *,
         model: str,
         k: int = 10,
         where: Where = ANYWHERE,
         one_per_identity: bool = False,
     ) -> list[Hit]:
-        """Find the sightings that look most like a query, best first.
+        """Return the sightings most similar to a query, best first.
 
         Args:
             query: (D,) unit embedding.
             model: hash of the weights that made it.
-            k: most hits.
-            where: which sightings to compare.
+            k: maximum number of hits.
+            where: filter of sightings.
             one_per_identity: only the best sighting of each identity, and none of identity 0.
 
         Raises:
-            ModelMismatchError: the query is of another model than the store.
+            ModelMismatchError: the query was made by another model than the store's embeddings.
         """
 
     def sightings(
         self, where: Where = ANYWHERE, *, limit: int | None = None
     ) -> list[SightingRecord]:
-        """Return sightings in the order of their start: the timeline of an identity, or of all."""
+        """Return sightings by start time: the timeline of one identity or of all."""
 
     def pages(self, rows: int = 1000) -> Iterator[list[SightingRecord]]:
         """Yield all sightings in a fixed order, at most `rows` at a time."""
 
     def events(self, identity: int | None = None) -> list[EventRecord]:
-        """Return events in the order written; of one identity, also those that it came from."""
+        """Return events in the order written; of one identity, with those merged into it."""
 
     def crops(self, ids: Sequence[str]) -> dict[str, bytes]:
-        """Return the encoded pictures of sightings, by their id; most have none."""
+        """Return the encoded pictures of sightings by id; sightings without one are left out."""
 
     def forget(self, identity: int) -> int:
         """Delete all sightings, crops and events of a person.
@@ -111,21 +111,21 @@ class GalleryStore(Protocol):
     def purge(self, stored_before_s: float = math.inf) -> int:
         """Delete what was written before a time (UTC seconds since 1970), or everything.
 
-        Age counts from when a record was written, not from when the person was seen: retention
-        limits how long data is held, and old footage analysed today must not vanish at once.
+        The time of writing counts, not the time of the sighting: retention limits how long data is
+        kept, and old footage that is analysed today must not vanish at once.
 
         Returns:
             The number of sightings deleted.
         """
 
     def count(self) -> int:
-        """Return the number of sightings for little effort: of millions, a recent estimate."""
+        """Return the number of sightings quickly; for millions, a recent estimate."""
 
     def info(self) -> StoreInfo:
-        """Count what is there."""
+        """Return the content of the store in numbers."""
 
     def close(self) -> None:
-        """Release the store; nothing else may be called after it."""
+        """Close the store; no other method may be called afterwards."""
 
     def __enter__(self) -> GalleryStore: ...
 
@@ -137,11 +137,11 @@ class GalleryStore(Protocol):
     ) -> None: ...
 
 
-def check_query(query: Any, k: int) -> Embedding:
+def check_query(query: Any, k: int) -> Float32Array:
     """Return a query as (D,) float32 of length 1.
 
     Raises:
-        InputError: it is none, or k is not positive.
+        InputError: it is not an embedding, or k is not positive.
     """
     row = np.asarray(query, np.float32)
     if row.ndim != 1 or len(row) == 0:
@@ -153,7 +153,7 @@ def check_query(query: Any, k: int) -> Embedding:
 
 
 def check_model(place: str, known: tuple[str, int] | None, model: str, size: int) -> None:
-    """Refuse an embedding of another model than those in a store.
+    """Refuse an embedding of another model than the store's.
 
     Args:
         place: the store, for the message.
@@ -167,6 +167,6 @@ def check_model(place: str, known: tuple[str, int] | None, model: str, size: int
     if known is not None and (model, size) != known:
         raise ModelMismatchError(
             f"{place} holds embeddings of model {shown(known[0][:16], str)} with {known[1]} "
-            f"numbers, not of {shown(model[:16], str)} with {size}; take the same encoder, or "
-            "another gallery for this one"
+            f"numbers, not of {shown(model[:16], str)} with {size}; use the same encoder, or "
+            "another gallery"
         )

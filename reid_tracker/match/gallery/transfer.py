@@ -1,7 +1,7 @@
-"""A gallery as a file of JSON lines: for copies, for moving to another store, and to read.
+"""Exports a gallery to a file of JSON lines and imports it, for copies and moves to another store.
 
-The first line is a header, every other one a sighting, an event or the end. Embeddings are float16,
-little-endian, in base64.
+The first line is a header; each other line is a sighting, an event or the end. Embeddings are
+float16, little-endian, in base64.
 """
 
 from __future__ import annotations
@@ -20,21 +20,24 @@ from typing import IO, Any, NamedTuple
 
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError, OutputError, ReidTrackerError, StoreError
-from reid_tracker.match.gallery.records import EventRecord, SightingRecord
-from reid_tracker.match.gallery.sql_rows import from_bytes, to_bytes
+from reid_tracker.match.gallery.records import (
+    IDENTITY_LIMIT,
+    EventRecord,
+    SightingRecord,
+    from_bytes,
+    to_bytes,
+)
 from reid_tracker.match.gallery.store import GalleryStore
 
 _FORMAT = "reid-track gallery"
 _VERSION = 1
 _ROWS = 500
-_MOST_BYTES = 8 * 2**20
-"""Of a line: a thousand times what somebody with a picture takes."""
-
-_LARGEST_IDENTITY = 2**62
+_MAX_BYTES = 8 * 2**20
+"""Of a line: a thousand times as much as a sighting with a picture takes."""
 
 
 class Transferred(NamedTuple):
-    """How much was written or read."""
+    """Numbers of records written or read."""
 
     sightings: int
     events: int
@@ -44,13 +47,13 @@ class Transferred(NamedTuple):
 def export_gallery(
     store: GalleryStore, path: str | Path, *, crops: bool = False, overwrite: bool = False
 ) -> Transferred:
-    """Write a gallery to a file, whole or not at all; only its owner can read it.
+    """Write a gallery to a file that only its owner can read, whole or not at all.
 
     Args:
-        store: to copy.
+        store: the gallery.
         path: .jsonl, or .jsonl.gz to compress.
-        crops: with the pictures.
-        overwrite: replace what is there.
+        crops: include the pictures.
+        overwrite: replace an existing file.
 
     Raises:
         OutputError: the file exists, or cannot be written.
@@ -58,7 +61,7 @@ def export_gallery(
     """
     path = Path(path)
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already: use --overwrite to replace it, or another name")
+        raise OutputError(f"{path} exists: use --overwrite to replace it, or another name")
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         descriptor = os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
@@ -79,17 +82,18 @@ def export_gallery(
 def import_gallery(store: GalleryStore, path: str | Path) -> Transferred:
     """Read an exported gallery into an empty store.
 
-    Numbers of identities mean something only within one gallery, so that two are never mixed.
+    Two galleries are never mixed, because the same number means different people in them.
 
     Raises:
         StoreError: the store is not empty, or cannot be written.
-        InputError: the file cannot be read, is no export, or is damaged. Then the store is emptied.
+        InputError: the file cannot be read, is not an export, or is damaged. The store is then
+            empty.
     """
     info = store.info()
     if info.sightings or info.events:
         raise StoreError(
-            f"{info.place} holds {info.sightings} sightings already; import into a new gallery, "
-            "for equal numbers in two galleries mean different people"
+            f"{info.place} already holds {info.sightings} sightings; import into a new gallery, "
+            "because the same number means different people in two galleries"
         )
     try:
         return _read_lines(store, Path(path))
@@ -102,7 +106,7 @@ def import_gallery(store: GalleryStore, path: str | Path) -> Transferred:
 @contextlib.contextmanager
 def _compressed(file: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
     if path.suffix == ".gz":
-        # No name and no time inside: the same gallery gives the same bytes.
+        # Without name and time, the same gallery gives the same bytes.
         with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
             yield packed  # type: ignore[misc]
     else:
@@ -119,8 +123,8 @@ def _write_lines(store: GalleryStore, lines: IO[bytes], *, crops: bool) -> Trans
         "embedding_size": info.embedding_size,
     }
     lines.write(_line(header))
-    # Events first: what they move when they are read is not there yet, and every sighting then
-    # comes with the identity that it has now.
+    # Events come first, so that they move nothing when they are read: every sighting then comes
+    # with its present identity.
     events = store.events()
     for event in events:
         lines.write(_line({"event": dataclasses.asdict(event)}))
@@ -131,7 +135,7 @@ def _write_lines(store: GalleryStore, lines: IO[bytes], *, crops: bool) -> Trans
             lines.write(_line({"sighting": _plain(one, found.get(one.id))}))
         sightings += len(page)
         pictures += len(found)
-    # A file that was cut, at whichever line, does not have it.
+    # A truncated file lacks this line.
     counts = Transferred(sightings, len(events), pictures)
     lines.write(_line({"end": counts._asdict()}))
     return counts
@@ -165,11 +169,11 @@ def _read_lines(store: GalleryStore, path: Path) -> Transferred:
         header = _parsed(path, 1, next(lines, b""))
         if header.get("format") != _FORMAT or header.get("version") != _VERSION:
             raise InputError(
-                f"{path} is no export of a gallery of version {_VERSION}; expected a file that "
-                "`reid-track gallery export` wrote"
+                f"{path} is not an export of a gallery of version {_VERSION}; expected a file "
+                "written by `reid-track gallery export`"
             )
         next_identity = header.get("next_identity", 1)
-        if type(next_identity) is not int or not 1 <= next_identity < _LARGEST_IDENTITY:
+        if type(next_identity) is not int or not 1 <= next_identity < IDENTITY_LIMIT:
             raise InputError(
                 f"{path} line 1 is damaged: next_identity = {shown(next_identity)}, expected a "
                 "whole number from 1"
@@ -192,7 +196,7 @@ def _read_lines(store: GalleryStore, path: Path) -> Transferred:
             last = records[-1]
     if last.end != counts._asdict():
         raise InputError(
-            f"{path} is not whole: it ends after {counts.sightings} sightings; copy it again"
+            f"{path} is truncated: it ends after {counts.sightings} sightings; copy it again"
         )
     missing = next_identity - store.info().next_identity
     if missing > 0:
@@ -213,13 +217,13 @@ def _opened(path: Path) -> Iterator[Iterator[bytes]]:
 
 
 def _lines(path: Path, file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
-    """Yield lines that memory holds: a few bytes of a compressed file may stand for gigabytes."""
+    """Yield lines of limited size: a few bytes of a compressed file may expand to gigabytes."""
     number = 0
-    while line := file.readline(_MOST_BYTES + 1):
+    while line := file.readline(_MAX_BYTES + 1):
         number += 1
-        if len(line) > _MOST_BYTES:
+        if len(line) > _MAX_BYTES:
             raise InputError(
-                f"{path} line {number} is damaged: expected at most {_MOST_BYTES} bytes"
+                f"{path} line {number} is damaged: expected at most {_MAX_BYTES} bytes"
             )
         yield line
 

@@ -1,6 +1,7 @@
-"""Writes to a gallery in the background, keeps what cannot be written now, and catches up later.
+"""Writes to a gallery in the background; what cannot be written now is kept and written later.
 
-Tracking never waits for a disk or a database: a store that is away costs memory, up to a limit.
+Tracking never waits for a disk or a database. While the store is unavailable, records wait in
+memory, up to a limit.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from reid_tracker.match.gallery.store import GalleryStore
 logger = logging.getLogger(__name__)
 
 _FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 15.0
-_MOST_IN_ONE = 500
-"""Records in a transaction: enough that their number, not the disk's flushes, sets the pace."""
+_MAX_WAIT_S = 15.0
+_MAX_RECORDS = 500
+"""Records in a transaction: enough to make the time for flushing the disk negligible."""
 
 _PURGE_EVERY_S = 60.0
 
@@ -38,16 +39,20 @@ class _Batch(NamedTuple):
 
 
 class GalleryWriter(Closing):
-    """A queue in front of a gallery store, emptied by a thread of its own.
+    """A queue in front of a gallery store, which a separate thread empties.
 
-    What the store's own `write` promises holds from the moment that `pending` counts it no more.
+    A record that `pending` no longer counts is stored, with the guarantees of the store's `write`.
 
     Args:
         store: is not closed here.
-        capacity: most sightings and events that wait; beyond it the oldest are dropped and counted.
+        capacity: maximum number of sightings and events that wait; above it, the oldest are dropped
+            and counted.
         retention_s: what was written longer ago is deleted about once a minute; None keeps all.
-        first_wait_s: pause after a failed attempt; it doubles up to a quarter of a minute.
-        clock: tells the time, UTC seconds since 1970.
+        first_wait_s: pause after a failed attempt, which doubles up to 15 seconds.
+        clock: returns the time, UTC seconds since 1970.
+
+    Attributes:
+        dropped: number of records dropped.
     """
 
     def __init__(
@@ -78,12 +83,12 @@ class GalleryWriter(Closing):
 
     @property
     def pending(self) -> int:
-        """Sightings and events that are not in the store yet."""
+        """Number of sightings and events that are not in the store yet."""
         return self._records
 
     @property
     def away(self) -> str:
-        """Why the store cannot be written now; empty where it can."""
+        """Why the store is unavailable; empty if it is not."""
         return self._away
 
     def put(
@@ -92,21 +97,21 @@ class GalleryWriter(Closing):
         events: Sequence[EventRecord] = (),
         crops: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Queue a batch, as for the store's `write`, and return at once.
+        """Queue a batch for the store's `write` and return at once.
 
         Raises:
-            ReidTrackerError: an earlier batch failed for good; nothing is written any more.
+            ReidTrackerError: an earlier batch failed permanently; nothing is written any more.
         """
         batch = _Batch(list(sightings), list(events), dict(crops or {}))
         with self._changed:
             self._raise_failure()
             self._waiting.append(batch)
             self._records += batch.records
-            self._drop_what_is_too_much()
+            self._drop_excess()
             self._changed.notify_all()
 
     def flush(self, timeout_s: float = 10.0) -> bool:
-        """Wait until everything is written; False if it is not in time.
+        """Wait until everything is written; False if that takes longer.
 
         Raises:
             ReidTrackerError: as in `put`.
@@ -119,10 +124,11 @@ class GalleryWriter(Closing):
         return done
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Write what waits, and end the thread.
+        """Write what waits and end the thread.
 
         Raises:
-            StoreUnavailableError: the store is still away; the message says how much is lost.
+            StoreUnavailableError: the store is still unavailable; the message says how many records
+                are lost.
             ReidTrackerError: as in `put`.
         """
         self._stop.set()
@@ -131,17 +137,19 @@ class GalleryWriter(Closing):
         self._thread.join(timeout_s)
         if self.dropped:
             logger.warning(
-                "%d records were dropped while the gallery was away (gallery.max_waiting = %d)",
-                *(self.dropped, self._capacity),
+                "%d records were dropped while the gallery was unavailable "
+                "(gallery.max_waiting = %d)",
+                self.dropped,
+                self._capacity,
             )
         with self._changed:
             self._raise_failure()
         if lost := self.pending:
             raise StoreUnavailableError(f"{lost} records could not be stored: {self._away}")
 
-    def _drop_what_is_too_much(self) -> None:
+    def _drop_excess(self) -> None:
         before = self.dropped
-        # Neither what the thread is writing just now, nor the newest.
+        # Neither what the thread is writing now nor the newest batch is dropped.
         while len(self._waiting) > self._in_flight + 1 and self._records > self._capacity:
             batch = self._waiting[self._in_flight]
             del self._waiting[self._in_flight]
@@ -163,17 +171,17 @@ class GalleryWriter(Closing):
                 if self._attempt():
                     wait_s = self._first_wait_s
                 elif self._stop.wait(wait_s):
-                    self._attempt()  # the last one
+                    self._attempt()  # for the last time
                     return
                 else:
-                    wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+                    wait_s = min(2 * wait_s, _MAX_WAIT_S)
         except BaseException as error:  # a value that the caller's next call raises
             with self._changed:
                 self._failure = error
                 self._changed.notify_all()
 
     def _wait_for_work(self) -> bool:
-        """Wait for a batch or for the time of a purge; False where the thread is to end."""
+        """Wait for a batch or for the next purge; False if the thread must end."""
         with self._changed:
             while not self._waiting and not self._stop.is_set():
                 if self._purge_in_s() <= 0:
@@ -185,7 +193,7 @@ class GalleryWriter(Closing):
         return _PURGE_EVERY_S if self._retention_s is None else self._next_purge - time.monotonic()
 
     def _attempt(self) -> bool:
-        """Write the next batches, and purge if it is time; False if the store is away."""
+        """Write the next batches, and purge if it is time; False if the store is unavailable."""
         try:
             self._write_next()
             if self._retention_s is not None and self._purge_in_s() <= 0:
@@ -193,9 +201,7 @@ class GalleryWriter(Closing):
                 self._next_purge = time.monotonic() + _PURGE_EVERY_S
         except StoreUnavailableError as error:
             if not self._away:
-                logger.warning(
-                    "%s; tracking goes on, what it finds is kept and stored later", error
-                )
+                logger.warning("%s; tracking continues, records are kept and stored later", error)
             self._away = str(error)
             return False
         if self._away:
@@ -227,12 +233,12 @@ class GalleryWriter(Closing):
     def _next_batches(self) -> list[_Batch]:
         """Return the first batches that can share a transaction.
 
-        A store writes sightings before events, so that only the last batch may have events.
+        Only the last one may have events, because a store writes sightings before events.
         """
         batches: list[_Batch] = []
         records = 0
         for batch in self._waiting:
-            if batches and records + batch.records > _MOST_IN_ONE:
+            if batches and records + batch.records > _MAX_RECORDS:
                 break
             batches.append(batch)
             records += batch.records

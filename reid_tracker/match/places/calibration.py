@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from reid_tracker.arrays import FloatArray
 from reid_tracker.config.checked import shown
@@ -32,7 +33,7 @@ _OPENCV_MATRIX = re.compile(
     re.M | re.S,
 )
 _EXPECTED = "expected a Tsai XML file as published with PETS, or an OpenCV YAML file"
-_MOST_BYTES = 1_000_000
+_MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ def read_calibration(path: str | Path) -> CameraCalibration:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"{path}: too large for a calibration; {_EXPECTED}")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -114,8 +115,8 @@ def _from_tsai(text: str) -> CameraCalibration:
     missing = [name for name in needed if name not in values]
     if missing:
         raise ValueError(f"lacks {', '.join(missing)}")
-    turned = [_turn(axis, values[f"r{'xyz'[axis]}"]) for axis in range(3)]
-    rotation = turned[2] @ turned[1] @ turned[0]
+    angles = [values["rx"], values["ry"], values["rz"]]
+    rotation = Rotation.from_euler("xyz", angles).as_matrix()  # about x first
     translation = np.array([values["tx"], values["ty"], values["tz"]])
     focal = values["focal"]
     return CameraCalibration(
@@ -138,7 +139,9 @@ def _from_opencv(text: str) -> CameraCalibration:
     if any(name in found for name in _NAMES["distortion"]):
         given = _part(found, "distortion", (4, 5))
         distortion[: len(given)] = given
-    turned = rotation.reshape(3, 3) if rotation.size == 9 else _rodrigues(rotation)
+    turned = (
+        rotation.reshape(3, 3) if rotation.size == 9 else Rotation.from_rotvec(rotation).as_matrix()
+    )
     return CameraCalibration(
         to_ground=_to_ground(turned, _part(found, "translation", (3,))),
         focal=matrix[[0, 1], [0, 1]],
@@ -161,27 +164,6 @@ def _to_ground(rotation: FloatArray, translation: FloatArray) -> FloatArray:
     """Invert the projection of the plane Z = 0."""
     inverse: FloatArray = np.linalg.inv(np.column_stack([rotation[:, :2], translation]))
     return inverse
-
-
-def _turn(axis: int, angle: float) -> FloatArray:
-    """Return the rotation about an axis, 0 for x."""
-    matrix = np.eye(3)
-    a, b = (axis + 1) % 3, (axis + 2) % 3
-    matrix[[a, b], [a, b]] = np.cos(angle)
-    matrix[b, a] = np.sin(angle)
-    matrix[a, b] = -np.sin(angle)
-    return matrix
-
-
-def _rodrigues(vector: FloatArray) -> FloatArray:
-    """Return the rotation of a rotation vector."""
-    angle = float(np.linalg.norm(vector))
-    if angle < 1e-12:
-        return np.eye(3)
-    x, y, z = vector / angle
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    rotation: FloatArray = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-    return rotation
 
 
 def _undistorted(distorted: FloatArray, coefficients: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ MIN_POINTS = 4
 _FLAT = 0.004
 """Points are on a line if no triangle covers a larger part of the square around all of them."""
 
-_MOST_COMBINED = 24  # points whose subsets of four are all tried
+_MAX_COMBINED = 24  # points whose subsets of four are all tried
 
 
 def fit_homography(pixels: FloatArray, metres: FloatArray) -> FloatArray:
@@ -83,8 +83,8 @@ def _normalised(points: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _flatness(points: FloatArray) -> float:
     """Return the smallest triangle of the best four points, relative to the square around all."""
-    if len(points) > _MOST_COMBINED:
-        points = points[np.linspace(0, len(points) - 1, _MOST_COMBINED).astype(int)]
+    if len(points) > _MAX_COMBINED:
+        points = points[np.linspace(0, len(points) - 1, _MAX_COMBINED).astype(int)]
     span = float((points.max(axis=0) - points.min(axis=0)).max())
     fours = points[np.array(list(itertools.combinations(range(len(points)), 4)))]
     areas = []

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from reid_tracker.arrays import Float32Array, IntArray
 
@@ -116,7 +117,7 @@ class PrototypeMemory:
 
 
 def stack_prototypes(
-    vectors: Sequence[Float32Array], weights: Sequence[Float32Array]
+    vectors: Sequence[Float32Array], weights: Sequence[npt.ArrayLike]
 ) -> tuple[Float32Array, Float32Array]:
     """Stack N sets of (P_i, D) prototypes and (P_i,) weights into (N, P, D) and (N, P) arrays.
 

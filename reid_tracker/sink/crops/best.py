@@ -1,4 +1,4 @@
-"""Keeps the best picture of each track in memory, for whoever asks for it."""
+"""Keeps the best picture of each track in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reid_tracker.geometry import areas, clip_boxes, covered
 from reid_tracker.types import FrameResult, ImageBGR, Tracks
 
 _BETTER_BY = 1.15
-"""A picture that is hardly better is not worth compressing again."""
+"""A picture is compressed again only if it is better by this factor."""
 
 _FORGET_AFTER_S = 60.0
 
@@ -28,8 +28,8 @@ class _Best:
 class BestCrops:
     """Takes the results of every camera of a run; it is no `Sink`, since it writes nothing.
 
-    The best picture is large, of a sure detection, and hidden neither by the frame's edge nor by
-    somebody in front. A track that is not seen for a minute is forgotten.
+    The best picture is large, has a high confidence, and is hidden neither by the frame's edge nor
+    by another person. A track that is not seen for a minute is forgotten.
 
     Args:
         quality: JPEG quality, 1 to 100.
@@ -63,7 +63,7 @@ class BestCrops:
         self._forget(result.camera, now_s)
 
     def take(self, camera: str, track: int) -> bytes | None:
-        """Return the JPEG file of a track; None where it was given before, or there is none."""
+        """Return the JPEG file of a track; None if it was given before, or there is none."""
         best = self._best.get((camera, track))
         if best is None or best.given:
             return None

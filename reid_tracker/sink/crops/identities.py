@@ -1,4 +1,4 @@
-"""Pictures of each identity over all cameras: one folder a person, kept right as events come."""
+"""Pictures of each identity over all cameras, in a folder per person that follows the events."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _OURS = re.compile(rf"identity-\d{{4,}}|{_UNSURE}")
 class IdentityCropSink(BaseSink):
     """Writes `identity-0007/hall_000012_frame000345.jpg`: track 12 of the camera "hall".
 
-    Pictures of tracklets whose identity is not sure wait in `unsure/`. When an event changes who a
-    tracklet is, its pictures move, so that the folders hold at any moment what is known by then,
-    and final identities at the end. Every folder is one person over all cameras, as data sets of a
-    folder per person are.
+    Pictures of tracklets without an identity wait in `unsure/`. When an event changes a tracklet's
+    identity, its pictures move, so that the folders always hold what is known, and final identities
+    at the end. Every folder is one person over all cameras, as in data sets with a folder per
+    person.
 
     Args:
         path: the folder.
         stems: name of each camera as it stands in file names, distinct.
-        every_s: least time between two pictures of one track, in seconds; 0 keeps every one.
+        every_s: minimum seconds between two pictures of one track; 0 keeps every picture.
         quality: JPEG quality, 1 to 100.
         overwrite: whether the pictures of an earlier run in the folder may be removed; other files
             in it are left alone.

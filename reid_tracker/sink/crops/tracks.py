@@ -1,4 +1,4 @@
-"""Pictures of each identity: one folder a track, for looking at and for building galleries."""
+"""Pictures of each track, in a folder per track: to look at, or to build galleries from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CropSink(BaseSink):
 
     Args:
         path: the folder.
-        every_s: least time between two pictures of one track, in seconds; 0 keeps every one.
+        every_s: minimum seconds between two pictures of one track; 0 keeps every picture.
         quality: JPEG quality, 1 to 100.
         observed_only: whether predicted boxes of unseen tracks, which may show anything, are left
             out.
@@ -76,7 +76,7 @@ class DueCrops:
     """Cuts a picture of each track out of its camera's frames, not more often than asked for.
 
     Args:
-        every_s: least time between two pictures of one track, in seconds; 0 takes every one.
+        every_s: minimum seconds between two pictures of one track; 0 takes every picture.
     """
 
     def __init__(self, every_s: float) -> None:

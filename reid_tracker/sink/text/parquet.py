@@ -27,8 +27,8 @@ class ParquetSink(BaseSink):
     """Writes one row a box: camera, frame, time, track, identity, box, score.
 
     `frame` counts from 0, `time_s` is seconds from the first frame, the box is in pixels.
-    `identity` is who the tracklet is at the end of the run, also for its past; `live_identity` who
-    it was said to be at that frame. Both are null where it is not sure.
+    `identity` is the identity at the end of the run, also for earlier frames; `live_identity` is
+    the one known at that frame. Both are null while unknown.
 
     Rows are written as they come to `NAME.parquet.part`, an Arrow stream that stays readable up to
     its last batch even after a kill (`pyarrow.ipc.open_stream`). Closing, also after Ctrl-C, turns
@@ -95,7 +95,7 @@ class ParquetSink(BaseSink):
             self._flush()
 
     def write_events(self, events: Iterable[IdentityEvent]) -> None:
-        """Note events that no frame carries, such as those after the last one."""
+        """Note events that belong to no frame, such as those after the last one."""
         self._final.take(events)
 
     def _flush(self) -> None:

@@ -23,10 +23,10 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 class Annotator:
     """Draws one camera's tracks. Frames must come in order, since it remembers the trails.
 
-    A box that a detection confirms is drawn in full; of a box that is only predicted, the corners,
-    in thin lines. Colours depend on the id alone: that of the identity over all cameras where the
-    result has one, else that of the track. Who is not known yet is grey, with a question mark and
-    the number of the track.
+    A box that a detection confirms is drawn in full, a box that is only predicted as thin corners.
+    The colour depends on the identity over all cameras if the result has identities, else on the
+    track id. People who are not identified yet are grey, labelled with a question mark and their
+    track id.
 
     Args:
         trail_s: seconds of the path behind each track; 0 draws none.

@@ -1,4 +1,4 @@
-"""A live plan of the floor: where each identity stands and walked, and what each camera sees."""
+"""A live floor plan: where each identity stands and walked, and what each camera sees."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reid_tracker.types import Boxes, FrameResult, ImageBGR
 Positions = Callable[[str, Boxes], FloatArray]
 """Camera and (M, 4) boxes -> (M, 2) metres on the plan, NaN where unknown."""
 
-_FRESH_S = 0.6  # where a person was seen longer ago is path, not place
+_FRESH_S = 0.6  # an older position belongs to the path
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PAPER, _FINE, _COARSE = (250, 250, 250), (232, 232, 232), (205, 205, 205)
 _INK = (90, 90, 90)
@@ -35,7 +35,7 @@ class _Place(NamedTuple):
 class FloorPanel:
     """Remembers the last seconds of every identity and draws them onto a plan.
 
-    A person whom several cameras see is drawn once, in the middle of what they say.
+    A person whom several cameras see is drawn once, at the mean of their positions.
 
     Args:
         positions: where the people of a camera stand.
@@ -132,7 +132,7 @@ class FloorPanel:
             colour = _VIEWS[number % len(_VIEWS)]
             layer = paper.copy()
             cv2.fillPoly(layer, [self._pixels(line)], colour)
-            tinted = cv2.addWeighted(tinted, 0.88, layer, 0.12, 0)
+            tinted = np.asarray(cv2.addWeighted(tinted, 0.88, layer, 0.12, 0), np.uint8)
         for number, (name, line) in enumerate(self._footprints.items()):
             colour = _VIEWS[number % len(_VIEWS)]
             pixels = self._pixels(line)

@@ -1,4 +1,4 @@
-"""Makes heads unrecognisable, before any picture is drawn on, shown, cut out or stored."""
+"""Blurs heads before a picture is drawn on, shown, cut or stored."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _HOLD_S = 0.5
 
 
 class HeadBlur:
-    """Blurs the heads of whomever a camera detects or tracks; frames must come in order.
+    """Blurs the heads of all people that are detected or tracked; frames must come in order.
 
-    Where somebody was seen half a second ago stays blurred, since a detector misses a frame now and
-    then. Somebody whom it does not see at all is not blurred.
+    A head's place stays blurred for half a second, since a detector misses a frame now and then. A
+    person who is never detected is not blurred.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ def head_boxes(boxes: Boxes) -> Boxes:
 
 
 def blurred(image: ImageBGR, regions: Boxes) -> ImageBGR:
-    """Return a copy of a picture in which regions hold no more than a few smooth colours.
+    """Return a copy of a picture in which each region is reduced to a few smooth colours.
 
     Args:
         image: (H, W, 3) uint8 BGR.
@@ -67,7 +67,7 @@ def blurred(image: ImageBGR, regions: Boxes) -> ImageBGR:
         if left < right and top < bottom:
             # From the picture itself: regions overlap, and averages of averages would be the same.
             part = image[top:bottom, left:right]
-            # What is averaged over a quarter of a head cannot be computed back.
+            # Averages over a quarter of a head cannot be inverted.
             few = cv2.resize(part, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA)
             result[top:bottom, left:right] = cv2.resize(
                 few, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR

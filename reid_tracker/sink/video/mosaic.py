@@ -48,13 +48,13 @@ class MosaicSink(BaseSink):
 
     A tick shows of each camera its last frame until then, so that cameras of different rates go
     along; the clock has the highest rate among them, at most 60 a second. A tick is written when
-    every camera has reached it or is over. Of a camera that is over, the last frame stays, dark,
-    with the time at which it ended. Identities are those known at the frame.
+    every camera has reached it or has ended. The last frame of a camera that has ended stays,
+    darkened, with the time of its end. Identities are those known at the frame.
 
     Args:
         path: the file, ending in .mp4.
         cameras: what is known of each source, by name, in the order in which they are shown.
-        is_over: tells whether a camera sends no more results, for now at least.
+        is_over: whether a camera sends no more results, at least at present.
         floor: also draws where people stand, in a tile of its own; None leaves it out.
         trail_s: seconds of the path behind each track.
         crf: x264 quality, 0 best to 51 worst.

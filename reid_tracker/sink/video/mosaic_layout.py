@@ -101,9 +101,9 @@ def label(strip: ImageBGR, name: str, note: str, *, ended: bool = False) -> None
 
     Args:
         strip: (STRIP, W, 3) uint8 BGR; drawn over.
-        name: of the camera; cut where there is no room.
+        name: of the camera; cut to the width of the strip.
         note: the time, say.
-        ended: show the note in the colour of what is over.
+        ended: show the note in the colour of cameras that have ended.
     """
     strip[:] = _STRIP_COLOUR
     width = strip.shape[1]
@@ -143,7 +143,7 @@ def say(picture: ImageBGR, text: str) -> None:
 
 
 def clock(seconds: float) -> str:
-    """Write a time as minutes, seconds and tenths, with hours where there are any."""
+    """Write a time as minutes, seconds and tenths, with hours from one hour on."""
     tenths = round(seconds * 10)
     minutes, rest = divmod(max(tenths, 0), 600)
     hours, minutes = divmod(minutes, 60)

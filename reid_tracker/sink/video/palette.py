@@ -10,18 +10,18 @@ import numpy.typing as npt
 from reid_tracker.arrays import IntArray
 
 _GOLDEN_RATIO = (5**0.5 - 1) / 2
-_SHADES = ((0.9, 1.0), (0.55, 1.0), (0.95, 0.7))  # saturation, value; told apart on any background
+_SHADES = ((0.9, 1.0), (0.55, 1.0), (0.95, 0.7))  # saturation, value; distinct on any background
 
 PALETTE_SIZE = 360
 UNSURE = PALETTE_SIZE
-"""Index of the grey behind the palette, for who is not known yet."""
+"""Index of the grey after the palette, for people who are not identified yet."""
 
 
 def identity_colours() -> npt.NDArray[np.uint8]:
     """Return the palette, (360, 3) uint8 red, green, blue.
 
     Ids take the colours in turn. Golden-ratio steps around the colour wheel keep ids that are close
-    in number far apart in hue; shades that alternate tell ids apart whose hues come close again.
+    in number far apart in hue; alternating shades separate ids whose hues come close again.
     """
     colours = [
         colorsys.hsv_to_rgb(index * _GOLDEN_RATIO % 1.0, *_SHADES[index % len(_SHADES)])
@@ -45,7 +45,7 @@ def text_colours(backgrounds: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def colours_with_unsure() -> npt.NDArray[np.uint8]:
-    """Return (361, 3) uint8: the palette, and grey for those whose identity is not sure yet."""
+    """Return (361, 3) uint8: the palette, and grey for people who are not identified yet."""
     return np.concatenate([identity_colours(), np.full((1, 3), 128, np.uint8)])
 
 

@@ -13,7 +13,7 @@ _MOST_POINTS = 50_000
 
 
 class Trail:
-    """Remembers the foot points (bottom centre) of tracks; what is older than `length_s` is gone.
+    """Remembers the foot points (bottom centre) of tracks for the last `length_s` seconds.
 
     Args:
         length_s: seconds remembered; 0 remembers nothing.
@@ -31,7 +31,7 @@ class Trail:
     def add(self, tracks: Tracks, timestamp_s: float) -> None:
         """Append one frame's tracks and forget what is too old.
 
-        Time that goes back (a source that started anew) forgets everything.
+        If time goes back (a source that started again), everything is forgotten.
         """
         if self._length_s <= 0:
             return

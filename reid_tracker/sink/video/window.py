@@ -32,7 +32,7 @@ class WindowSink(BaseSink):
         super().__init__(Path(title))
         self._title = title
         self._draw = draw
-        # OpenCV's window toolkit ends the process where there is no screen; hence the look ahead.
+        # OpenCV's window toolkit ends the process if there is no screen, so check first.
         no_screen = sys.platform.startswith("linux") and not (
             os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
         )

@@ -131,7 +131,7 @@ class VideoSink(BaseSink):
         canvas = fit_to_canvas(image, stream.width, stream.height)
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(canvas), format="bgr24")
         picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
-        # Two frames can fall on one tick only where a source's times are finer than any screen.
+        # Two frames fall on one tick only if a source's times are finer than any screen.
         self._last_pts = max(self._last_pts + 1, round(time_s / self._time_base))
         picture.pts, picture.time_base = self._last_pts, self._time_base
         if time_s >= self._next_key_s:
@@ -182,7 +182,7 @@ def _storable(rate: Fraction) -> Fraction:
 
 
 def with_even_sides(image: ImageBGR) -> ImageBGR:
-    """Repeat the last column and row where a side is odd, which 4:2:0 video cannot hold.
+    """Repeat the last column and row if a side is odd, which 4:2:0 video cannot hold.
 
     Args:
         image: (H, W, 3) uint8.

@@ -1,4 +1,4 @@
-"""Addresses of brokers, and credentials that never show: not in a message, a log or a repr."""
+"""Addresses of brokers, and credentials that never appear in a message, a log or a repr."""
 
 from __future__ import annotations
 
@@ -7,33 +7,21 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from reid_tracker.config.checked import shown
 from reid_tracker.config.transport import TransportConfig
 from reid_tracker.errors import ConfigError
 
-_SCHEMES = {
-    # scheme: kind, TLS, port
-    "nats": ("nats", False, 4222),
-    "tls": ("nats", True, 4222),
-    "mqtt": ("mqtt", False, 1883),
-    "mqtts": ("mqtt", True, 8883),
-}
-_EXPECTED = (
-    "expected memory, nats://HOST:4222, tls://HOST:4222, mqtt://HOST:1883 or mqtts://HOST:8883"
-)
 _LARGEST_FILE = 4096
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Who connects; nothing of it is in the repr.
+    """User and password, or key; none of them is in the repr.
 
     Attributes:
         user: name, or None.
-        password: goes with it.
-        nkey_seed: of NATS; or None.
+        password: of the user, or None.
+        nkey_seed: key of a NATS user, or None.
     """
 
     user: str | None = field(default=None, repr=False)
@@ -46,58 +34,31 @@ class Address:
     """Where a broker is.
 
     Attributes:
-        kind: "memory", "nats" or "mqtt".
+        scheme: "memory", or a name in `reid_tracker.transport.brokers.open.SCHEMES`.
         host: name or number.
         port: of TCP.
         tls: the connection is encrypted.
     """
 
-    kind: str
+    scheme: str
     host: str = ""
     port: int = 0
     tls: bool = False
 
     def __str__(self) -> str:
-        if self.kind == "memory":
-            return self.kind
-        scheme = next(s for s, (k, tls, _) in _SCHEMES.items() if (k, tls) == (self.kind, self.tls))
+        if self.scheme == "memory":
+            return self.scheme
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}://{host}:{self.port}"
-
-
-def parse_address(config: TransportConfig) -> Address:
-    """Return where the broker of a configuration is.
-
-    Raises:
-        ConfigError: the address is none, or holds a password, which belongs elsewhere.
-    """
-    if config.address == "memory":
-        return Address("memory")
-    try:
-        parts = urlsplit(config.address)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        parts, host, port = None, None, None
-    if parts is not None and "@" in config.address:
-        raise ConfigError(
-            "transport.address holds credentials; put them into REID_TRANSPORT_USER and "
-            "REID_TRANSPORT_PASSWORD, or into a file named by transport.credentials"
-        )
-    rest = parts is None or parts.path.strip("/") or parts.query or parts.fragment
-    if parts is None or rest or not host or parts.scheme not in _SCHEMES:
-        raise ConfigError(f"transport.address = {shown(config.address)}: {_EXPECTED}")
-    kind, tls, usual_port = _SCHEMES[parts.scheme]
-    # Who names an authority wants its signature checked, whatever the scheme says.
-    return Address(kind, host, port or usual_port, tls or config.tls_ca is not None)
+        return f"{self.scheme}://{host}:{self.port}"
 
 
 def read_credentials(
     config: TransportConfig, environment: Mapping[str, str] = os.environ
 ) -> Credentials:
-    """Return who connects, by the file or the environment.
+    """Return the credentials from the file or the environment.
 
     Raises:
-        ConfigError: the file cannot be read, or holds something else.
+        ConfigError: the file cannot be read, or holds no credentials.
     """
     if config.credentials is None:
         user = environment.get("REID_TRANSPORT_USER")
@@ -127,7 +88,7 @@ def read_credentials(
 
 
 def tls_context(config: TransportConfig) -> ssl.SSLContext:
-    """Return how to check the broker's certificate and host name.
+    """Return the TLS settings, which check the broker's certificate and host name.
 
     Raises:
         ConfigError: the authority's file cannot be read.

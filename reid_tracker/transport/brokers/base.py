@@ -1,8 +1,8 @@
-"""What a message broker does for this package, whichever it is.
+"""The interface of a message broker.
 
-Delivery is at least once: a message is handed out until it is acknowledged, so it may come twice.
-Messages of one camera are handed out in the order in which they were published; one that had to be
-handed out again may come after later ones.
+A message is delivered until it is acknowledged, so it may come twice. Messages of one camera are
+delivered in the order in which they were published; one that is delivered again may come after
+later ones.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Outgoing(NamedTuple):
     """A message to be published.
 
     Attributes:
-        message_id: text that no other message has, by which a second copy is known.
+        message_id: text that no other message has; it identifies a second copy.
         subject: where it goes, see `reid_tracker.transport.wire.subjects`.
-        data: what `encode_message` gave.
+        data: from `encode_message`.
     """
 
     message_id: str
@@ -31,7 +31,7 @@ class Outgoing(NamedTuple):
 
     @classmethod
     def of(cls, message: Message, site: str) -> Outgoing:
-        """Return what is published of a message that belongs to a site.
+        """Encode a message for a site.
 
         Raises:
             MessageError: it is too large.
@@ -40,11 +40,11 @@ class Outgoing(NamedTuple):
 
 
 Will = Callable[[], Outgoing]
-"""Makes what a broker is to publish in the stead of a client that it loses, for one connection."""
+"""Makes the message that a broker publishes if it loses a client, for one connection."""
 
 
 class Delivery(Protocol):
-    """A message that was handed out."""
+    """A message that the broker has delivered."""
 
     @property
     def subject(self) -> str:
@@ -58,23 +58,23 @@ class Delivery(Protocol):
 
     @property
     def redelivered(self) -> bool:
-        """It was handed out before, to this or another receiver."""
+        """Whether it was delivered before, to this or another receiver."""
         ...
 
     def ack(self) -> None:
-        """Say that it is stored, so that it is not handed out again.
+        """Report it as stored, so that it is not delivered again.
 
-        If the broker is away for now it may come once more; this raises nothing.
+        If the broker is away it may still come again; this raises nothing.
         """
         ...
 
     def nak(self) -> None:
-        """Say that it could not be stored, so that it is handed out again soon."""
+        """Report it as not stored, so that it is delivered again soon."""
         ...
 
 
 class Subscription(Protocol):
-    """Receives what is published; its place is kept by the broker under a durable name.
+    """Receives published messages; the broker remembers its position under a durable name.
 
     To be used from one thread at a time.
     """
@@ -83,23 +83,23 @@ class Subscription(Protocol):
         """Return the next message, or None if there is none in time.
 
         Raises:
-            TransportUnavailableError: the broker is away; calling again is right, the connection is
-                made anew in the background.
+            TransportUnavailableError: the broker is away; call again, it connects again in the
+                background.
             TransportError: the broker refuses; a new subscription is needed.
         """
         ...
 
     def caught_up(self) -> bool:
-        """Whether nothing came later than the message that was returned last, as far as is known.
+        """Tell whether no message waits after the one returned last, as far as is known.
 
-        Costs nothing; a broker is not asked.
+        The broker is not asked, so this costs nothing.
         """
         ...
 
     def pending(self) -> int:
-        """Return how many messages are not acknowledged yet, as far as the broker tells.
+        """Return the number of messages that are not acknowledged yet, as far as the broker knows.
 
-        MQTT tells only of those that have come to this receiver.
+        MQTT counts only those that have come to this receiver.
 
         Raises:
             TransportUnavailableError: the broker is away.
@@ -107,7 +107,7 @@ class Subscription(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop; the broker keeps what is not acknowledged for the next of the same name."""
+        """Stop; the broker keeps unacknowledged messages for the next receiver of the same name."""
         ...
 
 
@@ -120,10 +120,10 @@ class Broker(Protocol):
         ...
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish messages in their order, and return when the broker has stored all.
+        """Publish messages in their order, and return once the broker has stored all.
 
-        Publishing a message again, with the same id, is right whenever this raised: the broker or
-        the receiver drops the second copy.
+        If this raises, publish the messages again with the same ids: the broker or the receiver
+        drops second copies.
 
         Raises:
             MessageError: one is too large or its subject is wrong; none was published.
@@ -133,7 +133,7 @@ class Broker(Protocol):
         ...
 
     def subscribe(self, pattern: str, durable: str) -> Subscription:
-        """Receive what is published from now on, or since a receiver of this name first came.
+        """Receive messages from now on, or since a receiver of this name first subscribed.
 
         Args:
             pattern: see `reid_tracker.transport.wire.subjects.pattern_of`.
@@ -151,10 +151,10 @@ class Broker(Protocol):
 
 
 def check_outgoing(messages: Sequence[Outgoing]) -> None:
-    """Refuse what no broker is to be asked to take.
+    """Refuse messages that no broker accepts.
 
     Raises:
-        MessageError: a message is too large, or its subject is none.
+        MessageError: a message is too large, or its subject or id is not valid.
     """
     for message in messages:
         check_size(message.data)
@@ -164,10 +164,10 @@ def check_outgoing(messages: Sequence[Outgoing]) -> None:
 
 
 def check_durable(name: str) -> None:
-    """Refuse a name of a receiver that some broker does not take.
+    """Refuse the name of a receiver if some broker would not accept it.
 
     Raises:
-        MessageError: it has other letters, or is too long.
+        MessageError: it has other characters, or is too long.
     """
     plain = name.replace("-", "a").replace("_", "a")
     if not (plain.isascii() and plain.isalnum() and len(name) <= 60):

@@ -1,8 +1,7 @@
-"""Why a broker cannot be reached, in one line for people; the same for all brokers."""
+"""Errors of connections to brokers, one line each and the same for all brokers."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
 
@@ -14,7 +13,7 @@ def connection_error(error: Exception, place: str) -> TransportError:
     """Return the error for a connection that failed.
 
     Args:
-        error: what was raised.
+        error: the exception of the library.
         place: address of the broker, without credentials.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -23,8 +22,8 @@ def connection_error(error: Exception, place: str) -> TransportError:
             "that signed it with transport.tls_ca, and the host as the certificate does"
         )
     if isinstance(error, ssl.SSLError):
-        return TransportError(f"{place} speaks no TLS that this machine takes: {error.reason}")
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        return TransportError(f"{place} offers no TLS that this machine accepts: {error.reason}")
+    if isinstance(error, TimeoutError):
         return TransportUnavailableError(f"{place} does not answer in time; is it running?")
     if isinstance(error, OSError):
         reason = error.strerror or (os.strerror(error.errno) if error.errno else shown(error, str))
@@ -33,12 +32,12 @@ def connection_error(error: Exception, place: str) -> TransportError:
 
 
 def not_encrypted(place: str) -> TransportError:
-    """Return the error for a broker without TLS where it is wanted."""
+    """Return the error for a broker without TLS although TLS is configured."""
     return TransportError(f"{place} offers no TLS; nothing was sent. Switch it on there")
 
 
 def not_welcome(place: str) -> TransportError:
-    """Return the error for credentials that a broker refuses; it names none of them."""
+    """Return the error for refused credentials, without the credentials."""
     return TransportError(
         f"{place} refuses the credentials; check REID_TRANSPORT_USER and REID_TRANSPORT_PASSWORD, "
         "or the file of transport.credentials"

@@ -1,6 +1,6 @@
-"""An asyncio loop in a thread of its own, for a library that has no other interface.
+"""An asyncio loop in a thread of its own, for a library without another interface.
 
-Callers block, and never for longer than they say.
+Callers block, and never for longer than their time-out.
 """
 
 from __future__ import annotations
@@ -37,19 +37,18 @@ class LoopThread:
         return self.wait(self.start(work), timeout_s)
 
     def wait(self, future: concurrent.futures.Future[T], timeout_s: float) -> T:
-        """Do the same for a coroutine that was started."""
+        """Do the same for a coroutine that `start` has started."""
         try:
             return future.result(timeout_s)
-        # Three classes before Python 3.11.
-        except (TimeoutError, asyncio.TimeoutError, concurrent.futures.TimeoutError):
+        except (TimeoutError, concurrent.futures.TimeoutError):
             raise TimeoutError(f"no answer within {timeout_s:g} s") from None
         except concurrent.futures.CancelledError:
             raise TimeoutError("the connection was closed") from None
         finally:
-            future.cancel()  # does nothing where it is done
+            future.cancel()  # does nothing if it is done
 
     def start(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """Start a coroutine and do not wait for it; they begin in the order of these calls."""
+        """Start a coroutine without waiting for it; they begin in the order of these calls."""
         if self._loop.is_closed():
             work.close()
             cancelled: concurrent.futures.Future[T] = concurrent.futures.Future()

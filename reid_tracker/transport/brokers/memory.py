@@ -1,4 +1,4 @@
-"""The broker within a process: no server, nothing on the disk; the default on one machine."""
+"""The broker within a process, without a server or a disk; the default on one machine."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from reid_tracker.transport.wire.subjects import matches
 
 @dataclass
 class _Queue:
-    """What one durable name has not acknowledged yet; guarded by the broker's lock.
+    """The unacknowledged messages of one durable name; guarded by the broker's lock.
 
     Attributes:
-        waiting: messages to hand out, each with whether it was handed out before.
-        unacked: messages handed out, by number.
+        waiting: messages to deliver, each with whether it was delivered before.
+        unacked: messages delivered, by number.
     """
 
     pattern: str
     waiting: deque[tuple[Outgoing, bool]] = field(default_factory=deque)
     unacked: dict[int, Outgoing] = field(default_factory=dict)
     owner: object | None = None
-    handed_out: int = 0
+    delivered: int = 0
     size: int = 0
 
     def put_back(self) -> None:
-        """Hand out once more what was not acknowledged, oldest first."""
+        """Deliver unacknowledged messages again, oldest first."""
         self.waiting.extendleft((message, True) for message in reversed(self.unacked.values()))
         self.unacked.clear()
 
 
 class MemoryBroker:
-    """Queues in memory, one for each durable name; see `Broker` for what it promises.
+    """Queues in memory, one for each durable name; see `Broker` for its guarantees.
 
-    As in MQTT, what is published before a name first came is not kept for it. A full queue refuses
-    new messages.
+    As in MQTT, messages published before a name first subscribes are not kept for it. A full queue
+    refuses new messages.
 
     Args:
         config: settings.
-        capacity_bytes: most bytes of messages that wait for one name.
+        capacity_bytes: most bytes of messages that wait for one durable name.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class MemoryBroker:
             self._changed.notify_all()
 
     def _store(self, message: Outgoing) -> None:
-        """Put a message into all queues that want it, or into none."""
+        """Put a message into all queues whose pattern it matches, or into none."""
         wanted = [one for one in self._queues.values() if matches(one.pattern, message.subject)]
         if any(queue.size + len(message.data) > self._capacity for queue in wanted):
             raise TransportUnavailableError(
@@ -129,9 +129,9 @@ class MemorySubscription:
                     raise TransportError("the subscription was closed, or another took its name")
                 if queue.waiting and len(queue.unacked) < self._max_unacked:
                     message, again = queue.waiting.popleft()
-                    queue.handed_out += 1
-                    queue.unacked[queue.handed_out] = message
-                    return MemoryDelivery(self, queue.handed_out, message, again)
+                    queue.delivered += 1
+                    queue.unacked[queue.delivered] = message
+                    return MemoryDelivery(self, queue.delivered, message, again)
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
                     return None
@@ -156,7 +156,7 @@ class MemorySubscription:
                 self._broker._changed.notify_all()
 
     def settle(self, number: int, *, stored: bool) -> None:
-        """Take a message off those handed out; hand it out again unless it is stored."""
+        """End the delivery of a message; deliver it again unless it is stored."""
         with self._broker._changed:
             message = self._queue.unacked.pop(number, None)
             if message is None:

@@ -1,9 +1,9 @@
 """MQTT 3.1.1 with QoS 1 and persistent sessions, as Mosquitto and NATS servers speak it.
 
-What MQTT lacks: a broker drops no copies, which the receiver does; it hands out again what was not
-acknowledged only after a new connection; it acknowledges what an access list then throws away; and
-Mosquitto acknowledges before it writes, so that its sudden end may cost the messages just taken.
-These are published again once it is back, and receivers drop those that it did have.
+Limits of MQTT: a broker drops no copies, so the receiver does. It delivers unacknowledged messages
+again only after a new connection. It acknowledges messages that an access list then discards.
+Mosquitto acknowledges before it writes, so its sudden end may cost the latest messages; these are
+published again once it is back, and receivers drop copies.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reid_tracker.errors import (
     TransportError,
     TransportUnavailableError,
 )
-from reid_tracker.transport.brokers.address import parse_address, read_credentials, tls_context
+from reid_tracker.transport.brokers.address import Address, read_credentials, tls_context
 from reid_tracker.transport.brokers.base import Outgoing, Will, check_durable, check_outgoing
 from reid_tracker.transport.brokers.connection_errors import connection_error, not_welcome
 
@@ -34,18 +34,19 @@ _AGAIN_AFTER_S = 0.5
 _MOST_OUTSTANDING = 4096
 _DOUBTFUL_S = 2.0
 _MOST_DOUBTFUL = 512
-"""A broker that ends suddenly may not have written what it acknowledged so lately before."""
+"""A broker that ends suddenly may not have written the messages it acknowledged last."""
 
 _QUEUE_FULL = 15
 _REFUSED = {"Not authorized", "Bad user name or password"}
 
 
 class MqttBroker:
-    """A connection to an MQTT broker; see `Broker` for what it promises.
+    """A connection to an MQTT broker; see `Broker` for its guarantees.
 
     Args:
         config: settings.
-        will: published by the broker where the connection ends without `close`.
+        address: where the broker is.
+        will: published by the broker if the connection ends without `close`.
 
     Raises:
         TransportUnavailableError: the broker does not answer.
@@ -54,15 +55,18 @@ class MqttBroker:
         MissingDependencyError: paho-mqtt is not installed.
     """
 
-    def __init__(self, config: TransportConfig, will: Will | None = None) -> None:
+    def __init__(self, config: TransportConfig, address: Address, will: Will | None = None) -> None:
         self._config = config
-        self._session = _Session(config, f"reid-{uuid.uuid4().hex}", lasting=False, will=will)
+        self._address = address
+        self._session = _Session(
+            config, address, f"reid-{uuid.uuid4().hex}", lasting=False, will=will
+        )
         self._publishing = threading.Lock()
-        # On their way, by the number of their packet; the library sends them again after a new
-        # connection, so that they are waited for and not published twice.
+        # Unacknowledged messages by the number of their packet. The library sends them again after
+        # a new connection, so they are waited for and not published twice.
         self._outstanding: dict[str, int] = {}
-        # The library's own objects for that say nothing any more where it was not connected at
-        # first, though it sends the message later.
+        # The library's own objects for acknowledgements stay silent if it was not connected at
+        # first, although it sends the message later.
         self._acknowledged: set[int] = set()
         self._changed = threading.Condition()
         self._recent = Recent()
@@ -100,15 +104,15 @@ class MqttBroker:
                 f"{self.place} did not acknowledge {_MOST_OUTSTANDING} messages"
             )
         topic = message.subject.replace(".", "/")
-        # Without the lock: the library calls back with one of its own held. An acknowledgement that
-        # comes before its number is known here waits in the set.
+        # Without the lock: the library calls back while it holds a lock of its own. An
+        # acknowledgement that comes before its number is known here waits in the set.
         info = self._session.client.publish(topic, message.data, qos=1)
         if info.rc == _QUEUE_FULL:
-            raise TransportUnavailableError(f"{self.place} takes no more messages now")
+            raise TransportUnavailableError(f"{self.place} accepts no more messages now")
         self._outstanding[message.message_id] = info.mid
 
     def _drop_late(self, wanted: set[str]) -> None:
-        """Forget what was acknowledged after its time was up, and is not sent again."""
+        """Forget messages that were acknowledged too late and are not sent again."""
         with self._changed:
             for name, number in list(self._outstanding.items()):
                 if number in self._acknowledged and name not in wanted:
@@ -138,9 +142,9 @@ class MqttBroker:
             self._changed.notify_all()
 
     def subscribe(self, pattern: str, durable: str) -> MqttSubscription:
-        """See `Broker`; two receivers of one name end each other's connection again and again."""
+        """See `Broker`; two receivers of one name would keep ending each other's connection."""
         check_durable(durable)
-        subscription = MqttSubscription(self._config, pattern, durable)
+        subscription = MqttSubscription(self._config, self._address, pattern, durable)
         self._subscriptions.append(subscription)
         return subscription
 
@@ -152,7 +156,7 @@ class MqttBroker:
 
 
 class Recent:
-    """The messages that a broker acknowledged last."""
+    """Keeps the messages that a broker acknowledged last."""
 
     def __init__(self) -> None:
         self._messages: OrderedDict[str, tuple[float, Outgoing]] = OrderedDict()
@@ -166,7 +170,7 @@ class Recent:
             self._messages.popitem(last=False)
 
     def take(self) -> dict[str, Outgoing]:
-        """Return them by their ids, in order, and forget them."""
+        """Return the messages by their ids, in order, and forget them."""
         taken = {name: message for name, (_, message) in self._messages.items()}
         self._messages.clear()
         return taken
@@ -176,15 +180,22 @@ class Recent:
 
 
 class MqttSubscription:
-    """One receiver, with a session of its own that the broker keeps."""
+    """One receiver; the broker keeps its session."""
 
-    def __init__(self, config: TransportConfig, pattern: str, durable: str) -> None:
+    def __init__(
+        self, config: TransportConfig, address: Address, pattern: str, durable: str
+    ) -> None:
         self._came: queue.SimpleQueue[MqttDelivery] = queue.SimpleQueue()
         self._again: list[tuple[float, MqttDelivery]] = []
         self._unacked: set[MqttDelivery] = set()
         topic = pattern.replace(".", "/").replace("*", "+")
         self._session = _Session(
-            config, f"reid-{durable}", lasting=True, topic=topic, on_message=self._on_message
+            config,
+            address,
+            f"reid-{durable}",
+            lasting=True,
+            topic=topic,
+            on_message=self._on_message,
         )
 
     def receive(self, timeout_s: float) -> MqttDelivery | None:
@@ -203,7 +214,7 @@ class MqttSubscription:
                         continue
                     self._session.refuse_if_away()
                     return None
-            # What came on an earlier connection comes once more on this one.
+            # A message of an earlier connection comes again on this one.
             if delivery.generation == self._session.generation:
                 self._unacked.add(delivery)
                 return delivery
@@ -224,7 +235,7 @@ class MqttSubscription:
         self._session.close()
 
     def settle(self, delivery: MqttDelivery, *, stored: bool) -> None:
-        """Acknowledge a message, or keep it to be handed out again."""
+        """Acknowledge a message, or keep it to deliver it again."""
         self._unacked = {one for one in self._unacked if one is not delivery}
         if delivery.generation != self._session.generation:
             return
@@ -260,16 +271,17 @@ class MqttDelivery:
 
 
 class _Session:
-    """A client of the library with its thread, connected and connecting again by itself.
+    """A client of the library with its thread, which connects again by itself.
 
     Attributes:
         client: of the library.
-        generation: number of the connection; a packet's number means something only within one.
+        generation: number of the connection; packet numbers are valid within one only.
     """
 
     def __init__(
         self,
         config: TransportConfig,
+        address: Address,
         client_id: str,
         *,
         lasting: bool,
@@ -277,13 +289,14 @@ class _Session:
         on_message: Any = None,
         will: Will | None = None,
     ) -> None:
-        self.place = str(parse_address(config))
+        self.place = str(address)
         self.generation = 0
         self._timeout_s = config.timeout_s
-        self._topic, self._will = topic, will
+        self._topic = topic
+        self._will = will
         self._answered = threading.Event()
         self._refusal: str | None = None
-        self.client = _client(config, client_id, lasting)
+        self.client = _client(config, address, client_id, lasting)
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = self._on_disconnect
         self.client.on_subscribe = self._on_subscribe
@@ -291,19 +304,18 @@ class _Session:
             message, self.generation
         )
         self._leave_will()
-        self._open(config)
+        self._open(address)
 
     def _leave_will(self) -> None:
-        """Have the next connection begin with a will of its own, which no other one had."""
+        """Give the next connection a will of its own."""
         if self._will is not None:
             message = self._will()
             topic = message.subject.replace(".", "/")
             self.client.will_set(topic, message.data, qos=1)
 
-    def _open(self, config: TransportConfig) -> None:
-        address = parse_address(config)
+    def _open(self, address: Address) -> None:
         # A frozen broker is noticed after one and a half of them.
-        alive_s = max(round(2 * config.timeout_s), 2)
+        alive_s = max(round(2 * self._timeout_s), 2)
         try:
             self.client.connect(address.host, address.port, keepalive=alive_s)
         except Exception as error:
@@ -318,7 +330,7 @@ class _Session:
         raise self._refused()
 
     def refuse_if_away(self) -> None:
-        """Raise unless the broker is there, as far as is known."""
+        """Raise unless the connection is up, as far as is known."""
         if self._refusal is not None:
             raise self._refused()
         if not self.client.is_connected():
@@ -338,7 +350,7 @@ class _Session:
     def _on_connect(self, client: Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
         self._refusal = str(reason) if reason.is_failure else None
         if self._refusal is None and self._topic is not None:
-            # Always: a broker that lost its disk has lost the session, too.
+            # Always: a broker that has lost its disk has lost the session, too.
             client.subscribe(self._topic, qos=1)
         else:
             self._answered.set()
@@ -357,7 +369,7 @@ class _Session:
         self._leave_will()
 
 
-def _client(config: TransportConfig, client_id: str, lasting: bool) -> Client:
+def _client(config: TransportConfig, address: Address, client_id: str, lasting: bool) -> Client:
     try:
         from paho.mqtt.client import Client, MQTTv311
         from paho.mqtt.enums import CallbackAPIVersion
@@ -374,10 +386,10 @@ def _client(config: TransportConfig, client_id: str, lasting: bool) -> Client:
     )
     who = read_credentials(config)
     if who.nkey_seed is not None:
-        raise TransportError("MQTT knows no nkeys; give transport.credentials as USER:PASSWORD")
+        raise TransportError("MQTT has no nkeys; give transport.credentials as USER:PASSWORD")
     if who.user is not None:
         client.username_pw_set(who.user, who.password)
-    if parse_address(config).tls:
+    if address.tls:
         client.tls_set_context(tls_context(config))
     client.connect_timeout = config.timeout_s
     client.reconnect_delay_set(1, 5)

@@ -1,7 +1,7 @@
-"""NATS with JetStream: messages on the server's disk, known copies dropped, redelivery, replay.
+"""NATS with JetStream: stores messages on the server's disk, drops copies, delivers again.
 
-The client library knows only asyncio; its loop runs in one thread, and nothing here waits longer
-than the configured time.
+The client library needs asyncio; its loop runs in one thread, and nothing here waits longer than
+the configured time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reid_tracker.errors import (
     TransportError,
     TransportUnavailableError,
 )
-from reid_tracker.transport.brokers.address import parse_address, read_credentials, tls_context
+from reid_tracker.transport.brokers.address import Address, read_credentials, tls_context
 from reid_tracker.transport.brokers.base import Outgoing, check_durable, check_outgoing
 from reid_tracker.transport.brokers.connection_errors import not_welcome
 from reid_tracker.transport.brokers.event_loop import LoopThread
@@ -38,17 +38,18 @@ IDENTITIES = "REID_IDENTITIES"
 
 _RECONNECT_EVERY_S = 0.5
 _GRACE_S = 1.0
-"""What the thread's loop gets beyond the time that it was told: then something is wrong with it."""
+"""Extra time for the loop of the thread; if it takes longer, the loop hangs."""
 
 
 class NatsBroker:
-    """A connection to a NATS server with JetStream; see `Broker` for what it promises.
+    """A connection to a NATS server with JetStream; see `Broker` for its guarantees.
 
-    The two streams are made where they are not there, and brought to the configured limits where
-    they are; they are never made anew, since a hub that collects them would then stall.
+    The two streams are created if they do not exist, and get the configured limits if they do. They
+    are never replaced, since a hub that collects them would then stall.
 
     Args:
         config: settings.
+        address: where the server is.
 
     Raises:
         TransportUnavailableError: the server does not answer, or has no JetStream now.
@@ -57,13 +58,13 @@ class NatsBroker:
         MissingDependencyError: nats-py is not installed.
     """
 
-    def __init__(self, config: TransportConfig) -> None:
+    def __init__(self, config: TransportConfig, address: Address) -> None:
         self._config = config
-        self._address = parse_address(config)
+        self._address = address
         self._last_error: Exception | None = None
         self._publishing: set[asyncio.Future[Exception]] = set()
         try:
-            self._options = _options(config)
+            self._options = _options(config, address.tls)
         except ImportError:
             raise MissingDependencyError(
                 "nats:// needs the package nats-py: pip install 'reid-tracker[nats]'"
@@ -88,7 +89,7 @@ class NatsBroker:
         self._run(self._publish(messages), self._config.timeout_s)
 
     def subscribe(self, pattern: str, durable: str) -> NatsSubscription:
-        """See `Broker`; messages that are in the stream already are received, too."""
+        """See `Broker`; messages already in the stream are received, too."""
         check_durable(durable)
         pull = self._run(self._subscribe(pattern, durable), 2 * self._config.timeout_s)
         return NatsSubscription(
@@ -110,14 +111,14 @@ class NatsBroker:
         self._loop.close()
 
     def _run(self, work: Any, timeout_s: float) -> Any:
-        """Run a coroutine; raise an error of this package for whatever goes wrong in time."""
+        """Run a coroutine; raise an error of this package if it fails or takes too long."""
         try:
             return self._loop.run(work, timeout_s + _GRACE_S)
         except Exception as error:
             raise translated(error, self.place, self._last_error) from None
 
     async def _connect(self) -> Client:
-        """Connect, and say why where it fails: by itself the library tries for ever."""
+        """Connect, or raise the reason; the library itself would try for ever."""
         failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
         async def on_error(error: Exception) -> None:
@@ -132,11 +133,9 @@ class NatsBroker:
             self._last_error = None
 
         client = _client(self._address.tls)
-        scheme = "tls" if self._address.tls else "nats"
-        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
         connecting = asyncio.ensure_future(
             client.connect(
-                f"{scheme}://{host}:{self._address.port}",
+                str(self._address),
                 error_cb=on_error,
                 reconnected_cb=on_return,
                 **self._options,
@@ -159,7 +158,7 @@ class NatsBroker:
     async def _make_streams(self) -> None:
         if self._client.max_payload < MAX_MESSAGE_BYTES + 1024:  # headers count, too
             raise TransportError(
-                f"{self.place} takes messages of at most {self._client.max_payload} bytes; set "
+                f"{self.place} accepts messages of at most {self._client.max_payload} bytes; set "
                 f"max_payload to {2 * MAX_MESSAGE_BYTES} or more in its configuration"
             )
         tracklets = [pattern_of("tracklet"), pattern_of("status")]
@@ -177,7 +176,7 @@ class NatsBroker:
         except NotFoundError:
             await self._stream.add_stream(self._stream_config(name, subjects, domains))
             return
-        # Neither subjects nor sources are taken away: another host relies on them.
+        # Neither subjects nor sources are removed: another host relies on them.
         known = {source.external.api: source for source in there.sources or [] if source.external}
         wanted = self._stream_config(name, there.subjects or [], domains)
         for source in wanted.sources or []:
@@ -208,8 +207,8 @@ class NatsBroker:
         ]
         return StreamConfig(
             name=name,
-            # One that collects must not listen itself: it would store what also comes from the
-            # others' streams, and while the link is down it would miss what they hold.
+            # A collecting stream must not listen itself: it would store messages that also come
+            # from the other streams, and would miss theirs while the link is down.
             subjects=None if sources else subjects or None,
             sources=sources or None,
             retention=RetentionPolicy.LIMITS,
@@ -232,7 +231,7 @@ class NatsBroker:
         ]
         answers = asyncio.gather(*sent)
         answers.add_done_callback(_look_at)
-        # Where the server refuses a message the library does not answer, it only reports an error.
+        # If the server refuses a message, the library only reports an error, without an answer.
         failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self._publishing.add(failed)
         waited: set[asyncio.Future[Any]] = {answers, failed}
@@ -242,7 +241,7 @@ class NatsBroker:
             )
         finally:
             self._publishing.discard(failed)
-            answers.cancel()  # gives the library its places for unanswered messages back
+            answers.cancel()  # frees the library's slots for unanswered messages
         if failed.done() and not _all_answered(answers):
             raise failed.result()
         if not answers.done() or answers.cancelled():
@@ -251,11 +250,11 @@ class NatsBroker:
 
     def _refuse_if_away(self) -> None:
         if self._last_error is not None and is_refusal(self._last_error):
-            raise not_welcome(self.place)  # the password changed; the library tries the old one
+            raise not_welcome(self.place)  # the password has changed; the library tries the old one
         if self._client.is_closed:
             reason = f": {shown(self._last_error, str)}" if self._last_error else ""
             raise TransportError(f"the connection to {self.place} has ended{reason}")
-        # The library would keep what is sent now, and send it later in the caller's stead.
+        # The library would keep messages sent now, and send them later without the caller.
         if not self._client.is_connected:
             raise TransportUnavailableError(f"{self.place} is away; connecting again")
 
@@ -277,7 +276,7 @@ class NatsBroker:
 
 
 def _look_at(done: asyncio.Future[Any]) -> None:
-    """Take note of an error that nobody waits for any more, lest asyncio prints it."""
+    """Read an error that nobody waits for any more, so that asyncio does not print it."""
     if not done.cancelled():
         done.exception()
 
@@ -286,9 +285,9 @@ def _all_answered(answers: asyncio.Future[Any]) -> bool:
     return answers.done() and not answers.cancelled() and answers.exception() is None
 
 
-def _options(config: TransportConfig) -> dict[str, Any]:
-    """Return what a connection is made with."""
-    import nats  # noqa: F401 - says early that it is missing
+def _options(config: TransportConfig, tls: bool) -> dict[str, Any]:
+    """Return the options of a connection."""
+    import nats  # noqa: F401 - fails early if it is missing
 
     who = read_credentials(config)
     options: dict[str, Any] = {
@@ -304,15 +303,15 @@ def _options(config: TransportConfig) -> dict[str, Any]:
         options["nkeys_seed_str"] = who.nkey_seed
     elif who.user is not None:
         options |= {"user": who.user, "password": who.password}
-    if parse_address(config).tls:
+    if tls:
         options["tls"] = tls_context(config)
     return options
 
 
 def _client(tls: bool) -> Client:
-    """Return a client that, where TLS is wanted, sends nothing without it.
+    """Return a client; with TLS configured it sends nothing before the connection is encrypted.
 
-    The library follows the server, and whoever stands between could say that there is no TLS.
+    The library does as the server says, and an attacker in between could say that there is no TLS.
     """
     from nats.aio.client import Client as Plain
 

@@ -1,4 +1,4 @@
-"""What goes wrong with a NATS server, in one line for people and without credentials."""
+"""Errors of a NATS server, one line each and without credentials."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _COMES_BACK = {10008, 10023, 10028, 10047, 10077, 10074}
 
 
 class PlainConnectionError(ConnectionError):
-    """The server offers no TLS where it is wanted."""
+    """The server offers no TLS although TLS is configured."""
 
 
 def translated(error: Exception, place: str, last: Exception | None) -> ReidTrackerError:
-    """Return the error of this package for one that the client raised.
+    """Return the error of this package for an error of the client library.
 
     Args:
-        error: what was raised.
+        error: the exception of the library.
         place: address of the server, without credentials.
-        last: what the library told last besides; the reason why no answer came, perhaps.
+        last: the error that the library reported last; it may be the reason for a missing answer.
     """
     from nats.errors import ConnectionClosedError, Error, NoRespondersError
     from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
@@ -39,12 +39,12 @@ def translated(error: Exception, place: str, last: Exception | None) -> ReidTrac
     elif is_refusal(error):
         found = not_welcome(place)
     elif forbidden:
-        found = TransportError(f"{place} forbids that to this user: {shown(last, str)}")
+        found = TransportError(f"{place} does not permit that to this user: {shown(last, str)}")
     elif isinstance(error, APIError) and error.err_code is not None:
         found = _api_error(error, place)
     elif isinstance(error, NoRespondersError | NoStreamResponseError | ServiceUnavailableError):
         found = TransportUnavailableError(
-            f"{place} has no JetStream now; is it switched on, and its stream there?"
+            f"{place} has no JetStream now; is it enabled, and does its stream exist?"
         )
     elif isinstance(error, ConnectionClosedError):
         found = TransportUnavailableError(f"the connection to {place} was closed")
@@ -64,5 +64,5 @@ def is_refusal(error: Exception) -> bool:
 def _api_error(error: Any, place: str) -> TransportError:
     what = shown(error.description or error, str)
     if error.err_code in _COMES_BACK or error.code == 503:
-        return TransportUnavailableError(f"{place} takes nothing now: {what}")
+        return TransportUnavailableError(f"{place} accepts nothing now: {what}")
     return TransportError(f"{place} refuses: {what}")

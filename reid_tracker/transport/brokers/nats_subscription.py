@@ -1,4 +1,4 @@
-"""Receiving from a durable consumer of NATS: fetches ahead, and acknowledges many at a time."""
+"""Receives from a durable consumer of NATS: fetches ahead, and acknowledges many at a time."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ _AGAIN_AFTER_S = 0.5
 class NatsSubscription:
     """One receiver of a durable consumer; see `Subscription`.
 
-    Where a fetch came back full, there is more: the next one is under way while its messages are
-    worked on.
+    After a full fetch there are more messages: the next fetch runs while these are processed.
 
     Args:
         pull: the library's subscription.
-        loop: that its connection lives in.
+        loop: runs its connection.
         most: messages that may be unacknowledged.
         run: runs a coroutine with the connection's time-out, and translates errors.
-        translate: makes an error of this package of one of the library.
-        check: raises where the server is known to be away.
+        translate: turns an error of the library into one of this package.
+        check: raises if the server is known to be away.
     """
 
     def __init__(
@@ -127,7 +126,7 @@ class NatsDelivery:
 
 
 class _Acknowledgements:
-    """Sends acknowledgements, all that came meanwhile at a time, in their order."""
+    """Sends acknowledgements in their order, all that have gathered at a time."""
 
     def __init__(self, loop: LoopThread) -> None:
         self._loop = loop
@@ -142,8 +141,8 @@ class _Acknowledgements:
             self._loop.start(self.send())
 
     async def send(self) -> None:
-        """Send what waits."""
-        self._sending = False  # whatever is added from here on starts the next round
+        """Send the acknowledgements that wait."""
+        self._sending = False  # an addition from here on starts the next round
         while self._waiting:
             message = self._waiting.popleft()
             with contextlib.suppress(Exception):  # not acknowledged, it comes again

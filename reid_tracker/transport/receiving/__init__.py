@@ -1,1 +1,1 @@
-"""Messages on their way in: decoded, checked, duplicates dropped."""
+"""Receiving: messages are decoded and checked, and copies are dropped."""

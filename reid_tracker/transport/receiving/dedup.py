@@ -1,4 +1,4 @@
-"""Knows messages that came before, and notices those that never came; both in bounded memory."""
+"""Recognises second copies of messages and counts missing ones, both in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ _MOST_DIGITS = 18
 
 
 class IdWindow:
-    """The ids of messages that came.
+    """The ids of received messages.
 
-    Ids end in numbers that rise by one, and are kept as spans of these: what a sender sent without
-    a gap takes no more memory for a million messages than for two. An id without a number is kept
-    as it is.
+    Ids end in numbers that rise by one, and are kept as spans of numbers: a million messages
+    without a gap take no more memory than two. An id without a number is kept as it is.
 
     Args:
-        capacity: most spans; beyond, the lowest of the sender heard of longest ago is forgotten.
+        capacity: most spans; beyond, the lowest span of the least recent sender is forgotten.
     """
 
     def __init__(self, capacity: int = _MOST_SPANS) -> None:
         self._capacity = capacity
-        # First number of each span, and the one after its last, in turn; by what stands before.
+        # By the id without its number: the first number of each span and the one after its last.
         self._bounds: OrderedDict[str, list[int]] = OrderedDict()
         self._spans = 0
 
@@ -65,9 +64,9 @@ class IdWindow:
 
 
 def _split(message_id: str) -> tuple[str, int]:
-    """Split an id into what stands before its number, and the number."""
+    """Split an id into the part before its number, and the number."""
     head, slash, number = message_id.rpartition("/")
-    # Only what int() and str() give back as it was: 07 is another id than 7.
+    # Only numbers that int() and str() leave unchanged: 07 is another id than 7.
     plain = slash and number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS
     if plain and (number == "0" or number[0] != "0"):
         return head + slash, int(number)
@@ -75,17 +74,17 @@ def _split(message_id: str) -> tuple[str, int]:
 
 
 class GapCounter:
-    """Counts messages that are missing, by the numbers that each source gives to its messages.
+    """Counts missing messages by the numbers that each source gives to its messages.
 
-    A message that comes after later ones fills its gap again. What a receiver before this one was
-    given is none of this one's business: it may have stored any of it.
+    A message that comes after later ones fills its gap. Messages delivered to an earlier receiver
+    are not counted: it may have stored them.
 
     Args:
-        capacity: most sources; beyond, the one heard of longest ago is forgotten.
+        capacity: most sources; beyond, the least recent one is forgotten.
 
     Attributes:
-        missing: messages whose successors came while they did not.
-        by_source: the same by name of the source, of those that had any.
+        missing: messages that did not come although later ones did.
+        by_source: the same by name of the source, for sources with gaps.
     """
 
     def __init__(self, capacity: int = _MOST_SOURCES) -> None:
@@ -96,19 +95,19 @@ class GapCounter:
         self.by_source: dict[str, int] = {}
 
     def add(self, source: str, boot: str, number: int, *, again: bool = False) -> int:
-        """Note a message that did not come before.
+        """Note a message that is no copy.
 
         Args:
-            source: name of who sent it.
+            source: name of the sender.
             boot: start of the sender's program.
             number: of the message, rising by one.
-            again: a receiver was given it before, this one or another.
+            again: it was delivered before, to this or another receiver.
 
         Returns:
-            How many are missing just before it.
+            Number of messages missing just before it.
         """
         key = (source, boot)
-        # A sender's first number is not known here: a receiver may come later.
+        # The first number of a sender is unknown: the receiver may have started later.
         first, highest = self._spans.get(key, (number, number - 1))
         if number < first or (again and key not in self._spans):
             return 0

@@ -1,6 +1,6 @@
-"""Receives messages: decodes them, drops copies and what is none, and counts losses.
+"""Receives messages from any broker: decodes them, drops copies, and counts losses.
 
-The same for all brokers. What cannot be read is acknowledged, lest it comes for ever, and counted.
+Malformed messages are counted, and acknowledged so that they do not come again for ever.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ _MOST_COPIES = 8
 
 @dataclass
 class ReceiverCounts:
-    """What a receiver has seen.
+    """Counts of a receiver.
 
     Attributes:
-        received: messages handed out.
+        received: messages returned.
         duplicates: copies that were dropped.
-        refused: messages that cannot be read, lie about their sender, or are of another encoder.
-        missing: messages that were never seen though later ones of the same sender were.
-        refused_by: those refused by reason: "subject", "version", "content", "sender" or "encoder".
-        missing_of: those missing by sender, of senders that miss any.
+        refused: messages that cannot be read, name a wrong sender, or come from another encoder.
+        missing: messages that never came although later ones of the same sender did.
+        refused_by: refused messages by reason: "subject", "version", "content", "sender" or
+            "encoder".
+        missing_of: missing messages by sender.
     """
 
     received: int = 0
@@ -46,13 +47,13 @@ class ReceiverCounts:
 
 
 class Received:
-    """A message that was handed out; to be acknowledged when what follows from it is stored.
+    """A received message; to be acknowledged once its results are stored.
 
     Each one must be settled, with `ack` or `nak`: until then copies of it are held back.
 
     Attributes:
-        message: what was sent.
-        subject: where it was published; its site stands only there.
+        message: the message.
+        subject: where it was published; only the subject names the site.
     """
 
     def __init__(self, receiver: Receiver, message: Message, subject: Subject) -> None:
@@ -60,11 +61,11 @@ class Received:
         self.message, self.subject = message, subject
 
     def ack(self) -> None:
-        """Say that it is stored: from now on copies of it are dropped."""
+        """Report it as stored: from now on copies of it are dropped."""
         self._receiver._settle(self.message.message_id, stored=True)
 
     def nak(self) -> None:
-        """Say that it could not be stored: it comes again soon."""
+        """Report it as not stored: it is delivered again soon."""
         self._receiver._settle(self.message.message_id, stored=False)
 
 
@@ -73,12 +74,12 @@ class Receiver:
 
     Args:
         subscription: is closed with this.
-        encoder: fingerprint and size of the embeddings that can be compared; None takes all. Size
-            0: that of the first embeddings that come.
-        gaps: count missing messages; only where all messages of the senders come here, since one
-            count goes over tracklets and states of cameras.
-        window: most spans of messages' numbers that are remembered to know copies, see `IdWindow`.
-        clock: seconds, for how often is warned.
+        encoder: fingerprint and size of the embeddings that can be compared; None accepts all.
+            Size 0 takes that of the first message.
+        gaps: count missing messages; only if all messages of the senders come here, since
+            tracklets and camera states share one count.
+        window: most spans of message numbers to remember, see `IdWindow`.
+        clock: seconds; limits how often warnings are logged.
     """
 
     def __init__(
@@ -94,15 +95,15 @@ class Receiver:
         self._encoder = encoder
         self._gaps = GapCounter() if gaps else None
         self._stored, self._counted = IdWindow(window), IdWindow(window)
-        # Handed out and not settled: the deliveries of each, since a broker may deliver it again
-        # while it is being worked on.
+        # Deliveries of each message that is not settled: a broker may deliver it again while it is
+        # being processed.
         self._open: OrderedDict[str, deque[Delivery]] = OrderedDict()
         self._clock = clock
         self._next_warning: dict[str, float] = {}
         self.counts = ReceiverCounts()
 
     def receive(self, timeout_s: float) -> Received | None:
-        """Return the next message that did not come before, or None if there is none in time.
+        """Return the next message that is no copy, or None if there is none in time.
 
         Raises:
             TransportUnavailableError: the broker is away; call again.
@@ -128,7 +129,7 @@ class Receiver:
         return self._subscription.pending()
 
     def close(self) -> None:
-        """Stop; what is not acknowledged comes to the next receiver."""
+        """Stop; unacknowledged messages go to the next receiver."""
         self._subscription.close()
 
     def _read(self, delivery: Delivery) -> Received | None:
@@ -139,7 +140,7 @@ class Receiver:
             message = decode_message(delivery.data)
             reason = "sender"
             if not belongs(message, subject):
-                raise MessageError(f"a message on {delivery.subject} is of another sender or kind")
+                raise MessageError(f"a message on {delivery.subject} names another sender or kind")
             reason = "encoder"
             self._check_encoder(message)
         except MessageError as error:
@@ -152,13 +153,13 @@ class Receiver:
             return None
         copies = self._open.get(message.message_id)
         if copies is not None:
-            # The one handed out decides for all; of very many the last are enough.
+            # Settling the first copy settles all; of very many the last are enough.
             copies.append(delivery)
             self.counts.duplicates += 1
             return None
         self._open[message.message_id] = deque([delivery], _MOST_COPIES)
         self.counts.received += 1
-        # Once, and in the order in which they come: that of acknowledgements is the caller's.
+        # Once, and in the order of arrival: acknowledgements come in the caller's order.
         if message.message_id not in self._counted:
             self._counted.add(message.message_id)
             self._count(message.message_id, again=delivery.redelivered)
@@ -187,17 +188,14 @@ class Receiver:
 
     def _count(self, message_id: str, *, again: bool) -> None:
         source, boot, number = message_id.split("/")
-        # What has no number in the count, such as a broker's word of a lost host, is no gap.
+        # A message outside the count, such as a broker's report of a lost host, makes no gap.
         if self._gaps is not None and number.isdecimal():
             gap = self._gaps.add(source, boot, int(number), again=again)
             self.counts.missing = self._gaps.missing
             self.counts.missing_of = self._gaps.by_source
             if gap:
-                self._warn(
-                    "missing",
-                    "%d messages of %s are missing before number %s",
-                    *(gap, source, number),
-                )
+                text = "%d messages of %s are missing before number %s"
+                self._warn("missing", text, gap, source, number)
 
     def _refuse(self, delivery: Delivery, error: MessageError, reason: str) -> None:
         delivery.ack()
@@ -207,7 +205,7 @@ class Receiver:
         self._warn(reason, "a message was refused (%d so far): %s", count, error)
 
     def _warn(self, reason: str, text: str, *values: object) -> None:
-        """Warn once an hour for each reason: who sends nonsense must not fill the disk with it."""
+        """Warn once an hour for each reason, so that a bad sender cannot fill the log."""
         if self._clock() >= self._next_warning.get(reason, -float("inf")):
             self._next_warning[reason] = self._clock() + _WARN_EVERY_S
             logger.warning(text, *values)

@@ -1,1 +1,1 @@
-"""Messages on their way out: first to the disk, then to the broker."""
+"""Sending: messages go to the disk first, then to the broker."""

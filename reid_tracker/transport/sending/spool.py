@@ -1,7 +1,7 @@
 """The disk buffer of a camera host: messages wait here until a broker has them.
 
-Full or too old, the oldest messages are dropped first: what is new matters more to who is live,
-and a tracklet's last message says what its earlier ones did.
+When it is full, or messages get too old, the oldest are dropped: live matching needs the newest
+messages, and the last message of a tracklet repeats what its earlier ones said.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from reid_tracker.transport.sending.spool_file import (
 logger = logging.getLogger(__name__)
 
 _ROW_BYTES = 64
-"""What a row costs besides its texts, about."""
+"""Approximate size of a row without its texts."""
 
 _SHRINK_FROM = 4 * 2**20
 
@@ -55,22 +55,22 @@ _Row = tuple[str, str, bytes, int]
 class Spool(Closing):
     """Messages in one file; for use from any thread of one process.
 
-    A damaged file is set aside as NAME.damaged, with one line in the log, and a new one begun. On a
-    full disk it is opened later, with the first message for which there is space.
+    A damaged file is renamed to NAME.damaged, with one line in the log, and a new one is created.
+    On a full disk the file is opened later, with the first message for which there is space.
 
     Args:
-        path: the file; its folder is made.
+        path: the file; its folder is created.
         most_bytes: most bytes of messages; the file can be about 5 MB larger.
-        most_age_s: messages put longer ago are dropped.
-        clock: tells the time, UTC seconds since 1970.
+        most_age_s: messages stored longer ago are dropped.
+        clock: UTC seconds since 1970.
 
     Attributes:
-        dropped_full: messages dropped since the spool was full.
-        dropped_old: messages dropped since they were too old.
-        damaged: files set aside.
+        dropped_full: messages dropped because the spool was full.
+        dropped_old: messages dropped because they were too old.
+        damaged: damaged files renamed.
 
     Raises:
-        SpoolError: the file cannot be made, is of another kind, or in use by another process.
+        SpoolError: the file cannot be created, is of another kind, or in use by another process.
     """
 
     def __init__(
@@ -82,39 +82,46 @@ class Spool(Closing):
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = Path(path)
-        self._most_bytes, self._most_age_s, self._clock = most_bytes, most_age_s, clock
+        self._most_bytes = most_bytes
+        self._most_age_s = most_age_s
+        self._clock = clock
         self._lock = threading.RLock()
         self._open: sqlite3.Connection | None = None
         self._closed = False
-        self._highest = self._done = 0
-        self._count = self._bytes = self._largest_bytes = 0
-        self.dropped_full = self.dropped_old = self.damaged = 0
+        self._highest = 0  # number given so far
+        self._done = 0  # number up to which a broker has all messages
+        self._count = 0
+        self._bytes = 0
+        self._largest_bytes = 0
+        self.dropped_full = 0
+        self.dropped_old = 0
+        self.damaged = 0
         try:
             self._reopen()
         except DamagedSpoolError as error:
-            self._begin_anew(error)
+            self._replace_damaged(error)
         except FullDiskError:
-            pass  # opened with the first message for which there is space; until then `put` says so
+            pass  # opened with the first message for which there is space; until then `put` raises
 
     @property
     def pending(self) -> int:
-        """Messages that wait."""
+        """Number of messages that wait."""
         return self._count
 
     @property
     def pending_bytes(self) -> int:
-        """Their bytes, with what a row costs besides."""
+        """Their size in the file in bytes, approximately."""
         return self._bytes
 
     def put(self, messages: Sequence[Outgoing]) -> None:
-        """Store messages; when this returns they survive the end of the process and a power cut.
+        """Store messages; once this returns they survive the end of the process and a power cut.
 
         Raises:
             SpoolError: the disk is full, or cannot be written; none of them is stored.
         """
         rows = [(one.message_id, one.subject, one.data, _size(one)) for one in messages]
         size = sum(row[3] for row in rows)
-        # More than all the space at once: its own oldest go, too.
+        # A batch larger than the whole spool loses its own oldest messages, too.
         left_out = 0
         while rows and size > self._most_bytes:
             size -= rows.pop(0)[3]
@@ -131,8 +138,8 @@ class Spool(Closing):
             except FullDiskError:
                 if self._open is None or self._count:
                     raise
-                # As in `remove`: nothing waits, and what fills the disk may be the log of what did.
-                self._begin_empty()
+                # As in `remove`: nothing waits, but the log of earlier messages may fill the disk.
+                self._replace_with_empty()
                 self._attempt(lambda database: self._put(database, rows, size, alone=alone))
 
     def _put(
@@ -170,7 +177,7 @@ class Spool(Closing):
         self._largest_bytes = max(self._largest_bytes, self._bytes)
 
     def first(self, count: int) -> list[Waiting]:
-        """Return the oldest messages that wait, at most so many, and drop those too old.
+        """Return the oldest messages that wait, at most `count`, and drop those that are too old.
 
         Raises:
             SpoolError: the disk cannot be read.
@@ -196,7 +203,7 @@ class Spool(Closing):
         return [Waiting(row[0], Outgoing(*row[1:])) for row in rows]
 
     def remove(self, up_to: int) -> None:
-        """Forget messages that a broker has; they do not come back, whatever this raises.
+        """Forget messages that a broker has; `first` never returns them again, even if this raises.
 
         Args:
             up_to: number of the last of them.
@@ -211,8 +218,8 @@ class Spool(Closing):
             except SpoolError:
                 if self._count:
                     raise
-                # The log may have taken the last of the disk, where deleting needs some, too.
-                self._begin_empty()
+                # Deleting needs disk space, too, and the log may have taken the last of it.
+                self._replace_with_empty()
 
     def _mark_done(self, database: sqlite3.Connection, up_to: int) -> None:
         """Count messages as gone before they are deleted, which a full disk may prevent."""
@@ -250,7 +257,7 @@ class Spool(Closing):
     def _delete(
         self, database: sqlite3.Connection, condition: str, value: float
     ) -> tuple[int, int]:
-        """Delete on a condition with one mark; return how many messages and bytes that were."""
+        """Delete on a condition with one placeholder; return the number of messages and bytes."""
         chosen = f"FROM messages WHERE number > ? AND {condition}"
         count, size = database.execute(
             f"SELECT count(*), coalesce(sum(size), 0) {chosen}", (self._done, value)
@@ -260,13 +267,13 @@ class Spool(Closing):
         return count, size
 
     def _attempt(self, work: Callable[[sqlite3.Connection], list[Waiting] | None]) -> list[Waiting]:
-        """Do something with the file; on a new one where it turns out to be damaged."""
+        """Do something with the file; if it turns out to be damaged, do it with a new one."""
         try:
             with self._use() as database:
                 return work(database) or []
         except DamagedSpoolError as error:
             with self._lock:
-                self._begin_anew(error)
+                self._replace_damaged(error)
         with self._use() as database:
             return work(database) or []
 
@@ -275,20 +282,20 @@ class Spool(Closing):
         with self._lock, spool_errors(self._path):
             if self._closed:
                 raise SpoolError(f"the spool {self._path} was closed")
-            yield self._open or self._reopen()  # it could not be opened anew, earlier
+            yield self._open or self._reopen()  # an earlier attempt to open it has failed
 
-    def _begin_anew(self, error: DamagedSpoolError) -> None:
+    def _replace_damaged(self, error: DamagedSpoolError) -> None:
         self._let_go()
         aside = set_aside(self._path)
         self.damaged += 1
         logger.error(
-            "%s; it was set aside as %s, what waited in it is not sent; a new one is begun",
+            "%s; it was renamed to %s, and its messages are not sent; a new one is created",
             error,
             aside.name,
         )
         self._reopen()
 
-    def _begin_empty(self) -> None:
+    def _replace_with_empty(self) -> None:
         self._let_go()
         delete(self._path)
         self._reopen()
@@ -298,15 +305,17 @@ class Spool(Closing):
         try:
             count, size, highest = self._continue(database)
         except BaseException:
-            database.close()  # half made it would give numbers anew
+            database.close()  # incomplete, it would give numbers a second time
             raise
-        self._count, self._bytes, self._largest_bytes = count, size, size
+        self._count = count
+        self._bytes = size
+        self._largest_bytes = size
         self._highest = max(self._highest, highest)
         self._open = database
         return database
 
     def _continue(self, database: sqlite3.Connection) -> tuple[int, int, int]:
-        """Have numbers go on in a file; returns messages in it, their bytes, the highest number."""
+        """Continue the numbers in a file; return its count, its bytes and the highest number."""
         with spool_errors(self._path):
             count, size, highest = database.execute(
                 "SELECT count(*), coalesce(sum(size), 0), coalesce(max(number), 0) FROM messages"
@@ -314,7 +323,7 @@ class Spool(Closing):
             given = database.execute("SELECT seq FROM sqlite_sequence").fetchone()
             highest = max(highest, *(given or (0,)))
             if self._highest > highest:
-                # Numbers go on in a new file: who reads the old one may still remove by number.
+                # A new file continues the numbers: `remove` may still come for the old one.
                 with transaction(database):
                     database.execute(
                         "INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', ?)",
@@ -324,7 +333,7 @@ class Spool(Closing):
 
 
 def _last_to_drop(database: sqlite3.Connection, too_much: int) -> int:
-    """Return the number of the last message that must go, for so many bytes to be free."""
+    """Return the number of the last message to drop so that `too_much` bytes become free."""
     last = 0
     for last, size in database.execute("SELECT number, size FROM messages ORDER BY number"):  # noqa: B007
         too_much -= size

@@ -1,1 +1,1 @@
-"""Messages between camera hosts and the centre, and how they become bytes."""
+"""The messages between camera hosts and the centre, and their form as bytes."""

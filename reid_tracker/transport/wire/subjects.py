@@ -1,7 +1,7 @@
-"""Names of places where messages go: `reid.v1.<site>.<edge>.<camera>.tracklet` and others.
+"""Subjects of messages: `reid.v1.<site>.<edge>.<camera>.tracklet` and others.
 
-Dots separate the parts, as in NATS; MQTT has the same with slashes. Names of sites, edges and
-cameras are escaped: what a user calls a camera cannot become a wildcard or another place.
+Dots separate the parts, as in NATS; MQTT has slashes instead. Names of sites, edges and cameras are
+escaped, so that no name can act as a wildcard or as another subject.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _MOST_LETTERS = 2000
 
 
 class Subject(NamedTuple):
-    """A place where messages go.
+    """Where messages are published.
 
     Attributes:
-        kind: what goes there.
-        site: name of the place that the cameras are at; may be empty.
+        kind: of the messages.
+        site: name of the place where the cameras are; may be empty.
         edge: name of the camera host; empty for identities, which belong to a site.
-        camera: name; empty for what is said of the edge itself, too.
+        camera: name; empty for identities and for the state of the edge itself.
     """
 
     kind: SubjectKind
@@ -48,7 +48,7 @@ class Subject(NamedTuple):
 
 
 def subject_of(message: Message, site: str) -> Subject:
-    """Return where a message goes."""
+    """Return the subject of a message."""
     if isinstance(message, IdentityMessage):
         return Subject("identity", site)
     if isinstance(message, EdgeMessage):
@@ -58,7 +58,7 @@ def subject_of(message: Message, site: str) -> Subject:
 
 
 def belongs(message: Message, subject: Subject) -> bool:
-    """Tell whether a message may come on a subject: who may write to one edge's speaks for it."""
+    """Tell whether a message may come on a subject: only an edge may write to its own subjects."""
     if isinstance(message, IdentityMessage):
         return subject.kind == "identity"
     if isinstance(message, EdgeMessage):
@@ -73,20 +73,20 @@ def pattern_of(
     """Return a pattern for subscriptions; None stands for all.
 
     Args:
-        kind: what to receive.
-        site: only of this one.
-        edge: only of this one.
-        camera: only of this one.
+        kind: of the messages.
+        site: name of the site.
+        edge: name of the camera host.
+        camera: name of the camera.
     """
     names = [site] if kind == "identity" else [site, edge, camera]
     return ".".join([PREFIX, *(ANY if name is None else escape(name) for name in names), kind])
 
 
 def parse_subject(text: str) -> Subject:
-    """Return the place that a subject names.
+    """Return the parts of a subject.
 
     Raises:
-        MessageError: it is none of this version.
+        MessageError: it is not a subject of this version.
     """
     parts = text.split(".") if len(text) <= _MOST_LETTERS else []
     if ".".join(parts[:2]) == PREFIX and parts[-1] in get_args(SubjectKind):
@@ -97,7 +97,7 @@ def parse_subject(text: str) -> Subject:
 
 
 def matches(pattern: str, subject: str) -> bool:
-    """Tell whether a subject fits a pattern, in which * stands for one part."""
+    """Tell whether a subject matches a pattern, in which * stands for one part."""
     wanted, given = pattern.split("."), subject.split(".")
     return len(wanted) == len(given) and all(
         want in {ANY, have} for want, have in zip(wanted, given, strict=True)

@@ -43,6 +43,7 @@ def footage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [str(video), "--detector", str(detections), "--encoder", "colour"]
 
 
+@pytest.mark.slow
 def test_thresholds_of_footage_are_a_configuration(footage: list[str], tmp_path: Path) -> None:
     output = tmp_path / "site.yaml"
     assert run(["calibrate", *footage, "--save", str(output)]) == 0

@@ -64,6 +64,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_all_pictures_are_written_and_listed(
     crops: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,6 +80,7 @@ def test_all_pictures_are_written_and_listed(
         assert image.std() > 5
 
 
+@pytest.mark.slow
 def test_only_some_pictures_by_an_encoder_of_any_kind(crops: Path, tmp_path: Path) -> None:
     output = tmp_path / "pictures"
     pytest.importorskip("timm")
@@ -87,6 +89,7 @@ def test_only_some_pictures_by_an_encoder_of_any_kind(crops: Path, tmp_path: Pat
     assert names(output) == ["map.png", "ranked.png"]
 
 
+@pytest.mark.slow
 def test_without_an_osnet_the_rest_is_drawn(
     crops: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -137,6 +140,7 @@ def test_runs_of_one_name_are_told_apart_by_their_paths(
     assert shown == [str(folder) for folder in runs]
 
 
+@pytest.mark.slow
 def test_without_the_package_onnx_the_rest_is_drawn(
     crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -158,6 +162,7 @@ def test_curves_beside_a_data_set(crops: Path, checkpoint: Path, tmp_path: Path)
     assert names(tmp_path / "pictures") == ["activation.png", "curves.png"]
 
 
+@pytest.mark.slow
 def test_quiet_prints_nothing(
     crops: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,6 +172,7 @@ def test_quiet_prints_nothing(
     assert captured.out == captured.err == ""
 
 
+@pytest.mark.slow
 def test_default_folder_is_new_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_run(tmp_path / "first")
@@ -175,6 +181,7 @@ def test_default_folder_is_new_each_time(tmp_path: Path, monkeypatch: pytest.Mon
     assert names(tmp_path / "runs") == ["explain-first", "explain-first-2"]
 
 
+@pytest.mark.slow
 def test_the_same_pictures_in_every_run(crops: Path, checkpoint: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         run(crops, "--encoder", checkpoint, "--device", "cpu", "--quiet", "-o", tmp_path / name)
@@ -233,6 +240,7 @@ class TestErrors:
         (line,) = capsys.readouterr().err.strip().splitlines()
         assert "did you mean" in line
 
+    @pytest.mark.slow
     def test_picture_exists(self, crops: Path, checkpoint: Path, tmp_path: Path) -> None:
         output = tmp_path / "pictures"
         output.mkdir()

@@ -106,7 +106,7 @@ def test_export_and_import(path: Path, tmp_path: Path, capsys: pytest.CaptureFix
     ("words", "code", "message"),
     [
         (("info", "--gallery", "none.sqlite"), 1, "none.sqlite: no such gallery"),
-        (("purge", "--older-than", "soon"), 2, "'soon' is no age"),
+        (("purge", "--older-than", "soon"), 2, "'soon' is not a valid age"),
         (("import", "none.jsonl"), 2, "no such file"),
         (("info", "--gallery", "ftp://me:geheim@host/x"), 2, "ftp://"),
         (("info", "--gallery", "postgresql://me:geheim@127.0.0.1:1/x"), 1, "127.0.0.1:1"),
@@ -160,8 +160,8 @@ def test_ages_and_times() -> None:
     assert parse_moment("1700000000.5") == 1700000000.5
     assert abs(parse_moment("1h") - parse_moment("3600s")) < 60
     for text in ("", "x", "9" * 30, "-1", "1e5"):
-        with pytest.raises(ConfigError, match="is no age"):
+        with pytest.raises(ConfigError, match="is not a valid age"):
             parse_age(text)
     for text in ("", "x", "2026-13-01", "nan", "2" * 400):
-        with pytest.raises(ConfigError, match="is no time"):
+        with pytest.raises(ConfigError, match="is not a valid time"):
             parse_moment(text)

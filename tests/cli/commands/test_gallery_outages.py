@@ -118,7 +118,7 @@ def test_a_database_that_goes_away_and_returns(
     try:
         # Both have numbers of their own, though the gallery cannot say who they are.
         run.until(lambda: len(read_lines(out / "identities.jsonl")) >= 2, "two identities")
-        run.until_said("is away")
+        run.until_said("is not available")
         seen = len(read_lines(out / "walk.jsonl"))
         run.until(lambda: len(read_lines(out / "walk.jsonl")) > seen + 10 * FRAMES, "more frames")
     finally:
@@ -135,7 +135,7 @@ def test_a_database_that_goes_away_and_returns(
     run.until(known_again, "both are known again")
     assert run.end() == 130, run.lines
     assert set(stored_as_published(database, out).values()) - {0} == {1, 2}
-    assert sum("is away" in line for line in run.lines) == 1
+    assert sum("is not available" in line for line in run.lines) == 1
     assert not any("Traceback" in line for line in run.lines)
 
 
@@ -175,7 +175,7 @@ def test_a_database_that_was_emptied_does_not_end_the_run(
     run.send(signal.SIGCONT)
     assert run.end(None) == 1
     assert len(read_lines(out / "walk.jsonl")) == 40 * FRAMES
-    assert any("tracking goes on, nothing more is stored" in line for line in run.lines)
+    assert any("tracking continues, nothing more is stored" in line for line in run.lines)
     assert run.lines[-1].startswith("reid-track: error: the gallery postgresql://")
 
 
@@ -212,7 +212,7 @@ def test_a_full_disk(walk: list[str], tmp_path: Path, start: Start) -> None:
     run.until(lambda: stored() > 100_000, "some sightings")
     free = resource.prlimit(run.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (stored(), free[1]))
-    run.until_said("tracking goes on, what it finds is kept and stored later")
+    run.until_said("tracking continues, records are kept and stored later")
     resource.prlimit(run.pid, resource.RLIMIT_FSIZE, free)
     run.until_said("is back")
     assert run.end() == 130, run.lines
@@ -250,5 +250,5 @@ def test_no_server(walk: list[str], tmp_path: Path, start: Start) -> None:
     run = start([*walk, "--gallery", address, "-o", str(tmp_path / "out"), "--quiet"])
     assert run.end(None) == 1
     (line,) = run.lines
-    assert "postgresql://127.0.0.1:1/people is away" in line
+    assert "postgresql://127.0.0.1:1/people is not available" in line
     assert "geheim" not in line

@@ -115,7 +115,7 @@ def test_a_sheet(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (("nowhere.jpg",), 2, "'nowhere.jpg': no such file"),
         (("nowhere.mp4@3",), 2, "no such file"),
         ((7, "--top", 0), 2, "--top 0"),
-        ((7, "--since", "soon"), 2, "'soon' is no time"),
+        ((7, "--since", "soon"), 2, "'soon' is not a valid time"),
         ((7, "--since", NOON, "--until", NOON - 1), 2, "--since and --until"),
         ((7, "--in", "video.mp4"), 2, "--in searches for a picture"),
         ((7, "--gallery", "nowhere.sqlite"), 1, "no such gallery"),
@@ -184,7 +184,7 @@ def test_by_picture(
     assert "ends after 3.9 s" in error_line(capsys)
     words[1] = "osnet_x0_5"
     assert run(picture, *words, "--whole") == 1
-    assert "take the same encoder" in error_line(capsys)
+    assert "use the same encoder" in error_line(capsys)
 
 
 def test_in_a_video(seen: tuple[Path, list[object]], capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,6 +85,7 @@ def test_one_source_is_stored_and_known_again(
     assert [(row["identity"], row["camera"]) for row in rows] == [(1, "walkers")] * 2
 
 
+@pytest.mark.slow
 def test_tracks_are_the_same_with_and_without(walkers: Clip, gallery: Path, tmp_path: Path) -> None:
     assert main(words(walkers, tmp_path / "a")) == 0
     assert main(words(walkers, tmp_path / "b", "--gallery", gallery)) == 0
@@ -92,6 +93,7 @@ def test_tracks_are_the_same_with_and_without(walkers: Clip, gallery: Path, tmp_
     assert a == b
 
 
+@pytest.mark.slow
 def test_two_sources_that_show_nobody(gallery: Path, tmp_path: Path) -> None:
     """A run that finds nobody leaves the gallery as it was."""
     detections = write_detections(tmp_path / "det.txt")
@@ -105,11 +107,13 @@ def test_two_sources_that_show_nobody(gallery: Path, tmp_path: Path) -> None:
         assert sorted(identities(store).values()) == [1, 2]
 
 
+@pytest.mark.slow
 def test_nothing_is_stored_unless_asked_for(walkers: Clip, tmp_path: Path) -> None:
     assert main(words(walkers, tmp_path / "out")) == 0
     assert not list(tmp_path.rglob("*.sqlite*"))
 
 
+@pytest.mark.slow
 def test_settings_of_a_file(walkers: Clip, gallery: Path, tmp_path: Path) -> None:
     config = tmp_path / "my.yaml"
     config.write_text(f"gallery: {{address: {gallery}, site: hall, retention_h: 1}}\n")
@@ -127,12 +131,12 @@ def test_settings_of_a_file(walkers: Clip, gallery: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("more", "code", "message"),
     [
-        (["--encoder", "none"], 2, "a gallery knows people by their looks"),
+        (["--encoder", "none"], 2, "a gallery compares embeddings"),
         (["--set", "match.enabled=false"], 2, "match.enabled = false"),
-        (["--start-time", "soon"], 2, "'soon' is no time"),
+        (["--start-time", "soon"], 2, "'soon' is not a valid time"),
         (["--retention-h", "0"], 2, "retention_h"),
         (["--gallery", "ftp://me:geheim@host/x"], 2, "no gallery can be at ftp://"),
-        (["--gallery", "/proc/none/gallery.sqlite"], 1, "cannot make the gallery"),
+        (["--gallery", "/proc/none/gallery.sqlite"], 1, "cannot create the gallery"),
     ],
 )
 def test_one_line(
@@ -158,9 +162,10 @@ def test_another_encoder(
         store.write([sighting("old", 9)])
     more = ["--start-time", NOON, "--gallery", gallery, "--quiet"]
     assert main(words(walkers, tmp_path / "out", *more)) == 1
-    assert "take the same encoder, or another gallery" in error_line(capsys)
+    assert "use the same encoder, or another gallery" in error_line(capsys)
 
 
+@pytest.mark.slow
 def test_blurred_heads_are_blurred_everywhere(walkers: Clip, gallery: Path, tmp_path: Path) -> None:
     """The walkers are of one colour on grey: where that runs into the other, heads are blurred."""
     video, detections = walkers
@@ -199,13 +204,14 @@ def test_when_a_run_begins(
     assert start_of(None, [late, early, unknown]) == 2e9
     assert not caplog.messages
     assert start_of(None, [unknown]) == 0
-    assert "c: not known when it was recorded" in caplog.messages[0]
+    assert "c: the file does not say when it was recorded" in caplog.messages[0]
     monkeypatch.setattr("time.time", lambda: 5e8)
     assert start_of(None, [_source("camera", live=True), early]) == 5e8
     assert start_of(None, [early, _source("d", 2e9 + 7200)]) == 2e9
     assert "taken to begin together" in caplog.messages[1]
 
 
+@pytest.mark.slow
 def test_a_file_that_says_when(walkers: Clip, gallery: Path, tmp_path: Path) -> None:
     dated = tmp_path / "dated" / "walkers.mp4"
     dated.parent.mkdir()

@@ -14,8 +14,8 @@ from pathlib import Path
 import av
 import pytest
 
-from reid_tracker.cli.cameras import describe_cameras
 from reid_tracker.cli.main import main
+from reid_tracker.cli.report import describe_cameras
 from reid_tracker.types import SourceState, SourceStatus
 from tests.conftest import ROOT, write_detections
 from tests.video.rtsp import Camera, need_server, wait_for, write_scene

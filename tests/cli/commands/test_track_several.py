@@ -89,6 +89,7 @@ def test_everything_is_written_and_agrees(cameras: list[Path], tmp_path: Path) -
         assert cv2.imread(str(out / picture)) is not None
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_files(cameras: list[Path], tmp_path: Path) -> None:
     for folder in ("one", "two"):
         assert track(cameras, tmp_path / folder, "--save-parquet") == 0
@@ -105,6 +106,7 @@ def test_the_same_run_gives_the_same_files(cameras: list[Path], tmp_path: Path) 
         assert np.abs(one_image.astype(int) - other).mean() < 1
 
 
+@pytest.mark.slow
 def test_learned_topology_can_be_given_back(cameras: list[Path], tmp_path: Path) -> None:
     assert track(cameras, tmp_path / "one", "--set", "match.learn_links=1") == 0
     learned = tmp_path / "one" / "topology.yaml"
@@ -130,6 +132,7 @@ def test_one_camera_has_none_of_it(cameras: list[Path], tmp_path: Path) -> None:
     assert names(tmp_path / "out") == ["a.jsonl", "a.mp4", "a.txt", "a_crops"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["timeline.png", "mosaic.mp4", "a_global.txt", "topology.yaml"])
 def test_earlier_files_are_refused_before_any_work(
     name: str, cameras: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -35,6 +35,7 @@ def test_main_job(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert list((tmp_path / "run" / "tensorboard").iterdir())
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -42,6 +43,7 @@ def test_quiet_says_nothing(
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_data_and_settings_go_on_top(recipe: Path, tmp_path: Path) -> None:
     moved = shutil.move(tmp_path / "data", tmp_path / "moved")
     run(
@@ -50,6 +52,7 @@ def test_data_and_settings_go_on_top(recipe: Path, tmp_path: Path) -> None:
     assert len((tmp_path / "run" / METRICS).read_text().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_default_folder_is_named_after_the_recipe(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,12 +64,14 @@ def test_default_folder_is_named_after_the_recipe(
     assert run(recipe, "--resume") == 0
 
 
+@pytest.mark.slow
 def test_prepare_trains_nothing(recipe: Path, tmp_path: Path) -> None:
     assert run(recipe, "-o", tmp_path / "run", "--prepare") == 0
     assert not (tmp_path / "run" / RESULT).exists()
     assert run(recipe, "-o", tmp_path / "run") == 0
 
 
+@pytest.mark.slow
 def test_several_recipes_build_on_each_other(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

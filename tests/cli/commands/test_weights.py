@@ -44,12 +44,20 @@ def test_list(server: Behaviour, own_downloads: Path, capsys: pytest.CaptureFixt
     assert run("list") == 0
     printed = capsys.readouterr().out
     row = next(line for line in printed.splitlines() if "yolo_a" in line)
-    for text in ("detector", "not here", "AGPL-3.0", "COCO mAP50-95 39.5"):
+    for text in ("not here", "AGPL-3.0", "COCO mAP50-95 39.5"):
         assert text in row
     row = next(line for line in printed.splitlines() if "own_osnet" in line)
     assert "shipped" in row
-    assert "0.3 MB" in row
+    assert row.startswith("*")  # what auto takes
+    assert " 0.3 " in row
     assert str(own_downloads) in printed
+
+
+def test_list_of_all_models_fits_100_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert any(line.startswith("+") for line in lines)
 
 
 def test_list_for_machines(server: Behaviour, capsys: pytest.CaptureFixture[str]) -> None:

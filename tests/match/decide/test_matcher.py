@@ -151,6 +151,7 @@ def test_ids_are_never_reused_and_events_tell_everything(visits: list[Visit]) ->
     assert introduced == sorted(introduced)
 
 
+@pytest.mark.slow
 @some
 @given(worlds(), st.integers(0, 2**32 - 1))
 def test_the_order_of_rows_does_not_matter(visits: list[Visit], seed: int) -> None:
@@ -165,6 +166,7 @@ def test_the_order_of_rows_does_not_matter(visits: list[Visit], seed: int) -> No
     assert plain.events() == shuffled.events()
 
 
+@pytest.mark.slow
 @some
 @given(worlds())
 def test_the_same_input_gives_the_same_identities(visits: list[Visit]) -> None:

@@ -57,6 +57,7 @@ def test_hard_constraints_are_never_violated(given_rows: list[Row], known: bool)
             assert may_be_one(pair[0], pair[1], times.min_s, times.overlap)
 
 
+@pytest.mark.slow
 @some
 @given(rows(), st.randoms(use_true_random=False))
 def test_the_order_within_a_batch_does_not_matter(given_rows: list[Row], random: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.match.gallery.records import Embedding, SightingRecord
+from reid_tracker.arrays import Float32Array
+from reid_tracker.match.gallery.records import SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.types import Embeddings
 
@@ -17,11 +18,11 @@ MODEL = "5f" * 32
 OTHER_MODEL = "a0" * 32
 
 
-def person(number: int, size: int = SIZE) -> Embedding:
+def person(number: int, size: int = SIZE) -> Float32Array:
     """The look of a person: close to one axis."""
     row = np.full(size, 0.05, np.float32)
     row[number % size] = 1
-    look: Embedding = unit(row[None])[0]
+    look: Float32Array = unit(row[None])[0]
     return look
 
 
@@ -30,7 +31,7 @@ def unit(rows: npt.NDArray[Any]) -> Embeddings:
     return result
 
 
-def views(look: Embedding, count: int, seed: int = 0, noise: float = 0.05) -> Embeddings:
+def views(look: Float32Array, count: int, seed: int = 0, noise: float = 0.05) -> Embeddings:
     """Some embeddings near one."""
     random = np.random.default_rng(seed)
     return unit(look + noise * random.standard_normal((count, len(look))).astype(np.float32))

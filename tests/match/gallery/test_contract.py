@@ -196,7 +196,7 @@ def test_another_models_vectors_are_refused(store: GalleryStore) -> None:
     other = sighting("b", 2, model=OTHER_MODEL)
     longer = sighting("c", 3, embeddings=np.eye(SIZE + 1, dtype=np.float32)[:1])
     for wrong in (other, longer):
-        with pytest.raises(ModelMismatchError, match="take the same encoder"):
+        with pytest.raises(ModelMismatchError, match="use the same encoder"):
             store.write([sighting("x", 9), wrong])
     for query, model in ((person(1), OTHER_MODEL), (person(1, SIZE + 1), MODEL)):
         with pytest.raises(ModelMismatchError):

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_tracker.config import GalleryConfig, MatchConfig
-from reid_tracker.errors import ModelMismatchError, StoreUnavailableError
+from reid_tracker.arrays import Float32Array
+from reid_tracker.config import MatchConfig
+from reid_tracker.errors import StoreUnavailableError
 from reid_tracker.match import CrossCameraMatcher
 from reid_tracker.match.gallery.asker import PatientAsker
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
-from reid_tracker.match.gallery.link import RunLink
 from reid_tracker.match.gallery.matcher import GalleryMatcher
-from reid_tracker.match.gallery.records import ANYWHERE, Embedding, Hit, Where
-from reid_tracker.match.gallery.run import remembering
+from reid_tracker.match.gallery.recorder import RunLink
+from reid_tracker.match.gallery.records import ANYWHERE, Hit, Where
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.gallery.writer import GalleryWriter
 from reid_tracker.types import IdentityEvent
-from tests.match.gallery.samples import MODEL, OTHER_MODEL, identities, person, sighting, unit
+from tests.match.gallery.samples import MODEL, identities, person, sighting, unit
 from tests.match.worlds import tracks
 
 STEP_S = 0.5
@@ -140,7 +140,7 @@ class Away(EmbeddedStore):
 
     def nearest(
         self,
-        query: Embedding,
+        query: Float32Array,
         *,
         model: str,
         k: int = 10,
@@ -221,46 +221,3 @@ def test_a_merge_ends_only_numbers_of_this_run(store: GalleryStore) -> None:
             f"old {one}": one for one in known
         }
         assert found[f"run {known}/door/1"] == found[f"run {known}/yard/2"] == kept
-
-
-def test_another_encoder_is_refused_before_anything_is_tracked(tmp_path: Path) -> None:
-    config = GalleryConfig(address=str(tmp_path / "gallery.sqlite"))
-    with EmbeddedStore(tmp_path / "gallery.sqlite") as store:
-        store.write([sighting("a")])
-    with (
-        pytest.raises(ModelMismatchError, match="take the same encoder"),
-        remembering(config, OTHER_MODEL),
-    ):
-        pass
-    with remembering(config, MODEL):
-        pass
-
-
-def test_what_is_too_old_is_gone_before_anybody_is_asked_for(tmp_path: Path) -> None:
-    path = tmp_path / "gallery.sqlite"
-    with EmbeddedStore(path, clock=lambda: 1_000.0) as store:
-        store.write([sighting("a", 1)])
-    config = GalleryConfig(address=str(path), retention_h=1)
-    with remembering(config, OTHER_MODEL):  # an empty gallery takes any
-        pass
-    with EmbeddedStore(path) as store:
-        assert identities(store) == {}
-        assert store.reserve_identities(1).start == 2
-
-
-def test_a_run_that_is_interrupted_is_stored_to_the_last_frame(tmp_path: Path) -> None:
-    config = GalleryConfig(address=str(tmp_path / "gallery.sqlite"))
-
-    def run() -> None:
-        with remembering(config, MODEL, start_s=START_S) as remember:
-            matcher = remember(CrossCameraMatcher())
-            for step in range(8):
-                look = person(1)[None]
-                matcher.update("door", tracks([1]), look, step * STEP_S)
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run()
-    with EmbeddedStore(tmp_path / "gallery.sqlite") as store:
-        (one,) = store.sightings()
-    assert one.end_s == START_S + 3.5

@@ -92,7 +92,7 @@ def full(tmp_path: Path) -> Path:
 
 def test_two_galleries_are_not_mixed(full: Path, tmp_path: Path) -> None:
     with EmbeddedStore(tmp_path / "full.sqlite") as store:
-        with pytest.raises(StoreError, match="holds 3 sightings already"):
+        with pytest.raises(StoreError, match="already holds 3 sightings"):
             import_gallery(store, full)
         assert store.info().sightings == 3
 
@@ -148,10 +148,10 @@ def other_next(value: object) -> Callable[[list[str]], list[str]]:
         (other_next([2]), "line 1 is damaged"),
         (other_next(1e999), "line 1 is damaged"),
         (other_next(2**80), "line 1 is damaged"),
-        (cut, "is not whole: it ends after 3 sightings"),
-        (without_a_line, "is not whole: it ends after 2 sightings"),
+        (cut, "is truncated: it ends after 3 sightings"),
+        (without_a_line, "is truncated: it ends after 2 sightings"),
         (broken, "line 6 is damaged"),
-        (other_kind, "is no export"),
+        (other_kind, "is not an export"),
         (no_vector, "line 5 is damaged"),
         (extra_key, "line 5 is damaged"),
         (other_field("start_s", 10**400), "line 5 is damaged"),

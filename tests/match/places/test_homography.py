@@ -60,7 +60,7 @@ LINE = np.column_stack([np.arange(5.0) * 100, np.arange(5.0) * 50 + 200])
         (LINE, LINE, "on a line in the picture"),
         (LINE + np.array([[0, 0], [1, 0], [0, 1], [0, 0], [0, 1]]), FRAME[:5], "in the picture"),
         (np.concatenate([LINE, FRAME[1:2]]), FRAME, "all but one"),
-        (FRAME[:5], LINE, "on a line in the floor"),
+        (FRAME[:5], LINE, "on a line in the ground plane"),
         (FRAME[[0, 1, 1, 2]], FRAME[:4], "in the picture"),
     ],
 )

@@ -38,6 +38,7 @@ def test_fitted_confidence_is_the_hit_rate() -> None:
         assert hits[there].mean() == pytest.approx(calibrated[there].mean(), abs=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("default", [0.3, 0.5])
 def test_f1_is_greatest_at_the_default(default: float) -> None:
     generator = np.random.default_rng(2)
@@ -70,6 +71,7 @@ def test_hits_that_a_threshold_separates_give_a_finite_curve() -> None:
     assert sigmoid(slope * np.array([-0.5, 0.5]) + offset) == pytest.approx([0, 1], abs=0.1)
 
 
+@pytest.mark.slow
 def test_folded_network_gives_calibrated_confidences(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY_MODEL)
     torch.manual_seed(0)

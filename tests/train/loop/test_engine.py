@@ -128,6 +128,7 @@ def test_interrupted_run_ends_with_the_same_bits(
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 def test_run_killed_between_last_step_and_end_of_epoch(tiny_data: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(tiny_data, checkpoint_steps=1)
     Trainer(recipe, tmp_path / "whole").run()
@@ -147,6 +148,7 @@ def test_run_killed_between_last_step_and_end_of_epoch(tiny_data: Path, tmp_path
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
 
 
+@pytest.mark.slow
 def test_finished_run_resumes_to_nothing(tiny_data: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(tiny_data)
     Trainer(recipe, tmp_path / "run").run()
@@ -155,6 +157,7 @@ def test_finished_run_resumes_to_nothing(tiny_data: Path, tmp_path: Path) -> Non
     assert same(before, weights(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_earlier_run_is_not_overwritten(tiny_data: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(tiny_data)
     Trainer(recipe, tmp_path / "run").run()
@@ -164,6 +167,7 @@ def test_earlier_run_is_not_overwritten(tiny_data: Path, tmp_path: Path) -> None
         Trainer(recipe, tmp_path / "other", resume=True)
 
 
+@pytest.mark.slow
 def test_nan_loss_names_the_step(
     tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +201,7 @@ def test_too_high_learning_rate_stops_by_itself(tiny_data: Path, tmp_path: Path)
         ).run()
 
 
+@pytest.mark.slow
 def test_full_disk_while_saving(
     tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,6 +228,7 @@ def test_output_folder_that_cannot_be_made(tiny_data: Path, tmp_path: Path) -> N
         Trainer(tiny_recipe(tiny_data), tmp_path / "file" / "run")
 
 
+@pytest.mark.slow
 def test_identity_with_one_image(tiny_data: Path, tmp_path: Path) -> None:
     write_image(tiny_data / "train" / "0077_00.png", person(77, 0))
     with pytest.raises(InputError, match=r"0077_00\.png: its identity has one image"):
@@ -249,6 +255,7 @@ def test_starting_from_weights_keeps_the_new_classifier(tiny_data: Path, tmp_pat
     assert net.classifier.out_features == 6
 
 
+@pytest.mark.slow
 def test_frozen_epochs_move_only_the_classifier(tiny_data: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(
         tiny_data,
@@ -263,6 +270,7 @@ def test_frozen_epochs_move_only_the_classifier(tiny_data: Path, tmp_path: Path)
     assert changed == {"classifier.weight", "classifier.bias"}
 
 
+@pytest.mark.slow
 def test_metric_loss_by_name(tiny_data: Path, tmp_path: Path) -> None:
     pytest.importorskip("pytorch_metric_learning")
     recipe = tiny_recipe(tiny_data, loss={"metric": "CircleLoss", "metric_weight": 0.01})
@@ -270,6 +278,7 @@ def test_metric_loss_by_name(tiny_data: Path, tmp_path: Path) -> None:
     assert found.history.records[-1].losses["metric"] > 0
 
 
+@pytest.mark.slow
 def test_weights_that_the_last_step_of_an_epoch_broke(
     tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from tests.osnet.test_fold import with_random_norms
 SIZE = (64, 32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -41,6 +42,7 @@ def test_onnx_computes_the_same(name: str, options: dict[str, object], tmp_path:
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_weights_come_without_the_classifier(tmp_path: Path) -> None:
     net = OSNETS["osnet_x0_25"](num_classes=700)
     write_result(net, tmp_path, SIZE)

@@ -36,6 +36,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "last.pth"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
@@ -55,6 +56,7 @@ def test_what_a_run_keeps(checkpoint: Path, changes: dict[str, Any], key: str) -
         read_earlier(checkpoint, tiny_recipe(ROOT, **changes))
 
 
+@pytest.mark.slow
 def test_what_may_change_is_a_warning(checkpoint: Path, caplog: pytest.LogCaptureFixture) -> None:
     read_earlier(checkpoint, tiny_recipe(ROOT))
     assert not caplog.text
@@ -63,6 +65,7 @@ def test_what_may_change_is_a_warning(checkpoint: Path, caplog: pytest.LogCaptur
     assert "made by another recipe; the run goes on with the new one" in caplog.text
 
 
+@pytest.mark.slow
 def test_keys_that_an_older_version_did_not_know(
     checkpoint: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -78,6 +81,7 @@ def test_keys_that_an_older_version_did_not_know(
         read_earlier(checkpoint, recipe)
 
 
+@pytest.mark.slow
 def test_new_settings_of_the_optimiser_take_effect(checkpoint: Path) -> None:
     recipe = tiny_recipe(ROOT)
     settings: dict[str, Any] = {"weight_decay": 0.125, "beta1": 0.5, "beta2": 0.75}
@@ -91,6 +95,7 @@ def test_new_settings_of_the_optimiser_take_effect(checkpoint: Path) -> None:
     assert moments["exp_avg"].any()
 
 
+@pytest.mark.slow
 def test_same_recipe_restores_the_optimiser(checkpoint: Path) -> None:
     state = build(tiny_recipe(ROOT))
     state.load(checkpoint)

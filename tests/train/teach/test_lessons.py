@@ -97,6 +97,7 @@ def test_several_teachers_stand_side_by_side(tiny_data: Path, tmp_path: Path) ->
     assert not np.allclose(both.labelled[:, :512], both.labelled[:, 512:])
 
 
+@pytest.mark.slow
 def test_distilled_run_comes_closer_to_the_teacher(tiny_data: Path, tmp_path: Path) -> None:
     found = Trainer(distilling(tiny_data, tmp_path), tmp_path / "run").run()
     losses = [record.losses for record in found.history.records]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from reid_tracker.train.images import MemoryCrops
 from reid_tracker.train.recipe import TeacherRecipe
@@ -50,6 +51,7 @@ def test_recombined_people_are_new_and_follow_the_seed() -> None:
     assert two > 10, "made of two people"
 
 
+@pytest.mark.slow
 def test_people_before_another_background(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     crops = np.full((6, 128, 64, 3), 60, np.uint8)

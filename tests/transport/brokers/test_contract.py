@@ -24,6 +24,7 @@ from reid_tracker.transport.wire.subjects import Subject, pattern_of
 from tests.conftest import ROOT
 from tests.transport.conftest import SITE, World, outgoing
 from tests.transport.samples import identity, status, tracklet
+from tests.transport.servers import until_saved
 
 WAIT_S = 30.0
 """Longest wait for what must come; a wait for what must not come is short and can miss a failure,
@@ -298,14 +299,13 @@ def test_killed_and_returned(world: World) -> None:
     broker.publish([outgoing(tracklet(n)) for n in range(40)])
     first = take(receiver, 15)
     if world.kind == "mqtt":
-        time.sleep(1.5)  # Mosquitto writes acknowledged messages down once a second
+        until_saved(server, '"edge_seq":39,')  # it acknowledges before it writes
     server.kill()
     start = time.monotonic()
     with pytest.raises(TransportUnavailableError, match=r"127\.0\.0\.1"):
         broker.publish([outgoing(tracklet(40))])
     first += take_until_it_fails(receiver, TransportUnavailableError)
     assert time.monotonic() - start < 10
-    time.sleep(1)
     server.start()
     publish_at_last(broker, [outgoing(tracklet(n)) for n in range(40, 50)])
     rest = take(receiver, 50 - len(first))

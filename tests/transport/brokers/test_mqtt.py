@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from reid_tracker.config import TransportConfig
 from reid_tracker.errors import TransportUnavailableError
 from reid_tracker.transport.brokers.base import Outgoing
 from reid_tracker.transport.brokers.mqtt import MqttBroker, Recent
-from reid_tracker.transport.brokers.open import open_broker
+from reid_tracker.transport.brokers.open import open_broker, parse_address
 from reid_tracker.transport.receiving.receiver import Receiver
 from reid_tracker.transport.wire.messages import EdgeMessage
 from reid_tracker.transport.wire.subjects import pattern_of
@@ -22,12 +23,16 @@ from tests.transport.samples import host, tracklet
 from tests.transport.servers import Server, until_saved
 
 
+def open_mqtt(config: TransportConfig) -> MqttBroker:
+    return MqttBroker(config, parse_address(config))
+
+
 def test_a_connection_that_ends_just_before(
     start: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The library keeps the message and sends it later: then it counts as acknowledged."""
     server = start("mqtt")
-    broker = MqttBroker(config_for("mqtt", server, tmp_path))
+    broker = open_mqtt(config_for("mqtt", server, tmp_path))
     receiver = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"))
     broker.publish([outgoing(tracklet(9))])
     while not take(receiver):
@@ -62,7 +67,7 @@ def test_what_was_acknowledged_just_before_a_kill(
 ) -> None:
     """Mosquitto has not written the last of it down: it is published again with the next."""
     server = start("mqtt")
-    broker = MqttBroker(config_for("mqtt", server, tmp_path))
+    broker = open_mqtt(config_for("mqtt", server, tmp_path))
     broker.subscribe(pattern_of("tracklet"), "centre").close()
     until_saved(server, pattern_of("tracklet"))
     for turn in range(5):
@@ -130,7 +135,8 @@ def test_a_lost_client_is_told_of_each_time_and_one_that_closes_is_not(
     receiver = Receiver(centre.subscribe(pattern_of("status", SITE), "centre"), gaps=True)
 
     def connect() -> MqttBroker:
-        return MqttBroker(config, lambda: outgoing(host(next(numbers), state="lost")))
+        will = lambda: outgoing(host(next(numbers), state="lost"))  # noqa: E731
+        return MqttBroker(config, parse_address(config), will)
 
     def told(within_s: float) -> list[str]:
         end_s = time.monotonic() + within_s
@@ -165,7 +171,7 @@ def test_what_was_given_up_and_acknowledged_late_is_forgotten(
     start: Callable[..., Server], tmp_path: Path
 ) -> None:
     server = start("mqtt")
-    broker = MqttBroker(config_for("mqtt", server, tmp_path))
+    broker = open_mqtt(config_for("mqtt", server, tmp_path))
     server.freeze()
     with pytest.raises(TransportUnavailableError):
         broker.publish([outgoing(tracklet(0))])  # and the disk of its sender is full

@@ -15,7 +15,7 @@ from reid_tracker.config import TransportConfig
 from reid_tracker.errors import TransportError, TransportUnavailableError
 from reid_tracker.transport.brokers.base import Broker
 from reid_tracker.transport.brokers.nats import NatsBroker
-from reid_tracker.transport.brokers.open import open_broker
+from reid_tracker.transport.brokers.open import open_broker, parse_address
 from reid_tracker.transport.receiving.receiver import Receiver
 from reid_tracker.transport.wire.subjects import pattern_of
 from tests.conftest import ROOT
@@ -52,7 +52,7 @@ def test_a_full_stream_refuses_or_drops(config: TransportConfig) -> None:
     small = dataclasses.replace(config, stream_bytes=2**17, stream_discard="new")
     broker = open_broker(small)
     batch = [outgoing(tracklet(n)) for n in range(400)]
-    with pytest.raises(TransportUnavailableError, match="takes nothing now: maximum bytes"):
+    with pytest.raises(TransportUnavailableError, match="accepts nothing now: maximum bytes"):
         broker.publish(batch)
     broker.close()
     # The limits of a stream that is there change with the configuration; its messages stay.
@@ -91,10 +91,11 @@ def test_a_server_that_takes_too_small_messages(
 
 def test_streams_are_not_made_anew(config: TransportConfig) -> None:
     """Else the messages of the stream would be gone, and hubs that collect it stall."""
-    first = NatsBroker(config)
+    first = NatsBroker(config, parse_address(config))
     first.publish([outgoing(tracklet(0))])
     created = first._run(first._stream.stream_info("REID_TRACKLETS"), 5).created
-    second = NatsBroker(dataclasses.replace(config, stream_age_h=1.0, dedup_window_s=60.0))
+    changed = dataclasses.replace(config, stream_age_h=1.0, dedup_window_s=60.0)
+    second = NatsBroker(changed, parse_address(changed))
     info = second._run(second._stream.stream_info("REID_TRACKLETS"), 5)
     assert info.created == created
     assert info.config.max_age == 3600

@@ -9,7 +9,7 @@ import pytest
 
 from reid_tracker.transport.brokers.base import Delivery, Outgoing
 from reid_tracker.transport.brokers.memory import MemoryBroker
-from reid_tracker.transport.receiving.dedup import GapCounter, IdWindow
+from reid_tracker.transport.receiving.dedup import GapCounter
 from reid_tracker.transport.receiving.receiver import Receiver
 from reid_tracker.transport.wire.messages import TrackletMessage
 from reid_tracker.transport.wire.subjects import pattern_of
@@ -95,53 +95,6 @@ def test_a_copy_while_it_is_being_stored(stored: bool) -> None:
     assert receiver.counts.received == (1 if stored else 2)
 
 
-def test_the_window_is_bounded() -> None:
-    window = IdWindow(3)
-    for name in "abcd":
-        window.add(name)
-    window.add("b")
-    window.add("e")
-    assert [name in window for name in "abcde"] == [False, True, False, True, True]
-    assert len(window) == 3
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_window_knows_what_came(seed: int) -> None:
-    """Against a plain set, in an order with copies and gaps, with ids that look alike."""
-    random = np.random.default_rng(seed)
-    window, plain = IdWindow(), set()
-    heads = ["e1/b1/", "e1/b2/", "e1/b1", "e1/b1/0", "e1/b1/host-", ""]
-    names = [f"{head}{number}" for head in heads for number in range(40)] + ["9" * 30, "a/", "/"]
-    for index in random.integers(0, len(names), 300):
-        window.add(names[index])
-        plain.add(names[index])
-        assert [name in window for name in names] == [name in plain for name in names]
-
-
-def test_what_came_without_a_gap_takes_no_memory() -> None:
-    window = IdWindow(capacity=10)
-    for number in range(10_000):
-        window.add(f"e1/b1/{number}")
-        # Another one whose messages come late, two by two.
-        window.add(f"e2/b1/{number ^ 1}")
-    assert len(window) == 2
-    assert "e1/b1/0" in window
-    assert "e2/b1/9999" in window
-    assert "e1/b1/10000" not in window
-
-
-def test_gaps_in_the_window_are_bounded() -> None:
-    window = IdWindow(capacity=10)
-    for number in range(0, 100, 2):
-        window.add(f"e1/b1/{number}")
-    window.add("e2/b1/5")
-    assert len(window) == 10
-    assert [f"e1/b1/{number}" in window for number in (80, 82, 83, 98)] == [
-        *(False, True, False, True)
-    ]
-    assert "e2/b1/5" in window
-
-
 def test_what_is_refused_is_acknowledged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     good, now_s = outgoing(tracklet(1)), [0.0]
     bad = [
@@ -177,15 +130,6 @@ def test_missing_messages(caplog: pytest.LogCaptureFixture) -> None:
     assert [number(receiver) for _ in range(7)] == [*sent, 0, 1]
     assert receiver.counts.missing == 1
     assert "2 messages of e1 are missing before number 9" in caplog.text
-
-
-def test_gaps_in_bounded_memory() -> None:
-    gaps = GapCounter(capacity=2)
-    for source in "abc":
-        gaps.add(source, "b", 1)
-    assert gaps.add("b", "b", 4) == 2
-    assert gaps.add("a", "b", 9) == 0  # forgotten
-    assert gaps.missing == 2
 
 
 def test_what_an_earlier_receiver_was_given_is_not_missing() -> None:

@@ -151,7 +151,7 @@ def test_a_damaged_file_is_set_aside(
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert "\n" not in record.getMessage()
-    assert "set aside as spool.damaged" in record.getMessage()
+    assert "renamed to spool.damaged" in record.getMessage()
     assert (tmp_path / "spool.damaged").exists()
     again.put([message(7)])
     assert ids(again) == [7]
@@ -255,7 +255,7 @@ def test_a_new_file_in_which_numbers_cannot_go_on_is_not_used(
     with monkeypatch.context() as patch:
         patch.setattr(Spool, "_continue", full)
         with pytest.raises(FullDiskError):
-            spool._begin_empty()
+            spool._replace_with_empty()
         with pytest.raises(FullDiskError):
             spool.put([message(5)])
     spool.put([message(6)])

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.config import DetectorConfig, EncoderConfig
 from reid_tracker.config.checked import shown
 from reid_tracker.detect import Detector, build_detector
 from reid_tracker.encode import Encoder, build_encoder
 from reid_tracker.encode.fingerprint import model_fingerprint
 from reid_tracker.errors import ConfigError, InputError
-from reid_tracker.match.gallery.records import Embedding
 from reid_tracker.types import Boxes, ImageBGR
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
@@ -23,7 +23,7 @@ _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 _log = logging.getLogger(__name__)
 
 
-def embed_query(arguments: argparse.Namespace) -> tuple[Embedding, str]:
+def embed_query(arguments: argparse.Namespace) -> tuple[Float32Array, str]:
     """Return the (D,) unit embedding of the person meant, and the hash of the model that made it.
 
     Raises:
@@ -45,7 +45,7 @@ def build_query_detector(arguments: argparse.Namespace) -> Detector:
 
 def embed_person(
     image: ImageBGR, arguments: argparse.Namespace, detector: Detector | None, encoder: Encoder
-) -> Embedding:
+) -> Float32Array:
     """Embed the person meant in a picture.
 
     Args:
@@ -65,7 +65,7 @@ def embed_person(
             boxes = _chosen(found, arguments.person)
         else:
             _log.warning("nobody was detected in %s: the whole of it is taken", arguments.query)
-    row: Embedding = encoder.encode(image, boxes)[0]
+    row: Float32Array = encoder.encode(image, boxes)[0]
     return row
 
 
@@ -92,7 +92,7 @@ def read_query(query: str) -> ImageBGR:
     """Read a picture, or the frame of a video that "VIDEO@TIME" names.
 
     Raises:
-        ConfigError: there is no such file, or the time is none.
+        ConfigError: the file does not exist, or the time is malformed.
         InputError: it cannot be read, or the video ends before.
     """
     path = Path(query)
@@ -117,7 +117,7 @@ def _frame_at(name: str, time_s: float) -> ImageBGR:
     last_s = 0.0
     with open_source(name) as source:
         for frame in source:
-            # The frame that is on the screen then: the next one would come too late.
+            # The frame on the screen at that time.
             last_s = frame.timestamp_s
             if last_s >= time_s - 1e-3:
                 return frame.image

@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from reid_tracker.cli.commands.search.output import save_pictures
 from reid_tracker.cli.options import add_device, add_gallery_option, default_gallery
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.redact import redact
+from reid_tracker.cli.report import console
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.match.gallery.open import open_gallery
-from reid_tracker.match.gallery.records import SightingRecord, Where
-from reid_tracker.match.gallery.sql_rows import number_now
+from reid_tracker.match.gallery.records import SightingRecord, Where, number_now
 from reid_tracker.run.moments import moment, parse_moment
 
 _EXAMPLES = """examples:
@@ -29,8 +28,6 @@ _EXAMPLES = """examples:
   reid-track search cam1.mp4@0:35 --gallery postgresql://me@host/people --top 5
   reid-track search person.jpg --in video.mp4
 """
-
-_WIDTH_OF_A_PIPE = 160
 
 _log = logging.getLogger(__name__)
 
@@ -167,7 +164,7 @@ def _of_identity(
 def _of_picture(arguments: argparse.Namespace, where: Where) -> list[dict[str, Any]]:
     from reid_tracker.cli.commands.search.picture import embed_query
 
-    # First, so that a typing error in it costs no loading of models.
+    # First, so that a typing error shows before models are loaded.
     with open_gallery(arguments.gallery or default_gallery(), create=False) as store:
         query, model = embed_query(arguments)
         hits = store.nearest(
@@ -205,8 +202,7 @@ def _print(arguments: argparse.Namespace, rows: Sequence[dict[str, Any]]) -> Non
     table = Table("rank", *(name.removesuffix("_s") for name in columns), box=None)
     for rank, row in enumerate(rows, 1):
         table.add_row(str(rank), *(_cell(name, row[name]) for name in columns))
-    width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
-    Console(width=width).print(table, markup=False)
+    console().print(table, markup=False)
 
 
 def _cell(name: str, value: Any) -> str:

@@ -6,23 +6,23 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.cli.commands.search.picture import build_query_detector, embed_person, read_query
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.config import EncoderConfig
 from reid_tracker.encode import Encoder, build_encoder
 from reid_tracker.errors import ConfigError
-from reid_tracker.match.gallery.records import Embedding
 from reid_tracker.pipeline import Pipeline
 from reid_tracker.types import FrameResult
 from reid_tracker.video import open_source
 
 _LOOK_EVERY_S = 0.5
-"""A person looks the same a moment later; between looks a track costs nothing more."""
+"""Time between two embeddings of a track: people hardly change within it."""
 
 
 @dataclass
 class _Seen:
-    """What is known of a track: its best look so far."""
+    """The best embedding of a track so far."""
 
     score: float
     best_s: float
@@ -62,8 +62,10 @@ def search_video(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     ]
 
 
-def _look(result: FrameResult, query: Embedding, encoder: Encoder, seen: dict[int, _Seen]) -> None:
-    """Compare the tracks that were not looked at for a while with the query."""
+def _look(
+    result: FrameResult, query: Float32Array, encoder: Encoder, seen: dict[int, _Seen]
+) -> None:
+    """Compare tracks with the query, each every `_LOOK_EVERY_S`."""
     now_s = result.frame.timestamp_s
     tracks = result.tracks[result.tracks.observed]
     due = []

@@ -1,1 +1,4 @@
-"""The gallery in one SQLite file, searched exactly in memory."""
+"""Stores the gallery in one SQLite file, searched exactly in memory. Open `store` first.
+
+`file` opens the file, `load` reads its vectors, and `memory` holds them in chunks (`chunk`).
+"""

@@ -1,4 +1,4 @@
-"""A chunk of the vectors in memory: filtered by its columns, then compared with a query."""
+"""A chunk of vectors in memory: filtered by columns, then compared with a query."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.match.gallery.records import Embedding, Where
+from reid_tracker.arrays import BoolArray, Float32Array, IntArray
+from reid_tracker.match.gallery.records import Where
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-Scores = npt.NDArray[np.float32]
-Vectors = npt.NDArray[np.float16] | npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int32]
+Vectors = npt.NDArray[np.float16] | Float32Array
 
 _BLOCK_ROWS = 512
-"""Rows turned into float32 at a time: few enough that they stay in the processor's cache."""
+"""Rows converted to float32 at a time: few enough for the processor's cache."""
 
-_LEAST_SQUEEZED = 1024
-"""Rows from which on a chunk that is not full yet is made denser; fewer are not worth a copy."""
+_MIN_SQUEEZED = 1024
+"""Used rows from which a chunk with free rows is compacted; fewer are not worth a copy."""
 
 _EXPONENT_SHIFT = np.float32(2.0**112)
-"""Between the exponents of float16 and float32, whose biases are 15 and 127."""
+"""From the exponents of float16 to those of float32, whose biases are 15 and 127."""
 
 
 class Limits(NamedTuple):
-    """A filter in codes; an empty column excludes nothing."""
+    """A filter with names as codes; an empty column excludes nothing."""
 
-    cameras: npt.NDArray[np.int32]
-    except_cameras: npt.NDArray[np.int32]
-    sites: npt.NDArray[np.int32]
+    cameras: Codes
+    except_cameras: Codes
+    sites: Codes
     identities: IntArray
     except_identities: IntArray
 
 
 class Chunk:
-    """A block of rows."""
+    """A block of vectors with the columns by which they are filtered.
+
+    Rows are only appended, in ascending order of `numbers`. Removed rows stay until compaction.
+    """
 
     def __init__(self, rows: int, size: int, dtype: np.dtype[np.generic]) -> None:
         self.used = 0
@@ -62,7 +64,7 @@ class Chunk:
     def fill(
         self, columns: tuple[npt.NDArray[np.generic], ...], vectors: Vectors, start: int
     ) -> int:
-        """Take as many rows from `start` on as fit, and return how many."""
+        """Append as many rows from `start` on as fit, and return their number."""
         count = min(len(vectors) - start, len(self.numbers) - self.used)
         to, source = slice(self.used, self.used + count), slice(start, start + count)
         for own, given in zip(self._columns(), columns, strict=True):
@@ -75,7 +77,7 @@ class Chunk:
         return count
 
     def rows_of(self, wanted: IntArray) -> IntArray:
-        """Return the rows whose number is one of these, which are sorted."""
+        """Return the rows whose number is one of these sorted ones."""
         numbers = self.numbers[: self.used]
         low, high = np.searchsorted(wanted, (numbers[0], numbers[-1] + 1))
         wanted = wanted[low:high]
@@ -85,16 +87,16 @@ class Chunk:
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
     def remove(self, rows: IntArray) -> None:
-        """Overwrite rows and never find them again."""
+        """Overwrite rows, so that no search finds them."""
         self.alive[rows] = False
         self.vectors[rows] = 0
 
     def compacted(self) -> Chunk | None:
-        """Return the chunk, made denser if half of it is dead, or None if it is empty.
+        """Return the chunk, compacted if half of it is removed; None if it is empty.
 
-        One that is not full is made denser where it is: whoever is in sight is written anew every
-        few seconds, which would fill it with dead rows. Each move makes room for as many rows as
-        it moves, so that a row written costs at most one more.
+        A chunk with free rows is compacted in place. Otherwise people in view, who are written
+        again every few seconds, would fill it with removed rows. Each compaction frees at least as
+        many rows as it moves, so a written row costs at most one more.
         """
         kept = np.flatnonzero(self.alive[: self.used])
         if len(kept) == 0:
@@ -102,7 +104,7 @@ class Chunk:
         if len(kept) > self.used // 2:
             return self
         if self.used < len(self.numbers):
-            if self.used >= _LEAST_SQUEEZED:
+            if self.used >= _MIN_SQUEEZED:
                 self._squeeze(kept)
             return self
         copy = Chunk(len(kept), self.vectors.shape[1], self.vectors.dtype)
@@ -110,17 +112,17 @@ class Chunk:
         return copy
 
     def _squeeze(self, kept: IntArray) -> None:
-        """Move the living rows to the front, in their order."""
+        """Move the remaining rows to the front, in their order."""
         columns = tuple(column[kept] for column in self._columns())
         vectors = self.vectors[kept]
-        # Nothing of whoever is forgotten later may stay behind in the place that was left.
+        # No copy may stay behind of people who are forgotten later.
         self.alive[: self.used] = False
         self.vectors[: self.used] = 0
         self.used, self._first_s, self._last_s = 0, np.inf, -np.inf
         self.fill(columns, vectors, 0)
 
     def select(self, where: Where, limits: Limits) -> IntArray:
-        """Return the rows that a filter lets through."""
+        """Return the rows that pass a filter."""
         if self._last_s < where.since_s or self._first_s > where.until_s:
             return np.empty(0, np.int64)
         used = slice(self.used)
@@ -141,20 +143,20 @@ class Chunk:
             mask &= self.starts_s[used] <= where.until_s
         return np.flatnonzero(mask)
 
-    def scores(self, rows: IntArray, query: Embedding) -> Scores:
+    def scores(self, rows: IntArray, query: Float32Array) -> Float32Array:
         """Return the (n,) float32 cosine similarities of rows to a query."""
         scores = np.empty(len(rows), np.float32)
         for start in range(0, len(rows), _BLOCK_ROWS):
             block = rows[start : start + _BLOCK_ROWS]
             whole = block[-1] - block[0] + 1 == len(block)
-            # A run of rows is looked at where it lies, without being copied first.
+            # Adjacent rows need no copy.
             vectors = self.vectors[block[0] : block[-1] + 1] if whole else self.vectors[block]
             scores[start : start + len(block)] = to_float32(vectors) @ query
         return scores
 
 
-def to_float32(vectors: Vectors) -> npt.NDArray[np.float32]:
-    """Convert finite float16 exactly, in a third of the time that numpy's own conversion takes."""
+def to_float32(vectors: Vectors) -> Float32Array:
+    """Convert finite float16 exactly, three times as fast as numpy's own conversion."""
     if vectors.dtype == np.float32:
         return vectors  # type: ignore[return-value]
     bits = vectors.view(np.uint16).astype(np.uint32)
@@ -168,9 +170,6 @@ def to_float32(vectors: Vectors) -> npt.NDArray[np.float32]:
     return values
 
 
-def _among(
-    column: npt.NDArray[np.int32] | IntArray, values: npt.NDArray[np.int32] | IntArray
-) -> npt.NDArray[np.bool_]:
-    mask: npt.NDArray[np.bool_]
-    mask = column == values[0] if len(values) == 1 else np.isin(column, values)
+def _among(column: Codes | IntArray, values: Codes | IntArray) -> BoolArray:
+    mask: BoolArray = column == values[0] if len(values) == 1 else np.isin(column, values)
     return mask

@@ -1,19 +1,19 @@
-"""The SQLite file of the embedded gallery: opening it for one process, its tables, its errors."""
+"""The SQLite file of the embedded gallery: its tables and its errors."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from reid_tracker.errors import StoreError, StoreUnavailableError
+from reid_tracker.sqlite import FileFormat, WrongFileError, make_private, means_damage, open_file
 
-_APPLICATION_ID = 0x52654944  # "ReID" in ASCII; tells a gallery from other SQLite files
-_FORMAT = 1
-
-_TABLES = """
+_FORMAT = FileFormat(
+    application_id=0x52654944,  # "ReID" in ASCII
+    version=1,
+    tables="""
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO counters VALUES ('next_identity', 1);
 CREATE TABLE models (
@@ -50,8 +50,10 @@ CREATE TABLE events (
 CREATE TABLE crops (id TEXT PRIMARY KEY, picture BLOB NOT NULL);
 CREATE TABLE deletions (
     number INTEGER PRIMARY KEY, time_s REAL NOT NULL, what TEXT NOT NULL, sightings INTEGER NOT NULL
-);
-"""
+)
+""",
+    pragmas=("foreign_keys = ON",),
+)
 
 
 def open_database(path: Path, *, create: bool = True) -> sqlite3.Connection:
@@ -59,91 +61,50 @@ def open_database(path: Path, *, create: bool = True) -> sqlite3.Connection:
 
     Args:
         path: the file.
-        create: make it if it is not there.
+        create: create it if it does not exist.
 
     Raises:
-        StoreError: it is not there, damaged, of another kind, or in use by another process.
+        StoreError: it does not exist, is damaged, of another kind, or used by another process.
     """
     if not path.exists():
         if not create:
             raise StoreError(f"{path}: no such gallery; check the path after --gallery")
-        _make_private(path)
-    with sqlite_errors(path):
-        database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(database, path)
-        except BaseException:
-            database.close()
-            raise
-    return database
+            make_private(path)
+        except OSError as error:
+            raise StoreError(
+                f"cannot create the gallery {path}: {error.strerror}; choose another path with "
+                "--gallery"
+            ) from None
+    with gallery_errors(path):
+        return open_file(path, _FORMAT)
 
 
 @contextmanager
-def sqlite_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises into errors of the gallery."""
+def gallery_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into errors of the gallery."""
     try:
         yield
+    except WrongFileError as error:
+        if error.version is None:
+            raise StoreError(
+                f"{path} is an SQLite file, but not a gallery; name another file with --gallery"
+            ) from None
+        raise StoreError(
+            f"{path} has format {error.version}, this version of reid-track reads format "
+            f"{_FORMAT.version}; export it with the version that wrote it, then import the file"
+        ) from None
     except sqlite3.Error as error:
         raise _translated(path, str(error)) from None
 
 
 @contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Commit at the end of the `with` block, or undo all of it."""
-    database.execute("BEGIN IMMEDIATE")
+def undamaged(path: Path) -> Iterator[None]:
+    """Turn the errors of records that were never written into those of a damaged file."""
     try:
-        yield database
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:  # SQLite undoes some failures by itself
-            database.execute("ROLLBACK")
-        raise
-
-
-def shrink(database: sqlite3.Connection) -> None:
-    """Give free pages back to the disk and empty the log, where deleted data may still stand."""
-    # A script, since `execute` runs only the first step of this one, which frees one page.
-    database.executescript("PRAGMA incremental_vacuum")
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-def _make_private(path: Path) -> None:
-    """Make an empty file that only its owner can read: embeddings are personal data."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise StoreError(
-            f"cannot make the gallery {path}: {error.strerror}; choose a place with --gallery"
-        ) from None
-
-
-def _prepare(database: sqlite3.Connection, path: Path) -> None:
-    # Exclusive before the first access: the lock is the file's own and ends with the process,
-    # however that ends, and the log's index needs no shared memory.
-    database.execute("PRAGMA locking_mode = EXCLUSIVE")
-    database.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    database.execute("PRAGMA journal_mode = WAL")
-    # FULL: what was acknowledged survives a power cut, not only the end of the process.
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute("PRAGMA secure_delete = ON")
-    database.execute("PRAGMA foreign_keys = ON")
-    with transaction(database):
-        kind = database.execute("PRAGMA application_id").fetchone()[0]
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not (kind or version or tables):
-            for statement in _TABLES.split(";"):
-                database.execute(statement)
-            database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            database.execute(f"PRAGMA user_version = {_FORMAT}")
-        elif kind != _APPLICATION_ID:
-            raise StoreError(f"{path} is an SQLite file, but no gallery; name another --gallery")
-        elif version != _FORMAT:
-            raise StoreError(
-                f"{path} has format {version}, this version of reid-track reads {_FORMAT}; export "
-                "it with the version that wrote it, and import that"
-            )
+        yield
+    except (ValueError, TypeError, RecursionError) as error:  # InputError is a ValueError
+        raise damaged(path, str(error)) from None
 
 
 def _translated(path: Path, text: str) -> StoreError:
@@ -154,21 +115,21 @@ def _translated(path: Path, text: str) -> StoreError:
         )
     if "full" in text:
         return StoreUnavailableError(
-            f"no space is left on the disk of {path}; free some, what was stored before is unharmed"
+            f"no space is left on the disk of {path}; free some, earlier data is not affected"
         )
     if "I/O" in text:
         return StoreUnavailableError(
-            f"cannot read or write {path}: {text}; look at its disk, what was stored before is kept"
+            f"cannot read or write {path}: {text}; check its disk, earlier data is kept"
         )
     if "unable to open" in text or "readonly" in text:
         return StoreError(f"cannot open {path}: {text}; check its folder and permissions")
-    if any(word in text for word in ("malformed", "not a database", "encrypted", "no such")):
+    if means_damage(text):
         return damaged(path, text)
     return StoreError(f"{path}: {text}")
 
 
 def damaged(path: Path, why: str) -> StoreError:
-    """Return the error for a file whose content is not what was written."""
+    """Return the error for a file with damaged content."""
     return StoreError(
         f"{path} is damaged ({why}); move it away and import an earlier export with `reid-track "
         "gallery import`"

@@ -1,26 +1,19 @@
 """Exact search in memory: vectors in chunks, filtered by camera and time before any product.
 
-Rows are only appended, so that they stay in the order of their sighting's number, and mostly in
-that of time: a chunk whose times lie outside the window is never looked at.
+Rows are only appended. So they are in the order of their sighting's number and mostly in order of
+time, and a chunk outside the time window is skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.match.gallery.embedded.chunk import (
-    Chunk,
-    FloatArray,
-    IntArray,
-    Limits,
-    Scores,
-    Vectors,
-)
-from reid_tracker.match.gallery.records import Embedding, Where
+from reid_tracker.arrays import Float32Array, FloatArray, IntArray
+from reid_tracker.match.gallery.embedded.chunk import Chunk, Codes, Limits, Vectors
+from reid_tracker.match.gallery.records import Where
 
 CHUNK_ROWS = 65_536
 
@@ -29,7 +22,7 @@ class Rows(NamedTuple):
     """Vectors to append, one row each.
 
     Attributes:
-        numbers: (R,) int64 of the sighting, not below any in memory; rows of one are adjacent.
+        numbers: (R,) int64 of the sighting, ascending and not below any in memory.
         identities: (R,) int64.
         cameras: R names.
         sites: R names.
@@ -48,18 +41,21 @@ class Rows(NamedTuple):
 
 
 class VectorMemory:
-    """Vectors with what they are filtered by.
+    """Vectors of sightings, with the columns by which they are filtered.
 
     Args:
         size: D.
         dtype: of the vectors: float16 halves the memory, float32 saves the conversion.
         chunk_rows: rows in a chunk.
+
+    Attributes:
+        size: D.
     """
 
     def __init__(
         self, size: int, dtype: npt.DTypeLike = np.float16, chunk_rows: int = CHUNK_ROWS
     ) -> None:
-        self._size = size
+        self.size = size
         self._dtype = np.dtype(dtype)
         self._chunk_rows = chunk_rows
         self._chunks: list[Chunk] = []
@@ -72,21 +68,21 @@ class VectorMemory:
 
     @property
     def size_bytes(self) -> int:
-        """Memory taken by vectors."""
+        """Memory that the vectors take."""
         return sum(chunk.vectors.nbytes for chunk in self._chunks)
 
     def append(self, rows: Rows) -> None:
-        """Add rows; their numbers are not below those before."""
+        """Append rows."""
         cameras, sites = _codes(self._cameras, rows.cameras), _codes(self._sites, rows.sites)
         columns = (rows.numbers, rows.identities, cameras, sites, rows.starts_s, rows.ends_s)
         start = 0
         while start < len(rows.numbers):
             if not self._chunks or self._chunks[-1].used == self._chunk_rows:
-                self._chunks.append(Chunk(self._chunk_rows, self._size, self._dtype))
+                self._chunks.append(Chunk(self._chunk_rows, self.size, self._dtype))
             start += self._chunks[-1].fill(columns, rows.vectors, start)
 
     def remove(self, numbers: IntArray) -> None:
-        """Forget the vectors of these sightings, wholly: they are overwritten by zeros."""
+        """Remove the vectors of these sightings and overwrite them with zeros."""
         wanted = np.sort(numbers)
         for chunk in self._chunks:
             chunk.remove(chunk.rows_of(wanted))
@@ -98,22 +94,15 @@ class VectorMemory:
         for chunk in self._chunks:
             chunk.identities[chunk.rows_of(wanted)] = identity
 
-    def reassign(self, previous: Iterable[int], identity: int) -> None:
-        """Give all vectors of some identities to another."""
-        old = np.array(sorted(previous), np.int64)
-        for chunk in self._chunks:
-            used = chunk.identities[: chunk.used]
-            used[np.isin(used, old)] = identity
-
     def search(
-        self, query: Embedding, k: int, where: Where, *, one_per_identity: bool = False
-    ) -> tuple[IntArray, Scores]:
-        """Find the sightings nearest to a query, best first; of equal ones the earlier written.
+        self, query: Float32Array, k: int, where: Where, *, one_per_identity: bool = False
+    ) -> tuple[IntArray, Float32Array]:
+        """Return the sightings nearest to a query, best first; of equal ones, the first written.
 
         Args:
             query: (D,) float32 unit embedding.
-            k: most sightings.
-            where: which to compare.
+            k: maximum number of sightings.
+            where: filter of sightings.
             one_per_identity: only the best of each identity, and none of identity 0.
 
         Returns:
@@ -132,7 +121,7 @@ class VectorMemory:
         numbers, identities, scores = (
             np.concatenate(column) for column in zip(*parts, strict=True)
         )
-        # A sighting's vectors are adjacent; it is as near as the nearest of them.
+        # A sighting's vectors are adjacent; the nearest one counts.
         first = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
         scores = np.maximum.reduceat(scores, first)
         numbers, identities = numbers[first], identities[first]
@@ -147,32 +136,34 @@ class VectorMemory:
         return numbers[order], scores[order]
 
     def _limits(self, where: Where) -> Limits | None:
-        """Turn names into codes; None if a filter leaves nothing."""
+        """Return the filter in codes; None if nothing can pass it."""
         cameras = _known(self._cameras, where.cameras)
         sites = _known(self._sites, where.sites)
         if (where.cameras and not len(cameras)) or (where.sites and not len(sites)):
             return None
         return Limits(
-            *(cameras, _known(self._cameras, where.except_cameras), sites),
+            cameras=cameras,
+            except_cameras=_known(self._cameras, where.except_cameras),
+            sites=sites,
             identities=np.array(sorted(where.identities), np.int64),
             except_identities=np.array(sorted(where.except_identities), np.int64),
         )
 
 
-def _codes(known: dict[str, int], names: list[str]) -> npt.NDArray[np.int32]:
+def _codes(known: dict[str, int], names: list[str]) -> Codes:
     """Return the code of each name; new names get the next ones."""
     return np.array([known.setdefault(name, len(known)) for name in names], np.int32)
 
 
-def _known(known: dict[str, int], names: tuple[str, ...]) -> npt.NDArray[np.int32]:
+def _known(known: dict[str, int], names: tuple[str, ...]) -> Codes:
     return np.array([known[name] for name in names if name in known], np.int32)
 
 
-def _largest(scores: Scores, k: int) -> IntArray:
-    """Return the indices of the k largest, in any order, and of all that equal the smallest."""
+def _largest(scores: Float32Array, k: int) -> IntArray:
+    """Return the indices of the k largest scores in any order; of equal ones, the first."""
     if k >= len(scores):
         return np.arange(len(scores))
-    least = np.partition(scores, len(scores) - k)[len(scores) - k]
-    near = np.flatnonzero(scores > least)
-    ties = np.flatnonzero(scores == least)[: k - len(near)]
+    smallest = np.partition(scores, len(scores) - k)[len(scores) - k]
+    near = np.flatnonzero(scores > smallest)
+    ties = np.flatnonzero(scores == smallest)[: k - len(near)]
     return np.concatenate([near, ties])

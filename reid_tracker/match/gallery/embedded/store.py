@@ -1,65 +1,82 @@
-"""The embedded gallery: exact search in memory, made durable in one SQLite file with a log (WAL).
+"""The embedded gallery: one SQLite file, searched exactly in memory. It needs no server.
 
-One process at a time; no server. The file is read into memory when it is opened.
+Only one process can use it at a time. The vectors are read into memory when it is opened.
 """
 
 from __future__ import annotations
 
-import math
+import json
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.closing import Closing
+from reid_tracker.arrays import Float32Array
 from reid_tracker.errors import InputError, ReidTrackerError, StoreError
-from reid_tracker.match.gallery.embedded.file import (
-    open_database,
-    shrink,
-    sqlite_errors,
-    transaction,
-)
-from reid_tracker.match.gallery.embedded.memory import VectorMemory
-from reid_tracker.match.gallery.embedded.read import load, read_events, read_info, read_sightings
-from reid_tracker.match.gallery.embedded.write import MemoryChange, write_all
+from reid_tracker.match.gallery.embedded.file import gallery_errors, open_database, undamaged
+from reid_tracker.match.gallery.embedded.load import LOADED_COLUMNS, load, vector_rows
+from reid_tracker.match.gallery.embedded.memory import Rows, VectorMemory
 from reid_tracker.match.gallery.records import (
-    ANYWHERE,
-    Embedding,
     EventRecord,
-    Hit,
     SightingRecord,
-    StoreInfo,
     Where,
+    from_bytes,
+    to_bytes,
 )
-from reid_tracker.match.gallery.sql_rows import (
-    about,
-    conditions,
-    highest_identity,
-    in_parts,
-    last_of_each,
-    marks,
+from reid_tracker.match.gallery.sql_store import (
+    SIGHTING_COLUMNS,
+    Dialect,
+    SqlStore,
+    record_of,
+    row_of,
 )
-from reid_tracker.match.gallery.store import check_model, check_query
+from reid_tracker.sqlite import shrink, transaction
+
+_DIALECT = Dialect(
+    among="{column} IN (SELECT value FROM json_each(?))",
+    not_among="{column} NOT IN (SELECT value FROM json_each(?))",
+    array=lambda values: json.dumps(list(values)),
+    sequence=json.loads,
+)
 
 
-class EmbeddedStore(Closing):
-    """A gallery in one file; see `GalleryStore` for what it promises.
+@dataclass
+class MemoryChange:
+    """What a transaction changes in memory after it is committed.
+
+    Attributes:
+        removed: numbers of sightings that were deleted or replaced.
+        added: the vectors of new sightings.
+        moves: numbers of sightings and the identity that they get.
+        deleted: data was deleted, and must not stay in the file.
+    """
+
+    removed: list[int] = field(default_factory=list)
+    added: Rows | None = None
+    moves: list[tuple[list[int], int]] = field(default_factory=list)
+    deleted: bool = False
+
+
+class EmbeddedStore(SqlStore[sqlite3.Connection]):
+    """A gallery in one file; see `GalleryStore` for what it guarantees.
 
     Args:
         path: the file.
-        create: make it if it is not there.
-        dtype: of the vectors in memory: float16, or float32 for twice the memory and faster
+        create: create it if it does not exist.
+        dtype: type of the vectors in memory: float16, or float32 for twice the memory and faster
             searches without a filter.
-        clock: tells the time of writing, UTC seconds since 1970.
+        clock: returns the time of writing, UTC seconds since 1970.
 
     Raises:
-        StoreError: the file is not there, damaged, of another kind, or in use by another process.
+        StoreError: the file does not exist, is damaged, of another kind, or used by another
+            process.
     """
 
     def __init__(
@@ -70,14 +87,15 @@ class EmbeddedStore(Closing):
         dtype: npt.DTypeLike = np.float16,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__("embedded", str(path), _DIALECT)
         self._path = Path(path)
         self._clock = clock
         self._dtype = dtype
-        self._lock = threading.RLock()
+        self._lock_of_threads = threading.RLock()
         self._open: sqlite3.Connection | None = open_database(self._path, create=create)
-        self._known: tuple[str, int] | None = None
         self._memory: VectorMemory | None = None
         self._stale = True
+        self._pending = MemoryChange()
         try:
             with self._use():
                 pass
@@ -85,210 +103,205 @@ class EmbeddedStore(Closing):
             self.close()
             raise
 
-    def _read_all(self, database: sqlite3.Connection) -> None:
-        """Read model and vectors into memory."""
-        found = database.execute("SELECT hash, embedding_size FROM models").fetchone()
-        self._known = found
-        self._memory = None
-        if found is not None:
-            self._memory = VectorMemory(found[1], self._dtype)
-            load(database, self._path, self._memory, found[1])
-        self._stale = False
-
     @contextmanager
-    def _use(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, sqlite_errors(self._path):
+    def _use(self, patience: float = 1.0) -> Iterator[sqlite3.Connection]:
+        with self._lock_of_threads, gallery_errors(self._path):
             if self._open is None:
                 raise StoreError(f"{self._path} was closed; open it again")
             if self._stale:
-                self._read_all(self._open)
+                self._memory = self._new_memory(self._open)
+                if self._memory is not None:
+                    load(self._open, self._path, self._memory)
+                self._stale = False
             try:
                 yield self._open
             except (sqlite3.Error, ReidTrackerError):
                 raise
             except BaseException:
-                # Ctrl-C, perhaps between a commit and what follows it in memory.
+                # Ctrl-C, perhaps between a commit and the change of the memory.
                 self._stale = True
                 raise
 
-    def reserve_identities(self, count: int) -> range:
-        """See `GalleryStore`."""
-        if count < 1:
-            raise InputError(f"count = {count}: expected at least 1")
-        with self._use() as database, transaction(database):
-            (first,) = database.execute(
-                "SELECT value FROM counters WHERE name = 'next_identity'"
-            ).fetchone()
-            database.execute(
-                "UPDATE counters SET value = ? WHERE name = 'next_identity'", (first + count,)
-            )
-        return range(first, first + count)
-
-    def write(
-        self,
-        sightings: Sequence[SightingRecord] = (),
-        events: Sequence[EventRecord] = (),
-        crops: Mapping[str, bytes] | None = None,
-    ) -> None:
-        """See `GalleryStore`."""
-        sightings = last_of_each(sightings)
-        with self._use() as database:
-            known = self._known
-            for sighting in sightings:
-                size = sighting.embeddings.shape[1]
-                check_model(str(self._path), known, sighting.model, size)
-                known = known or (sighting.model, size)
+    @contextmanager
+    def _change(self, patience: float = 1.0) -> Iterator[sqlite3.Connection]:
+        with self._use(patience) as database:
+            self._pending = MemoryChange()
             with transaction(database):
-                change = write_all(database, sightings, events, crops or {}, self._clock())
-                highest = highest_identity(sightings, events)
-                database.execute(
-                    "UPDATE counters SET value = max(value, ?) WHERE name = 'next_identity'",
-                    (highest + 1,),
-                )
-            self._known = known
-            self._follow(change)
+                yield database
+            self._follow(self._pending)
+            if self._pending.deleted:
+                shrink(database)
 
     def _follow(self, change: MemoryChange) -> None:
-        """Do in memory what was just committed."""
-        if self._memory is None and self._known is not None:
-            self._memory = VectorMemory(self._known[1], self._dtype)
+        """Repeat in memory what was just committed."""
+        assert self._open is not None  # noqa: S101 - a change has just used it
+        if self._memory is None or self._model(self._open) is None:
+            self._memory = self._new_memory(self._open)
         if self._memory is None:
             return
-        if change.replaced:
-            self._memory.remove(np.array(change.replaced, np.int64))
+        if change.removed:
+            self._memory.remove(np.array(change.removed, np.int64))
         if change.added is not None:
             self._memory.append(change.added)
-        for numbers, previous, identity in change.moves:
+        for numbers, identity in change.moves:
             self._memory.assign(np.array(numbers, np.int64), identity)
-            if previous:
-                self._memory.reassign(previous, identity)
 
-    def nearest(
+    def _new_memory(self, database: sqlite3.Connection) -> VectorMemory | None:
+        model = self._model(database)
+        return None if model is None else VectorMemory(model[1], self._dtype)
+
+    def _run(self, connection: sqlite3.Connection, statement: str, *values: Any) -> Any:
+        return connection.execute(statement, values)
+
+    def _now_s(self, connection: sqlite3.Connection) -> float:
+        return self._clock()
+
+    def _reserve(self, connection: sqlite3.Connection, count: int) -> int:
+        statement = "UPDATE counters SET value = value + ? WHERE name = 'next_identity'"
+        self._run(connection, statement, count)
+        return self._next_identity(connection)
+
+    def _next_identity(self, connection: sqlite3.Connection) -> int:
+        statement = "SELECT value FROM counters WHERE name = 'next_identity'"
+        return int(self._run(connection, statement).fetchone()[0])
+
+    def _use_up(self, connection: sqlite3.Connection, identity: int) -> None:
+        statement = "UPDATE counters SET value = max(value, ?) WHERE name = 'next_identity'"
+        self._run(connection, statement, identity + 1)
+
+    def _add_model(self, connection: sqlite3.Connection, model: str, size: int) -> None:
+        statement = "INSERT INTO models (hash, embedding_size) VALUES (?, ?)"
+        self._run(connection, statement, model, size)
+
+    def _write(
         self,
-        query: Embedding,
-        *,
-        model: str,
-        k: int = 10,
-        where: Where = ANYWHERE,
-        one_per_identity: bool = False,
-    ) -> list[Hit]:
-        """See `GalleryStore`."""
-        query = check_query(query, k)
-        with self._use() as database:
-            check_model(str(self._path), self._known, model, len(query))
-            if self._memory is None:
-                return []
-            numbers, scores = self._memory.search(
-                query, k, where, one_per_identity=one_per_identity
-            )
-            found: dict[int, SightingRecord] = {}
-            for part in in_parts(numbers.tolist()):
-                rows = self._select(database, f"number IN ({marks(part, '?')})", part)
-                found.update(rows)
-        return [
-            Hit(float(score), found[number])
-            for number, score in zip(numbers.tolist(), scores.tolist(), strict=True)
+        connection: sqlite3.Connection,
+        sightings: Sequence[SightingRecord],
+        crops: Mapping[str, bytes],
+        now_s: float,
+    ) -> None:
+        if sightings:
+            self._write_sightings(connection, sightings, now_s)
+        for name, picture in crops.items():
+            if not self._numbers(connection, "id = ?", name):
+                raise InputError(f"a crop of sighting {name}, which is not in the gallery")
+            self._run(connection, "INSERT OR REPLACE INTO crops VALUES (?, ?)", name, picture)
+
+    def _write_sightings(
+        self, database: sqlite3.Connection, sightings: Sequence[SightingRecord], now_s: float
+    ) -> None:
+        # A replaced sighting gets a new number, because numbers ascend in memory.
+        condition = self._among("id", "text", [one.id for one in sightings])
+        self._pending.removed = self._numbers(database, *condition)
+        self._run(database, f"DELETE FROM sightings WHERE {condition[0]}", condition[1])  # noqa: S608
+        last = self._run(database, "SELECT max(seq) FROM sqlite_sequence WHERE name = 'sightings'")
+        first = (last.fetchone()[0] or 0) + 1
+        (model,) = self._run(database, "SELECT number FROM models").fetchone()
+        columns = ("number", *SIGHTING_COLUMNS, "embeddings", "model", "stored_s")
+        rows = [
+            (number, *row_of(one), to_bytes(one.embeddings), model, now_s)
+            for number, one in enumerate(sightings, first)
         ]
+        marks = ", ".join("?" * len(columns))
+        database.executemany(
+            f"INSERT INTO sightings ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
+            rows,
+        )
+        places = [columns.index(name) for name in LOADED_COLUMNS]
+        size = sightings[0].embeddings.shape[1]
+        self._pending.added = vector_rows([[row[place] for place in places] for row in rows], size)
 
-    def sightings(
-        self, where: Where = ANYWHERE, *, limit: int | None = None
-    ) -> list[SightingRecord]:
-        """See `GalleryStore`."""
-        condition, values = conditions(where, "?")
-        # A limit of -1 is none.
-        ordered = f"{condition} ORDER BY start_s, number LIMIT ?"
-        with self._use() as database:
-            rows = self._select(database, ordered, [*values, -1 if limit is None else limit])
-        return [sighting for _, sighting in rows]
+    def _move(
+        self, connection: sqlite3.Connection, identity: int, condition: str, value: Any
+    ) -> None:
+        self._pending.moves.append((self._numbers(connection, condition, value), identity))
+        super()._move(connection, identity, condition, value)
 
-    def pages(self, rows: int = 1000) -> Iterator[list[SightingRecord]]:
-        """See `GalleryStore`."""
-        after = 0
-        while True:
-            with self._use() as database:
-                page = self._select(database, "number > ? ORDER BY number LIMIT ?", [after, rows])
-            if not page:
-                return
-            after = page[-1][0]
-            yield [sighting for _, sighting in page]
+    def _numbers(self, database: sqlite3.Connection, condition: str, value: Any) -> list[int]:
+        statement = f"SELECT number FROM sightings WHERE {condition}"  # noqa: S608 - marks
+        return [row[0] for row in self._run(database, statement, value)]
 
-    def _select(
-        self, database: sqlite3.Connection, rest: str, values: Sequence[Any]
+    def _read(
+        self,
+        connection: sqlite3.Connection,
+        condition: str,
+        values: Sequence[Any],
+        order: str,
+        limit: int,
     ) -> list[tuple[int, SightingRecord]]:
-        """Return sightings with their numbers; `rest` holds marks where `values` belong."""
-        if self._known is None:
+        known = self._model(connection)
+        if known is None:
             return []
-        return read_sightings(database, self._path, self._known, rest, values)
+        model, size = known
+        rows = self._run(
+            connection,
+            f"SELECT number, embeddings, {', '.join(SIGHTING_COLUMNS)} FROM sightings "  # noqa: S608
+            f"WHERE {condition} ORDER BY {order} LIMIT ?",
+            *values,
+            limit,
+        )
+        with undamaged(self._path):
+            return [
+                (number, record_of(row, from_bytes(vectors, size), model))
+                for number, vectors, *row in rows
+            ]
+
+    def _search(
+        self,
+        connection: sqlite3.Connection,
+        query: Float32Array,
+        k: int,
+        where: Where,
+        one_per_identity: bool,
+    ) -> list[tuple[int, float]]:
+        if self._memory is None:
+            return []
+        numbers, scores = self._memory.search(query, k, where, one_per_identity=one_per_identity)
+        return list(zip(numbers.tolist(), scores.tolist(), strict=True))
+
+    def _delete(
+        self,
+        connection: sqlite3.Connection,
+        sightings: tuple[str, Any],
+        events: tuple[str, Any],
+        what: str,
+    ) -> int:
+        (condition, value), (of_events, events_value) = sightings, events
+        numbers = self._pending.removed = self._numbers(connection, condition, value)
+        chosen = f"FROM sightings WHERE {condition}"
+        self._run(connection, f"DELETE FROM crops WHERE id IN (SELECT id {chosen})", value)  # noqa: S608
+        self._run(connection, f"DELETE {chosen}", value)
+        done = self._run(connection, f"DELETE FROM events WHERE {of_events}", events_value)  # noqa: S608
+        self._log_deletion(connection, what, len(numbers))
+        self._pending.deleted = bool(numbers or done.rowcount)
+        return len(numbers)
+
+    def _totals(self, connection: sqlite3.Connection) -> tuple[int, int, int]:
+        log = self._path.with_name(f"{self._path.name}-wal")
+        size_bytes = self._path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+        embeddings = 0 if self._memory is None else len(self._memory)
+        return embeddings, self._next_identity(connection), size_bytes
 
     def events(self, identity: int | None = None) -> list[EventRecord]:
         """See `GalleryStore`."""
-        with self._use() as database:
-            events = read_events(database, self._path)
-        return events if identity is None else about(events, identity)
+        with undamaged(self._path):
+            return super().events(identity)
 
     def crops(self, ids: Sequence[str]) -> dict[str, bytes]:
         """See `GalleryStore`."""
-        found: dict[str, bytes] = {}
+        condition, value = self._among("id", "text", ids)
         with self._use() as database:
-            for part in in_parts(ids):
-                some = f"SELECT id, picture FROM crops WHERE id IN ({marks(part, '?')})"  # noqa: S608
-                found.update(database.execute(some, part))
-        return found
-
-    def forget(self, identity: int) -> int:
-        """See `GalleryStore`."""
-        if identity < 1:
-            raise InputError(f"identity {identity}: expected a positive number")
-        with self._use():
-            events = [event.id for event in self.events(identity)]
-            return self._delete("identity = ?", identity, events, f"forget {identity}")
-
-    def purge(self, stored_before_s: float = math.inf) -> int:
-        """See `GalleryStore`."""
-        with self._use() as database:
-            rows = database.execute("SELECT id FROM events WHERE stored_s < ?", (stored_before_s,))
-            events = [row[0] for row in rows]
-            return self._delete("stored_s < ?", stored_before_s, events, "purge")
-
-    def _delete(self, condition: str, value: float, events: Sequence[str], what: str) -> int:
-        """Delete sightings on a condition with one mark, their crops, and events by id."""
-        with self._use() as database:
-            chosen = f"FROM sightings WHERE {condition}"
-            with transaction(database):
-                numbers = [row[0] for row in database.execute(f"SELECT number {chosen}", (value,))]
-                database.execute(f"DELETE FROM crops WHERE id IN (SELECT id {chosen})", (value,))  # noqa: S608
-                database.execute(f"DELETE {chosen}", (value,))
-                database.executemany("DELETE FROM events WHERE id = ?", [(id,) for id in events])
-                if numbers:
-                    database.execute(
-                        "INSERT INTO deletions (time_s, what, sightings) VALUES (?, ?, ?)",
-                        (self._clock(), what, len(numbers)),
-                    )
-                empty = database.execute("SELECT NOT EXISTS (SELECT 1 FROM sightings)").fetchone()
-                if empty[0]:
-                    database.execute("DELETE FROM models")
-            if empty[0]:
-                self._known = self._memory = None
-            elif self._memory is not None:
-                self._memory.remove(np.array(numbers, np.int64))
-            if numbers or events:
-                shrink(database)
-        return len(numbers)
+            statement = f"SELECT id, picture FROM crops WHERE {condition}"  # noqa: S608 - marks
+            return dict(self._run(database, statement, value).fetchall())
 
     def count(self) -> int:
         """See `GalleryStore`."""
         with self._use() as database:
-            return int(database.execute("SELECT count(*) FROM sightings").fetchone()[0])
-
-    def info(self) -> StoreInfo:
-        """See `GalleryStore`."""
-        with self._use() as database:
-            embeddings = 0 if self._memory is None else len(self._memory)
-            return read_info(database, self._path, self._known, embeddings)
+            return int(self._run(database, "SELECT count(*) FROM sightings").fetchone()[0])
 
     def close(self) -> None:
         """See `GalleryStore`."""
-        with self._lock, sqlite_errors(self._path):
+        with self._lock_of_threads, gallery_errors(self._path):
             if self._open is not None:
                 self._open.close()
             self._open = self._memory = None

@@ -1,1 +1,1 @@
-"""The gallery in PostgreSQL with pgvector."""
+"""Stores the gallery in PostgreSQL with pgvector, for several machines. Open `store` first."""

@@ -1,12 +1,11 @@
 """The gallery in PostgreSQL with pgvector: one store for many machines.
 
-A search is exact: an index on camera and time finds the sightings that a filter lets through, and
-only their vectors are compared.
+The search is exact: an index on camera and time finds the sightings that pass the filter, and only
+their vectors are compared.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,71 +13,89 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reid_tracker.closing import Closing
+from reid_tracker.arrays import Float32Array
 from reid_tracker.errors import InputError, StoreError, StoreUnavailableError
-from reid_tracker.match.gallery.postgres.read import read_info, read_sightings
-from reid_tracker.match.gallery.postgres.sql import (
+from reid_tracker.match.gallery.postgres.connection import (
     broken_after,
     connect,
     place_of,
     postgres_errors,
 )
-from reid_tracker.match.gallery.postgres.write import write_all
-from reid_tracker.match.gallery.records import (
-    ANYWHERE,
-    Embedding,
-    EventRecord,
-    Hit,
-    SightingRecord,
-    StoreInfo,
-    Where,
+from reid_tracker.match.gallery.records import SightingRecord, Where
+from reid_tracker.match.gallery.sql_store import (
+    SIGHTING_COLUMNS,
+    Dialect,
+    SqlStore,
+    record_of,
+    row_of,
 )
-from reid_tracker.match.gallery.sql_rows import about, conditions, last_of_each
-from reid_tracker.match.gallery.store import check_model, check_query
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-_PATIENCE = 6.0
-"""Deletions of much that is old take longer than anything else."""
+_DIALECT = Dialect(
+    among="{column} = ANY(?::{type}[])",
+    not_among="{column} NOT IN (SELECT unnest(?::{type}[]))",
+    array=list,
+    sequence=tuple,
+)
 
 _ESTIMATE = "SELECT reltuples FROM pg_class WHERE oid = 'sightings'::regclass"
-_MOST_COUNTED = 1_000_000
-"""To count more takes PostgreSQL longer than the answer is worth."""
+_MAX_COUNTED = 1_000_000
+"""Counting more takes PostgreSQL longer than the answer is worth."""
+
+_UPSERT = """
+INSERT INTO sightings (id, identity, camera, site, start_s, end_s, quality, stored_s)
+SELECT *, ? FROM unnest(
+    ?::text[], ?::bigint[], ?::text[], ?::text[], ?::float8[], ?::float8[], ?::float8[]
+)
+ON CONFLICT (id) DO UPDATE SET
+    (identity, camera, site, start_s, end_s, quality, stored_s) =
+    ROW (excluded.identity, excluded.camera, excluded.site, excluded.start_s, excluded.end_s,
+         excluded.quality, excluded.stored_s)
+RETURNING id, number
+"""
+
+_SIGHTINGS = """
+SELECT number, (SELECT hash FROM models WHERE models.number = chosen.model),
+    (SELECT array_agg(embedding ORDER BY view) FROM vectors WHERE sighting = chosen.number),
+    {columns}
+FROM (SELECT * FROM sightings WHERE {condition} ORDER BY {order} LIMIT ?) AS chosen
+ORDER BY {order}
+"""
 
 _NEAREST = """
-SELECT sightings.number, min(vectors.embedding <#> %s) AS distance
-FROM sightings JOIN vectors ON vectors.sighting = sightings.number
-WHERE {condition} GROUP BY sightings.number ORDER BY distance, sightings.number LIMIT %s
+SELECT number, min(embedding <#> ?) AS distance
+FROM sightings JOIN vectors ON sighting = number
+WHERE {condition} GROUP BY number ORDER BY distance, number LIMIT ?
 """
 
 _NEAREST_OF_EACH = """
 SELECT number, distance FROM (
-    SELECT DISTINCT ON (sightings.identity)
-        sightings.number, vectors.embedding <#> %s AS distance
-    FROM sightings JOIN vectors ON vectors.sighting = sightings.number
-    WHERE sightings.identity > 0 AND {condition}
-    ORDER BY sightings.identity, distance, sightings.number
-) AS best ORDER BY distance, number LIMIT %s
+    SELECT DISTINCT ON (identity) number, embedding <#> ? AS distance
+    FROM sightings JOIN vectors ON sighting = number
+    WHERE identity > 0 AND {condition}
+    ORDER BY identity, distance, number
+) AS best ORDER BY distance, number LIMIT ?
 """
 
 
-class PostgresStore(Closing):
-    """A gallery in a database; see `GalleryStore` for what it promises.
+class PostgresStore(SqlStore["Connection[Any]"]):
+    """A gallery in a database; see `GalleryStore` for what it guarantees.
 
-    A connection that broke is made anew by the next call.
+    The next call replaces a broken connection.
 
     Args:
         address: postgresql://USER@HOST/DATABASE; libpq also takes the password from ~/.pgpass and
             PGPASSWORD.
-        schema: in which the tables are, so that a database can hold several galleries.
-        clock: tells the time of writing, UTC seconds since 1970; by default the server's.
-        limit_s: a call that takes longer is broken off as if the server were away, deletions only
-            after six times as long; None waits.
+        schema: schema of the tables, so that a database can hold several galleries.
+        clock: returns the time of writing, UTC seconds since 1970; by default the server's.
+        limit_s: time limit of a call, after which the server counts as not available; deletions
+            may take six times as long. None waits forever.
 
     Raises:
         StoreUnavailableError: the server does not answer.
-        StoreError: it refuses, has no pgvector, or holds tables of another version.
+        StoreError: the server refuses, has no pgvector, or holds tables of another version.
         ConfigError: the address cannot be read.
         MissingDependencyError: psycopg or pgvector is not installed.
     """
@@ -91,12 +108,12 @@ class PostgresStore(Closing):
         clock: Callable[[], float] | None = None,
         limit_s: float | None = None,
     ) -> None:
+        super().__init__("postgresql", place_of(address), _DIALECT)
         self._address = address
-        self._place = place_of(address)
         self._schema = schema
         self._clock = clock
         self._limit_s = limit_s
-        self._lock = threading.RLock()
+        self._lock_of_threads = threading.RLock()
         self._connection: Connection[Any] | None = None
         self._closed = False
         with self._use():
@@ -104,13 +121,9 @@ class PostgresStore(Closing):
 
     @contextmanager
     def _use(self, patience: float = 1.0) -> Iterator[Connection[Any]]:
-        """Give the connection inside a transaction that ends with the block.
-
-        Args:
-            patience: times the limit that the block may take.
-        """
+        """Give the connection to a block that is one transaction."""
         limit_s = None if self._limit_s is None else patience * self._limit_s
-        with self._lock:
+        with self._lock_of_threads:
             if self._closed:
                 raise StoreError(f"{self._place} was closed; open it again")
             if self._connection is None or self._connection.closed:
@@ -123,179 +136,159 @@ class PostgresStore(Closing):
                 ):
                     yield self._connection
             except StoreUnavailableError:
-                # Whatever state it is in, the next call starts with a new one.
+                # The next call starts with a new connection, whatever state this one is in.
                 if self._connection is not None:
                     self._connection.close()
                 self._connection = None
                 raise
 
-    def _now(self, connection: Connection[Any]) -> float:
+    _change = _use
+
+    def _run(self, connection: Connection[Any], statement: str, *values: Any) -> Any:
+        return connection.execute(statement.replace("?", "%s"), values)
+
+    def _lock(self, connection: Connection[Any], *, exclusive: bool) -> None:
+        lock = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
+        self._run(connection, f"SELECT {lock}(hashtext(?))", f"reid write {self._schema}")
+
+    def _now_s(self, connection: Connection[Any]) -> float:
         if self._clock is not None:
             return self._clock()
         return float(_one(connection, "SELECT extract(epoch FROM now())::float8"))
 
-    def _model(self, connection: Connection[Any]) -> tuple[str, int] | None:
-        found = connection.execute("SELECT hash, embedding_size FROM models").fetchone()
-        return None if found is None else (found[0], found[1])
+    def _longest_s(self, connection: Connection[Any]) -> float:
+        return float(_one(connection, "SELECT longest_s FROM state"))
 
-    def _share(self, connection: Connection[Any], kind: str = "_shared") -> None:
-        """Until the transaction ends, keep others from emptying the store, or from writing."""
-        lock = f"SELECT pg_advisory_xact_lock{kind}(hashtext(%s))"
-        connection.execute(lock, (f"reid write {self._schema}",))
+    def _reserve(self, connection: Connection[Any], count: int) -> int:
+        statement = "UPDATE state SET next_identity = next_identity + ? RETURNING next_identity"
+        return int(self._run(connection, statement, count).fetchone()[0])
 
-    def reserve_identities(self, count: int) -> range:
-        """See `GalleryStore`."""
-        if count < 1:
-            raise InputError(f"count = {count}: expected at least 1")
-        with self._use() as connection:
-            end = connection.execute(
-                "UPDATE state SET next_identity = next_identity + %s RETURNING next_identity",
-                (count,),
-            ).fetchone()
-        assert end is not None  # noqa: S101 - the table has one row
-        return range(end[0] - count, end[0])
+    def _use_up(self, connection: Connection[Any], identity: int) -> None:
+        # Only if it changes something: all machines share this row.
+        statement = "UPDATE state SET next_identity = ? WHERE next_identity < ?"
+        self._run(connection, statement, identity + 1, identity + 1)
 
-    def write(
+    def _add_model(self, connection: Connection[Any], model: str, size: int) -> None:
+        statement = "INSERT INTO models (hash, embedding_size) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        self._run(connection, statement, model, size)
+
+    def _write(
         self,
-        sightings: Sequence[SightingRecord] = (),
-        events: Sequence[EventRecord] = (),
-        crops: Mapping[str, bytes] | None = None,
+        connection: Connection[Any],
+        sightings: Sequence[SightingRecord],
+        crops: Mapping[str, bytes],
+        now_s: float,
     ) -> None:
-        """See `GalleryStore`."""
-        sightings = last_of_each(sightings)
-        with self._use() as connection:
-            self._share(connection)
-            if sightings:
-                first = sightings[0]
-                connection.execute(
-                    "INSERT INTO models (hash, embedding_size) VALUES (%s, %s) "
-                    "ON CONFLICT DO NOTHING",
-                    (first.model, first.embeddings.shape[1]),
-                )
-            known = self._model(connection)
-            for sighting in sightings:
-                size = sighting.embeddings.shape[1]
-                check_model(self._place, known, sighting.model, size)
-            write_all(connection, sightings, events, crops or {}, self._now(connection))
+        if sightings:
+            # The same order everywhere, so that no two machines wait for each other's rows.
+            self._write_sightings(connection, sorted(sightings, key=lambda one: one.id), now_s)
+        for name, picture in crops.items():
+            done = self._run(
+                connection,
+                "INSERT INTO crops SELECT number, ? FROM sightings WHERE id = ? "
+                "ON CONFLICT (sighting) DO UPDATE SET picture = excluded.picture",
+                picture,
+                name,
+            )
+            if done.rowcount == 0:
+                raise InputError(f"a crop of sighting {name}, which is not in the gallery")
 
-    def nearest(
-        self,
-        query: Embedding,
-        *,
-        model: str,
-        k: int = 10,
-        where: Where = ANYWHERE,
-        one_per_identity: bool = False,
-    ) -> list[Hit]:
-        """See `GalleryStore`."""
+    def _write_sightings(
+        self, connection: Connection[Any], sightings: Sequence[SightingRecord], now_s: float
+    ) -> None:
         from pgvector import HalfVector
 
-        query = check_query(query, k)
-        with self._use() as connection:
-            check_model(self._place, self._model(connection), model, len(query))
-            condition, values = self._conditions(connection, where)
-            text = (_NEAREST_OF_EACH if one_per_identity else _NEAREST).format(condition=condition)
-            vector = HalfVector(query.astype(np.float16))
-            rows = connection.execute(text, [vector, *values, k]).fetchall()
-            numbers = [row[0] for row in rows]
-            found = dict(read_sightings(connection, "number = ANY(%s)", [numbers]))
-        return [Hit(-distance, found[number]) for number, distance in rows]
+        columns = [list(column) for column in zip(*map(row_of, sightings), strict=True)]
+        numbers = dict(self._run(connection, _UPSERT, now_s, *columns).fetchall())
+        condition, value = self._among("sighting", "bigint", numbers.values())
+        self._run(connection, f"DELETE FROM vectors WHERE {condition}", value)  # noqa: S608
+        copy_vectors = "COPY vectors (sighting, view, embedding) FROM STDIN (FORMAT BINARY)"
+        with connection.cursor() as cursor, cursor.copy(copy_vectors) as copy:
+            copy.set_types(["int8", "int2", "halfvec"])
+            for one in sightings:
+                for view, row in enumerate(one.embeddings.astype(np.float16)):
+                    copy.write_row((numbers[one.id], view, HalfVector(row)))
+        longest_s = max(one.end_s - one.start_s for one in sightings)
+        statement = "UPDATE state SET longest_s = ? WHERE longest_s < ?"
+        self._run(connection, statement, longest_s, longest_s)
 
-    def _conditions(self, connection: Connection[Any], where: Where) -> tuple[str, list[Any]]:
-        longest = math.inf
-        if where.since_s > -math.inf:
-            longest = _one(connection, "SELECT longest_s FROM state")
-        return conditions(where, "%s", longest)
+    def _read(
+        self,
+        connection: Connection[Any],
+        condition: str,
+        values: Sequence[Any],
+        order: str,
+        limit: int,
+    ) -> list[tuple[int, SightingRecord]]:
+        columns = ", ".join(SIGHTING_COLUMNS)
+        text = _SIGHTINGS.format(columns=columns, condition=condition, order=order)
+        with connection.cursor(binary=True) as cursor:
+            rows = cursor.execute(text.replace("?", "%s"), [*values, limit]).fetchall()
+        found = []
+        for number, model, vectors, *row in rows:
+            embeddings = np.stack([vector.to_numpy() for vector in vectors]).astype(np.float32)
+            found.append((number, record_of(row, embeddings, model)))
+        return found
 
-    def sightings(
-        self, where: Where = ANYWHERE, *, limit: int | None = None
-    ) -> list[SightingRecord]:
-        """See `GalleryStore`."""
-        with self._use() as connection:
-            condition, values = self._conditions(connection, where)
-            rows = read_sightings(
-                connection, condition, values, order="start_s, number", most=limit
-            )
-        return [sighting for _, sighting in rows]
+    def _search(
+        self,
+        connection: Connection[Any],
+        query: Float32Array,
+        k: int,
+        where: Where,
+        one_per_identity: bool,
+    ) -> list[tuple[int, float]]:
+        from pgvector import HalfVector
 
-    def pages(self, rows: int = 1000) -> Iterator[list[SightingRecord]]:
-        """See `GalleryStore`."""
-        after = 0
-        while True:
-            with self._use() as connection:
-                page = read_sightings(connection, "number > %s", [after], most=rows)
-            if not page:
-                return
-            after = page[-1][0]
-            yield [sighting for _, sighting in page]
+        condition, values = self._conditions(connection, where)
+        text = (_NEAREST_OF_EACH if one_per_identity else _NEAREST).format(condition=condition)
+        vector = HalfVector(query.astype(np.float16))
+        rows = self._run(connection, text, vector, *values, k).fetchall()
+        return [(number, -distance) for number, distance in rows]
 
-    def events(self, identity: int | None = None) -> list[EventRecord]:
-        """See `GalleryStore`."""
-        with self._use() as connection:
-            rows = connection.execute(
-                "SELECT id, kind, identity, time_s, previous, sightings, reason, score FROM events "
-                "ORDER BY number"
-            ).fetchall()
-        events = [EventRecord(*row) for row in rows]
-        return events if identity is None else about(events, identity)
+    def _delete(
+        self,
+        connection: Connection[Any],
+        sightings: tuple[str, Any],
+        events: tuple[str, Any],
+        what: str,
+    ) -> int:
+        (condition, value), (of_events, events_value) = sightings, events
+        self._run(connection, f"DELETE FROM events WHERE {of_events}", events_value)  # noqa: S608
+        done = self._run(connection, f"DELETE FROM sightings WHERE {condition}", value)  # noqa: S608
+        count = int(done.rowcount)
+        self._log_deletion(connection, what, count)
+        return count
+
+    def _totals(self, connection: Connection[Any]) -> tuple[int, int, int]:
+        embeddings = _one(connection, "SELECT count(*) FROM vectors")
+        next_identity = _one(connection, "SELECT next_identity FROM state")
+        tables = ("sightings", "vectors", "crops", "events")
+        size = "SELECT pg_total_relation_size('{}'::regclass)"
+        return embeddings, next_identity, sum(_one(connection, size.format(t)) for t in tables)
 
     def crops(self, ids: Sequence[str]) -> dict[str, bytes]:
         """See `GalleryStore`."""
+        condition, value = self._among("id", "text", ids)
+        statement = (
+            "SELECT id, picture FROM crops JOIN sightings ON number = sighting "  # noqa: S608
+            f"WHERE {condition}"
+        )
         with self._use() as connection:
-            rows = connection.execute(
-                "SELECT id, picture FROM crops JOIN sightings ON number = sighting "
-                "WHERE id = ANY(%s)",
-                (list(ids),),
-            ).fetchall()
+            rows = self._run(connection, statement, value).fetchall()
         return {name: bytes(picture) for name, picture in rows}
-
-    def forget(self, identity: int) -> int:
-        """See `GalleryStore`."""
-        if identity < 1:
-            raise InputError(f"identity {identity}: expected a positive number")
-        with self._use(_PATIENCE) as connection:
-            self._share(connection, "")
-            ids = [event.id for event in self.events(identity)]
-            connection.execute("DELETE FROM events WHERE id = ANY(%s)", (ids,))
-            done = connection.execute("DELETE FROM sightings WHERE identity = %s", (identity,))
-            return self._log(connection, f"forget {identity}", done.rowcount)
-
-    def purge(self, stored_before_s: float = math.inf) -> int:
-        """See `GalleryStore`."""
-        with self._use(_PATIENCE) as connection:
-            self._share(connection, "")
-            connection.execute("DELETE FROM events WHERE stored_s < %s", (stored_before_s,))
-            done = connection.execute(
-                "DELETE FROM sightings WHERE stored_s < %s", (stored_before_s,)
-            )
-            return self._log(connection, "purge", done.rowcount)
-
-    def _log(self, connection: Connection[Any], what: str, count: int) -> int:
-        """Note a deletion, and free an empty store for another model."""
-        if count:
-            connection.execute(
-                "INSERT INTO deletions (time_s, what, sightings) VALUES (%s, %s, %s)",
-                (self._now(connection), what, count),
-            )
-        connection.execute("DELETE FROM models WHERE NOT EXISTS (SELECT 1 FROM sightings)")
-        return count
 
     def count(self) -> int:
         """See `GalleryStore`."""
         with self._use() as connection:
             estimate = int(_one(connection, _ESTIMATE))
-            if estimate > _MOST_COUNTED:
+            if estimate > _MAX_COUNTED:
                 return estimate
             return int(_one(connection, "SELECT count(*) FROM sightings"))
 
-    def info(self) -> StoreInfo:
-        """See `GalleryStore`."""
-        with self._use() as connection:
-            return read_info(connection, self._place, self._model(connection))
-
     def close(self) -> None:
         """See `GalleryStore`."""
-        with self._lock:
+        with self._lock_of_threads:
             self._closed = True
             if self._connection is not None:
                 self._connection.close()

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reid_tracker.arrays import Float32Array
 from reid_tracker.match.gallery.embedded import chunk as store_memory_chunk
-from reid_tracker.match.gallery.embedded.chunk import to_float32
 from reid_tracker.match.gallery.embedded.memory import Rows, VectorMemory
-from reid_tracker.match.gallery.records import Embedding, Where
+from reid_tracker.match.gallery.records import Where
 from tests.match.gallery.samples import unit
 
 SIZE = 8
@@ -36,7 +36,7 @@ class Plain:
         names = ("number", "identity", "camera", "site", "start", "end", "vector")
         self.rows += [dict(zip(names, row, strict=True)) for row in zip(*rows, strict=True)]
 
-    def search(self, query: Embedding, k: int, where: Where, of_each: bool) -> list[int]:
+    def search(self, query: Float32Array, k: int, where: Where, of_each: bool) -> list[int]:
         best: dict[int, tuple[float, int]] = {}
         for row in self.rows:
             if not self.passes(row, where) or (of_each and row["identity"] == 0):
@@ -82,7 +82,7 @@ def batch(first: int, count: int, random: np.random.Generator) -> Rows:
 def test_against_a_plain_search(
     dtype: type, chunk_rows: int, squeezed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_memory_chunk, "_LEAST_SQUEEZED", squeezed)
+    monkeypatch.setattr(store_memory_chunk, "_MIN_SQUEEZED", squeezed)
     random = np.random.default_rng(chunk_rows)
     memory, plain = VectorMemory(SIZE, dtype, chunk_rows), Plain()
     first = 1
@@ -97,11 +97,13 @@ def test_against_a_plain_search(
         plain.rows = [row for row in plain.rows if row["number"] not in set(gone.tolist())]
         moved = random.choice(alive, 5)
         memory.assign(moved, 20 + step)
-        memory.reassign((1, 2), 7)
         for row in plain.rows:
             if row["number"] in moved:
                 row["identity"] = 20 + step
-            if row["identity"] in {1, 2}:
+        merged = [row["number"] for row in plain.rows if row["identity"] in {1, 2}]
+        memory.assign(np.array(merged, np.int64), 7)
+        for row in plain.rows:
+            if row["number"] in merged:
                 row["identity"] = 7
         assert len(memory) == len(plain.rows)
         query = unit(random.standard_normal((1, SIZE)))[0]
@@ -125,11 +127,12 @@ def test_chunks_without_anything_alive_are_given_back() -> None:
     assert memory.size_bytes == len(memory) == 0
 
 
+@pytest.mark.slow
 def test_sightings_written_again_and_again_take_no_more_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who is in sight is written anew every few seconds, with all vectors."""
-    monkeypatch.setattr(store_memory_chunk, "_LEAST_SQUEEZED", 1000)
+    monkeypatch.setattr(store_memory_chunk, "_MIN_SQUEEZED", 1000)
     random = np.random.default_rng(0)
     memory, plain = VectorMemory(SIZE, chunk_rows=100_000), Plain()
     stays = batch(1, 50, random)
@@ -164,12 +167,3 @@ def test_what_is_removed_is_overwritten() -> None:
     rows = np.flatnonzero(chunk.numbers[: chunk.used] == 4)
     assert len(rows)
     assert not chunk.vectors[rows].any()
-
-
-def test_every_finite_float16_is_converted_exactly() -> None:
-    every = np.arange(65536, dtype=np.uint16).view(np.float16)
-    every = every[np.isfinite(every)]
-    converted = to_float32(every.reshape(-1, SIZE)).reshape(-1)
-    assert converted.dtype == np.float32
-    np.testing.assert_array_equal(converted, every.astype(np.float32))
-    assert (np.signbit(converted) == np.signbit(every)).all()

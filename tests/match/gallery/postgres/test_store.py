@@ -10,11 +10,7 @@ import numpy as np
 import pytest
 
 from reid_tracker.errors import (
-    ConfigError,
-    MissingDependencyError,
     ModelMismatchError,
-    ReidTrackerError,
-    StoreError,
     StoreUnavailableError,
 )
 from reid_tracker.match.gallery.postgres.store import PostgresStore
@@ -37,28 +33,19 @@ def own_server() -> Iterator[Server]:
     server.stop()
 
 
-def refused(address: str, kind: type[ReidTrackerError]) -> str:
-    with pytest.raises(kind) as caught:
-        PostgresStore(address)
-    text = str(caught.value)
-    assert "\n" not in text
-    assert "geheim" not in text
-    return text
-
-
 @pytest.mark.slow
 def test_a_server_that_goes_away_and_returns(own_server: Server) -> None:
     with PostgresStore(own_server.address) as store:
         store.write([sighting("before", 1)])
         own_server.kill()
         for _ in range(2):
-            with pytest.raises(StoreUnavailableError, match="is away") as caught:
+            with pytest.raises(StoreUnavailableError, match="is not available") as caught:
                 store.write([sighting("lost", 2)])
             assert "\n" not in str(caught.value)
         with GalleryWriter(store, first_wait_s=0.05) as writer:
             writer.put([sighting("meanwhile", 3)], [EventRecord("m", "merge", 3, 0.0, (1,))])
             assert not writer.flush(timeout_s=0.2)
-            assert "is away" in writer.away
+            assert "is not available" in writer.away
             own_server.start()
             assert writer.flush(timeout_s=60)
         assert identities(store) == {"before": 3, "meanwhile": 3}
@@ -80,51 +67,6 @@ def test_a_connection_that_is_cut(postgres: Server, schema: str) -> None:
             store.write([sighting("b", 2)])
         store.write([sighting("b", 2)])
         assert identities(store) == {"a": 1, "b": 2}
-
-
-def test_nobody_listens() -> None:
-    pytest.importorskip("psycopg")
-    text = refused("postgresql://me:geheim@127.0.0.1:1/people", StoreUnavailableError)
-    assert "postgresql://127.0.0.1:1/people is away" in text
-
-
-def test_no_such_database(postgres: Server) -> None:
-    text = refused(postgres.address.replace("/postgres?", "/nowhere?"), StoreError)
-    assert 'database "nowhere" does not exist' in text
-    assert "PGPASSWORD" in text
-
-
-@pytest.mark.parametrize(
-    "address", ["postgresql://a:geheim@host:port:x/", "postgresql://h/?geheim"]
-)
-def test_no_address(address: str) -> None:
-    pytest.importorskip("psycopg")
-    assert "expected postgresql://USER@HOST/DATABASE" in refused(address, ConfigError)
-
-
-def test_a_user_who_may_not(postgres: Server, schema: str) -> None:
-    import psycopg
-
-    with psycopg.connect(postgres.address, autocommit=True) as admin:
-        admin.execute(f"CREATE ROLE {schema} LOGIN PASSWORD 'geheim'")
-    address = postgres.address.replace("//postgres:@", f"//{schema}:geheim@")
-    assert "permission denied" in refused(address, StoreError)
-
-
-def test_another_format(postgres: Server, schema: str) -> None:
-    import psycopg
-
-    PostgresStore(postgres.address, schema=schema).close()
-    with psycopg.connect(postgres.address, autocommit=True) as admin:
-        admin.execute(f'UPDATE "{schema}".state SET format = 99')  # noqa: S608
-    with pytest.raises(StoreError, match="format 99"):
-        PostgresStore(postgres.address, schema=schema)
-
-
-def test_without_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
-    text = refused("postgresql://host/people", MissingDependencyError)
-    assert "pip install 'reid-tracker[postgres]'" in text
 
 
 def test_machines_that_start_together(postgres: Server, schema: str) -> None:

@@ -1,0 +1,72 @@
+"""Opens the sites of a centre, with a gallery of their encoder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from reid_tracker.central.centre import Central
+from reid_tracker.central.matcher import Matching
+from reid_tracker.central.recognise import AskingTime
+from reid_tracker.central.recording import Observe
+from reid_tracker.central.site import CentralSite
+from reid_tracker.config import Config
+from reid_tracker.errors import ModelMismatchError
+from reid_tracker.match.build import build_matcher
+from reid_tracker.match.decide.matcher import CrossCameraMatcher
+from reid_tracker.match.gallery.store import GalleryStore
+from reid_tracker.match.places.topology import Topology
+from reid_tracker.transport import Broker
+
+
+def check_gallery(store: GalleryStore, model: str) -> int:
+    """Refuse a gallery of another encoder; returns the size of its embeddings, 0 if it has none.
+
+    Raises:
+        ModelMismatchError: the gallery holds embeddings of another encoder.
+    """
+    info = store.info()
+    if info.model is None or info.embedding_size is None:
+        return 0
+    if info.model != model:
+        raise ModelMismatchError(
+            f"{info.place} holds embeddings of encoder {info.model[:16]}, not of {model[:16]}; "
+            "take the same --encoder, or another --gallery for this one"
+        )
+    return info.embedding_size
+
+
+def open_centre(
+    config: Config,
+    broker: Broker,
+    store: GalleryStore,
+    *,
+    encoder: tuple[str, int],
+    topology: Topology | None,
+    observe: Observe,
+) -> Central:
+    """Open the sites of a configuration.
+
+    Args:
+        config: of the run.
+        broker: connected.
+        store: the gallery.
+        encoder: fingerprint and embedding size, 0 if it is not known yet.
+        topology: which ways between cameras are possible; None learns.
+        observe: is called with the name and seconds of each stage.
+    """
+    model, dim = encoder
+
+    def new_matcher(numbers: Iterator[int]) -> CrossCameraMatcher:
+        return build_matcher((), config.match, topology, numbers=numbers)
+
+    retention_h = config.gallery.retention_h
+    retention_s = None if retention_h is None else 3600 * retention_h
+    if retention_s is not None:
+        store.purge(time.time() - retention_s)  # nobody is recognised by it any more
+    matching = Matching(model, new_matcher, dim, AskingTime())
+    sites = [
+        CentralSite(site, broker, store, matching, config=config.central, observe=observe)
+        for site in config.central.sites
+    ]
+    return Central(sites, store, config.central.batch_s, retention_s)

@@ -1,0 +1,134 @@
+"""The cameras of a host that runs for long: SIGHUP reads their list again."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from types import FrameType, TracebackType
+
+from reid_tracker.config import Config
+from reid_tracker.edge.run import Changes
+from reid_tracker.errors import ReidTrackerError
+from reid_tracker.monitor import notify_systemd
+from reid_tracker.run.sources import check_replay, with_distinct_names
+from reid_tracker.video import CameraEntry, Source, open_entries, read_entries
+
+_log = logging.getLogger(__name__)
+
+
+class CameraSet:
+    """Opens sources, and follows changes of their list; a context manager that closes all.
+
+    Args:
+        words: sources and lists of sources, as on the command line.
+        config: of the run.
+        check_names: raises where the names of sources cannot be used.
+
+    Raises:
+        ReidTrackerError: a source cannot be opened, or its name not be used.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        config: Config,
+        check_names: Callable[[Sequence[str]], None] = lambda names: None,
+    ) -> None:
+        self._words, self._config, self._check_names = list(words), config, check_names
+        self._asked = False
+        self._before: object = None
+        self._stack = ExitStack()
+        entries = read_entries(self._words)
+        self._open = list(zip(entries, self._opened(entries, wait=True), strict=True))
+
+    @property
+    def sources(self) -> list[Source]:
+        """Open sources, whose names differ."""
+        return [source for _, source in self._open]
+
+    def changes(self) -> Changes | None:
+        """Return what is to change; None without a SIGHUP since the last call.
+
+        Sources to remove are closed, sources to add are open. Nothing waits for a network camera
+        that does not answer yet. If the list is wrong, everything stays as it is.
+        """
+        if not self._asked:
+            return None
+        self._asked = False
+        notify_systemd("RELOADING=1")
+        try:
+            return self._reload()
+        except ReidTrackerError as error:
+            _log.error("the list of cameras is wrong: %s; the cameras stay as they were", error)
+            return None
+        finally:
+            notify_systemd("READY=1")
+
+    def _reload(self) -> Changes:
+        wanted = read_entries(self._words)
+        kept: list[tuple[CameraEntry, Source]] = []
+        gone: list[Source] = []
+        for entry, source in self._open:
+            if entry in wanted:
+                wanted.remove(entry)
+                kept.append((entry, source))
+            else:
+                gone.append(source)
+        added = self._opened(wanted, wait=False, used=[source.name for _, source in kept])
+        self._open = [*kept, *zip(wanted, added, strict=True)]
+        for source in gone:
+            source.close()
+        # A warning, so that whoever sent the signal sees it.
+        _log.warning(
+            "cameras were read again: %d stay, added: %s, removed: %s",
+            len(kept),
+            ", ".join(source.name for source in added) or "none",
+            ", ".join(source.name for source in gone) or "none",
+        )
+        return Changes(added, [source.name for source in gone])
+
+    def _opened(
+        self, entries: Sequence[CameraEntry], *, wait: bool, used: Sequence[str] = ()
+    ) -> list[Source]:
+        if not entries:
+            return []
+        check_replay(self._config, len(entries) + len(used))
+        video = self._config.video
+        sources = open_entries(
+            entries,
+            stride=video.stride,
+            frame_rate=video.frame_rate,
+            stream=self._config.stream,
+            wait=wait,
+        )
+        try:
+            named = with_distinct_names(sources, used)
+            self._check_names([source.name for source in named])
+        except BaseException:
+            for source in sources:
+                source.close()
+            raise
+        for source in sources:
+            self._stack.callback(source.close)
+        return named
+
+    def __enter__(self) -> CameraSet:
+        if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP"):
+            self._before = signal.signal(signal.SIGHUP, self._ask)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGHUP, self._before)  # type: ignore[arg-type]
+        self._stack.close()
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True

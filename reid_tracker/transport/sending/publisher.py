@@ -1,0 +1,83 @@
+"""Publishes messages: connects again when the broker refuses, and notes why it is away."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from reid_tracker.errors import MessageError, ReidTrackerError, TransportUnavailableError
+from reid_tracker.transport.brokers.base import Broker, Outgoing
+
+logger = logging.getLogger(__name__)
+
+_MOST_AT_ONCE = 64
+
+
+class Publisher:
+    """A connection to a broker that is opened when it is needed; to be used from one thread.
+
+    Args:
+        open_broker: connects; called again after the broker has refused.
+
+    Attributes:
+        away: why nothing can be sent now; empty while it can. Any thread may read it.
+        at_once: messages to publish in one call; fewer after a failure, since over a slow line
+            a smaller part may be acknowledged in time.
+        sent: messages that the broker acknowledged.
+        refused: messages that no broker accepts; they are dropped.
+    """
+
+    def __init__(self, open_broker: Callable[[], Broker]) -> None:
+        self._open_broker = open_broker
+        self._broker: Broker | None = None
+        self.away = ""
+        self.at_once = _MOST_AT_ONCE
+        self.sent = 0
+        self.refused = 0
+
+    def publish(self, batch: Sequence[Outgoing], waiting: int) -> bool:
+        """Publish messages in their order; False if that was not possible.
+
+        Args:
+            batch: the messages.
+            waiting: number of messages that wait, for the log.
+        """
+        try:
+            if self._broker is None:
+                self._broker = self._open_broker()
+            self._publish_all(self._broker, batch)
+        except ReidTrackerError as error:
+            self._note(error)
+            return False
+        if self.away:
+            logger.warning("the broker is back; %d messages wait for it", waiting)
+        self.away = ""
+        self.at_once = min(2 * self.at_once, _MOST_AT_ONCE)
+        return True
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._broker is not None:
+            self._broker.close()
+
+    def _publish_all(self, broker: Broker, batch: Sequence[Outgoing]) -> None:
+        try:
+            broker.publish(batch)
+            self.sent += len(batch)
+        except MessageError as error:
+            if len(batch) > 1:
+                for one in batch:
+                    self._publish_all(broker, [one])
+            else:
+                self.refused += 1
+                logger.warning("a message is dropped that no broker accepts: %s", error)
+
+    def _note(self, error: ReidTrackerError) -> None:
+        heals = isinstance(error, TransportUnavailableError)  # the connection, by itself
+        if not self.away or not (heals or str(error) == self.away):
+            logger.warning("%s; tracking goes on, messages are kept and sent later", error)
+        self.away = str(error)
+        self.at_once = max(self.at_once // 2, 1)
+        if not heals:
+            self.close()
+            self._broker = None
