@@ -15,8 +15,8 @@ class WeightAverage:
     first weights are soon forgotten.
 
     Args:
-        net: its weights are where the average starts.
-        decay: what is kept of the average at each update.
+        net: in training; its weights are where the average starts.
+        decay: share of the average that each update keeps.
 
     Attributes:
         net: a net with the averaged weights, in eval mode.
@@ -27,16 +27,18 @@ class WeightAverage:
         self.net = copy.deepcopy(net).eval().requires_grad_(False)
         self.decay = decay
         self.updates = 0
+        # The tensors stay the same ones throughout a run; collecting them takes longer than a step
+        # of a small net on a GPU.
+        pairs = list(zip(self.net.state_dict().values(), net.state_dict().values(), strict=True))
+        self._smooth = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()
-    def update(self, net: nn.Module) -> None:
-        """Move the average towards the weights of `net`; counters are copied."""
+    def update(self) -> None:
+        """Move the average towards the weights of the net in training; counters are copied."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
-        average, current = self.net.state_dict(), net.state_dict()
-        smooth = [name for name, value in average.items() if value.is_floating_point()]
-        torch._foreach_lerp_(
-            [average[name] for name in smooth], [current[name] for name in smooth], 1 - decay
-        )
-        for name in average.keys() - set(smooth):
-            average[name].copy_(current[name])
+        average, current = zip(*self._smooth, strict=True)
+        torch._foreach_lerp_(average, current, 1 - decay)
+        for kept, counter in self._counters:
+            kept.copy_(counter)

@@ -148,7 +148,7 @@ class Trainer:
         state.scaler.step(state.optimiser)
         state.scaler.update()
         if state.average is not None:
-            state.average.update(state.net)
+            state.average.update()
         return total.detach()
 
     def _forward(self, batch: Batch) -> dict[str, torch.Tensor]:

@@ -16,7 +16,7 @@ def test_average_is_the_recurrence() -> None:
             net.weight.normal_(generator=torch.Generator().manual_seed(step))
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * net.weight.detach()
-        average.update(net)
+        average.update()
     assert average.net.state_dict()["weight"].numpy() == pytest.approx(expected.numpy(), abs=1e-6)
     assert average.updates == 12
 
@@ -25,7 +25,7 @@ def test_batch_statistics_are_averaged_and_counters_copied() -> None:
     net = nn.BatchNorm1d(2)
     average = WeightAverage(net, 0.9)
     net(torch.randn(8, 2) + 5)
-    average.update(net)
+    average.update()
     kept = average.net.state_dict()
     assert kept["num_batches_tracked"].item() == 1
     assert torch.allclose(kept["running_mean"], 0.9 * net.state_dict()["running_mean"])
