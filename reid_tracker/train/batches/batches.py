@@ -21,7 +21,7 @@ from reid_tracker.train.images import Crops
 from reid_tracker.train.loop.distributed import World
 from reid_tracker.train.recipe import Recipe
 
-_EPOCH_STREAM, _UNLABELLED_STREAM, _AUGMENT_STREAM, _PATCH_STREAM = range(4)
+_EPOCH_STREAM, _UNLABELLED_STREAM, _AUGMENT_STREAM, _PATCH_STREAM, _BACKGROUND_STREAM = range(5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,12 @@ class Batches:
         materials, phase = self._materials, self._recipe.phase_at(epoch)
         size = (phase.height, phase.width)
         mine = self._own_part(rows)
-        crops, targets = [materials.train.crops.take(mine, size)], None
+        own = materials.train.crops.take(mine, size)
+        if materials.backgrounds is not None:
+            seeds = [self._recipe.seed, _BACKGROUND_STREAM, epoch, step, self._world.rank]
+            probability, generator = self._recipe.augment.background, np.random.default_rng(seeds)
+            own = materials.backgrounds.replace(own, mine, probability, generator)
+        crops, targets = [own], None
         if materials.lessons is not None:
             lessons = materials.lessons
             others = self._unlabelled(len(lessons.unlabelled), epoch, step)

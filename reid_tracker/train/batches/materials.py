@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.train.batches.backgrounds import Backgrounds, open_backgrounds
 from reid_tracker.train.batches.samplers import check_identities
 from reid_tracker.train.datasets import (
     PersonImages,
@@ -47,6 +49,7 @@ class Materials:
         query: held-out images to search with, or None.
         gallery: held-out images to search in, or None.
         lessons: embeddings of the teachers, or None.
+        backgrounds: others for the training images, or None.
     """
 
     train: LabelledCrops
@@ -54,6 +57,7 @@ class Materials:
     query: LabelledCrops | None
     gallery: LabelledCrops | None
     lessons: Lessons | None
+    backgrounds: Backgrounds | None
 
     @property
     def identities(self) -> int:
@@ -66,7 +70,7 @@ def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
 
     Args:
         recipe: of the run.
-        folder: cache of the teachers' embeddings.
+        folder: cache of the teachers' embeddings and of outlines.
         world: its first process runs the teachers.
 
     Raises:
@@ -82,16 +86,20 @@ def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
     sides += [SIZE] if recipe.loss.distils else []
     size = (max(side[0] for side in sides), max(side[1] for side in sides))
     crops = open_crops(split.train.paths, size, data.cache_gib)
-    lessons = None
+    lessons = backgrounds = None
     if recipe.loss.distils:
         lessons = world.first_alone(
             lambda: prepare_lessons(
                 recipe.teacher, crops, labels, folder, seed=recipe.seed, starts=starts
             )
         )
+    if recipe.augment.background > 0:
+        folders = recipe.augment.background_folders
+        parts = [range(*ends) for ends in pairwise([*starts, len(crops)])]
+        backgrounds = world.first_alone(lambda: open_backgrounds(crops, parts, folders, folder))
     query, gallery = _held_out(split, sides[len(recipe.phases) - 1], data.cache_gib)
     train = LabelledCrops(split.train, crops)
-    return Materials(train, labels, query, gallery, lessons)
+    return Materials(train, labels, query, gallery, lessons, backgrounds)
 
 
 def open_data(recipe: DataRecipe, seed: int) -> tuple[ReidDataset, list[int]]:

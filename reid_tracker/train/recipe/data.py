@@ -94,6 +94,9 @@ class AugmentRecipe(Checked):
     """Probabilities and ranges of the augmentations, in the order in which they are applied.
 
     Attributes:
+        background: probability that a labelled person gets another background.
+        background_folders: data sets in YOLO form (images/ and labels/) whose pictures without
+            people are these backgrounds.
         flip: probability of a left-right flip.
         crop: probability of enlarging by 1.125 and cutting a window of the old size out.
         low_resolution: probability of shrinking and enlarging again, like a distant person.
@@ -110,6 +113,8 @@ class AugmentRecipe(Checked):
         erase: probability of filling a rectangle.
     """
 
+    background: float = number(0.0, 0.0, 1.0)
+    background_folders: tuple[str, ...] = ()
     flip: float = number(0.5, 0.0, 1.0)
     crop: float = number(0.0, 0.0, 1.0)
     low_resolution: float = number(0.0, 0.0, 1.0)
