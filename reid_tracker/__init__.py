@@ -19,26 +19,17 @@ if TYPE_CHECKING:
     from reid_tracker.types import Detections, Frame, FrameResult, Tracks, VideoInfo
     from reid_tracker.video import Source, open_source
 
-_HOME = {
-    "Config": "config",
-    "DeepSortConfig": "config",
-    "load_config": "config",
-    "Detector": "detect",
-    "build_detector": "detect",
-    "Encoder": "encode",
-    "build_encoder": "encode",
-    "ReidTrackerError": "errors",
-    "Pipeline": "pipeline",
-    "Tracker": "track",
-    "build_tracker": "track",
-    "Detections": "types",
-    "Frame": "types",
-    "FrameResult": "types",
-    "Tracks": "types",
-    "VideoInfo": "types",
-    "Source": "video",
-    "open_source": "video",
+_NAMES = {
+    "config": ["Config", "DeepSortConfig", "load_config"],
+    "detect": ["Detector", "build_detector"],
+    "encode": ["Encoder", "build_encoder"],
+    "errors": ["ReidTrackerError"],
+    "pipeline": ["Pipeline"],
+    "track": ["Tracker", "build_tracker"],
+    "types": ["Detections", "Frame", "FrameResult", "Tracks", "VideoInfo"],
+    "video": ["Source", "open_source"],
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Config",

@@ -14,6 +14,9 @@ from reid_tracker.arrays import FloatArray
 
 _Float = TypeVar("_Float", bound=np.floating[Any])
 
+_SAME_FEET_PX = 1.0
+"""Lower edges of boxes that differ by less are equal: detectors are not more exact."""
+
 
 def xyxy_to_tlwh(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """Convert (N, 4) left, top, right, bottom to left, top, width, height (MOTChallenge text)."""
@@ -41,10 +44,7 @@ def cxcyah_to_xyxy(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     half_height = boxes[:, 3] / 2
     half_width = boxes[:, 2] * half_height
     x, y = boxes[:, 0], boxes[:, 1]
-    return np.stack(
-        [x - half_width, y - half_height, x + half_width, y + half_height],
-        axis=1,
-    )
+    return np.stack([x - half_width, y - half_height, x + half_width, y + half_height], axis=1)
 
 
 def areas(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
@@ -63,12 +63,10 @@ def iou_matrix(boxes_a: npt.NDArray[_Float], boxes_b: npt.NDArray[_Float]) -> np
     Returns:
         (N, M) values in [0, 1]; 0 where both boxes are empty.
     """
-    top_left = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
-    bottom_right = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
-    overlap = np.maximum(bottom_right - top_left, 0)
-    intersection = overlap[..., 0] * overlap[..., 1]
+    intersection = _intersections(boxes_a, boxes_b)
     union = areas(boxes_a)[:, None] + areas(boxes_b)[None, :] - intersection
-    iou: npt.NDArray[_Float] = intersection / np.where(union > 0, union, 1)
+    union[union <= 0] = 1
+    iou: npt.NDArray[_Float] = intersection / union
     return iou
 
 
@@ -79,21 +77,42 @@ def clip_boxes(boxes: npt.NDArray[_Float], width: int, height: int) -> npt.NDArr
     return clipped
 
 
+def _intersections(boxes_a: npt.NDArray[_Float], boxes_b: npt.NDArray[_Float]) -> npt.NDArray[Any]:
+    """Return (N, M) the areas that pairs of (N, 4) and (M, 4) xyxy boxes share."""
+    top_left = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
+    bottom_right = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
+    overlap = np.maximum(bottom_right - top_left, 0)
+    shared: npt.NDArray[Any] = overlap[..., 0] * overlap[..., 1]
+    return shared
+
+
+def cover_matrix(boxes: npt.NDArray[np.floating[Any]]) -> FloatArray:
+    """Return (M, M) the part of the smaller box that a pair shares: 1 where one is inside.
+
+    Args:
+        boxes: (M, 4) xyxy.
+    """
+    own = areas(boxes)
+    smaller = np.minimum(own[:, None], own[None])
+    cover = _intersections(boxes, boxes) / np.where(smaller > 0, smaller, 1)
+    return cover.astype(np.float64)
+
+
 def covered(boxes: npt.NDArray[_Float]) -> FloatArray:
     """Return (M,) how much of each box the most covering person in front of it hides, from 0 to 1.
 
     Most cameras look down on people: of two overlapping people, the one whose feet are lower in the
-    image stands in front.
+    image stands in front. Where both end at the same height, as at the lower edge of the image,
+    either may stand in front, so both count as hidden.
 
     Args:
         boxes: (M, 4) xyxy.
     """
     if not len(boxes):
         return np.empty(0)
-    top_left = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    common = np.maximum(bottom_right - top_left, 0).prod(axis=2)
-    common[boxes[None, :, 3] <= boxes[:, None, 3]] = 0
+    common = _intersections(boxes, boxes)
+    behind = boxes[None, :, 3] < boxes[:, None, 3] - _SAME_FEET_PX
+    common[behind | np.eye(len(boxes), dtype=np.bool_)] = 0
     own = areas(boxes)
     part: npt.NDArray[np.floating[Any]] = common.max(axis=1) / np.where(own > 0, own, 1)
     return part.astype(np.float64)

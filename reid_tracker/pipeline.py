@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 from reid_tracker import zoo
 from reid_tracker.config import Config, EncoderConfig
@@ -96,8 +95,7 @@ class Pipeline:
     ) -> Pipeline:
         """Build every stage that a configuration names.
 
-        Where the encoder is "auto" and none is on this machine, the pipeline warns and tracks by
-        motion alone.
+        If the encoder is "auto" and none is here, it warns and tracks by motion alone.
 
         Args:
             config: the configuration. No gallery is opened here, see `remember`.
@@ -119,7 +117,7 @@ class Pipeline:
             )
         new_matcher: Callable[[Sequence[str]], Matcher] | None = base
         if base is not None and remember is not None:
-            new_matcher = partial(_with_memory, base, remember)
+            new_matcher = lambda cameras: remember(base(cameras))  # noqa: E731
         return cls(
             build_detector(config.detector),
             encoder,
@@ -210,13 +208,11 @@ class Pipeline:
         images = [frame.image for _, frame in batch]
         with self.times.measure("detect"):
             detections = self._detector.detect_batch(images, [frame.index for _, frame in batch])
-        if self._encoder is None:
-            embeddings = None
-        else:
+        embeddings = None
+        if self._encoder is not None:
             with self.times.measure("encode"):
-                embeddings = self._encoder.encode_batch(
-                    images, [found.boxes for found in detections]
-                )
+                boxes = [found.boxes for found in detections]
+                embeddings = self._encoder.encode_batch(images, boxes)
         for row, (camera, frame) in enumerate(batch):
             with self.times.measure("track"):
                 tracks = trackers[camera].update(
@@ -237,14 +233,6 @@ class Pipeline:
             time_s = result.frame.timestamp_s
             identities = self._matcher.update(result.camera, result.tracks, embeddings, time_s)
         return replace(result, identities=identities, events=tuple(self._matcher.events()))
-
-
-def _with_memory(
-    base: Callable[[Sequence[str]], CrossCameraMatcher],
-    remember: Callable[[CrossCameraMatcher], Matcher],
-    cameras: Sequence[str],
-) -> Matcher:
-    return remember(base(cameras))
 
 
 def suited_to_encoder(config: Config) -> Config:

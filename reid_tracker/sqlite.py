@@ -1,14 +1,17 @@
-"""SQLite files that one process uses alone: how the gallery and the disk buffer open theirs."""
+"""SQLite files that one process writes alone: how the gallery and the disk buffer open theirs."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+_ATTEMPTS = 20
 _DAMAGE = ("malformed", "not a database", "encrypted", "no such")
 
 
@@ -42,13 +45,17 @@ class WrongFileError(Exception):
 
 
 def make_private(path: Path) -> None:
-    """Create an empty file that only its owner can read, unless it exists; creates its folder.
+    """Make a file that only its owner can read, also if it exists; creates its folder.
 
     Raises:
         OSError: the file cannot be created or opened for writing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)  # an empty file may have been there
+    finally:
+        os.close(descriptor)
 
 
 def open_file(path: Path, form: FileFormat) -> sqlite3.Connection:
@@ -68,6 +75,52 @@ def open_file(path: Path, form: FileFormat) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def open_snapshot(path: Path, form: FileFormat) -> sqlite3.Connection:
+    """Open a private copy of an existing file to read it, also while another process writes.
+
+    The copy is gone from the disk as soon as it is open.
+
+    Raises:
+        sqlite3.Error: the file is damaged or changes faster than it can be copied.
+        WrongFileError: the file is of another kind.
+        OSError: it cannot be read, or there is no space for the copy.
+    """
+    with tempfile.TemporaryDirectory(prefix="reid-", ignore_cleanup_errors=True) as folder:
+        copy = Path(folder) / "snapshot"
+        _copy_whole(path, copy)
+        database = open_file(copy, form)
+    database.execute("PRAGMA query_only = ON")
+    return database
+
+
+def _copy_whole(path: Path, copy: Path) -> None:
+    """Copy a file and its log, which belong together.
+
+    Pages are changed in the file only while they are in the log, too, so that the log repairs a
+    copy of the file in which a page is old, new or half written. Only a log that began anew in the
+    meantime does not; its head says so. Where there was none, nothing may have changed.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    for _ in range(_ATTEMPTS):
+        before = _state(path, log)
+        shutil.copyfile(path, copy)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(log, copy.with_name(f"{copy.name}-wal"))
+        if _state(path, log) == before:
+            return
+    raise sqlite3.OperationalError("database is locked: it changes while it is copied")
+
+
+def _state(path: Path, log: Path) -> bytes | tuple[int, int]:
+    try:
+        with log.open("rb") as file:
+            head = file.read(32)
+    except FileNotFoundError:
+        head = b""
+    status = path.stat()
+    return head or (status.st_mtime_ns, status.st_size)
 
 
 def _prepare(database: sqlite3.Connection, form: FileFormat) -> None:

@@ -6,15 +6,23 @@ have zero rows and are normal values; None is never used instead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from reid_tracker.arrays import (
+    BoolArray,
+    Float32Array,
+    FloatArray,
+    IntArray,
+    to_array,
+    without_tensors,
+)
 from reid_tracker.errors import InputError
 
 ImageBGR = npt.NDArray[np.uint8]
@@ -25,6 +33,9 @@ Boxes = Float32Array
 
 Embeddings = Float32Array
 """Appearance embeddings, (N, D) float32; each row has Euclidean length 1."""
+
+_LARGEST_SCORE = 1 + 1e-6  # float32 rounds
+_NOT_GIVEN: Any = None
 
 
 def check_image(image: Any) -> ImageBGR:
@@ -43,9 +54,6 @@ def check_image(image: Any) -> ImageBGR:
             "blue, green, red order, as from cv2.imread"
         )
     return image
-
-
-_Rows = TypeVar("_Rows", bound="_StructOfArrays")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,59 +142,114 @@ class SourceStatus:
 
 
 class _StructOfArrays:
-    """Same-length numpy columns with row selection; subclasses are frozen dataclasses."""
+    """Same-length numpy columns with row selection; subclasses are frozen dataclasses.
+
+    The metadata of a field has the dtype of its column and the shape of a row. Columns are copies
+    of what the constructor is given.
+    """
+
+    def __post_init__(self) -> None:
+        rows = None
+        for column in fields(self):  # type: ignore[arg-type]
+            where = f"{type(self).__name__}.{column.name}"
+            shape = column.metadata["shape"]
+            array = to_array(getattr(self, column.name), column.metadata["dtype"], where)
+            if array.size == 0:
+                array = array.reshape((0, *shape))
+            if rows is None and array.ndim > len(shape):
+                rows = len(array)
+            if array.shape != (rows, *shape):
+                expected = ", ".join(map(str, ("N" if rows is None else rows, *shape)))
+                raise InputError(f"{where} has shape {array.shape}, expected ({expected})")
+            if not np.isfinite(array).all():
+                bad = np.unique(np.nonzero(~np.isfinite(array))[0])[:5].tolist()
+                raise InputError(
+                    f"{where} has NaN or infinite values in rows {bad}; drop those rows first"
+                )
+            object.__setattr__(self, column.name, array)
 
     def __len__(self) -> int:
         first: npt.NDArray[Any] = getattr(self, fields(self)[0].name)  # type: ignore[arg-type]
         return len(first)
 
-    def __getitem__(self: _Rows, rows: Any) -> _Rows:
-        """Select rows by boolean mask, index array or slice; the result has the same type."""
-        columns = {f.name: getattr(self, f.name)[rows] for f in fields(self)}  # type: ignore[arg-type]
+    def __iter__(self) -> Iterator[Self]:
+        """Yield the rows, each as a value of the same type with one row."""
+        return (self[row : row + 1] for row in range(len(self)))
+
+    def __getitem__(self, rows: Any) -> Self:
+        """Select rows by number, mask, numbers or slice; the result has the same type.
+
+        Raises:
+            IndexError: there is no such row.
+            InputError: it does not select whole rows.
+        """
+        if hasattr(rows, "detach"):
+            rows = without_tensors(rows)
+        if isinstance(rows, np.ndarray) and rows.ndim == 0:
+            rows = rows[()]
+        if isinstance(rows, int | np.integer) and not isinstance(rows, bool):
+            rows = [rows]
+        try:
+            columns = {f.name: getattr(self, f.name)[rows] for f in fields(self)}  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise InputError(
+                f"rows of {type(self).__name__} are a {type(rows).__name__}: expected a number, a "
+                "slice, a mask or row numbers"
+            ) from None
         return type(self)(**columns)
 
-    def _column(
-        self, name: str, dtype: npt.DTypeLike, shape: tuple[int, ...], rows: int
-    ) -> npt.NDArray[Any]:
-        """Convert one column in place and check its shape and that its values are finite."""
-        where = f"{type(self).__name__}.{name}"
-        given = getattr(self, name)
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):  # the checks below catch both
-                array = np.asarray(given, dtype=dtype)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"{where} is not numeric: {error}") from None
-        if array.size == 0:
-            array = array.reshape((0, *shape))
-        if array.shape != (rows, *shape):
-            expected = ", ".join(map(str, (rows, *shape)))
-            raise InputError(f"{where} has shape {array.shape}, expected ({expected})")
-        if not np.isfinite(array).all():
-            bad = np.unique(np.nonzero(~np.isfinite(array))[0])[:5].tolist()
+    @classmethod
+    def empty(cls) -> Self:
+        """Return a value with zero rows."""
+        return cls(**{f.name: () for f in fields(cls)})  # type: ignore[arg-type]
+
+
+class _Boxed(_StructOfArrays):
+    """Rows with a box and a confidence."""
+
+    boxes: Boxes
+    scores: Float32Array
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        name = type(self).__name__
+        check_not_inverted(self.boxes, f"{name}.boxes")
+        strange = np.nonzero((self.scores < 0) | (self.scores > _LARGEST_SCORE))[0]
+        if len(strange):
+            row = int(strange[0])
             raise InputError(
-                f"{where} has NaN or infinite values in rows {bad}; drop those rows first"
+                f"{name}.scores row {row} is {self.scores[row]:g}: expected a confidence from 0 to "
+                "1; divide percentages by 100"
             )
-        if rows and array.dtype.kind == "i" and getattr(given, "dtype", array.dtype).kind == "f":
-            lost = np.nonzero(array != given)[0][:5].tolist()
-            if lost:
-                raise InputError(f"{where} has fractional values in rows {lost}; expected integers")
-        object.__setattr__(self, name, array)
-        return array
 
 
-def _count(column: Any, where: str) -> int:
-    """Return the number of rows of the first column; anything empty counts as 0."""
-    try:
-        return len(column) if np.size(column) else 0
-    except (TypeError, ValueError):
-        raise InputError(f"{where} is a {type(column).__name__}, expected an array") from None
+def check_not_inverted(boxes: Boxes, where: str) -> None:
+    """Check that no (N, 4) xyxy box ends before it begins.
+
+    Raises:
+        InputError: a box does.
+    """
+    inverted = np.nonzero((boxes[:, 2:] < boxes[:, :2]).any(axis=1))[0]
+    if len(inverted):
+        row = int(inverted[0])
+        raise InputError(
+            f"{where} row {row} is {boxes[row].tolist()}: right < left or bottom < top; boxes are "
+            "left, top, right, bottom (see reid_tracker.geometry.tlwh_to_xyxy)"
+        )
+
+
+def _column(dtype: npt.DTypeLike, *shape: int) -> dict[str, Any]:
+    """Return the metadata of a column: its dtype and the shape of a row."""
+    return {"dtype": np.dtype(dtype), "shape": shape}
 
 
 @dataclass(frozen=True, eq=False)
-class Detections(_StructOfArrays):
+class Detections(_Boxed):
     """The detections in one frame, one row per detection.
 
-    Array-likes are accepted and converted to the types below.
+    The columns may be arrays, lists or tensors; they are copied and converted to the types below.
+    Instead of three columns, `Detections(found)` takes an ultralytics `Results` or `Boxes`, a
+    `supervision.Detections`, or an (N, 6) array with x1, y1, x2, y2, confidence, class.
 
     Attributes:
         boxes: (N, 4) float32 xyxy, pixels of the original frame; may leave the frame.
@@ -194,34 +257,47 @@ class Detections(_StructOfArrays):
         classes: (N,) int64 class numbers (COCO: 0 is person).
 
     Raises:
-        InputError: shapes disagree, a value is not finite, or a box is inverted.
+        InputError: shapes disagree, a value is not finite or out of range, or a box is inverted.
     """
 
-    boxes: Boxes
-    scores: Float32Array
-    classes: IntArray
+    boxes: Boxes = field(metadata=_column(np.float32, 4))
+    scores: Float32Array = field(default=_NOT_GIVEN, metadata=_column(np.float32))
+    classes: IntArray = field(default=_NOT_GIVEN, metadata=_column(np.int64))
 
     def __post_init__(self) -> None:
-        rows = _count(self.boxes, "Detections.boxes")
-        boxes = self._column("boxes", np.float32, (4,), rows)
-        self._column("scores", np.float32, (), rows)
-        self._column("classes", np.int64, (), rows)
-        inverted = np.nonzero((boxes[:, 2:] < boxes[:, :2]).any(axis=1))[0]
-        if len(inverted):
-            row = int(inverted[0])
-            raise InputError(
-                f"Detections.boxes row {row} is {boxes[row].tolist()}: right < left or bottom < "
-                "top; boxes are left, top, right, bottom (see reid_tracker.geometry.tlwh_to_xyxy)"
-            )
+        if self.scores is _NOT_GIVEN and self.classes is _NOT_GIVEN:
+            columns = _unpacked(self.boxes)
+            for name, column in zip(("boxes", "scores", "classes"), columns, strict=True):
+                object.__setattr__(self, name, column)
+        super().__post_init__()
 
-    @classmethod
-    def empty(cls) -> Detections:
-        """Return detections with zero rows."""
-        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
+
+def _unpacked(found: Any) -> tuple[Any, Any, Any]:
+    """Return the columns of what detectors return."""
+    if hasattr(found, "boxes"):
+        found = found.boxes
+    if hasattr(found, "xyxy"):  # ultralytics or supervision
+        scores = found.conf if hasattr(found, "conf") else getattr(found, "confidence", None)
+        classes = found.cls if hasattr(found, "cls") else getattr(found, "class_id", None)
+        if len(found.xyxy) and (scores is None or classes is None):
+            raise InputError(
+                f"a {type(found).__name__} without confidences or classes: expected both; pass "
+                "Detections(boxes, scores, classes)"
+            )
+        return found.xyxy, scores if len(found.xyxy) else (), classes if len(found.xyxy) else ()
+    table = to_array(found, np.float64, "Detections")
+    if table.size == 0:
+        return (), (), ()
+    if table.ndim != 2 or table.shape[1] != 6:
+        raise InputError(
+            f"Detections has shape {table.shape}, expected (N, 6): x1, y1, x2, y2, confidence, "
+            "class; or pass Detections(boxes, scores, classes)"
+        )
+    return table[:, :4], table[:, 4], table[:, 5]
 
 
 @dataclass(frozen=True, eq=False)
-class Tracks(_StructOfArrays):
+class Tracks(_Boxed):
     """The tracks reported for one frame, one row per track, ordered by id.
 
     Attributes:
@@ -234,29 +310,13 @@ class Tracks(_StructOfArrays):
         detection_index: (M,) int64 row of the matched detection in this frame, -1 where predicted.
     """
 
-    ids: IntArray
-    boxes: Boxes
-    scores: Float32Array
-    classes: IntArray
-    ages_s: FloatArray
-    observed: BoolArray
-    detection_index: IntArray
-
-    def __post_init__(self) -> None:
-        rows = _count(self.ids, "Tracks.ids")
-        self._column("ids", np.int64, (), rows)
-        self._column("boxes", np.float32, (4,), rows)
-        self._column("scores", np.float32, (), rows)
-        self._column("classes", np.int64, (), rows)
-        self._column("ages_s", np.float64, (), rows)
-        self._column("observed", np.bool_, (), rows)
-        self._column("detection_index", np.int64, (), rows)
-
-    @classmethod
-    def empty(cls) -> Tracks:
-        """Return tracks with zero rows."""
-        none = np.empty(0)
-        return cls(none, np.empty((0, 4)), none, none, none, none, none)  # type: ignore[arg-type]
+    ids: IntArray = field(metadata=_column(np.int64))
+    boxes: Boxes = field(metadata=_column(np.float32, 4))
+    scores: Float32Array = field(metadata=_column(np.float32))
+    classes: IntArray = field(metadata=_column(np.int64))
+    ages_s: FloatArray = field(metadata=_column(np.float64))
+    observed: BoolArray = field(metadata=_column(np.bool_))
+    detection_index: IntArray = field(metadata=_column(np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,21 +330,9 @@ class Identities(_StructOfArrays):
             where not yet decided.
     """
 
-    track_ids: IntArray
-    ids: IntArray
-    scores: Float32Array
-
-    def __post_init__(self) -> None:
-        rows = _count(self.track_ids, "Identities.track_ids")
-        self._column("track_ids", np.int64, (), rows)
-        self._column("ids", np.int64, (), rows)
-        self._column("scores", np.float32, (), rows)
-
-    @classmethod
-    def empty(cls) -> Identities:
-        """Return identities with zero rows."""
-        none = np.empty(0)
-        return cls(none, none, none)  # type: ignore[arg-type]
+    track_ids: IntArray = field(metadata=_column(np.int64))
+    ids: IntArray = field(metadata=_column(np.int64))
+    scores: Float32Array = field(metadata=_column(np.float32))
 
 
 EventKind = Literal["new", "match", "merge", "split"]

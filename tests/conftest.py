@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
+import logging
 import os
 import subprocess
 from collections.abc import Iterator
@@ -42,6 +45,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return None if config.args == config.getini("testpaths") else 0
 
 
+def pytest_collection_finish() -> None:
+    """Keep what collection made out of every later round of the garbage collector."""
+    gc.collect()
+    gc.freeze()
+
+
 class Clock:
     """Tells the time that a test sets."""
 
@@ -53,11 +62,29 @@ class Clock:
 
 
 @pytest.fixture(autouse=True)
-def own_downloads(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def logger_as_it_was() -> Iterator[None]:
+    """A test that leaves the package's logger changed would blind those after it."""
+    logger = logging.getLogger("reid_tracker")
+    before = logger.level, logger.propagate, list(logger.handlers)
+    yield
+    after = logger.level, logger.propagate, list(logger.handlers)
+    logger.setLevel(before[0])
+    logger.propagate = before[1]
+    assert after == before
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Paths for one folder after another; numbering them with mktemp lists all earlier ones."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
+@pytest.fixture(autouse=True)
+def own_downloads(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of downloads: what "auto" means does not depend on who runs the tests."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(homes)
+    home.mkdir()
     monkeypatch.setenv("REID_TRACKER_HOME", str(home))
     return home / "weights"
 

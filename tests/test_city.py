@@ -19,8 +19,9 @@ from tests.benchmarks.city_looks import (
     measure,
 )
 from tests.benchmarks.city_world import MISSED, Streets, World, name, streets, topology, walk
+from tests.examples import examples
 
-some = settings(max_examples=40, deadline=None, derandomize=True)
+some = settings(max_examples=examples(40), deadline=None, derandomize=True)
 
 MSMT17 = ENCODERS["osnet_x0_25_msmt17"]
 MEASURED = {

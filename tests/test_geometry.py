@@ -13,18 +13,21 @@ from hypothesis import strategies as st
 from reid_tracker.geometry import (
     areas,
     clip_boxes,
+    cover_matrix,
+    covered,
     cxcyah_to_xyxy,
     iou_matrix,
     tlwh_to_xyxy,
     xyxy_to_cxcyah,
     xyxy_to_tlwh,
 )
+from tests.examples import examples
 from tests.oracles import iou as oracle
 
 Array = npt.NDArray[np.floating]
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
-some = settings(max_examples=100, deadline=None, derandomize=True)
+some = settings(max_examples=examples(100), deadline=None, derandomize=True)
 
 # A coordinate that is a multiple of 1/8 below 2**13 is exact in float32, and so are sums of two.
 eighths = st.integers(-(2**14), 2**14).map(lambda number: number / 8)
@@ -230,3 +233,15 @@ def test_precision_is_kept(dtype: type) -> None:
         clip_boxes(boxes, 2, 2),
     ):
         assert got.dtype == dtype
+
+
+def test_people_cut_by_the_lower_edge_hide_each_other() -> None:
+    boxes = np.array([[0, 0, 10, 100], [5, 50, 15, 100.5], [100, 0, 110, 100]], np.float32)
+    assert covered(boxes).tolist() == pytest.approx([0.25, 0.495, 0], abs=0.01)
+
+
+def test_cover_of_a_nested_box_is_one() -> None:
+    boxes = np.array([[0, 0, 10, 100], [2, 10, 8, 50], [5, 0, 15, 100], [3, 3, 3, 3]], np.float32)
+    cover = cover_matrix(boxes)
+    assert cover[0].tolist() == pytest.approx([1, 1, 0.5, 0])
+    np.testing.assert_array_equal(cover, cover.T)

@@ -15,9 +15,9 @@ import torch
 from reid_tracker import Detections, Pipeline, build_detector, build_encoder, open_source, zoo
 from reid_tracker.config import Config, DetectorConfig, EncoderConfig, MatchConfig, VideoConfig
 from reid_tracker.errors import ConfigError
-from reid_tracker.match import build_matcher
+from reid_tracker.match import CrossCameraMatcher, build_matcher
 from reid_tracker.osnet import osnet_x0_25
-from reid_tracker.types import ImageBGR
+from reid_tracker.types import Identities, ImageBGR
 from tests.conftest import FRAMES, walker_boxes, write_detections, write_video
 
 
@@ -230,6 +230,28 @@ def test_several_cameras_share_identities(tmp_path: Path) -> None:
     assert [event.kind for event in events][:2] == ["new", "new"]
 
 
+@pytest.mark.parametrize("frames_per_batch", [1, 8])
+def test_the_matcher_gets_frames_in_order_of_time(tmp_path: Path, frames_per_batch: int) -> None:
+    write_video(tmp_path / "a.mp4", 20, Fraction(10))
+    write_video(tmp_path / "b.mp4", 8, Fraction(4))
+    seen: list[float] = []
+
+    class Watching(CrossCameraMatcher):
+        def update(self, *given: Any) -> Identities:
+            seen.append(given[-1])
+            return super().update(*given)
+
+    pipeline = Pipeline(
+        WalkerDetector(),
+        ColourEncoder(),  # type: ignore[arg-type]
+        frames_per_batch=frames_per_batch,
+        new_matcher=lambda _: Watching(),
+    )
+    with open_source(str(tmp_path / "a.mp4")) as a, open_source(str(tmp_path / "b.mp4")) as b:
+        assert len(list(pipeline.run([a, b]))) == len(seen) == 28
+    assert seen == sorted(seen)
+
+
 def test_one_camera_has_no_identities(walkers: tuple[Path, Path]) -> None:
     with open_source(str(walkers[0])) as source:
         results = list(matching_pipeline().run([source]))
@@ -253,7 +275,7 @@ def test_sources_come_and_go_between_batches(walkers: tuple[Path, Path], config:
     pipeline = Pipeline.from_config(config)
     assert pipeline.embedding_size is None
     first, second = (open_source(str(walkers[0])) for _ in range(2))
-    with pytest.raises(ConfigError, match="nothing runs"):
+    with pytest.raises(ConfigError, match="no run is going on"):
         pipeline.add(second)
     rounds = itertools.count()
 

@@ -55,6 +55,7 @@ def test_auto_takes_them_on_a_fresh_machine(task: str, on_cpu: bool) -> None:
     assert found[0].name == own(task, cpu_form=on_cpu)
 
 
+@pytest.mark.slow
 def test_both_forms_of_the_encoder_agree_and_a_channel_swap_shows() -> None:
     with open_source(str(DEMO)) as source:
         image = next(iter(source)).image
@@ -69,6 +70,7 @@ def test_both_forms_of_the_encoder_agree_and_a_channel_swap_shows() -> None:
     assert (rows * swapped).sum(1).max() < 0.98
 
 
+@pytest.mark.slow
 def test_both_forms_of_the_detector_agree() -> None:
     fast, plain = (
         build_detector(own("detector", cpu_form=form), device="cpu", conf=0.4)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from reid_tracker.sqlite import (
     make_private,
     means_damage,
     open_file,
+    open_snapshot,
     shrink,
     transaction,
 )
@@ -111,3 +114,50 @@ def test_shrinking_gives_the_disk_back(path: Path) -> None:
     assert path.stat().st_size < 100_000
     assert path.with_name(path.name + "-wal").stat().st_size == 0
     database.close()
+
+
+_RESTLESS = """
+import itertools, os, random, sys
+from pathlib import Path
+from reid_tracker.sqlite import open_file, shrink, transaction
+from tests.test_sqlite import _FORM
+database = open_file(Path(sys.argv[1]), _FORM)
+for turn in itertools.count():
+    with transaction(database):
+        # Every page is written anew, and all rows hold the same number.
+        database.execute("DELETE FROM two")
+        database.execute("DELETE FROM one")
+        for _ in range(random.randint(1, 60)):
+            database.execute("INSERT INTO one VALUES (?)", (os.urandom(3000),))
+            database.execute("INSERT INTO two VALUES (?)", (turn,))
+    if turn % 5 == 0:
+        shrink(database)
+    elif turn % 2:
+        database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    if turn == 3:
+        print("writing", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_snapshot_is_whole_while_another_process_writes(path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _RESTLESS, str(path)], stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"writing\n"
+            turns = []
+            for _ in range(40):
+                database = open_snapshot(path, _FORM)
+                assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+                ((turn, same),) = database.execute("SELECT max(value), min(value) FROM two")
+                assert turn == same
+                turns.append(int(turn))
+                with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                    database.execute("DELETE FROM two")
+                database.close()
+        finally:
+            process.kill()
+    assert turns == sorted(turns)
+    assert turns[-1] > turns[0]

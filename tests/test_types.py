@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_tracker.errors import InputError, ReidTrackerError
 from reid_tracker.types import Detections, Frame, FrameResult, Identities, Tracks, VideoInfo
+from tests.examples import examples
 
-some = settings(max_examples=60, deadline=None, derandomize=True)
+some = settings(max_examples=examples(60), deadline=None, derandomize=True)
 
 Columns = dict[str, tuple[type, tuple[int, ...]]]
 """Type and shape of a row, by column."""
@@ -43,7 +45,7 @@ def detections(count: int = 3, **columns: Any) -> Detections:
     rows = range(count)
     values: dict[str, Any] = {
         "boxes": [[row, 2 * row, row + 5, 2 * row + 10] for row in rows],
-        "scores": [0.25 * row for row in rows],
+        "scores": [row / 16 for row in rows],
         "classes": [10 + row for row in rows],
     }
     return Detections(**{**values, **columns})
@@ -55,7 +57,7 @@ def tracks(count: int = 3, **columns: Any) -> Tracks:
     values: dict[str, Any] = {
         "ids": [row + 1 for row in rows],
         "boxes": [[row, 2 * row, row + 5, 2 * row + 10] for row in rows],
-        "scores": [0.25 * row for row in rows],
+        "scores": [row / 16 for row in rows],
         "classes": [10 + row for row in rows],
         "ages_s": [row / 3 for row in rows],
         "observed": [row % 2 == 0 for row in rows],
@@ -69,7 +71,7 @@ def identities(count: int = 3, **columns: Any) -> Identities:
     values: dict[str, Any] = {
         "track_ids": [row + 1 for row in range(count)],
         "ids": [10 * row for row in range(count)],
-        "scores": [row / 4 for row in range(count)],
+        "scores": [row / 16 for row in range(count)],
     }
     return Identities(**{**values, **columns})
 
@@ -143,13 +145,16 @@ def test_array_likes_become_arrays_of_the_contract(convert: Callable[[Any], Any]
     assert_equal(got, Detections(np.array(boxes), np.array(scores), np.array(classes)))
 
 
-def test_arrays_of_the_right_type_are_not_copied() -> None:
-    boxes = np.array([BOX], np.float32)
-    assert Detections(boxes, np.ones(1, np.float32), np.zeros(1, np.int64)).boxes is boxes
+def test_arrays_of_the_right_type_are_copied() -> None:
+    boxes, scores = np.array([BOX], np.float32), np.ones(1, np.float32)
+    got = Detections(boxes, scores, np.zeros(1, np.int64))
+    boxes[:], scores[:] = 7, 0
+    assert (got.boxes.tolist(), got.scores.tolist()) == ([BOX], [1])
 
 
 def test_strided_views_are_accepted() -> None:
     raw = np.arange(48, dtype=np.float32).reshape(4, 12)[::2, ::2]
+    raw[:, 4] /= 48
     got = Detections(raw[:, :4], raw[:, 4], raw[:, 5])  # type: ignore[arg-type]
     assert_contract(got, 2)
     np.testing.assert_array_equal(got.boxes, raw[:, :4])
@@ -185,7 +190,7 @@ def test_empty() -> None:
     [
         ({"boxes": [BOX]}, "scores", ["(3,)", "(1)"]),
         ({"boxes": []}, "scores", ["(3,)", "(0)"]),
-        ({"boxes": BOX}, "boxes", ["(4,)"]),
+        ({"boxes": BOX}, "boxes", ["(4,)", "(N, 4)"]),
         ({"boxes": [[*BOX, 0.5]] * 3}, "boxes", ["(3, 5)", "(3, 4)"]),
         ({"boxes": [BOX[:3]] * 3}, "boxes", ["(3, 3)", "(3, 4)"]),
         ({"boxes": [[BOX]] * 3}, "boxes", ["(3, 1, 4)", "(3, 4)"]),
@@ -371,3 +376,131 @@ def test_frame_result_carries_its_parts_untouched() -> None:
 def test_rows_are_never_called_rows_of_another_field(count: int) -> None:
     message = refusal(lambda: detections(count, scores=np.zeros(count + 1)))
     assert re.search(rf"\({count + 1},\), expected \({count}\)", message)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_iterating_and_indexing_give_rows(make: Callable[..., Any], count: int) -> None:
+    value = make(count)
+    rows = list(value)
+    assert len(rows) == count
+    for number, row in enumerate(rows):
+        for one in (number, number - count, np.int64(number), np.array(number)):
+            assert_equal(value[one], row)
+        assert_equal(row, value[[number]])
+        assert_equal(value[torch.tensor(number)], row)
+    for beyond in (count, -count - 1):
+        with pytest.raises(IndexError):
+            value[beyond]
+    assert_equal(value[torch.ones(count, dtype=torch.bool)], value)
+
+
+@pytest.mark.parametrize("rows", [None, True, (0, 1), [[0], [1, 2]], np.zeros((2, 2), np.int64)])
+def test_what_selects_no_whole_rows_is_refused(rows: Any) -> None:
+    with pytest.raises((InputError, IndexError)):
+        detections(3)[rows]
+
+
+@pytest.mark.parametrize("make", [detections, tracks])
+@pytest.mark.parametrize("score", [90, 1.01, -0.1, -1e-9])
+def test_scores_that_are_no_confidences_are_refused(make: Callable[..., Any], score: float) -> None:
+    message = refusal(lambda: make(2, scores=[0.5, score]))
+    assert f".scores row 1 is {score:g}: expected a confidence from 0 to 1" in message
+
+
+@pytest.mark.parametrize("classes", [[0, 0.7], [0, 1e-3], [0, 2**63]])
+@pytest.mark.parametrize("make", [detections, tracks])
+def test_classes_that_are_no_numbers_of_classes_are_refused(
+    make: Callable[..., Any], classes: list[float]
+) -> None:
+    refusal(lambda: make(2, classes=classes))
+
+
+def test_inverted_boxes_of_tracks_are_refused() -> None:
+    assert "Tracks.boxes row 0 " in refusal(lambda: tracks(1, boxes=[[3, 2, 1, 4]]))
+
+
+FOUND = [[1, 2, 3, 4, 0.5, 7], [5, 6, 7, 8, 0.25, 0]]
+
+
+class Found:
+    """A table of boxes that numpy must not take for a sequence, as ultralytics has it."""
+
+    xyxy: Any
+
+    def __init__(self, **columns: Any) -> None:
+        vars(self).update(columns)
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    def __getitem__(self, row: int) -> Found:
+        return self
+
+
+def ultralytics_boxes(rows: list[list[float]]) -> Found:
+    table = torch.tensor(rows, requires_grad=True).reshape(-1, 6)
+    return Found(xyxy=table[:, :4], conf=table[:, 4], cls=table[:, 5], id=None)
+
+
+def supervision_detections(rows: list[list[float]], **other: Any) -> Found:
+    table = np.array(rows).reshape(-1, 6)
+    columns = {"confidence": table[:, 4], "class_id": table[:, 5].astype(int), **other}
+    return Found(xyxy=table[:, :4], **columns)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        list,
+        np.array,
+        torch.tensor,
+        lambda rows: torch.tensor(rows, requires_grad=True),
+        ultralytics_boxes,
+        lambda rows: Found(boxes=ultralytics_boxes(rows)),
+        supervision_detections,
+    ],
+)
+def test_what_detectors_return_becomes_detections(convert: Callable[[Any], Any]) -> None:
+    got = Detections(convert(FOUND))
+    assert_equal(got, Detections([row[:4] for row in FOUND], [0.5, 0.25], [7, 0]))  # type: ignore[arg-type]
+    assert_contract(Detections(convert([])), 0)
+
+
+@pytest.mark.slow
+def test_ultralytics_and_supervision_become_detections() -> None:
+    results = pytest.importorskip("ultralytics.engine.results")
+    supervision = pytest.importorskip("supervision")
+    picture = np.zeros((9, 9, 3), np.uint8)
+    for rows in (FOUND, []):
+        table = torch.tensor(rows).reshape(-1, 6)
+        result = results.Results(picture, "frame.jpg", {0: "person", 7: "truck"}, boxes=table)
+        expected = Detections(table)  # type: ignore[arg-type]
+        for found in (result, result.boxes, supervision.Detections.from_ultralytics(result)):
+            assert_equal(Detections(found), expected)
+    assert_contract(Detections(supervision.Detections.empty()), 0)
+    refusal(lambda: Detections(results.Results(picture, "frame.jpg", {})))
+    refusal(lambda: Detections([result]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        None,
+        "boxes",
+        [BOX],
+        [[*BOX, 0.5]],
+        [*BOX, 0.5, 0],
+        Found(boxes=None),
+        supervision_detections(FOUND, confidence=None),
+        supervision_detections(FOUND, class_id=None),
+        [ultralytics_boxes(FOUND)],
+        {"boxes": [BOX]},
+        tracks(2),
+        [[*BOX, 90, 0]],
+        [[*BOX, 0.5, 0.7]],
+    ],
+    ids=lambda found: type(found).__name__,
+)
+def test_other_tables_are_refused(found: Any) -> None:
+    refusal(lambda: Detections(found))

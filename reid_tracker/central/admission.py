@@ -1,20 +1,23 @@
-"""Decides which tracklets of a site can be matched and stored; counts the others by reason."""
+"""Decides which messages of a site can be used; counts the others by reason."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from reid_tracker.central.records import camera_name, sighting_id
 from reid_tracker.config import CentralConfig
 from reid_tracker.errors import MessageError
-from reid_tracker.transport import TrackletMessage
+from reid_tracker.transport import CameraMessage, TrackletMessage
 
 logger = logging.getLogger(__name__)
 
-REASONS = ("clock", "name", "cameras")
-"""Reasons for refusal: a time in the future, names that are too long, too many cameras."""
+REASONS = ("name", "cameras")
+"""Reasons for refusal: names that are too long, too many cameras."""
+
+_FORGOTTEN_S = 3600.0
+_MOST_HOSTS = 1000
 
 
 class Admission:
@@ -22,9 +25,9 @@ class Admission:
 
     Args:
         site: name of the place.
-        config: `ahead_s` and `most_cameras`.
+        config: `most_cameras`.
         counts: refused messages are counted here, by reason.
-        clock: UTC seconds since 1970.
+        monotonic: seconds on a clock that does not jump.
     """
 
     def __init__(
@@ -32,17 +35,20 @@ class Admission:
         site: str,
         config: CentralConfig,
         counts: Counter[str],
-        clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
-        self._site, self._config, self._counts, self._clock = site, config, counts, clock
-        self._cameras: set[str] = set()
+        self._site, self._counts, self._monotonic = site, counts, monotonic
+        self._most_cameras = config.most_cameras
+        # By host: when each of its cameras was heard last; what was heard last stands last.
+        self._cameras: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
         self._logged: set[str] = set()
 
-    def admits(self, message: TrackletMessage) -> bool:
-        """Tell whether a message can be matched and stored; count it if not, and log the first."""
+    def admits(self, message: TrackletMessage | CameraMessage) -> bool:
+        """Tell whether a message can be used; count it if not, and log the first."""
         try:
-            self._check_time(message)
-            self._check_names(message)
+            if isinstance(message, TrackletMessage):
+                self._check_name(message)
+            self._check_cameras(message.edge, message.camera)
         except _RefusalError as refusal:
             self._counts[refusal.reason] += 1
             if refusal.reason not in self._logged:
@@ -51,32 +57,30 @@ class Admission:
             return False
         return True
 
-    def _check_time(self, message: TrackletMessage) -> None:
-        ahead_s = message.end_s - self._clock()
-        if ahead_s > self._config.ahead_s:
-            raise _RefusalError(
-                "clock",
-                f"edge {message.edge!r} sends a time {ahead_s:.0f} s in the future, expected at "
-                f"most {self._config.ahead_s:g}; set its clock by NTP",
-            )
-
-    def _check_names(self, message: TrackletMessage) -> None:
+    def _check_name(self, message: TrackletMessage) -> None:
         try:
             sighting_id(self._site, message.key)
         except MessageError as error:
             raise _RefusalError("name", str(error)) from None
-        camera = camera_name(message.edge, message.camera)
-        if camera in self._cameras:
-            return
-        # The matcher holds tables over pairs of cameras, and never forgets a name.
-        if len(self._cameras) >= self._config.most_cameras:
-            raise _RefusalError(
-                "cameras",
-                f"site {self._site!r} has more than {self._config.most_cameras} cameras "
-                f"(central.most_cameras), the first beyond is {camera[:100]!r}; check whether a "
-                "host invents names, or split the site",
-            )
-        self._cameras.add(camera)
+
+    def _check_cameras(self, edge: str, camera: str) -> None:
+        now_s = self._monotonic()
+        cameras = self._cameras.setdefault(edge, OrderedDict())
+        self._cameras.move_to_end(edge)
+        if len(self._cameras) > _MOST_HOSTS:
+            self._cameras.popitem(last=False)
+        if camera not in cameras and len(cameras) >= self._most_cameras:
+            first, heard_s = next(iter(cameras.items()))
+            if now_s - heard_s <= _FORGOTTEN_S:
+                raise _RefusalError(
+                    "cameras",
+                    f"host {edge[:100]!r} of site {self._site!r} has more than "
+                    f"{self._most_cameras} cameras (central.most_cameras), the first beyond is "
+                    f"{camera_name(edge, camera)[:100]!r}; check whether the host invents names",
+                )
+            del cameras[first]
+        cameras[camera] = now_s
+        cameras.move_to_end(camera)
 
 
 class _RefusalError(Exception):

@@ -47,7 +47,8 @@ class Central:
         """
         for site in self.sites:
             site.turn(self._share_s)
-        self.upkeep.turn()
+        heard = [site.intake.clocks.heard_s for site in self.sites]
+        self.upkeep.turn([one for one in heard if one is not None])
         self.turned_s = time.monotonic()
 
     def finish(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import math
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from reid_tracker.central.admission import Admission
+from reid_tracker.central.clocks import SiteClocks
 from reid_tracker.central.presence import HostPresence
 from reid_tracker.central.window import TimeWindow
 from reid_tracker.config import CentralConfig
@@ -23,8 +25,11 @@ from reid_tracker.transport import (
     TrackletMessage,
     pattern_of,
 )
+from reid_tracker.transport.access import listener_name
 
 logger = logging.getLogger(__name__)
+
+_MOST_LISTENERS = 1000
 
 
 class Intake:
@@ -44,8 +49,9 @@ class Intake:
     Attributes:
         receiver: reads the subscription.
         presence: which camera hosts are up.
+        clocks: corrects times, and knows the present.
         counts: messages by kind ("tracklet", "status"), "late" ones, and those refused here by
-            reason, see `admission`.
+            reason, see `admission`, or corrected ("clock").
         broker_up: whether the broker answered last.
     """
 
@@ -59,12 +65,14 @@ class Intake:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self._site = site
+        self._site, self._broker = site, broker
+        self._prepared: set[str] = set()
         self._most = config.batch_most
         self._monotonic = monotonic
         self._window: TimeWindow[Received] = TimeWindow(config.window_s)
         self.counts: Counter[str] = Counter()
-        self._admission = Admission(site, config, self.counts, clock)
+        self._admission = Admission(site, config, self.counts, monotonic)
+        self.clocks = SiteClocks(site, config.ahead_s, self.counts, clock, monotonic)
         self.presence = HostPresence(site, config.edge_gone_s, monotonic)
         self.broker_up = True
         # Camera states, too: one count goes over both kinds, and shows which messages are missing.
@@ -96,8 +104,13 @@ class Intake:
 
     def take(self, received: Received) -> None:
         """Count a message; keep it if it can be matched, else acknowledge it."""
+        self.clocks.correct(received)
         message = received.message
+        if isinstance(message, CameraMessage) and not self._admission.admits(message):
+            received.ack()
+            return
         self.presence.heard(message)
+        self._prepare(received.subject.edge)
         if isinstance(message, TrackletMessage):
             self.counts["tracklet"] += 1
             if self._admission.admits(message) and len(message.prototypes):
@@ -107,6 +120,15 @@ class Intake:
         elif isinstance(message, CameraMessage | EdgeMessage):
             self.counts["status"] += 1
         received.ack()  # nothing follows from it
+
+    def _prepare(self, edge: str) -> None:
+        """Have the broker keep identities for a host, which may lack the right to ask for it."""
+        if edge in self._prepared or len(self._prepared) >= _MOST_LISTENERS:
+            return
+        with contextlib.suppress(TransportUnavailableError):  # its next message tries again
+            name = listener_name(self._site, edge)
+            self._broker.prepare(pattern_of("identity", self._site), name)
+            self._prepared.add(edge)
 
     def due(self) -> list[Received]:
         """Return the messages to match now, in the order of their times."""

@@ -39,6 +39,7 @@ def _site_readings(site: CentralSite) -> Iterator[Reading]:
         yield Reading("messages_refused_total", count, (reason,))
     for edge, count in dict(received.missing_of).items():
         yield Reading("edge_gaps_total", count, (edge,))
+    yield Reading("clock_corrected_total", counts["clock"])
     matched: Mapping[str, int] = matcher.counts if matcher else {}
     for edge, up in intake.presence.hosts().items():
         yield Reading("edge_up", float(up), (site.name, edge))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from reid_tracker.central.centre import Central
@@ -62,8 +61,6 @@ def open_centre(
 
     retention_h = config.gallery.retention_h
     retention_s = None if retention_h is None else 3600 * retention_h
-    if retention_s is not None:
-        store.purge(time.time() - retention_s)  # nobody is recognised by it any more
     matching = Matching(model, new_matcher, dim, AskingTime())
     sites = [
         CentralSite(site, broker, store, matching, config=config.central, observe=observe)

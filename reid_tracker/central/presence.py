@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import threading
@@ -19,7 +20,8 @@ HostState = Literal["up", "stopped", "gone"]
 
 _MOST_HOSTS = 10_000
 _MOST_CAMERAS = 1_000
-_MOST_SHOWN = 100
+_MOST_SHOWN, _MOST_CAMERAS_SHOWN = 100, 1000
+_REASON_SHOWN = 200
 _FORGOTTEN_S = 7 * 86_400.0
 _TWINS_S = 60.0
 _DEAF_S = 10.0
@@ -131,10 +133,15 @@ class HostPresence:
             )
 
     def details(self) -> dict[str, Any]:
-        """Return at most a hundred hosts for the status page, those that are not up first."""
+        """Return at most 100 hosts with 1000 cameras for the status page, those not up first."""
         with self._lock:
             order = sorted(self._hosts.items(), key=lambda one: (one[1].state == "up", one[0]))
-            return {name: dict(_shown(host)) for name, host in order[:_MOST_SHOWN]}
+            shown: dict[str, Any] = {}
+            left = _MOST_CAMERAS_SHOWN
+            for name, host in order[:_MOST_SHOWN]:
+                shown[name] = dict(_shown(host, left))
+                left -= len(shown[name]["cameras"])
+            return shown
 
     def _look_for_twins(self, message: CameraMessage) -> None:
         """Warn, once an hour, if an earlier start of a host runs beside the later one."""
@@ -188,11 +195,13 @@ def _is_later_start(message: TrackletMessage | CameraMessage | EdgeMessage, host
     return host.state == "stopped" and isinstance(message, EdgeMessage)
 
 
-def _shown(host: _Host) -> Iterator[tuple[str, Any]]:
+def _shown(host: _Host, most_cameras: int) -> Iterator[tuple[str, Any]]:
     yield "state", host.state
     if host.reason:
-        yield "reason", host.reason
+        yield "reason", host.reason[:_REASON_SHOWN]
     cameras = {}
-    for name, (state, reason) in host.cameras.items():
-        cameras[name] = {"state": state, "reason": reason} if reason else {"state": state}
+    for name, (state, reason) in itertools.islice(host.cameras.items(), most_cameras):
+        cameras[name] = {"state": state, "reason": reason[:_REASON_SHOWN]}
+        if not reason:
+            del cameras[name]["reason"]
     yield "cameras", cameras

@@ -20,6 +20,7 @@ from reid_tracker.config import CentralConfig
 from reid_tracker.errors import TransportUnavailableError
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.transport import Broker, IdentityMessage, Outgoing, Received, TrackletMessage
+from reid_tracker.transport.brokers.base import new_secret
 
 _PENDING_EVERY_S = 5.0
 _MOST_AT_ONCE = 256
@@ -68,6 +69,7 @@ class CentralSite:
         self._observe = observe
         self._clock = clock
         self._monotonic = monotonic
+        self._secret = new_secret()
         self._outbox: deque[IdentityMessage] = deque()
         self._pending_at_s = -math.inf
         self.pending = 0
@@ -142,7 +144,9 @@ class CentralSite:
             count = min(_MOST_AT_ONCE, len(self._outbox))
             some = [self._outbox[index] for index in range(count)]
             try:
-                self._broker.publish([Outgoing.of(message, self.name) for message in some])
+                self._broker.publish(
+                    [Outgoing.of(message, self.name, self._secret) for message in some]
+                )
             except TransportUnavailableError:
                 return
             for _ in some:

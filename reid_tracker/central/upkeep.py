@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from reid_tracker.errors import StoreUnavailableError
+from reid_tracker.match.gallery.aging import Aging
 from reid_tracker.match.gallery.store import GalleryStore
 
 _EVERY_S = 60.0
@@ -15,6 +16,8 @@ _EVERY_S = 60.0
 
 class GalleryUpkeep:
     """Work on a gallery that is due whether or not anybody is seen.
+
+    Nothing is deleted while the clock is in doubt, see `Aging`.
 
     Args:
         store: the gallery.
@@ -34,17 +37,21 @@ class GalleryUpkeep:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._retention_s = store, retention_s
-        self._clock, self._monotonic = clock, monotonic
+        self._store, self._monotonic = store, monotonic
+        self._aging = None if retention_s is None else Aging(retention_s, clock, monotonic)
         self._next_s = -math.inf
         self.sightings: int | None = None
 
-    def turn(self) -> None:
-        """Do the work that is due; a gallery that is away is tried again a minute later."""
+    def turn(self, heard_s: Sequence[float] = ()) -> None:
+        """Do the work that is due; a gallery that is away is tried again a minute later.
+
+        Args:
+            heard_s: the present time by what others say, UTC seconds since 1970.
+        """
         if self._monotonic() < self._next_s:
             return
         self._next_s = self._monotonic() + _EVERY_S
         with contextlib.suppress(StoreUnavailableError):
-            if self._retention_s is not None:
-                self._store.purge(self._clock() - self._retention_s)
+            if self._aging is not None:
+                self._store.purge(self._aging.limit_s(heard_s))
             self.sightings = self._store.count()

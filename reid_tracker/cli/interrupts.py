@@ -1,43 +1,55 @@
-"""Ctrl-C and SIGTERM stop a run at once, but never during a write or a close."""
+"""Ctrl-C, SIGTERM and SIGHUP stop a run at once, but never during a write or a close."""
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import FrameType
+
+STOPS = {
+    signal.SIGINT: "interrupted",
+    signal.SIGTERM: "terminated",
+    # The terminal closed, or a login ended; Windows has no such signal.
+    **({signal.SIGHUP: "hung up"} if hasattr(signal, "SIGHUP") else {}),
+}
+"""Signals that ask a program to stop, and what it says of them."""
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: handled like Ctrl-C, so that every output is closed."""
+class Stopped(KeyboardInterrupt):
+    """A signal asked the program to stop; every output is closed, as after Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(STOPS[signal.Signals(number)])
+        self.number = number
 
 
 class StopSignals:
-    """Raises `KeyboardInterrupt` or `Terminated` for the signals that ask a program to stop.
+    """Raises `Stopped` for the signals that ask a program to stop.
 
     Use it as a context manager, which restores the earlier handlers. Outside the main thread, where
-    Python allows no handlers, it does nothing.
+    Python allows no handlers, it does nothing. A signal that the program was started to ignore, as
+    nohup does with SIGHUP, stays ignored.
     """
 
     def __init__(self) -> None:
         self._held = False
         self._ignored = False
-        self._pending: int | None = None
+        self._asked: int | None = None
 
     def __enter__(self) -> StopSignals:
-        self._before = {}
+        self._before, self._pid = {}, os.getpid()
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._handle)
+            for number in STOPS:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._handle)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *reason: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -49,19 +61,38 @@ class StopSignals:
             yield
         finally:
             self._held = False
-        if self._pending is not None:
-            _stop(self._pending)
+        # Also a signal whose exception was lost: in a destructor nobody can catch it.
+        if self._asked is not None and not self._ignored:
+            raise Stopped(self._asked)
 
     def ignore(self) -> None:
         """Ignore signals from now on, while outputs are closed."""
         self._ignored = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._held:
-            self._pending = number
-        elif not self._ignored:
-            _stop(number)
+        if os.getpid() != self._pid:  # a forked helper, such as one that reads pictures
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        if number not in {signal.SIGINT, signal.SIGTERM}:
+            _leave_terminal()
+        self._asked = number
+        if not (self._held or self._ignored):
+            raise Stopped(number)
 
 
-def _stop(number: int) -> None:
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+def _leave_terminal() -> None:
+    """Write to nowhere instead of a terminal that is gone; a write to it would be an error."""
+    import termios
+
+    for stream in (sys.__stdout__, sys.__stderr__):
+        try:
+            number = stream.fileno() if stream is not None else -1
+            termios.tcgetattr(number)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        except (OSError, ValueError):  # no file behind it
+            pass

@@ -1,6 +1,7 @@
 """Entry point of `reid-track`: its commands, exit codes, and errors as one line.
 
-Exit codes: 0 done, 1 a run-time error, 2 a usage error, 130 interrupted (Ctrl-C), 143 terminated.
+Exit codes: 0 done, 1 a run-time error, 2 a usage error, 128 and the number of the signal that
+stopped it: 129 hung up, 130 interrupted (Ctrl-C), 143 terminated.
 """
 
 from __future__ import annotations
@@ -13,18 +14,22 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import reid_tracker
-from reid_tracker.cli.interrupts import Terminated
+from reid_tracker.cli.interrupts import STOPS, Stopped, StopSignals
 from reid_tracker.cli.parser import Parser, suggestion
-from reid_tracker.cli.redact import redact
+from reid_tracker.cli.redact import one_line, redact
 from reid_tracker.errors import ConfigError, ReidTrackerError
 
 
 class Command(NamedTuple):
-    """One command: `commands/NAME.py` has `add_arguments(parser)` and `run(arguments) -> int`."""
+    """One command: `commands/NAME.py` has `add_arguments(parser)` and `run(arguments) -> int`.
+
+    `run` returns the exit code. It raises a `ReidTrackerError` for what the user can mend, and
+    `KeyboardInterrupt` where the user stopped it and what was written is whole.
+    """
 
     name: str
     group: str
@@ -45,6 +50,7 @@ COMMANDS = (
     Command("gallery", "Gallery", "show, prune, export and import the gallery of people"),
     Command("edge", "Sites", "run a camera host, which sends tracklets to a broker"),
     Command("central", "Sites", "run the centre, which matches people of many camera hosts"),
+    Command("site", "Sites", "configure the broker for one more camera host"),
     Command("weights", "Models", "list, download and verify models"),
     Command("train", "Models", "train an encoder"),
     Command("train-detector", "Models", "train a person detector"),
@@ -68,14 +74,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # no console ends a run
     with _logging_to_stderr(debug=debug, quiet="--quiet" in words):
         try:
-            return run(words)
+            with StopSignals():
+                return run(words)
         except ReidTrackerError as error:
             usage = isinstance(error, ConfigError)
             return _fail(str(error), _USAGE_ERROR if usage else _RUN_TIME_ERROR, debug=debug)
         except KeyboardInterrupt as interrupt:
-            terminated = isinstance(interrupt, Terminated)
-            sys.stderr.write("terminated\n" if terminated else "interrupted\n")
-            return 128 + (signal.SIGTERM if terminated else signal.SIGINT)
+            number = interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
+            _say(f"{STOPS[signal.Signals(number)]}\n")
+            return 128 + number
         except Exception as error:
             message = f"{type(error).__name__}: {error} (run again with --debug for details)"
             return _fail(message, _RUN_TIME_ERROR, debug=debug)
@@ -164,13 +171,22 @@ def _is_no_source(word: str) -> bool:
 
 def _fail(message: str, code: int, *, debug: bool) -> int:
     if debug:
-        sys.stderr.write(redact(traceback.format_exc()))
-    sys.stderr.write(f"reid-track: error: {redact(' '.join(message.split()))}\n")
+        _say(redact(traceback.format_exc()))
+    _say(f"reid-track: error: {one_line(' '.join(message.split()))}\n")
     return code
 
 
+def _say(text: str) -> None:
+    with suppress(OSError):  # the terminal or the reader may be gone
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 class _Redacted(logging.Formatter):
-    """Writes log records without credentials."""
+    """Writes log records without credentials; each is one line, but for a traceback."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return one_line(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-from reid_tracker.cli.redact import redact
+from reid_tracker.cli.redact import one_line
 
 # Options of other programs that people try, and what to type instead.
 _FOREIGN = {
@@ -101,7 +101,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line without credentials, and exit with 2."""
-        line = redact(" ".join(message.split()))
+        line = one_line(" ".join(message.split()))
         self.exit(2, f"reid-track: error: {line} (see {self.prog} --help)\n")
 
     def _about_unknown(self, words: Sequence[str]) -> str:

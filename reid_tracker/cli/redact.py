@@ -1,4 +1,4 @@
-"""Keeps credentials out of whatever the command line prints."""
+"""Keeps credentials, and what would control a terminal, out of what the command line prints."""
 
 from __future__ import annotations
 
@@ -16,16 +16,31 @@ _SECRET = re.compile(
 )
 _PAIR = re.compile(r"(credentials[\s=:']+)(?![A-Za-z]:[\\/])[^\s:/]+:[^\s/]\S*", re.IGNORECASE)
 
+# Control characters, and marks that change the direction or the end of a line.
+_CONTROLS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def one_line(text: str) -> str:
+    """Redact a text that others may have chosen, such as a name, and write it on one line."""
+    return _CONTROLS.sub(_escaped, redact(text))
+
 
 def redact(text: str) -> str:
-    """Replace credentials anywhere in a text by "***".
+    r"""Replace credentials anywhere in a text by "***", and write an escape character as \x1b.
 
     These are what stands before the @ of an address (unless it is the user of a PostgreSQL
     address, or the word USER), values of password=, token= and the like, and USER:PASSWORD where
-    the file of credentials belongs.
+    the file of credentials belongs. Of all control characters only newlines and tabs stay.
     """
     text = _PAIR.sub(r"\1***", text)
-    return _SECRET.sub(r"\1***", _USER.sub(_hidden, text))
+    text = _SECRET.sub(r"\1***", _USER.sub(_hidden, text))
+    return _CONTROLS.sub(lambda match: match[0] if match[0] in "\n\t" else _escaped(match), text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
 
 
 def _hidden(match: re.Match[str]) -> str:

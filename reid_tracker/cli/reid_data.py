@@ -26,6 +26,7 @@ _SIGNS = {
     "cuhk-03.mat": "cuhk03",
     "images_detected": "cuhk03",
     "bounding_box_test": "market1501",
+    "bounding_box_train": "market1501",
 }
 _READERS = 4
 
@@ -76,9 +77,7 @@ def choose_encoder(arguments: argparse.Namespace) -> EncoderConfig:
         ReidTrackerError: an option is out of range, or no encoder is here for "auto".
     """
     config = EncoderConfig(
-        model=arguments.encoder,
-        device=arguments.device or "auto",
-        batch_size=arguments.batch_size,
+        model=arguments.encoder, device=arguments.device or "auto", batch_size=arguments.batch_size
     )
     # Other names stay as they were typed: they say more than a path.
     return resolve_model(config) if config.model == "auto" else config
@@ -142,7 +141,9 @@ def guess_format(root: Path) -> str:
     for sign, name in _SIGNS.items():
         if (root / sign).exists() or next(root.glob(f"*/{sign}"), None):
             return name
-    return "cuhk03_crops" if (root / "val").is_dir() else "folder"
+    val = root / "val"
+    people = val.is_dir() and (any(val.glob("[!.@]*/")) or any(val.glob("*_c[0-9]*")))
+    return "cuhk03_crops" if val.is_dir() and not people else "folder"
 
 
 def label_sides(queries: Images, gallery: Images) -> tuple[Labels, Labels]:
@@ -204,9 +205,11 @@ def read_picture(path: Path) -> ImageBGR:
     Raises:
         InputError: it cannot be read.
     """
-    from reid_tracker.video.images import read_image
+    from reid_tracker.video.images import UnreadablePictureError, read_image
 
-    image = read_image(path)
-    if image is None:
-        raise InputError(f"{path}: cannot be read as an image; remove it or get it again")
-    return image
+    try:
+        return read_image(path)
+    except UnreadablePictureError as error:
+        raise InputError(
+            f"{path}: cannot be read as an image: {error}; remove it or get it again"
+        ) from None

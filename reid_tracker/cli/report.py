@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Table
 from rich.text import Text
 
-from reid_tracker.cli.redact import redact
+from reid_tracker.cli.redact import one_line
 from reid_tracker.errors import OutputError
 from reid_tracker.types import FrameResult, SourceState, SourceStatus
 from reid_tracker.video import LiveSource, Source
@@ -128,9 +128,9 @@ class Steps:
     def print(self, line: str) -> None:
         """Print a line above the bar."""
         if self._bar is not None:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
         elif self._shown:
-            sys.stderr.write(f"{line}\n")
+            sys.stderr.write(f"{one_line(line)}\n")
 
     def count(self) -> str:
         """Return the state as text, such as "120/800, 31.5 frames/s"."""
@@ -139,7 +139,7 @@ class Steps:
 
     def _write_lines(self) -> None:
         while not self._stopped.wait(self._every_s):
-            sys.stderr.write(f"{self._what}: {redact(self.count())}\n")
+            sys.stderr.write(f"{self._what}: {one_line(self.count())}\n")
             sys.stderr.flush()
 
 
@@ -152,7 +152,7 @@ class _Count(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return the text for the progress bar."""
-        return Text(self._text())
+        return Text(one_line(self._text()))
 
 
 class Report:
@@ -218,10 +218,12 @@ class Report:
             column.justify = "right"
         for camera, frames in self._frames.items():
             identities = len(self._identities[camera])
-            table.add_row(camera, str(frames), str(self._detections[camera]), str(identities))
-        printer.print(table)
+            table.add_row(
+                one_line(camera), str(frames), str(self._detections[camera]), str(identities)
+            )
+        printer.print(table, markup=False)
         if self._live:
-            printer.print(_table_of_cameras(self._live))
+            printer.print(_table_of_cameras(self._live), markup=False)
         stages = ", ".join(
             f"{stage} {1000 * spent / max(total, 1):.1f}" for stage, spent in seconds.items()
         )
@@ -229,7 +231,7 @@ class Report:
             f"{total} frames in {elapsed:.1f} s ({total / max(elapsed, 1e-9):.1f} frames/s)"
         )
         printer.print(f"ms a frame: {stages}")
-        printer.print(redact(f"results: {folder}"), soft_wrap=True, markup=False, highlight=False)
+        printer.print(one_line(f"results: {folder}"), soft_wrap=True, markup=False, highlight=False)
 
 
 def describe_cameras(statuses: Sequence[SourceStatus]) -> str:
@@ -251,7 +253,7 @@ def _table_of_cameras(cameras: Sequence[LiveSource]) -> Table:
     for camera in cameras:
         status = camera.status()
         counts = (status.frames, status.dropped, status.damaged, status.reconnects)
-        table.add_row(status.camera, status.state.value, *map(str, counts), status.clock)
+        table.add_row(one_line(status.camera), status.state.value, *map(str, counts), status.clock)
     return table
 
 

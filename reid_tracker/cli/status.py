@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -10,14 +11,7 @@ from pathlib import Path
 
 from reid_tracker.cli.redact import redact
 from reid_tracker.errors import ConfigError
-from reid_tracker.monitor import (
-    Health,
-    JsonLines,
-    Metrics,
-    Reading,
-    StatusServer,
-    notify_systemd,
-)
+from reid_tracker.monitor import Health, JsonLines, Metrics, Reading, StatusServer, notify_systemd
 
 _LARGEST_TOKEN = 4096
 _BEAT_S = 1.0
@@ -60,7 +54,7 @@ def read_token(path: str | None) -> str | None:
             f"--status-token-file {path}: {error.strerror}; expected a file with one line"
             ", the token"
         ) from None
-    text = data.decode("latin-1").strip()
+    text = data.removeprefix(codecs.BOM_UTF8).decode("latin-1").strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise ConfigError(
             f"--status-token-file {path}: expected one line of letters without spaces, the token; "

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from reid_tracker.config.safe_yaml import dump_yaml
 from reid_tracker.errors import ConfigError
 
 CheckedT = TypeVar("CheckedT", bound="Checked")
@@ -86,9 +87,7 @@ def with_options(config: CheckedT, where: str, **options: Any) -> CheckedT:
 
 def to_yaml(config: Checked) -> str:
     """Write a configuration as YAML that `load_config` reads back to an equal object."""
-    import yaml
-
-    return yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False)
+    return dump_yaml(_plain(dataclasses.asdict(config)), sort_keys=False)
 
 
 def shown(value: Any, write: Callable[[Any], str] = repr) -> str:

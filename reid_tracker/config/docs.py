@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reid_tracker.config.checked import Checked
+from reid_tracker.config.safe_yaml import dump_yaml
 
 _UNITS = {"_m_s": "m/s", "_s": "seconds", "_h": "hours", "_m": "metres", "_bytes": "bytes"}
 _COLUMN, _WIDTH = 34, 110
@@ -47,11 +48,7 @@ def keys_of(section: type[Checked]) -> dict[str, Key]:
     meanings = _attributes(inspect.getdoc(section) or "")
     return {
         item.name: Key(
-            item.name,
-            hints[item.name],
-            item.default,
-            meanings.get(item.name, ""),
-            _unit(item),
+            item.name, hints[item.name], item.default, meanings.get(item.name, ""), _unit(item)
         )
         for item in dataclasses.fields(section)
     }
@@ -95,10 +92,8 @@ def _beside(left: str, comment: str) -> Iterator[str]:
 
 def _scalar(value: Any) -> str:
     """Write a value as it stands in YAML, on one line."""
-    import yaml
-
     plain = list(value) if isinstance(value, tuple) else value
-    text: str = yaml.safe_dump(plain, default_flow_style=True, width=math.inf)
+    text = dump_yaml(plain, default_flow_style=True, width=math.inf)
     return text.removesuffix("...\n").strip()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reid_tracker.config.checked import shown
-from reid_tracker.config.safe_yaml import MOST_BYTES, YamlLimitError, load_yaml
+from reid_tracker.config.safe_yaml import MOST_BYTES, YamlDuplicateError, YamlLimitError, load_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.resources import shipped
 
@@ -24,7 +24,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise ConfigError(f"'{shown(text, str)}': expected key=value, e.g. tracker.max_age_s=2")
     try:
         return key.strip(), load_yaml(value)
-    except YamlLimitError as error:
+    except (YamlLimitError, YamlDuplicateError) as error:
         raise ConfigError(f"'{shown(key, str)}': the value is refused: {error}") from None
     except ValueError:
         raise ConfigError(f"'{shown(text, str)}': the value is not YAML") from None
@@ -66,11 +66,15 @@ def read_yaml(path: Path, *, secret: bool = False) -> dict[str, Any]:
             text = file.read(MOST_BYTES + 1)
         if len(text) > MOST_BYTES:
             raise YamlLimitError(f"it has more than {MOST_BYTES} bytes")
-        data = load_yaml(text.decode("utf-8"))
+        data = load_yaml(text.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {error.strerror}") from None
     except YamlLimitError as error:
         raise ConfigError(f"{name} is refused: {error}") from None
+    except YamlDuplicateError as error:
+        lines = "a key is given in line {} and in line {}".format(*error.lines)
+        what = lines if secret else shown(error, str)
+        raise ConfigError(f"{name}: {what}; keep one of the two") from None
     except ValueError as error:
         # YAML's own messages quote the line.
         found = re.search(r"line \d+", str(error)) if secret else None

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reid_tracker.config.central import CentralConfig
 from reid_tracker.config.checked import Checked, CheckedT, from_mapping
-from reid_tracker.config.edge import EdgeConfig
 from reid_tracker.config.files import find_config, read_yaml, with_dotted
-from reid_tracker.config.gallery import GalleryConfig
-from reid_tracker.config.matching import MatchConfig
-from reid_tracker.config.models import DetectorConfig, EncoderConfig
-from reid_tracker.config.output import OutputConfig
-from reid_tracker.config.thresholds import Thresholds, chosen_thresholds
-from reid_tracker.config.tracking import DeepSortConfig
-from reid_tracker.config.transport import TransportConfig
-from reid_tracker.config.video import StreamConfig, VideoConfig
+from reid_tracker.config.site import CentralConfig, EdgeConfig, TransportConfig
+from reid_tracker.config.stages import (
+    DeepSortConfig,
+    DetectorConfig,
+    EncoderConfig,
+    GalleryConfig,
+    MatchConfig,
+    OutputConfig,
+    StreamConfig,
+    Thresholds,
+    VideoConfig,
+)
 
 
 @dataclass(frozen=True)
@@ -41,23 +43,10 @@ class Config(Checked):
 
     def suited_to(self, encoder: Thresholds) -> Config:
         """Return a configuration in which an encoder's distances stand where none were set."""
-        tracker, match = (
-            chosen_thresholds(self.tracker, encoder),
-            chosen_thresholds(self.match, encoder),
-        )
         return dataclasses.replace(
             self,
-            tracker=dataclasses.replace(
-                self.tracker, max_cosine_distance=tracker.max_cosine_distance
-            ),
-            match=dataclasses.replace(
-                self.match,
-                prototype_spread=match.prototype_spread,
-                tight=match.tight,
-                loose=match.loose,
-                margin=match.margin,
-                revise_threshold=match.revise_threshold,
-            ),
+            tracker=self.tracker.suited_to(encoder),
+            match=self.match.suited_to(encoder),
         )
 
 
@@ -73,12 +62,6 @@ def load_config(
     overrides: Mapping[str, Any] | None = None,
     *,
     kind: type[CheckedT],
-) -> CheckedT: ...
-
-
-@typing.overload
-def load_config(
-    source: str | Path | None, overrides: Mapping[str, Any] | None, kind: type[CheckedT]
 ) -> CheckedT: ...
 
 

@@ -14,7 +14,8 @@ class Detector(Protocol):
 
     A frame index is the number of the frame in its source, from 0 (`Frame.index`). Detectors that
     look at the picture ignore it. A replay reads its file at that frame; without an index it takes
-    the frame after the last one it gave, so that plain calls in order work too.
+    the frame after the last one it gave, so that plain calls in order work too. Threads may share a
+    detector; they take turns.
     """
 
     def detect(self, image: ImageBGR, frame_index: int | None = None) -> Detections:

@@ -84,61 +84,40 @@ class ReplayDetector:
 def _read(path: Path) -> FloatArray:
     """Return the file's first seven columns, (N, 7) float64."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise ConfigError(
             f"cannot read detections {path}: {reason}; expected a MOTChallenge text file"
         ) from None
-    lines = text.splitlines()
-    if not any(line.strip() for line in lines):
-        return np.empty((0, _COLUMNS))
-    try:
-        # comments=None: '#' is a malformed line here, and is reported as one
-        rows = np.loadtxt(lines, delimiter=",", usecols=range(_COLUMNS), ndmin=2, comments=None)
-    except ValueError:
-        rows = None
-    if rows is None or not _valid(rows):
-        raise InputError(_complaint(path, lines))
-    return rows
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            try:
+                rows.append(_values(line))
+            except ValueError as error:
+                where = f"{path}, line {number}"
+                raise InputError(f"{where}: {error}: {line.strip()[:80]!a}") from None
+    return np.array(rows, np.float64).reshape(-1, _COLUMNS)
 
 
-def _valid(rows: FloatArray) -> bool:
-    frames, sizes = rows[:, 0], rows[:, 4:6]
-    whole = (frames >= 1) & (frames < _LARGEST_FRAME) & (np.floor(frames) == frames)
-    small = np.abs(rows[:, 2:6]) <= _LARGEST_PIXEL
-    return bool(np.isfinite(rows).all() and whole.all() and (sizes >= 0).all() and small.all())
-
-
-def _complaint(path: Path, lines: Sequence[str]) -> str:
-    """Find the first bad line and say what is wrong with it."""
-    for number, line in enumerate(lines, start=1):
-        if line.strip() and (problem := _problem(line)):
-            return f"{path}, line {number}: {problem}: '{line.strip()[:80]}'"
-    return f"{path}: not a MOTChallenge detection file"
-
-
-def _problem(line: str) -> str | None:
+def _values(line: str) -> list[float]:
     fields = line.split(",")
     if len(fields) < _COLUMNS:
-        return (
+        raise ValueError(
             f"{len(fields)} values, expected at least {_COLUMNS} with commas between them: "
             "frame,id,left,top,width,height,confidence"
         )
     try:
         values = [float(field) for field in fields[:_COLUMNS]]
     except ValueError:
-        return "a value is not a number"
-    return _problem_of(values)
-
-
-def _problem_of(values: Sequence[float]) -> str | None:
+        raise ValueError("a value is not a number") from None
     if not all(map(math.isfinite, values)):
-        return "a value is not finite"
+        raise ValueError("a value is not finite")
     if not (1 <= values[0] < _LARGEST_FRAME and values[0].is_integer()):
-        return "the frame number is not a whole number from 1"
+        raise ValueError("the frame number is not a whole number from 1")
     if min(values[4:6]) < 0:
-        return "width or height is negative"
+        raise ValueError("width or height is negative")
     if max(map(abs, values[2:6])) > _LARGEST_PIXEL:
-        return f"a pixel is beyond {_LARGEST_PIXEL:g}"
-    return None
+        raise ValueError(f"a pixel is beyond {_LARGEST_PIXEL:g}")
+    return values

@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import os
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -68,6 +69,7 @@ class UltralyticsDetector:
         self._options["classes"] = _class_numbers(config.classes, self._model.names)
         self._static_batch = _static_batch(self._model.predictor.model)
         _to_detections(black)
+        self._lock = threading.Lock()  # a model keeps the batch that it works on
 
     def detect(self, image: ImageBGR, frame_index: int | None = None) -> Detections:
         """Detect in one frame; see `Detector.detect`."""
@@ -88,13 +90,11 @@ class UltralyticsDetector:
             step = self._static_batch or len(positions)
             for start in range(0, len(positions), step):
                 part = positions[start : start + step]
-                results = self._predict([images[position] for position in part])
+                chosen = [images[position] for position in part]
+                with self._lock:
+                    results = self._model.predict(chosen, batch=len(part), **self._options)
                 found |= zip(part, map(_to_detections, results), strict=True)
         return [found[position] for position in range(len(images))]
-
-    def _predict(self, images: list[ImageBGR]) -> list[Any]:
-        results: list[Any] = self._model.predict(images, batch=len(images), **self._options)
-        return results
 
 
 def _to_detections(result: Any) -> Detections:
@@ -205,11 +205,7 @@ def _check_exists(model: str) -> None:
 
 
 def _check_device(name: str) -> str | None:
-    """Return the device as ultralytics wants it; None leaves the choice to it.
-
-    Raises:
-        ConfigError: there is no such device here.
-    """
+    """Return the device as ultralytics wants it; None leaves the choice to it."""
     if name == "auto":
         return None
     from ultralytics.utils.torch_utils import select_device

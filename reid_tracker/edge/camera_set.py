@@ -1,9 +1,11 @@
-"""The cameras of a host that runs for long: SIGHUP reads their list again."""
+"""The cameras of a host that runs for long: SIGHUP to a service reads their list again."""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -15,6 +17,7 @@ from reid_tracker.errors import ReidTrackerError
 from reid_tracker.monitor import notify_systemd
 from reid_tracker.run.sources import check_replay, with_distinct_names
 from reid_tracker.video import CameraEntry, Source, open_entries, read_entries
+from reid_tracker.video.camera_list import is_camera_list
 
 _log = logging.getLogger(__name__)
 
@@ -116,7 +119,7 @@ class CameraSet:
         return named
 
     def __enter__(self) -> CameraSet:
-        if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP"):
+        if threading.current_thread() is threading.main_thread() and self._reloads():
             self._before = signal.signal(signal.SIGHUP, self._ask)
         return self
 
@@ -129,6 +132,13 @@ class CameraSet:
         if self._before is not None:
             signal.signal(signal.SIGHUP, self._before)  # type: ignore[arg-type]
         self._stack.close()
+
+    def _reloads(self) -> bool:
+        """Whether SIGHUP asks for a reload; without a list, or on a terminal, it ends the run."""
+        terminal = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+        if not hasattr(signal, "SIGHUP") or not any(map(is_camera_list, self._words)):
+            return False
+        return "NOTIFY_SOCKET" in os.environ or not terminal
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self._asked = True

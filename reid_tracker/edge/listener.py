@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from reid_tracker.closing import Closing
 from reid_tracker.errors import ReidTrackerError, TransportUnavailableError
 from reid_tracker.run.known import KnownIdentities
 from reid_tracker.transport import Broker, IdentityMessage, Receiver, pattern_of
-from reid_tracker.transport.wire.names import escape
+from reid_tracker.transport.access import listener_name
 
 logger = logging.getLogger(__name__)
 
@@ -101,9 +100,3 @@ class IdentityListener(Closing):
         if str(error) != self._away:
             logger.info("%s; identities of the centre come later", error)
         self._away = str(error)
-
-
-def listener_name(site: str, edge: str) -> str:
-    """Return the name under which the broker remembers how far a host has read."""
-    digest = hashlib.sha256(f"{escape(site)}/{escape(edge)}".encode()).hexdigest()
-    return f"reid-edge-{digest[:40]}"

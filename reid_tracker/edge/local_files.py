@@ -99,6 +99,6 @@ def local_outputs(
         if known is None:
             yield LocalOutputs(outputs)
             return
-        connect = partial(open_broker, config.transport)
+        connect = partial(open_broker, config.transport, host=True)
         with IdentityListener(edge.site, numbers.edge, connect, known) as listener:
             yield LocalOutputs(outputs, known, listener)

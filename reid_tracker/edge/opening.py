@@ -39,10 +39,13 @@ def sending(config: Config, spool: Spool, numbers: MessageNumbers) -> Iterator[S
 
     opened: list[Broker] = []
     try:
-        opened.append(open_broker(config.transport, will))
+        opened.append(open_broker(config.transport, will, host=True))
     except TransportUnavailableError as error:
         _log.warning("%s; tracking begins, messages are kept and sent later", error)
-    connect = lambda: opened.pop() if opened else open_broker(config.transport, will)  # noqa: E731
+
+    def connect() -> Broker:
+        return opened.pop() if opened else open_broker(config.transport, will, host=True)
+
     try:
         with Sender(site, connect, spool, close_s=_CLOSE_S) as sender:
             yield sender

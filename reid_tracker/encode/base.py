@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.arrays import Float32Array
+from reid_tracker.arrays import Float32Array, to_array
 from reid_tracker.errors import InputError
-from reid_tracker.types import Boxes, Embeddings, ImageBGR
+from reid_tracker.types import Boxes, Embeddings, ImageBGR, check_not_inverted
 
 Crops = npt.NDArray[np.uint8]
 """A chunk of crops at the size of the network, (n, H, W, 3) uint8 BGR."""
@@ -27,7 +27,7 @@ class Encoder(Protocol):
     * An embedding that has no direction (all zeros, or not finite) becomes the first unit vector,
       which is far from every real embedding; a warning is logged.
 
-    One encoder serves one thread at a time.
+    Threads may share an encoder; they take turns.
 
     Attributes:
         embedding_size: D, numbers in an embedding (512 for OSNet).
@@ -81,18 +81,15 @@ class Network(Protocol):
 
 
 def check_boxes(boxes: Any) -> Boxes:
-    """Return the boxes as (N, 4) float32.
+    """Return the boxes as (N, 4) float32; those of detections or tracks, of any library, too.
 
     Anything empty counts as no boxes.
 
     Raises:
-        InputError: the shape is not (N, 4), or a value is not a finite number.
+        InputError: the shape is not (N, 4), a value is not a finite number, or a box is inverted.
     """
-    try:
-        with np.errstate(over="ignore"):  # what is too large for float32 is reported below
-            array: Boxes = np.asarray(boxes, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"boxes are not numeric: {error}") from None
+    boxes = getattr(boxes, "boxes", boxes)
+    array: Boxes = to_array(getattr(boxes, "xyxy", boxes), np.float32, "boxes")
     if array.size == 0:
         return np.empty((0, 4), np.float32)
     if array.ndim != 2 or array.shape[1] != 4:
@@ -104,4 +101,5 @@ def check_boxes(boxes: Any) -> Boxes:
         raise InputError(
             f"boxes row {row} is {array[row].tolist()}: expected finite numbers; drop that row"
         )
+    check_not_inverted(array, "boxes")
     return array

@@ -76,12 +76,9 @@ def build_encoder(
 def resolve_model(config: EncoderConfig) -> EncoderConfig:
     """Replace "auto" or a name of the manifest by the file that it means on this machine.
 
-    Args:
-        config: whose `model` may be any of those that `build_encoder` takes.
-
     Returns:
         The configuration with the path of the file, and with its architecture where the manifest
-        knows it; anything else is returned as it is.
+        knows it; any other model that `build_encoder` takes is returned as it is.
 
     Raises:
         WeightsError: the model that is meant is not on this machine.
@@ -112,11 +109,7 @@ def resolve_model(config: EncoderConfig) -> EncoderConfig:
 
 
 def _on_cpu(device: str) -> bool:
-    """Whether a device name means a CPU here.
-
-    Raises:
-        ConfigError: there is no such device here.
-    """
+    """Whether a device name means a CPU here."""
     from reid_tracker.encode.torch_backend import resolve_device
 
     return device == "cpu" or resolve_device(device).type == "cpu"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,6 +36,7 @@ class PooledEncoder:
         self.embedding_size = network.embedding_size
         self._network = network
         self._batch_size = batch_size
+        self._lock = threading.Lock()  # guards the buffer that follows, and the network
         self._crops: Crops = np.empty((0, *network.input_size, 3), np.uint8)
 
     def encode(self, image: ImageBGR, boxes: Boxes) -> Embeddings:
@@ -43,6 +45,10 @@ class PooledEncoder:
 
     def encode_batch(self, images: Sequence[ImageBGR], boxes: Sequence[Boxes]) -> list[Embeddings]:
         """Encode the boxes of several frames; see `Encoder.encode_batch`."""
+        try:
+            images, boxes = list(images), list(boxes)
+        except TypeError as error:
+            raise InputError(f"{error}: expected a list of images and a list of boxes") from None
         if len(images) != len(boxes):
             raise InputError(
                 f"{len(images)} images but {len(boxes)} arrays of boxes, expected one for each"
@@ -50,6 +56,10 @@ class PooledEncoder:
         checked = [check_boxes(rows) for rows in boxes]
         for image in images:
             check_image(image)
+        with self._lock:
+            return self._encode(images, checked)
+
+    def _encode(self, images: Sequence[ImageBGR], checked: list[Boxes]) -> list[Embeddings]:
         starts = np.cumsum([0, *map(len, checked)]).tolist()
         embeddings = np.empty((starts[-1], self.embedding_size), np.float32)
         for begin in range(0, starts[-1], self._batch_size):
@@ -58,9 +68,8 @@ class PooledEncoder:
             for image, rows, start in zip(images, checked, starts, strict=False):
                 first, last = max(begin - start, 0), min(end - start, len(rows))
                 if first < last:
-                    cut_crops(
-                        image, rows[first:last], chunk[start + first - begin :][: last - first]
-                    )
+                    place = start + first - begin
+                    cut_crops(image, rows[first:last], chunk[place : place + last - first])
             embeddings[begin:end] = unit_rows(self._network.run(chunk))
         return [embeddings[a:b] for a, b in itertools.pairwise(starts)]
 

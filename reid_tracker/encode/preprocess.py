@@ -52,11 +52,6 @@ def pixel_windows(boxes: Boxes, width: int, height: int) -> IntArray:
     are part of the crop, right and bottom are not. A box with any area inside the frame gets at
     least one pixel in each direction.
 
-    Args:
-        boxes: (N, 4) float32 xyxy, finite.
-        width: of the frame, pixels.
-        height: of the frame, pixels.
-
     Returns:
         (N, 4) left, top, right, bottom; all zero for a box that has no area inside the frame.
     """
@@ -80,12 +75,8 @@ def cut_crops(image: ImageBGR, boxes: Boxes, out: Crops) -> None:
     for (left, top, right, bottom), crop in zip(windows.tolist(), out, strict=True):
         if right > left:
             # dst: straight into the chunk, no copy
-            cv2.resize(
-                image[top:bottom, left:right],
-                (width, height),
-                dst=crop,
-                interpolation=cv2.INTER_LINEAR,
-            )
+            part = image[top:bottom, left:right]
+            cv2.resize(part, (width, height), dst=crop, interpolation=cv2.INTER_LINEAR)
         else:
             crop[...] = 0
 

@@ -25,11 +25,8 @@ def timm_network(model: str, device: str, half: bool | None) -> TorchNetwork:
     (`num_features` numbers). Image size, mean and standard deviation are those that timm states for
     its weights.
 
-    Args:
-        model: timm's name of a model, for example "timm:resnet18". Pretrained weights are
-            downloaded by timm; `?pretrained=0` gives random ones, `?weights=FILE` a file's.
-        device: as in `TorchNetwork`.
-        half: likewise.
+    Pretrained weights are downloaded by timm; `?pretrained=0` gives random ones, `?weights=FILE` a
+    file's. Device and precision are as in `TorchNetwork`.
 
     Raises:
         MissingDependencyError: timm is not installed.

@@ -87,13 +87,9 @@ class TorchNetwork:
 def checkpoint_network(
     path: str | Path, architecture: str | None, device: str, half: bool | None
 ) -> TorchNetwork:
-    """Load an OSNet from a torchreid-style checkpoint.
+    """Load an OSNet from a torchreid-style checkpoint; see `TorchNetwork`.
 
-    Args:
-        path: the file.
-        architecture: a key of `OSNETS`; None tells it from the weights.
-        device: as in `TorchNetwork`.
-        half: likewise.
+    `architecture` is a key of `OSNETS`; None tells it from the weights.
 
     Raises:
         WeightsError: the file is missing, damaged, or does not fit the architecture.

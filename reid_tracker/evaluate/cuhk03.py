@@ -64,12 +64,7 @@ def _own_ranks(
 ) -> IntArray:
     """Return the ranks of the true matches in one random gallery, for queries that have one.
 
-    Args:
-        keys: (C, G) sort keys of the distances.
-        query: C labels.
-        gallery: G labels.
-        same_identity: finds the pairs of one identity.
-        draw: (G,) gallery entries in random order; the first entry of a person is used.
+    `keys` are the (C, G) sort keys; the first entry of a person in the (G,) `draw` is used.
     """
     rows, columns = same_identity.pairs(query.identities)
     allowed = query.cameras[rows] != gallery.cameras[columns]

@@ -60,10 +60,8 @@ class EmbeddingDistances:
             raise ConfigError(f"metric = {metric}: expected one of {', '.join(METRICS)}")
         self._metric = metric
         same = queries is gallery
-        queries, gallery = (
-            check_embeddings("queries", queries),
-            check_embeddings("gallery", gallery),
-        )
+        queries = check_embeddings("queries", queries)
+        gallery = check_embeddings("gallery", gallery)
         if len(queries) and len(gallery) and queries.shape[1] != gallery.shape[1]:
             raise InputError(
                 f"query embeddings have size {queries.shape[1]} but gallery embeddings "
@@ -74,8 +72,9 @@ class EmbeddingDistances:
             self._gallery = self._queries if same else _unit(gallery)
         else:
             self._queries, self._gallery = queries, gallery
-            self._query_squares = _squares(queries)
-            self._gallery_squares = _squares(gallery)
+            self._query_squares, self._gallery_squares = (
+                np.einsum("nd,nd->n", rows, rows) for rows in (queries, gallery)
+            )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -127,12 +126,7 @@ def pairwise_distances(
 
 
 def row_blocks(shape: tuple[int, ...], block_rows: int | None = None) -> Iterator[slice]:
-    """Divide the rows of a (Q, G) table into blocks of at most a few hundred megabytes.
-
-    Args:
-        shape: of the table.
-        block_rows: rows per block; None chooses by memory.
-    """
+    """Divide the rows of a (Q, G) table into blocks of at most a few hundred megabytes."""
     size = block_rows or max(1, _BLOCK_BYTES // (_BYTES_PER_PAIR * max(1, shape[1])))
     for start in range(0, shape[0], size):
         yield slice(start, min(start + size, shape[0]))
@@ -142,8 +136,3 @@ def _unit(rows: Float32Array) -> Float32Array:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: Float32Array = rows / np.maximum(lengths, _SHORTEST)
     return unit
-
-
-def _squares(rows: Float32Array) -> Float32Array:
-    squares: Float32Array = np.einsum("nd,nd->n", rows, rows)
-    return squares

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.arrays import Float32Array, IntArray
+from reid_tracker.arrays import Float32Array, IntArray, to_array
 from reid_tracker.errors import InputError
 
 Indices = npt.NDArray[np.signedinteger[Any]]
@@ -100,7 +100,7 @@ def check_embeddings(name: str, embeddings: Any) -> Float32Array:
     Raises:
         InputError: they are not an (N, D) table of finite numbers.
     """
-    rows: Float32Array = np.asarray(embeddings, np.float32)
+    rows: Float32Array = to_array(embeddings, np.float32, name)
     if rows.ndim != 2:
         if rows.size:
             raise InputError(f"{name} has shape {rows.shape}, expected (N, D)")
@@ -126,11 +126,9 @@ def check_queries(query: Labels) -> None:
 
 
 def _whole_numbers(name: str, column: Any) -> IntArray:
-    numbers = np.asarray(column)
+    numbers = to_array(column, np.int64, f"Labels.{name}")
     if numbers.size == 0:
         return np.empty(0, np.int64)
-    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
-        raise InputError(
-            f"Labels.{name} is {numbers.dtype} of shape {numbers.shape}, expected (N,) integers"
-        )
-    return numbers.astype(np.int64)
+    if numbers.ndim != 1:
+        raise InputError(f"Labels.{name} has shape {numbers.shape}, expected (N,) integers")
+    return numbers

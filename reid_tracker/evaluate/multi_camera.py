@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from reid_tracker.arrays import FloatArray, IntArray
+from reid_tracker.arrays import FloatArray, IntArray, to_array
 from reid_tracker.errors import InputError, MissingDependencyError
 from reid_tracker.geometry import iou_matrix
 
@@ -37,13 +37,14 @@ class IdentityBoxes:
     boxes: FloatArray
 
     def __post_init__(self) -> None:
-        frames = np.asarray(self.frames, np.int64).reshape(-1)
-        ids = np.asarray(self.ids, np.int64).reshape(-1)
-        boxes = np.asarray(self.boxes, np.float64).reshape(-1, 4)
-        if not len(frames) == len(ids) == len(boxes):
+        frames = to_array(self.frames, np.int64, "frames").reshape(-1)
+        ids = to_array(self.ids, np.int64, "ids").reshape(-1)
+        boxes = to_array(self.boxes, np.float64, "boxes")
+        boxes = boxes.reshape(-1, 4) if boxes.size == 0 else boxes
+        if not len(frames) == len(ids) == len(boxes) or boxes.shape[1:] != (4,):
             raise InputError(
-                f"{len(frames)} frames, {len(ids)} ids and {len(boxes)} boxes: expected the same "
-                "number of each"
+                f"{len(frames)} frames, {len(ids)} ids and boxes of shape {boxes.shape}: expected "
+                "(N,), (N,) and (N, 4)"
             )
         both, counts = np.unique(np.stack([frames, ids]), axis=1, return_counts=True)
         if (counts > 1).any():

@@ -17,10 +17,7 @@ _COLUMN_BITS = 32
 
 
 def order_keys(distances: Float32Array) -> IntArray:
-    """Return (C, G) int64 keys that sort like (distance, column).
-
-    Args:
-        distances: (C, G) float32.
+    """Return (C, G) int64 keys of (C, G) float32 distances that sort like (distance, column).
 
     Raises:
         InputError: a distance is NaN.
@@ -35,15 +32,7 @@ def order_keys(distances: Float32Array) -> IntArray:
 
 
 def positions(distances: Float32Array, rows: IntArray, columns: IntArray) -> IntArray:
-    """Return the positions of single entries in their sorted rows.
-
-    Args:
-        distances: (C, G) table.
-        rows: (P,) row of each entry.
-        columns: (P,) column of each entry.
-
-    Returns:
-        (P,) positions from 0.
+    """Return the (P,) positions, from 0, of the entries (P rows, P columns) in their sorted rows.
 
     Raises:
         InputError: a distance is NaN.
@@ -62,14 +51,7 @@ def positions(distances: Float32Array, rows: IntArray, columns: IntArray) -> Int
 
 
 def nearest(distances: Float32Array, count: int) -> IntArray:
-    """Return the columns of the `count` smallest entries of each row, nearest first.
-
-    Args:
-        distances: (C, G) table.
-        count: at most G.
-
-    Returns:
-        (C, count) columns.
+    """Return the (C, count) columns of the smallest entries of each row, nearest first.
 
     Raises:
         InputError: a distance is NaN.
@@ -95,24 +77,16 @@ def concatenated_ranges(starts: Indices, lengths: Indices) -> IntArray:
 
 
 class EqualLabels:
-    """Finds pairs of equal labels between fixed labels and others.
-
-    Args:
-        labels: (G,) fixed labels.
-    """
+    """Finds pairs of equal labels between (G,) fixed labels and others."""
 
     def __init__(self, labels: IntArray) -> None:
         self._order = np.argsort(labels, kind="stable")
         self._sorted = labels[self._order]
 
     def pairs(self, labels: IntArray) -> tuple[IntArray, IntArray]:
-        """Return the pairs of equal labels, ordered by row and then by column.
+        """Return the (P,) pairs of equal labels, ordered by row and then by column.
 
-        Args:
-            labels: (C,) labels.
-
-        Returns:
-            (P,) indices into `labels` and (P,) indices into the fixed labels.
+        Rows are indices into the (C,) `labels`, columns into the fixed labels.
         """
         first = np.searchsorted(self._sorted, labels, side="left")
         counts = np.searchsorted(self._sorted, labels, side="right") - first

@@ -97,9 +97,15 @@ def score_ranking(
     precisions, penalties = np.full((2, len(query)), np.nan)
     for block in row_blocks((distances.shape[0], distances.shape[1]), block_rows):
         table = distances[block] if kept.all() else distances[block][:, kept]
-        ranks = _true_ranks(table, query[block], gallery, same_identity)
-        counts[block], first[block] = ranks.counts, ranks.first()
-        precisions[block], penalties[block] = ranks.average_precisions(), ranks.inverse_penalties()
+        rows, ranks, found = _true_ranks(table, query[block], gallery, same_identity)
+        counts[block] = found
+        matched = np.flatnonzero(found) + block.start
+        found = found[found > 0]
+        ends = np.cumsum(found)
+        so_far = np.arange(1, len(rows) + 1) - np.repeat(ends - found, found)
+        first[matched] = ranks[ends - found]
+        precisions[matched] = np.add.reduceat(so_far / ranks, ends - found) / found
+        penalties[matched] = found / ranks[ends - 1]
     good = query.identities != JUNK
     scored = good & (counts > 0)
     return ReidScores(
@@ -138,52 +144,10 @@ def cmc_curve(first_ranks: IntArray, max_rank: int) -> FloatArray:
     return curve
 
 
-@dataclass(frozen=True, eq=False)
-class _TrueRanks:
-    """Ranks of the true matches of C queries.
-
-    Attributes:
-        rows: (M,) query of each true match, ascending.
-        ranks: (M,) ranks from 1, ascending within a query.
-        counts: (C,) number of true matches of each query.
-    """
-
-    rows: IntArray
-    ranks: IntArray
-    counts: IntArray
-
-    def first(self) -> IntArray:
-        """Return the (C,) rank of the first true match; 0 without one."""
-        ranks = np.zeros(len(self.counts), np.int64)
-        ranks[self.counts > 0] = self.ranks[self._starts()]
-        return ranks
-
-    def average_precisions(self) -> FloatArray:
-        """Return the (C,) mean over true matches of (matches so far / rank); NaN without one."""
-        starts = np.cumsum(self.counts) - self.counts
-        so_far = np.arange(1, len(self.rows) + 1) - starts[self.rows]
-        sums = np.bincount(self.rows, so_far / self.ranks, minlength=len(self.counts))
-        return self._divide(sums, self.counts)
-
-    def inverse_penalties(self) -> FloatArray:
-        """Return the (C,) number of true matches / rank of the last one; NaN without one."""
-        last = np.zeros(len(self.counts), np.int64)
-        last[self.counts > 0] = self.ranks[np.cumsum(self.counts)[self.counts > 0] - 1]
-        return self._divide(self.counts, last)
-
-    def _starts(self) -> IntArray:
-        starts: IntArray = (np.cumsum(self.counts) - self.counts)[self.counts > 0]
-        return starts
-
-    def _divide(self, upper: FloatArray | IntArray, lower: IntArray) -> FloatArray:
-        parts: FloatArray = np.full(len(self.counts), np.nan)
-        np.divide(upper, lower, out=parts, where=self.counts > 0)
-        return parts
-
-
 def _true_ranks(
     distances: Float32Array, query: Labels, gallery: Labels, same_identity: EqualLabels
-) -> _TrueRanks:
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Return, per true match, its query, ascending, and its rank; and the matches per query."""
     rows, columns = same_identity.pairs(query.identities)
     standing = positions(distances, rows, columns)
     order = np.lexsort((standing, rows))
@@ -195,8 +159,7 @@ def _true_ranks(
     before_row = np.concatenate([[0], left_out])[starts]
     ranks = standing + 1 - (left_out - before_row[rows])
     true = ~same_camera
-    counts = np.bincount(rows[true], minlength=len(query))
-    return _TrueRanks(rows[true], ranks[true], counts)
+    return rows[true], ranks[true], np.bincount(rows[true], minlength=len(query))
 
 
 def _mean(values: FloatArray) -> float:

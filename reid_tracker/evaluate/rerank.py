@@ -82,7 +82,8 @@ class RerankedDistances:
         metric = "sqeuclidean" if metric == "euclidean" else metric
         queries = check_embeddings("queries", queries)
         self._to_gallery = EmbeddingDistances(queries, gallery, metric)
-        pool = _stack(queries, check_embeddings("gallery", gallery))
+        both = [rows for rows in (queries, check_embeddings("gallery", gallery)) if len(rows)]
+        pool = np.concatenate(both) if both else np.empty((0, 0), np.float32)
         table = EmbeddingDistances(pool, pool, metric)
         neighbours, largest = _neighbours(table, self._settings, block_rows)
         self._largest = largest[: len(queries)]
@@ -104,11 +105,6 @@ class RerankedDistances:
         jaccard *= 1 - weight
         distances += jaccard
         return distances
-
-
-def _stack(queries: Float32Array, gallery: Float32Array) -> Float32Array:
-    filled = [rows for rows in (queries, gallery) if len(rows)]
-    return np.concatenate(filled) if filled else np.empty((0, 0), np.float32)
 
 
 def _neighbours(
@@ -189,10 +185,6 @@ def _jaccard(queries: sparse.csr_array, gallery: sparse.csc_array) -> Float32Arr
     """Return (C, G) Jaccard distances of neighbour vectors: 1 - sum of minima / sum of maxima.
 
     Only images in both vectors have a minimum above 0; an inverted index finds them.
-
-    Args:
-        queries: (C, N) neighbour vectors.
-        gallery: (G, N) neighbour vectors by column.
     """
     size = gallery.shape[0]
     lengths = np.diff(gallery.indptr)[queries.indices]

@@ -62,15 +62,7 @@ def activation_maps(
 
 
 def overlay(crops: Crops, maps: Float32Array) -> tuple[Crops, Crops]:
-    """Colour activation maps and blend them with their crops.
-
-    Args:
-        crops: (N, H, W, 3) uint8 BGR.
-        maps: (N, H, W) float32 in [0, 1].
-
-    Returns:
-        Heat maps and blends, each (N, H, W, 3) uint8 BGR.
-    """
+    """Return coloured (N, H, W) maps in [0, 1], and their blends with the (N, H, W, 3) crops."""
     heat, blend = np.empty_like(crops), np.empty_like(crops)
     for row, values in enumerate(maps):
         heat[row] = cv2.applyColorMap((values * 255).astype(np.uint8), _HEAT)
@@ -95,7 +87,6 @@ def activation_sheet(
 
     Raises:
         InputError: there is no image, or the number of labels differs.
-        MissingDependencyError: matplotlib is not installed.
     """
     labels = [""] * len(images) if labels is None else labels
     if not images or len(labels) != len(images):
@@ -114,7 +105,10 @@ def activation_sheet(
     cells = [side // 16 for side in PERSON_SIZE]
     caption = _CAPTION.format(height=cells[0], width=cells[1])
     sheet = Sheet(max(columns * entry, 2 * entry), rows * row_height + 46, title, caption)
-    _draw_scale(sheet)
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (14, 1))
+    sheet.text(0, 4, "little", size=SMALL)
+    sheet.paste(44, 6, np.asarray(cv2.applyColorMap(ramp, _HEAT), np.uint8))
+    sheet.text(308, 4, "much", size=SMALL)
     for index, label in enumerate(labels):
         left, top = index % columns * entry, 46 + index // columns * row_height
         for number, panel in enumerate(panels):
@@ -132,11 +126,3 @@ def _stretched(features: Tensor) -> Tensor:
     low = enlarged.amin(dim=(1, 2), keepdim=True)
     high = enlarged.amax(dim=(1, 2), keepdim=True)
     return (enlarged - low) / (high - low + _EPS)
-
-
-def _draw_scale(sheet: Sheet) -> None:
-    """Draw the colour scale at the top."""
-    ramp = np.tile(np.arange(256, dtype=np.uint8), (14, 1))
-    sheet.text(0, 4, "little", size=SMALL)
-    sheet.paste(44, 6, np.asarray(cv2.applyColorMap(ramp, _HEAT), np.uint8))
-    sheet.text(308, 4, "much", size=SMALL)

@@ -6,17 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from reid_tracker.arrays import FloatArray
 from reid_tracker.errors import InputError
-from reid_tracker.explain.sheet import CYCLE, GREY, NORMAL, SMALL, Sheet, legend, line_height
-
-if TYPE_CHECKING:
-    from reid_tracker.explain.sheet import Axes
-
+from reid_tracker.explain.sheet import CYCLE, GREY, NORMAL, SMALL, Axes, Sheet, legend, line_height
 
 METRICS_FILE = "metrics.jsonl"
 """File of `reid-track train` in the folder of a run, one line per epoch."""
@@ -77,7 +73,7 @@ def read_curve(run: str | Path, name: str | None = None) -> TrainingCurve:
             "finished its first epoch"
         )
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); expected JSON lines") from None
     records = [_record(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
@@ -107,7 +103,6 @@ def curve_sheet(curves: Sequence[TrainingCurve], *, title: str | None = None) ->
 
     Raises:
         InputError: there is no run.
-        MissingDependencyError: matplotlib is not installed.
     """
     if not curves:
         raise InputError("curve_sheet got no run, expected at least one")
@@ -142,14 +137,10 @@ def _draw_panel(chart: Axes, name: str, curves: Sequence[TrainingCurve]) -> None
         if values is not None and not np.isnan(values).all():
             known = ~np.isnan(values)  # connect the epochs that have a score
             chart.plot(
-                curve.epochs[known],
-                values[known],
-                _style(number),
-                color=colour,
-                linewidth=_LINE_WIDTH,
-                marker="o" if known.sum() <= _MANY_EPOCHS else "",
+                curve.epochs[known], values[known], _style(number), color=colour,
+                linewidth=_LINE_WIDTH, marker="o" if known.sum() <= _MANY_EPOCHS else "",
                 markersize=3.5,
-            )
+            )  # fmt: skip
         _mark_phases(chart, curve, number, colour if len(curves) > 1 else GREY)
     chart.set_title(_heading(name), fontsize=NORMAL, fontweight="bold", loc="left")
     chart.set_xlabel("epoch", fontsize=SMALL)
@@ -180,15 +171,10 @@ def _mark_phases(chart: Axes, curve: TrainingCurve, line: int, colour: str) -> N
     for epoch, height in phases:
         chart.axvline(epoch, color=colour, linewidth=0.9, linestyle=":")
         chart.annotate(
-            f"{height}",
-            (epoch, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(2, -3 - line * SMALL),
-            textcoords="offset points",
-            fontsize=SMALL - 1,
-            color=colour,
-            va="top",
-        )
+            f"{height}", (epoch, 1), xycoords=("data", "axes fraction"),
+            xytext=(2, -3 - line * SMALL), textcoords="offset points", fontsize=SMALL - 1,
+            color=colour, va="top",
+        )  # fmt: skip
 
 
 def _draw_key(chart: Axes, curves: Sequence[TrainingCurve], above: float) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.errors import InputError, MissingDependencyError
 from reid_tracker.explain.choose import spread
-from reid_tracker.explain.sheet import CYCLE, GREY, SMALL, Sheet, legend
+from reid_tracker.explain.sheet import CYCLE, GREY, SMALL, Axes, Sheet, legend
 from reid_tracker.types import Embeddings
-
-if TYPE_CHECKING:
-    from reid_tracker.explain.sheet import Axes
-
 
 MAX_IMAGES = 2000
 """t-SNE takes about a minute for this many images; further identities are left out."""
@@ -118,7 +114,6 @@ def map_sheet(
 
     Raises:
         InputError: the lengths differ.
-        MissingDependencyError: matplotlib is not installed.
     """
     if not len(positions) == len(identities) == len(cameras):
         raise InputError(
@@ -139,7 +134,8 @@ def map_sheet(
     for spine in chart.spines.values():
         spine.set_visible(True)
         spine.set_color(GREY)
-    middles = _middles(positions, person)
+    sums = np.stack([np.bincount(person, positions[:, axis]) for axis in (0, 1)], axis=1)
+    middles: FloatArray = sums / np.bincount(person)[:, None]  # mean position of each person
     _draw_spokes(chart, positions, person, middles)
     _draw_marks(chart, positions, person, cameras)
     if len(people) <= _NUMBERED_IDENTITIES:
@@ -148,33 +144,17 @@ def map_sheet(
     return sheet
 
 
-def _middles(positions: Float32Array, person: IntArray) -> FloatArray:
-    """Return the (P, 2) mean position of each person, numbered from 0."""
-    sums = [np.bincount(person, positions[:, axis]) for axis in (0, 1)]
-    middles: FloatArray = np.stack(sums, axis=1) / np.bincount(person)[:, None]
-    return middles
-
-
 def _draw_numbers(chart: Axes, people: IntArray, middles: FloatArray) -> None:
     for identity, (x, y) in zip(people.tolist(), middles, strict=True):
         chart.text(
-            x,
-            y,
-            f"{identity}",
-            fontsize=SMALL,
-            fontweight="bold",
-            ha="center",
-            va="center",
+            x, y, f"{identity}", fontsize=SMALL, fontweight="bold", ha="center", va="center",
             zorder=4,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0, "alpha": 0.8},
-        )
+        )  # fmt: skip
 
 
 def _draw_spokes(
-    chart: Axes,
-    positions: Float32Array,
-    person: IntArray,
-    middles: FloatArray,
+    chart: Axes, positions: Float32Array, person: IntArray, middles: FloatArray
 ) -> None:
     for number in range(len(middles)):
         own = positions[person == number]
@@ -189,15 +169,10 @@ def _draw_marks(chart: Axes, positions: Float32Array, person: IntArray, cameras:
     for number, camera in enumerate(np.unique(cameras)):
         own = cameras == camera
         chart.scatter(
-            positions[own, 0],
-            positions[own, 1],
-            s=22 if len(positions) > 300 else 45,
-            c=colours[own].tolist(),
-            marker=_MARKERS[number % len(_MARKERS)],
-            edgecolors="white",
-            linewidths=0.5,
-            zorder=3,
-        )
+            positions[own, 0], positions[own, 1], s=22 if len(positions) > 300 else 45,
+            c=colours[own].tolist(), marker=_MARKERS[number % len(_MARKERS)], edgecolors="white",
+            linewidths=0.5, zorder=3,
+        )  # fmt: skip
 
 
 def _draw_legends(chart: Axes, people: IntArray, cameras: IntArray) -> None:

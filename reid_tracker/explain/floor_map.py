@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reid_tracker.arrays import FloatArray
-from reid_tracker.explain.sheet import BLACK, SMALL, Sheet
+from reid_tracker.explain.sheet import BLACK, SMALL, Axes, Sheet
 from reid_tracker.explain.timeline import camera_colour
 from reid_tracker.match import FloorPath
-
-if TYPE_CHECKING:
-    from reid_tracker.explain.sheet import Axes
-
 
 _WIDTH = 900
 _HEIGHTS = (360, 900)  # lowest, highest
@@ -43,9 +38,6 @@ def floor_sheet(
         footprints: (K, 2) outline of each camera's view in metres, by name; K may be 0.
         colours: "#RRGGBB" by identity.
         title: title of the sheet.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
     """
     low, high = _extent(paths, footprints)
     size = np.maximum(high - low, 1.0)

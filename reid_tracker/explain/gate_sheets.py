@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +12,8 @@ from reid_tracker.errors import InputError
 from reid_tracker.explain.choose import spread_by
 from reid_tracker.explain.gates import LAST_BLOCKS, GateClusters, GateRecord, in_deviations
 from reid_tracker.explain.nets import to_crops
-from reid_tracker.explain.sheet import BLUE, GREY, RED, SMALL, Sheet, line_height, rgb
+from reid_tracker.explain.sheet import BLUE, GREY, RED, SMALL, Axes, Sheet, line_height, rgb
 from reid_tracker.types import ImageBGR
-
-if TYPE_CHECKING:
-    from reid_tracker.explain.sheet import Axes
 
 _CROP = (192, 96)  # height, width
 _SMALL_CROP = (160, 80)
@@ -48,11 +44,7 @@ _CLUSTER_CAPTION = (
 
 
 def gate_profile_sheet(
-    record: GateRecord,
-    images: Sequence[ImageBGR],
-    *,
-    count: int = 10,
-    title: str = "Gate profiles",
+    record: GateRecord, images: Sequence[ImageBGR], *, count: int = 10, title: str = "Gate profiles"
 ) -> Sheet:
     """Draw images with the streams that the gates prefer for them.
 
@@ -64,7 +56,6 @@ def gate_profile_sheet(
 
     Raises:
         InputError: the number of images differs from the record.
-        MissingDependencyError: matplotlib is not installed.
     """
     _check_count(record, images)
     coarseness = record.coarseness()
@@ -108,7 +99,6 @@ def gate_cluster_sheet(
 
     Raises:
         InputError: the number of images differs from the record.
-        MissingDependencyError: matplotlib is not installed.
     """
     _check_count(record, images)
     names = record.blocks[-last:]
@@ -158,10 +148,7 @@ def _draw_average(sheet: Sheet, record: GateRecord, width: int) -> None:
 
 
 def _draw_bars(
-    chart: Axes,
-    record: GateRecord,
-    values: npt.NDArray[np.floating],
-    limits: tuple[float, float],
+    chart: Axes, record: GateRecord, values: npt.NDArray[np.floating], limits: tuple[float, float]
 ) -> None:
     positions = np.arange(len(values))
     chart.bar(positions, values, 0.7, color=[BLUE if value >= 0 else RED for value in values])

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.cluster.vq import kmeans2
-from torch import nn
 
 from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.errors import InputError
@@ -77,8 +76,7 @@ class GateRecord:
         The score is the mean over blocks of `mean_fields`, in standard deviations over the images,
         because differences in pixels are small.
 
-        Args:
-            last: number of last blocks to use; None means all.
+        Only the `last` blocks are used; None means all.
         """
         fields = in_deviations(self.mean_fields())
         coarseness: Float32Array = fields[:, -last if last else 0 :].mean(axis=1)
@@ -133,13 +131,24 @@ def record_gates(
     if not images:
         raise InputError("record_gates got no image, expected at least one")
     blocks = {name: module for name, module in net.named_modules() if isinstance(module, OSBlock)}
-    _check_gates(blocks)
+    if not blocks:
+        raise InputError("the net has no omni-scale blocks and thus no gates; expected an OSNet")
+    for name, block in blocks.items():
+        if not isinstance(block.gate, UnifiedGate):
+            raise InputError(
+                f"{name} merges its streams by {type(block.gate).__name__}, expected the unified "
+                "aggregation gate (aggregation unified or stream), whose activations can be "
+                "compared between streams"
+            )
     found: dict[str, list[Float32Array]] = {name: [] for name in blocks}
     with _listening(blocks, found), torch.inference_mode():
         for batch in network_batches(net, to_crops(images), batch_size):
             net.feature_map(batch)
     first = next(iter(blocks.values()))
-    fields = [2 * _depth(stream) + 1 for stream in first.streams]
+    fields = [
+        1 + 2 * sum(isinstance(part, Lite3x3 | ConvNorm) for part in stream.modules())
+        for stream in first.streams
+    ]
     activations = tuple(np.concatenate(parts) for parts in found.values())
     return GateRecord(tuple(blocks), np.array(fields, np.int64), activations)
 
@@ -173,18 +182,6 @@ def in_deviations(values: Float32Array) -> Float32Array:
     return scaled.astype(np.float32)
 
 
-def _check_gates(blocks: dict[str, OSBlock]) -> None:
-    if not blocks:
-        raise InputError("the net has no omni-scale blocks and thus no gates; expected an OSNet")
-    for name, block in blocks.items():
-        if not isinstance(block.gate, UnifiedGate):
-            raise InputError(
-                f"{name} merges its streams by {type(block.gate).__name__}, expected the unified "
-                "aggregation gate (aggregation unified or stream), whose activations can be "
-                "compared between streams"
-            )
-
-
 @contextmanager
 def _listening(blocks: dict[str, OSBlock], found: dict[str, list[Float32Array]]) -> Iterator[None]:
     """Append the (b, T, C) activations of every batch to `found` inside the `with` block."""
@@ -202,11 +199,6 @@ def _listening(blocks: dict[str, OSBlock], found: dict[str, list[Float32Array]])
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _depth(stream: nn.Module) -> int:
-    """Count the 3x3 layers of a stream."""
-    return sum(isinstance(module, Lite3x3 | ConvNorm) for module in stream.modules())
 
 
 def _group(vectors: FloatArray, starts: FloatArray) -> tuple[IntArray, FloatArray]:

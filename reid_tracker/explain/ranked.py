@@ -19,13 +19,14 @@ _CROP = (160, 80)  # height, width
 _BORDER = 5
 _CAPTION = (
     "Each row shows a query (black frame) and its {top} nearest gallery images by {metric} "
-    "distance, nearest first. Green frame and \u2713: the same person, seen by another camera; red "
-    "frame and \u2717: someone else. Below each image: rank and distance. Images of the same "
-    "person from the query's own camera are ignored, as in the score. AP is the average precision "
-    "of the query; it is 1 if all images of the person come first. The {count} queries are not "
-    "chosen by hand: they are spread evenly from the worst to the best AP of all {scored}, whose "
-    "mean (mAP) is {mean:.3f}."
+    "distance, nearest first. Green frame and \u2713: the same person{seen_by}; red frame and "
+    "\u2717: someone else. Below each image: rank and distance. {rule}, as in the score. AP is the "
+    "average precision of the query; it is 1 if all images of the person come first. The {count} "
+    "queries are not chosen by hand: they are spread evenly from the worst to the best AP of all "
+    "{scored}, whose mean (mAP) is {mean:.3f}."
 )
+_CAMERA_RULE = "Images of the same person from the query's own camera are ignored"
+_ONE_CAMERA_RULE = "All images are of one camera, so a query is compared with all but itself"
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +110,7 @@ def ranked_sheet(
     query_image: Callable[[int], ImageBGR],
     gallery_image: Callable[[int], ImageBGR],
     *,
+    camera_rule: bool = True,
     title: str = "Ranked lists",
 ) -> Sheet:
     """Draw ranked lists.
@@ -117,10 +119,9 @@ def ranked_sheet(
         ranking: the ranked lists.
         query_image: returns the image of a query row, (H, W, 3) uint8 BGR.
         gallery_image: returns the image of a gallery row, (H, W, 3) uint8 BGR.
+        camera_rule: images of a person by the query's own camera were ignored; False: all images
+            are of one camera, and each has a camera number of its own.
         title: title of the sheet.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
     """
     height, width = _CROP
     longest = max(len(found.gallery) for found in ranking.lists)
@@ -128,6 +129,8 @@ def ranked_sheet(
     caption = _CAPTION.format(
         top=longest,
         metric=ranking.metric,
+        seen_by=", seen by another camera" if camera_rule else "",
+        rule=_CAMERA_RULE if camera_rule else _ONE_CAMERA_RULE,
         count=len(ranking.lists),
         scored=ranking.scored,
         mean=ranking.mean_ap,

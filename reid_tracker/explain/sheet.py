@@ -22,6 +22,8 @@ from reid_tracker.types import ImageBGR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes  # noqa: PLC0414 - for the other files of this room
+else:
+    Axes = Any  # matplotlib is imported where a sheet is made
 
 # Colours of Okabe and Ito, and a red of Tol: distinguishable with any colour vision.
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#CC3311"
@@ -69,7 +71,8 @@ class Sheet:
         self._agg = canvas_class(self._figure)
         self._paper: npt.NDArray[np.uint8]
         self._paper = np.full((self._size[1], self._size[0], 3), 255, np.uint8)  # RGB
-        title = _cut(title, int(width / (LARGE * _PIXELS_PER_POINT * _BOLD_LETTER_WIDTH)))
+        most = int(width / (LARGE * _PIXELS_PER_POINT * _BOLD_LETTER_WIDTH))
+        title = title if len(title) <= most else f"{title[: most - 1]}\u2026"
         self.text(0, MARGIN - self._top, title, size=LARGE, bold=True)
         for row, line in enumerate(lines):
             y = MARGIN + title_height + row * line_height(NORMAL) - self._top
@@ -78,22 +81,15 @@ class Sheet:
     def paste(
         self, x: int, y: int, image: ImageBGR, *, border: int = 0, colour: str = BLACK
     ) -> None:
-        """Place an image on the sheet without resampling.
+        """Place a (H, W, 3) uint8 BGR image, which must fit into the body, without resampling.
 
-        Args:
-            x: left edge of the image.
-            y: upper edge of the image.
-            image: (H, W, 3) uint8 BGR; must fit into the body.
-            border: width of a frame around the image, pixels.
-            colour: colour of the frame.
+        (x, y) is its upper left corner. A frame of `border` pixels is drawn around it.
         """
         height, width = image.shape[:2]
         left, top = self._left + x, self._top + y
         if border:
-            outer = np.s_[
-                top - border : top + height + border, left - border : left + width + border
-            ]
-            self._paper[outer] = rgb(colour)
+            rows = slice(top - border, top + height + border)
+            self._paper[rows, left - border : left + width + border] = rgb(colour)
         self._paper[top : top + height, left : left + width] = image[..., ::-1]
 
     def text(
@@ -125,14 +121,9 @@ class Sheet:
     def chart(self, x: float, y: float, width: float, height: float) -> Axes:
         """Add a chart with this plotting area; axis labels are outside the area."""
         whole_width, whole_height = self._size
-        axes: Axes = self._figure.add_axes(
-            (
-                (self._left + x) / whole_width,
-                1 - (self._top + y + height) / whole_height,
-                width / whole_width,
-                height / whole_height,
-            )
-        )
+        left, bottom = (self._left + x) / whole_width, 1 - (self._top + y + height) / whole_height
+        place = (left, bottom, width / whole_width, height / whole_height)
+        axes: Axes = self._figure.add_axes(place)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=SMALL)
         axes.set_axisbelow(True)
@@ -151,23 +142,15 @@ class Sheet:
         return drawn
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write a PNG file atomically.
-
-        Args:
-            path: the file; its folder must exist.
-            overwrite: replace an existing file.
-
-        Returns:
-            The path.
+        """Write a PNG file atomically and return its path; the folder must exist.
 
         Raises:
             OutputError: the file exists or cannot be written.
         """
         path = Path(path)
         refuse_existing([path], overwrite=overwrite)
-        encoded = cv2.imencode(".png", self.pixels()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 7])[
-            1
-        ]
+        options = [cv2.IMWRITE_PNG_COMPRESSION, 7]
+        encoded = cv2.imencode(".png", self.pixels()[..., ::-1], options)[1]
         beside = path.with_name(f"{path.name}.part")
         try:
             beside.write_bytes(encoded.tobytes())
@@ -182,7 +165,7 @@ class Sheet:
 
 
 def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
-    """Raise if a file exists and must not be replaced.
+    """Refuse files that exist.
 
     Raises:
         OutputError: a file exists, and `overwrite` is False.
@@ -211,11 +194,6 @@ def legend(axes: Axes, handles: Sequence[Any], labels: Sequence[str], **options:
     for text in [*box.get_texts(), box.get_title()]:
         text.set_parse_math(False)
     return box
-
-
-def _cut(text: str, letters: int) -> str:
-    """Return the text, shortened to a number of letters."""
-    return text if len(text) <= letters else f"{text[: letters - 1]}\u2026"
 
 
 def require_matplotlib() -> tuple[Any, Any]:

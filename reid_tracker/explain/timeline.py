@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reid_tracker.errors import InputError
-from reid_tracker.explain.sheet import CYCLE, GREY, NORMAL, SMALL, Sheet, legend
+from reid_tracker.explain.sheet import CYCLE, GREY, NORMAL, SMALL, Axes, Sheet, legend
 from reid_tracker.match import Sighting
-
-if TYPE_CHECKING:
-    from reid_tracker.explain.sheet import Axes
 
 _WIDTH = 1080
 _LEFT = 60
@@ -44,7 +40,6 @@ def timeline_sheet(
 
     Raises:
         InputError: the camera of a sighting is not in `cameras`.
-        MissingDependencyError: matplotlib is not installed.
     """
     known = sorted(
         (item for item in sightings if item.identity > 0),
@@ -73,12 +68,7 @@ def timeline_sheet(
     )
     if not rows:
         chart.text(
-            0.5,
-            0.5,
-            "no identity was decided",
-            transform=chart.transAxes,
-            ha="center",
-            color=GREY,
+            0.5, 0.5, "no identity was decided", transform=chart.transAxes, ha="center", color=GREY
         )
     handles = [chart.barh([0], [0], color=camera_colour(n)) for n in range(len(cameras))]
     legend(

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reid_tracker.explain.sheet import BLUE, GREY, NORMAL, RED, SKY, SMALL, Sheet
+from reid_tracker.explain.sheet import BLUE, GREY, NORMAL, RED, SKY, SMALL, Axes, Sheet
 from reid_tracker.match import PairLinks, Topology
-
-if TYPE_CHECKING:
-    from reid_tracker.explain.sheet import Axes
-
 
 _PANEL = (460, 190)  # width, height
 _SPACE = (80, 110)  # between panels, for axis labels
@@ -41,9 +36,6 @@ def transit_sheet(
         topology: the topology with the limits.
         learned: whether the topology was learned from these transitions.
         title: title of the sheet.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
     """
     pairs = sorted(links, key=lambda pair: (-len(pair.waits_s), pair.between))[:_MOST_PAIRS]
     left_out = len(links) - len(pairs)

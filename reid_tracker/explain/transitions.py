@@ -31,9 +31,6 @@ def transition_sheet(
         sightings: sightings in any order; identity 0 is ignored.
         cameras: names in the order of rows and columns; only the first twelve are shown.
         title: title of the sheet.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
     """
     shown = list(cameras)[:_MOST_CAMERAS]
     by_pair = {(item.source, item.target): item for item in transits(sightings)}
@@ -46,7 +43,7 @@ def transition_sheet(
     sheet.text(_LEFT, 0, "to", size=NORMAL, bold=True)
     sheet.text(0, _TOP - 26, "from", size=NORMAL, bold=True)
     for number, camera in enumerate(shown):
-        name = _shortened(camera)
+        name = camera if len(camera) <= 15 else f"{camera[:14]}\u2026"
         sheet.text(_LEFT + (number + 0.5) * width, _TOP - 26, name, align="center", bold=True)
         y = _TOP + (number + 0.5) * height - line_height(NORMAL) / 2
         sheet.text(_LEFT - 12, y, name, align="right", bold=True)
@@ -88,7 +85,3 @@ def _shade(part: float, *, same: bool) -> tuple[int, int, int]:
     light, dark = np.array([236, 243, 249]), np.array([0, 82, 130])
     red, green, blue = (light + (dark - light) * min(part, 1.0) ** 0.8).astype(int).tolist()
     return red, green, blue
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= 15 else f"{name[:14]}\u2026"

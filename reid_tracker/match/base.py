@@ -13,17 +13,7 @@ class Matcher(Protocol):
     def update(
         self, camera: str, tracks: Tracks, embeddings: Embeddings | None, timestamp_s: float
     ) -> Identities:
-        """Take the tracks of one frame of one camera; returns their (M) identities, in order.
-
-        Args:
-            camera: its name.
-            tracks: (M) tracks.
-            embeddings: (M, D) float32, one row per track; a row of zeros means "no embedding".
-            timestamp_s: time of the frame in seconds, on a clock that all cameras share.
-
-        Raises:
-            InputError: the arrays do not fit together.
-        """
+        """Take the tracks of one frame of one camera; see `CrossCameraMatcher.update`."""
         ...
 
     def events(self) -> list[IdentityEvent]:

@@ -48,11 +48,7 @@ class CalibratedThresholds:
 
 
 def calibrate(same: FloatArray, different: FloatArray) -> CalibratedThresholds:
-    """Choose thresholds from distances.
-
-    Args:
-        same: (S,) cosine distances between embeddings of one person.
-        different: (D,) distances between two people.
+    """Choose thresholds from (S,) cosine distances of one person and (D,) of two people.
 
     Raises:
         InputError: there are fewer than `MIN_PAIRS` of either kind.
@@ -93,13 +89,7 @@ class PieceRecorder:
         self._table = TrackletTable(memory, GroundTrails())
 
     def add(self, tracks: Tracks, embeddings: Embeddings, timestamp_s: float) -> None:
-        """Add one frame.
-
-        Args:
-            tracks: (M) tracks.
-            embeddings: (N, D) embeddings of the frame's detections.
-            timestamp_s: time of the frame, seconds.
-        """
+        """Add one frame: its tracks and the (N, D) embeddings of its detections."""
         tracks = tracks[np.argsort(tracks.ids)]
         embeddings = track_embeddings(tracks, embeddings)
         quality = qualities(tracks, self._config.min_score, self._config.max_cover)

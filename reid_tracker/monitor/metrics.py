@@ -38,6 +38,7 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "messages_total": ("Messages received from the broker.", ("kind",)),
     "messages_refused_total": ("Messages refused.", ("reason",)),
     "messages_repeated_total": ("Messages that had been received before.", ()),
+    "clock_corrected_total": ("Messages of hosts whose clock is ahead; their times were set.", ()),
     "messages_late_total": ("Messages that came after later ones were matched.", ()),
     "edge_gaps_total": ("Messages of a camera host that are missing in its count.", ("edge",)),
     "identities_new_total": ("Identities created.", ()),

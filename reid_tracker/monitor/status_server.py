@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import ipaddress
 import json
 import logging
+import socket
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -20,6 +23,7 @@ from reid_tracker.monitor.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 _REQUEST_TIMEOUT_S = 5.0
+_MOST_CONNECTIONS = 32
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class StatusServer(Closing):
             )
         handler = _handler(health, metrics, token)
         try:
-            self._server = _Server((host, port), handler)
+            self._server = _Server(host, port, handler)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ReidTrackerError(f"cannot serve the status at {address}: {reason}") from None
@@ -90,8 +94,40 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # a client that stalls must not hold up the end of a run
 
+    def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # Each takes a thread and a descriptor; the oldest one gives way to a new one.
+        self._open: OrderedDict[Any, threading.Timer] = OrderedDict()
+        self._lock = threading.Lock()
+        super().__init__((host, port), handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        # A timeout of the socket alone would begin anew with each byte that comes.
+        timer = threading.Timer(_REQUEST_TIMEOUT_S, _end, [request])
+        timer.daemon = True
+        with self._lock:
+            if len(self._open) >= _MOST_CONNECTIONS:
+                oldest, its_timer = self._open.popitem(last=False)
+                its_timer.cancel()
+                _end(oldest)
+            self._open[request] = timer
+        timer.start()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            timer = self._open.pop(request, None)
+        if timer is not None:
+            timer.cancel()
+        super().shutdown_request(request)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         logger.debug("a status request failed", exc_info=True)
+
+
+def _end(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def parse_address(address: str) -> tuple[str, int]:

@@ -45,9 +45,16 @@ def load_checkpoint(path: str | Path) -> StateDict:
             if isinstance(content.get(wrapper), Mapping):
                 content = content[wrapper]
                 break
-    if not _is_state_dict(content):
+    if not (
+        isinstance(content, Mapping)
+        and len(content) > 0
+        and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
+    ):
+        found = f"a {type(content).__name__}"
+        if isinstance(content, Mapping):
+            found = f"a dict with {_listed('keys', map(str, content)) or 'no keys'}"
         raise WeightsError(
-            f"{path}: {_describe(content)}, not a state dict of named tensors; "
+            f"{path}: contains {found}, not a state dict of named tensors; "
             "save one with torch.save(net.state_dict(), path)"
         )
     return {key.removeprefix("module."): value for key, value in content.items()}
@@ -71,7 +78,8 @@ def load_weights(
     """
     own = net.state_dict()
     given = dict(state_dict)
-    if not _classifier_fits(own, given):
+    names = ("classifier.weight", "classifier.bias")
+    if not all(n in own and n in given and own[n].shape == given[n].shape for n in names):
         foreign = [key for key in given if key.startswith("classifier.")]
         given = {key: value for key, value in given.items() if key not in foreign}
         if foreign:
@@ -169,25 +177,6 @@ def _numpy_allowed() -> contextlib.AbstractContextManager[None]:
         for name, function in functions.items()
     ]
     return torch.serialization.safe_globals(allowed)
-
-
-def _is_state_dict(content: Any) -> bool:
-    return (
-        isinstance(content, Mapping)
-        and len(content) > 0
-        and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
-    )
-
-
-def _describe(content: Any) -> str:
-    if not isinstance(content, Mapping):
-        return f"contains a {type(content).__name__}"
-    return f"contains a dict with {_listed('keys', map(str, content)) or 'no keys'}"
-
-
-def _classifier_fits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> bool:
-    names = ("classifier.weight", "classifier.bias")
-    return all(n in own and n in given and own[n].shape == given[n].shape for n in names)
 
 
 def _listed(label: str, items: Iterable[str]) -> str:

@@ -46,13 +46,10 @@ def _norm_pairs(net: nn.Module) -> Iterator[tuple[str, str]]:
             # The first convolution of a Lite 3x3 layer has no norm.
             yield f"{name}.conv2", f"{name}.bn"
         elif isinstance(module, EmbeddingNet):
-            yield _join(name, "fc.0"), _join(name, "fc.1")
+            within = f"{name}." if name else ""
+            yield f"{within}fc.0", f"{within}fc.1"
 
 
 def _replace(net: nn.Module, name: str, module: nn.Module) -> None:
     parent, _, child = name.rpartition(".")
     setattr(net.get_submodule(parent), child, module)
-
-
-def _join(*parts: str) -> str:
-    return ".".join(part for part in parts if part)

@@ -72,9 +72,7 @@ class EmbeddingNet(nn.Module):
         self.return_embeddings = return_embeddings
         self.global_avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Sequential(
-            nn.Linear(channels, EMBEDDING_DIM),
-            nn.BatchNorm1d(EMBEDDING_DIM),
-            nn.ReLU(inplace=True),
+            nn.Linear(channels, EMBEDDING_DIM), nn.BatchNorm1d(EMBEDDING_DIM), nn.ReLU(inplace=True)
         )
         self.classifier = nn.Linear(EMBEDDING_DIM, num_classes) if num_classes else None
 

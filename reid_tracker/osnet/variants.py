@@ -130,8 +130,5 @@ def _osnet_ain(
     **block: Unpack[BlockKeywords],
 ) -> OSNetAIN:
     return OSNetAIN(
-        channels,
-        num_classes,
-        options=BlockOptions(**block),
-        return_embeddings=return_embeddings,
+        channels, num_classes, options=BlockOptions(**block), return_embeddings=return_embeddings
     )

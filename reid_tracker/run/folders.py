@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from reid_tracker.errors import OutputError
@@ -23,15 +26,18 @@ _CLOSE_S = 1.0
 _RUNS = Path("runs")
 
 
-def result_folder(output: str | None, name: str) -> Path:
-    """Return the folder for the results of a run; it is made if it is not there.
+@contextmanager
+def result_folder(output: str | Path | None, name: str) -> Iterator[Path]:
+    """Make the folder for the results of a run, and keep other runs out of it meanwhile.
+
+    A start that is refused leaves no empty folder behind.
 
     Args:
         output: what the user asked for; None takes a new folder below runs/.
         name: name of that new folder; it gets a number where the name is taken.
 
     Raises:
-        OutputError: the folder cannot be made.
+        OutputError: the folder cannot be made, or another run is writing to it.
     """
     if output is None:
         folder, number = _RUNS / name, 1
@@ -40,13 +46,58 @@ def result_folder(output: str | None, name: str) -> Path:
             folder = _RUNS / f"{name}-{number}"
     else:
         folder = Path(output)
+    with no_empty_folder(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot make the output folder {folder}: {error.strerror}; choose one with "
+                "--output"
+            ) from None
+        release = claim(folder)
+        try:
+            yield folder
+        finally:
+            release()
+
+
+@contextmanager
+def no_empty_folder(folder: Path) -> Iterator[None]:
+    """Remove folders, this one and those it is in, that are made meanwhile and stay empty."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
+
+
+def claim(folder: Path) -> Callable[[], None]:
+    """Keep other runs out of a folder until the function that this returns is called.
+
+    Raises:
+        OutputError: another run is writing to it.
+    """
+    try:
+        import fcntl  # not on Windows
+    except ImportError:
+        return lambda: None
+    try:
+        number = os.open(folder, os.O_RDONLY)
     except OSError as error:
+        raise cannot_write(folder, error) from None
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(number)
         raise OutputError(
-            f"cannot make the output folder {folder}: {error.strerror}; choose one with --output"
+            f"another run is writing to {folder}: wait for its end, or choose another folder "
+            "with --output"
         ) from None
-    return folder
+    except OSError:  # a file system without locks
+        pass
+    return partial(os.close, number)
 
 
 class OutputFolders:
@@ -59,11 +110,7 @@ class OutputFolders:
     """
 
     def __init__(
-        self,
-        place: Path,
-        delete_after_h: float | None,
-        *,
-        utc: Callable[[], float] = time.time,
+        self, place: Path, delete_after_h: float | None, *, utc: Callable[[], float] = time.time
     ) -> None:
         self._place, self._delete_after_h, self._utc = place, delete_after_h, utc
         self._undeletable: set[str] = set()
@@ -71,6 +118,17 @@ class OutputFolders:
         self._finished_now: Path | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._release: Callable[[], None] = lambda: None
+
+    def claim(self) -> None:
+        """Keep others out of the place, which may have no room to be made yet.
+
+        Raises:
+            OutputError: another program is writing to it.
+        """
+        with suppress(OSError):
+            self._place.mkdir(parents=True, exist_ok=True)
+            self._release = claim(self._place)
 
     def make(self) -> Path:
         """Make a new folder named after the time.
@@ -130,6 +188,7 @@ class OutputFolders:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(_CLOSE_S)
+        self._release()
 
     def _all(self) -> list[Path]:
         try:

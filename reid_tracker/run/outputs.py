@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reid_tracker.arrays import FloatArray
 from reid_tracker.config import Config
-from reid_tracker.errors import MissingDependencyError, OutputError
+from reid_tracker.errors import MissingDependencyError
 from reid_tracker.match import (
     GroundPlane,
     SightingLog,
@@ -21,6 +21,7 @@ from reid_tracker.match import (
     supported_topology,
 )
 from reid_tracker.sink import SinkGroup, open_shared_sinks
+from reid_tracker.sink.files import refuse_existing
 from reid_tracker.types import FrameResult, IdentityEvent
 from reid_tracker.video import Source
 
@@ -173,12 +174,7 @@ class RunOutputs:
         if self._config.match.topology is None and self._config.match.learn_links > 0:
             names.append(_LEARNED)
         for name in names:
-            path = self.path / name
-            if path.exists() and not self._overwrite:
-                raise OutputError(
-                    f"{path} exists already: use --overwrite to replace it, or another output "
-                    "folder"
-                )
+            refuse_existing(self.path / name, self._overwrite)
 
 
 def _can_draw() -> bool:

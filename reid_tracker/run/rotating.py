@@ -17,6 +17,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from reid_tracker.arrays import BoolArray
 from reid_tracker.closing import Closing
 from reid_tracker.config import EdgeConfig, OutputConfig
 from reid_tracker.errors import OutputError
@@ -24,7 +27,7 @@ from reid_tracker.run.folders import OutputFolders
 from reid_tracker.run.known import KnownIdentities
 from reid_tracker.run.writer import ResultWriter, Write
 from reid_tracker.sink import open_shared_sinks, open_sinks
-from reid_tracker.types import FrameResult, IdentityEvent
+from reid_tracker.types import FrameResult, Identities, IdentityEvent
 from reid_tracker.video import Source
 
 logger = logging.getLogger(__name__)
@@ -105,8 +108,9 @@ class EdgeOutputs(Closing):
         """Start the first files, and finish those of an earlier start; a full disk is no error.
 
         Raises:
-            OutputError: they cannot be made.
+            OutputError: they cannot be made, or another host writes to this folder.
         """
+        self._folders.claim()
         try:
             self.begin(sources)
         except OutputError as error:
@@ -138,7 +142,8 @@ class EdgeOutputs(Closing):
             return
         if self._known is not None:
             tracks = result.tracks
-            result = replace(result, identities=self._known.of(result.camera, tracks.ids))
+            known = self._known.of(result.camera, tracks.ids)
+            result = replace(result, identities=_once_each(known, tracks.observed))
         try:
             self._period.write(result)
         except OutputError as error:
@@ -257,6 +262,16 @@ class EdgeOutputs(Closing):
         """Return the folders that are still written."""
         busy = {period.folder for _, period in self._settling} | set(self._finishing.values())
         return busy if self._period is None else busy | {self._period.folder}
+
+
+def _once_each(known: Identities, observed: BoolArray) -> Identities:
+    """Name nobody twice in a frame: a seen track goes before a predicted one, then the newest."""
+    order = np.lexsort((known.track_ids, observed))[::-1]
+    twins = np.ones(len(order), np.bool_)
+    twins[order[np.unique(known.ids[order], return_index=True)[1]]] = False
+    return replace(
+        known, ids=np.where(twins, 0, known.ids), scores=np.where(twins, 0, known.scores)
+    )
 
 
 class _Period:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 from reid_tracker.config import Config
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError
+from reid_tracker.sink import output_paths
 from reid_tracker.video import Source, open_sources
 
+_log = logging.getLogger(__name__)
 
-def open_run_sources(names: list[str], config: Config, stack: ExitStack) -> list[Source]:
+
+def open_run_sources(names: Sequence[str], config: Config, stack: ExitStack) -> list[Source]:
     """Open every source before any model is loaded, so that a typing error shows at once.
 
     Args:
@@ -23,7 +30,7 @@ def open_run_sources(names: list[str], config: Config, stack: ExitStack) -> list
     """
     video = config.video
     sources = open_sources(
-        names, stride=video.stride, frame_rate=video.frame_rate, stream=config.stream
+        list(names), stride=video.stride, frame_rate=video.frame_rate, stream=config.stream
     )
     for source in sources:
         stack.callback(source.close)
@@ -31,20 +38,36 @@ def open_run_sources(names: list[str], config: Config, stack: ExitStack) -> list
 
 
 def with_distinct_names(sources: list[Source], used: Iterable[str] = ()) -> list[Source]:
-    """Number sources that share a name: two folders may both hold a camera.mp4.
+    """Number sources that share a name, or whose files would be named like others of the run.
+
+    Two folders may both hold a camera.mp4; files of "hall_global" and "mosaic" have the names of
+    the final files of "hall", and of the mosaic of all cameras.
 
     Args:
         sources: renamed where their names are taken.
         used: names that are taken already.
     """
-    taken = set(used)
+    names, files = set(used), Counter(output_paths(Path(), ()))
+    for camera in names:
+        files += _files_of(camera)
     for source in sources:
         name, number = source.name, 1
-        while source.name in taken:
+        while source.name in names or files & _files_of(source.name):
             number += 1
             source.name = f"{name}-{number}"
-        taken.add(source.name)
+        if number > 1 and name not in names:
+            _log.warning(
+                "the camera '%s' is called '%s' here: its files would be named like others",
+                *(shown(name, str), shown(source.name, str)),
+            )
+        names.add(source.name)
+        files += _files_of(source.name)
     return sources
+
+
+def _files_of(camera: str) -> Counter[Path]:
+    """Return the files that a camera of a run may have, without the shared ones."""
+    return Counter(output_paths(Path(), [camera])) - Counter(output_paths(Path(), ()))
 
 
 def check_replay(config: Config, sources: int) -> None:

@@ -53,11 +53,7 @@ class SharedSink(Sink, Protocol):
 
 
 class BaseSink(Closing):
-    """Handles the with-statement and closes only once; a subclass closes its file in `_finish`.
-
-    Args:
-        path: the file or folder that is written.
-    """
+    """Handles the with-statement and closes only once; a subclass closes its file in `_finish`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,7 +66,6 @@ class BaseSink(Closing):
     def write_events(self, events: Iterable[IdentityEvent]) -> None:
         """Take identity events that belong to no frame; most outputs do not need them."""
 
-    @abstractmethod
     def _finish(self) -> None:
         """Finish the output; called once."""
 
@@ -92,20 +87,12 @@ class SinkGroup(Closing):
         self._sinks = tuple(sinks)
 
     def write(self, result: FrameResult) -> None:
-        """Write one frame to every sink, in order.
-
-        Raises:
-            OutputError: a sink failed; the sinks after it have not received the frame.
-        """
+        """Write one frame to every sink, in order; those after one that fails do not get it."""
         for sink in self._sinks:
             sink.write(result)
 
     def write_events(self, events: Iterable[IdentityEvent]) -> None:
-        """Pass events that belong to no frame to every sink that takes them.
-
-        Raises:
-            OutputError: a sink failed.
-        """
+        """Pass events that belong to no frame to every sink that takes them."""
         events = tuple(events)
         for sink in self._sinks:
             if isinstance(sink, SharedSink):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -22,12 +23,7 @@ def file_stem(camera: str) -> str:
 
 
 def rounded(values: npt.NDArray[np.floating], decimals: int) -> list[Any]:
-    """Return `values` as nested lists of short floats, without negative zeros.
-
-    Args:
-        values: any shape.
-        decimals: digits behind the point.
-    """
+    """Return `values` of any shape as nested lists of short floats, without negative zeros."""
     result: list[Any] = (values.astype(np.float64).round(decimals) + 0.0).tolist()
     return result
 
@@ -41,12 +37,33 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise unless `path` is free or may be replaced.
 
     Raises:
-        OutputError: `path` exists, and `overwrite` is False.
+        OutputError: `path` exists, and `overwrite` is False; or it is a symbolic link, through
+            which nothing is written.
     """
+    if overwrite and path.is_symlink():
+        raise OutputError(
+            f"{path} is a symbolic link, which --overwrite does not follow: remove it, or choose "
+            "another output folder"
+        )
     if not overwrite and os.path.lexists(path):
         raise OutputError(
             f"{path} exists already: use --overwrite to replace it, or another output folder"
         )
+
+
+def create_file(path: Path, overwrite: bool) -> io.FileIO:
+    """Open a file for writing, empty and without a buffer; never through a symbolic link.
+
+    Raises:
+        OutputError: the file exists and may not be replaced, or cannot be made.
+    """
+    refuse_existing(path, overwrite)
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    flags |= os.O_TRUNC if overwrite else os.O_EXCL
+    try:
+        return io.FileIO(os.open(path, flags, 0o666), "w")
+    except OSError as error:
+        raise cannot_write(path, error) from None
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
@@ -60,29 +77,18 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
 class TextSink(BaseSink):
     """A UTF-8 text file whose text on disk always ends with a complete line.
 
-    Args:
-        path: the file.
-        overwrite: whether an existing file may be replaced.
-
     Raises:
         OutputError: the file exists, or cannot be made.
     """
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         super().__init__(path)
-        refuse_existing(path, overwrite)
-        try:
-            # Without a buffer: what is written survives the process, also after kill -9.
-            self._file = open(path, "wb" if overwrite else "xb", buffering=0)  # noqa: SIM115
-        except OSError as error:
-            raise cannot_write(path, error) from None
+        # Without a buffer: what is written survives the process, also after kill -9.
+        self._file = create_file(path, overwrite)
         self._size = 0
 
     def append(self, text: str) -> None:
-        """Write complete lines; if the disk is full, none of them stays.
-
-        Args:
-            text: lines, each with its newline; may be empty.
+        """Write complete lines, each with its newline; if the disk is full, none of them stays.
 
         Raises:
             OutputError: the disk is full, or the file cannot be written.
@@ -94,13 +100,10 @@ class TextSink(BaseSink):
                 done += self._file.write(data[done:])
             self._size += done
         except OSError as error:
-            self._drop_incomplete_line()
+            # A device or pipe cannot be shortened; the write error itself is reported.
+            with suppress(OSError):
+                self._file.truncate(self._size)
             raise cannot_write(self.path, error) from None
-
-    def _drop_incomplete_line(self) -> None:
-        # A device or pipe cannot be shortened; the write error itself is reported.
-        with suppress(OSError):
-            self._file.truncate(self._size)
 
     def _finish(self) -> None:
         try:

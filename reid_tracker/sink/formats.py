@@ -220,12 +220,7 @@ def final_name(name: str) -> str:
 
 
 def output_paths(folder: Path, cameras: Collection[str]) -> Iterator[Path]:
-    """Yield every path that a run of these cameras may write, whichever formats it wants.
-
-    Args:
-        folder: where the outputs go.
-        cameras: their names.
-    """
+    """Yield every path that a run of these cameras may write, whichever formats it wants."""
     for one in FORMATS.values():
         if one.shared_name:
             yield folder / one.shared_name

@@ -111,11 +111,10 @@ def open_shared_sinks(
                 stack.callback(sinks[-1].close)
         for one in formats:
             if one.copy is not None and identities and (final_rows or not one.has_identities):
-                names = {camera: f"{file_stem(camera)}{one.suffix}" for camera in cameras}
-                files = {
-                    camera: (folder / name, folder / final_name(name))
-                    for camera, name in names.items()
-                }
+                files = {}
+                for camera in cameras:
+                    name = f"{file_stem(camera)}{one.suffix}"
+                    files[camera] = (folder / name, folder / final_name(name))
                 sinks.append(FinalTextSink(files, one.copy, overwrite=overwrite))
                 stack.callback(sinks[-1].close)
         stack.pop_all()
@@ -123,11 +122,7 @@ def open_shared_sinks(
 
 
 def open_identity_events(folder: Path, *, overwrite: bool = False) -> IdentityEventSink:
-    """Open `identities.jsonl`, for the events of all cameras of a run.
-
-    Args:
-        folder: where the file goes; exists.
-        overwrite: whether an earlier file may be replaced.
+    """Open `identities.jsonl` in an existing folder, for the events of all cameras of a run.
 
     Raises:
         OutputError: the file exists, or cannot be made.
@@ -138,13 +133,7 @@ def open_identity_events(folder: Path, *, overwrite: bool = False) -> IdentityEv
 def open_best_crops(
     *, quality: int = 85, most_pixels: int = 256, most_bytes: int | None = None
 ) -> BestCrops:
-    """Return an object that keeps the best picture of each track, of all cameras of a run.
-
-    Args:
-        quality: JPEG quality, 1 to 100.
-        most_pixels: longest side of a picture; larger ones are scaled down.
-        most_bytes: maximum size of a JPEG file, at least 1,000; None sets no limit.
-    """
+    """Return an object that keeps the best picture of each track; see `BestCrops`."""
     from reid_tracker.sink.crops.best import BestCrops
 
     return BestCrops(quality=quality, most_pixels=most_pixels, most_bytes=most_bytes)
@@ -159,10 +148,6 @@ def open_head_blur() -> HeadBlur:
 
 def open_window(camera: str, config: OutputConfig) -> Sink:
     """Open a live window for one camera.
-
-    Args:
-        camera: title of the window.
-        config: `trail_s` is used.
 
     Raises:
         OutputError: there is no screen, or OpenCV was built without windows.

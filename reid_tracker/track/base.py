@@ -18,7 +18,7 @@ class Tracker(Protocol):
         """Take the next frame's detections.
 
         Args:
-            detections: (N) detections of the frame.
+            detections: (N) detections of the frame, or what `Detections` makes some from.
             embeddings: (N, D) float32, one row per detection, or None to track by motion alone.
                 Rows may have any length; a row of zeros means "no appearance".
             timestamp_s: time of the frame in seconds; None means one nominal frame after the last.
@@ -28,7 +28,7 @@ class Tracker(Protocol):
             The tracks to report for this frame.
 
         Raises:
-            InputError: the arrays do not fit together or hold NaN.
+            InputError: the arrays do not fit together or hold NaN; the tracker is as it was before.
         """
         ...
 

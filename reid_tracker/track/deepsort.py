@@ -7,25 +7,29 @@ recently seen tracks first; match the rest by IoU; correct, delete and start tra
 from __future__ import annotations
 
 import logging
-import math
+from typing import Any
 
 import numpy as np
 from scipy.special import chdtri
 
-from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray, to_array
 from reid_tracker.config import DeepSortConfig
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
-from reid_tracker.geometry import cxcyah_to_xyxy, iou_matrix, xyxy_to_cxcyah
+from reid_tracker.geometry import cover_matrix, cxcyah_to_xyxy, iou_matrix, xyxy_to_cxcyah
 from reid_tracker.track.assignment import assign
 from reid_tracker.track.cascade import match_cascade
 from reid_tracker.track.kalman import BoxKalmanFilter
 from reid_tracker.track.memory import AppearanceMemory
 from reid_tracker.track.table import TrackTable
-from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
+from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks, check_image
 
 _log = logging.getLogger(__name__)
 _MEASUREMENT_DIMENSIONS = 4
 _TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
+_LATEST_S = 1e11  # the year 5138; larger numbers are milliseconds or nanoseconds
+_SAME_OBJECT_IOU = 0.7  # a detection of another class that lies on a track so closely is its object
+_SAME_HEAD = 0.1  # two boxes of one person share the top edge, to this part of the lower height
 
 
 class DeepSort:
@@ -48,6 +52,7 @@ class DeepSort:
         self._next_id = 1
         self._now_s: float | None = None
         self._size: tuple[int, int] | None = None
+        self._extent = np.zeros(2)  # right and bottom edge of the picture, as far as known
 
     def update(
         self,
@@ -57,11 +62,14 @@ class DeepSort:
         frame: ImageBGR | None = None,
     ) -> Tracks:
         """Take the next frame's detections; see `Tracker.update`. `frame` only gives the size."""
+        # A refused call leaves the tracker as it was, so everything is checked first.
+        detections = _detections(detections)
         embeddings = self._check_embeddings(embeddings, len(detections))
-        if frame is not None:
-            self._follow_size(frame.shape[1], frame.shape[0])
+        timestamp_s = _seconds(timestamp_s)
+        size = None if frame is None else check_image(frame).shape[1::-1]
+        self._follow_size(size, detections)
         self._predict(timestamp_s)
-        self._delete(self._expired())
+        self._delete(self._left())
         usable = np.flatnonzero(
             (detections.scores >= self.config.min_confidence)
             & (detections.boxes[:, 2:] > detections.boxes[:, :2]).all(axis=1)
@@ -69,32 +77,40 @@ class DeepSort:
         boxes = detections.boxes[usable].astype(np.float64)
         measurements = xyxy_to_cxcyah(boxes)
         usable_embeddings = None if embeddings is None else embeddings[usable]
-        rows, columns = self._match(boxes, measurements, usable_embeddings)
+        same_class = self._same_class(boxes, detections.classes[usable])
+        rows, columns = self._match(boxes, measurements, usable_embeddings, same_class)
         self._correct(rows, usable[columns], measurements[columns], detections)
         self._delete(~self._tracks.confirmed & (self._tracks.missed > 0))
         new = np.setdiff1d(np.arange(len(usable)), columns, assume_unique=True)
         new = new[detections.scores[usable[new]] >= self.config.high_confidence]
+        new = self._without_duplicates(new, columns, usable, detections, usable_embeddings)
         self._start(usable[new], measurements[new], detections)
         self._remember(embeddings)
         return self._report()
 
-    def _follow_size(self, width: int, height: int) -> None:
-        """Scale all tracks if the image size has changed."""
-        if self._size is not None and self._size != (width, height):
-            x, y = width / self._size[0], height / self._size[1]
+    def _follow_size(self, size: tuple[int, int] | None, detections: Detections) -> None:
+        """Learn the (width, height) of the image, and scale all tracks if it has changed.
+
+        Without an image, the image ends where the outermost detection so far ends.
+        """
+        if size is None:
+            if self._size is None and len(detections):
+                self._extent = np.maximum(self._extent, detections.boxes[:, 2:].max(axis=0))
+            return
+        if self._size is not None and self._size != size:
+            x, y = size[0] / self._size[0], size[1] / self._size[1]
             factors = np.array([x, y, x / y, y])[:, None]  # centre, aspect, height
             self._tracks.mean = self._tracks.mean * factors
             self._tracks.covariance = self._tracks.covariance * factors**2
-        self._size = width, height
+        self._size, self._extent = size, np.array(size, np.float64)
 
     def _check_embeddings(self, embeddings: Embeddings | None, count: int) -> Embeddings | None:
         """Validate (N, D) embeddings and normalise their rows."""
-        if embeddings is None or (count == 0 and np.size(embeddings) == 0):
+        if embeddings is None:
             return None
-        try:
-            embeddings = np.asarray(embeddings, np.float32)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"embeddings are not numeric: {error}") from None
+        embeddings = to_array(embeddings, np.float32, "embeddings")
+        if count == 0 and embeddings.size == 0:
+            return None
         if embeddings.ndim != 2 or len(embeddings) != count:
             raise InputError(
                 f"embeddings have shape {embeddings.shape}, expected ({count}, D): one row "
@@ -112,9 +128,7 @@ class DeepSort:
         return (embeddings / np.where(length > 0, length, 1)).astype(np.float32)
 
     def _predict(self, timestamp_s: float | None) -> None:
-        """Predict every track at the time of the new frame."""
-        if timestamp_s is not None and not math.isfinite(timestamp_s):
-            raise InputError(f"timestamp_s = {timestamp_s}: expected seconds, a finite number")
+        """Delete expired tracks, and predict the others at the time of the new frame."""
         nominal_s = 1 / self.config.nominal_rate
         if self._now_s is None:
             self._now_s = 0.0 if timestamp_s is None else timestamp_s
@@ -132,6 +146,9 @@ class DeepSort:
             self._now_s += step_s - nominal_s
             step_s = nominal_s
         self._now_s += step_s
+        # Expired tracks are not predicted: a long pause would take them to infinity.
+        unseen_s = self._now_s - self._tracks.seen_s
+        self._delete(unseen_s > self.config.max_age_s + _TIME_SLACK_S)
         tracks = self._tracks
         tracks.mean, tracks.covariance = self._filter.predict(
             tracks.mean, tracks.covariance, step_s * self.config.nominal_rate
@@ -144,6 +161,7 @@ class DeepSort:
         boxes: FloatArray,
         measurements: FloatArray,
         embeddings: Embeddings | None,
+        same_class: BoolArray,
     ) -> tuple[IntArray, IntArray]:
         """Return the matched rows of the track table and their detections."""
         tracks = self._tracks
@@ -151,7 +169,7 @@ class DeepSort:
         motion = self._filter.squared_mahalanobis(
             tracks.mean[confirmed], tracks.covariance[confirmed], measurements
         )
-        allowed = motion <= self._gate
+        allowed = (motion <= self._gate) & same_class[confirmed]
         ranked = motion / self._gate
         if embeddings is None:
             # The paper's combined cost with lambda = 1: motion alone ranks, as it gates.
@@ -169,14 +187,10 @@ class DeepSort:
                 1.0,
             )
         rows = confirmed[rows]
-        return self._match_by_iou(boxes, rows, columns)
+        return self._match_by_iou(boxes, rows, columns, same_class)
 
     def _combined_cost(
-        self,
-        slots: IntArray,
-        embeddings: Embeddings,
-        motion: FloatArray,
-        allowed: BoolArray,
+        self, slots: IntArray, embeddings: Embeddings, motion: FloatArray, allowed: BoolArray
     ) -> FloatArray:
         """Return the cost of equation 5 where both gates pass (equation 6), +inf elsewhere."""
         appearance = self._appearance_distance(slots, embeddings, allowed)
@@ -205,7 +219,7 @@ class DeepSort:
         return distance
 
     def _match_by_iou(
-        self, boxes: FloatArray, rows: IntArray, columns: IntArray
+        self, boxes: FloatArray, rows: IntArray, columns: IntArray, same_class: BoolArray
     ) -> tuple[IntArray, IntArray]:
         """Match tentative tracks, and confirmed tracks seen in the last frame, by IoU."""
         tracks = self._tracks
@@ -214,9 +228,9 @@ class DeepSort:
         candidates = np.flatnonzero(candidate)
         free = np.setdiff1d(np.arange(len(boxes)), columns, assume_unique=True)
         predicted = cxcyah_to_xyxy(tracks.mean[candidates, :, 0])
-        more_rows, more_columns = assign(
-            1 - iou_matrix(predicted, boxes[free]), self.config.max_iou_distance
-        )
+        cost = 1 - iou_matrix(predicted, boxes[free])
+        cost[~same_class[np.ix_(candidates, free)]] = np.inf
+        more_rows, more_columns = assign(cost, self.config.max_iou_distance)
         return (
             np.concatenate([rows, candidates[more_rows]]),
             np.concatenate([columns, free[more_columns]]),
@@ -238,14 +252,66 @@ class DeepSort:
         tracks.missed[rows] = 0
         tracks.seen_s[rows] = self._now_s
         tracks.scores[rows] = detections.scores[detection_index]
-        tracks.classes[rows] = detections.classes[detection_index]
         tracks.detection_index[rows] = detection_index
         tracks.confirmed |= tracks.hits >= self.config.n_init
 
-    def _expired(self) -> BoolArray:
-        unseen_s = (self._now_s or 0.0) - self._tracks.seen_s
-        expired: BoolArray = unseen_s > self.config.max_age_s + _TIME_SLACK_S
-        return expired
+    def _left(self) -> BoolArray:
+        """Return the lost tracks whose predicted centre lies outside the image.
+
+        With a long `max_age_s` they would take whoever comes in where they went out.
+        """
+        tracks = self._tracks
+        centre = tracks.mean[:, :2, 0]
+        outside = ((centre < 0) | (centre > self._extent)).any(axis=1)
+        unseen_s = (self._now_s or 0.0) - tracks.seen_s
+        left: BoolArray = outside & (unseen_s > self.config.exit_s + _TIME_SLACK_S)
+        return left
+
+    def _same_class(self, boxes: FloatArray, classes: IntArray) -> BoolArray:
+        """Return (T, N) whether a track may take a detection, as far as their classes say.
+
+        Detectors waver between classes: a detection of another class that lies almost exactly on a
+        track is the same object.
+        """
+        same: BoolArray = self._tracks.classes[:, None] == classes[None]
+        if not same.all():
+            predicted = cxcyah_to_xyxy(self._tracks.mean[..., 0])
+            same |= iou_matrix(predicted, boxes) >= _SAME_OBJECT_IOU
+        return same
+
+    def _without_duplicates(
+        self,
+        new: IntArray,
+        taken: IntArray,
+        usable: IntArray,
+        detections: Detections,
+        embeddings: Embeddings | None,
+    ) -> IntArray:
+        """Return the rows of `new` that are not a second, nested box of a person.
+
+        A detector often finds the upper body inside the whole person. Of two boxes of one class,
+        one inside the other, the new one is a duplicate if both have the same head (top edge) or
+        look the same. `new` and `taken` are rows of `usable`, which are rows of `detections`.
+        """
+        if self.config.duplicate_cover >= 1 or not len(new):
+            return new
+        # Tracked boxes come first, then the more confident ones.
+        order = new[np.argsort(-detections.scores[usable[new]], kind="stable")]
+        rows = np.concatenate([taken, order])
+        boxes = detections.boxes[usable[rows]].astype(np.float64)
+        classes = detections.classes[usable[rows]]
+        heights = boxes[:, 3] - boxes[:, 1]
+        low = np.minimum(heights[:, None], heights[None])
+        same = np.abs(boxes[:, None, 1] - boxes[None, :, 1]) <= _SAME_HEAD * low
+        if embeddings is not None:
+            cosine = embeddings[rows] @ embeddings[rows].T
+            same |= (1 - cosine <= self._max_cosine_distance) & (cosine > 0)
+        nested = cover_matrix(boxes) > self.config.duplicate_cover
+        pairs = np.triu(nested & same & (classes[:, None] == classes[None]), k=1)
+        kept = np.ones(len(rows), np.bool_)
+        for column in range(len(taken), len(rows)):
+            kept[column] = not (pairs[:, column] & kept).any()
+        return np.sort(rows[len(taken) :][kept[len(taken) :]])
 
     def _delete(self, rows: BoolArray) -> None:
         """Delete the tracks where the (T,) mask is True."""
@@ -253,10 +319,7 @@ class DeepSort:
         self._tracks = self._tracks.select(~rows)
 
     def _start(
-        self,
-        detection_index: IntArray,
-        measurements: FloatArray,
-        detections: Detections,
+        self, detection_index: IntArray, measurements: FloatArray, detections: Detections
     ) -> None:
         """Start a tentative track for each unmatched detection."""
         count = len(detection_index)
@@ -312,3 +375,24 @@ class DeepSort:
             observed=shown.missed == 0,
             detection_index=shown.detection_index,
         )
+
+
+def _detections(found: Any) -> Detections:
+    return found if isinstance(found, Detections) else Detections(found)
+
+
+def _seconds(timestamp_s: Any) -> float | None:
+    """Return a timestamp as a float.
+
+    Raises:
+        InputError: it is not a number, or is in other units than seconds.
+    """
+    if timestamp_s is None:
+        return None
+    try:
+        seconds = to_array(timestamp_s, np.float64, "timestamp_s")
+    except InputError:
+        seconds = np.array(np.nan)
+    if seconds.ndim or not abs(seconds) <= _LATEST_S:
+        raise InputError(f"timestamp_s = {shown(timestamp_s)}: expected seconds, a finite number")
+    return float(seconds)

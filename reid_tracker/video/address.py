@@ -67,12 +67,8 @@ def stream_address(
 def expand_variables(text: str, label: str) -> str:
     """Return `text` with `${NAME}` replaced by environment variables.
 
-    Args:
-        text: anything.
-        label: what needs the variable, for the message.
-
     Raises:
-        ConfigError: a variable is not set.
+        ConfigError: a variable is not set; the message quotes `label`, which needs it.
     """
     return _VARIABLE.sub(lambda match: _variable(match[1], label), text)
 

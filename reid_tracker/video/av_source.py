@@ -1,28 +1,25 @@
-"""Video files and network streams, read with PyAV: exact rates, true timestamps, rotation applied.
-
-PyAV drops libav's own messages unless the caller switches them on with `av.logging.set_level`, so
-nothing but this package's warnings reaches a log.
-"""
+"""Video files and network streams, read with PyAV: exact rates, true times, rotation applied."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-import re
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reid_tracker.config import StreamConfig
 from reid_tracker.errors import SourceError
+from reid_tracker.picture_size import MOST_PIXELS, too_large
 from reid_tracker.types import Frame, VideoInfo
 from reid_tracker.video.address import StreamAddress
-from reid_tracker.video.clock import PresentationClock
-from reid_tracker.video.damage import describe_damage
-from reid_tracker.video.decode import DecodeReport, decode_frames
-from reid_tracker.video.naming import safe_name
+from reid_tracker.video.clock import LOOK_AHEAD, PresentationClock
+from reid_tracker.video.decode import DecodeReport, decode_frames, describe_damage
+from reid_tracker.video.naming import printable, safe_name
 from reid_tracker.video.picture import to_upright_bgr
 from reid_tracker.video.source import BaseSource
 
@@ -35,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _EARLIEST_S = 315_532_800.0  # 1980
 _DEFAULT_RATE = Fraction(25)
+_ENDLESS_FORMATS = {"hls", "dash", "mpjpeg", "sdp"}
 _TEXT_ART_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}  # libav "plays" plain text with these
 
 
@@ -51,7 +49,7 @@ class AvSource(BaseSource):
         name: stem for output files.
         stride: every n-th frame is yielded.
         frame_rate: frames per second that replace the container's rate and timestamps, or None.
-        endless: whether a missing duration means that the container is a live stream.
+        endless: whether the container may be a live stream; it is one if it has no end.
 
     Raises:
         SourceError: the container has no video, or not one frame of it can be decoded.
@@ -68,9 +66,13 @@ class AvSource(BaseSource):
         endless: bool = False,
     ) -> None:
         self._container = container
-        self._label = label
+        label = self._label = printable(label)
         try:
             self._stream = _video_stream(container, label)
+            if reason := too_large(self._stream.width, self._stream.height):
+                raise SourceError(f"{label} cannot be read: {reason}")
+            # A video may become larger midway.
+            self._stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
             self._stream.thread_type = "AUTO"
             self._report = DecodeReport()
             self._decoded = decode_frames(container, self._stream, self._report)
@@ -86,7 +88,7 @@ class AvSource(BaseSource):
             self._own_timestamps = frame_rate is None
             if frame_rate is not None:
                 info = dataclasses.replace(info, frame_rate=frame_rate)
-            live = endless and container.duration is None
+            live = endless and _is_endless(container)
             super().__init__(name, info, stride, live=live)
         except BaseException:
             container.close()
@@ -94,9 +96,17 @@ class AvSource(BaseSource):
 
     def _read(self) -> Iterator[Frame]:
         clock = PresentationClock(self.info.frame_rate)
-        for index, picture in self._pictures():
+        pictures = self._pictures()
+        ahead: deque[tuple[int, VideoFrame]] = deque()
+
+        def following() -> list[int | None]:
+            ahead.extend(islice(pictures, LOOK_AHEAD - len(ahead)))
+            return [picture.pts for _, picture in ahead]
+
+        while one := ahead.popleft() if ahead else next(pictures, None):
+            index, picture = one
             pts = picture.pts if self._own_timestamps else None
-            timestamp_s = clock.time_s(index, pts, picture.time_base)
+            timestamp_s = clock.time_s(index, pts, picture.time_base, following)
             if index % self._stride == 0:
                 yield Frame(to_upright_bgr(picture), index, timestamp_s)
         self._warn_of_damage()
@@ -119,11 +129,6 @@ class AvSource(BaseSource):
 def open_video_file(path: Path, stride: int, frame_rate: Fraction | None = None) -> AvSource:
     """Open a video file.
 
-    Args:
-        path: an existing file.
-        stride: every n-th frame is yielded.
-        frame_rate: frames per second that replace the file's rate and timestamps, or None.
-
     Raises:
         SourceError: the file cannot be read, is no video, or holds no frame.
     """
@@ -131,11 +136,11 @@ def open_video_file(path: Path, stride: int, frame_rate: Fraction | None = None)
 
     try:
         # "file:" keeps a colon in the name from being taken for a protocol.
-        container = av.open(f"file:{path}", mode="r")
+        container = av.open(f"file:{path}", mode="r", options={"max_pixels": str(MOST_PIXELS)})
     except av.error.FFmpegError as error:
         raise SourceError(
-            f"cannot read {path} as a video ({_reason(error)}): expected a file that FFmpeg plays, "
-            "e.g. MP4, MKV or AVI"
+            f"cannot read {printable(path)} as a video ({_reason(error)}): expected a file "
+            "that FFmpeg plays, e.g. MP4, MKV or AVI"
         ) from None
     return AvSource(container, str(path), safe_name(path.stem), stride, frame_rate=frame_rate)
 
@@ -144,12 +149,6 @@ def open_web_video(
     address: StreamAddress, name: str, stride: int, config: StreamConfig
 ) -> AvSource:
     """Open a video on a web server, or from another network address that libav reads.
-
-    Args:
-        address: where it is.
-        name: stem for output files.
-        stride: every n-th frame is yielded.
-        config: its time-outs are used.
 
     Returns:
         The source; it is `live` if the video has no end, and `NetworkCamera` reads it better.
@@ -161,7 +160,8 @@ def open_web_video(
 
     timeout = (config.open_timeout_s, config.read_timeout_s)
     try:
-        container = av.open(address.url, mode="r", timeout=timeout)
+        options = {"max_pixels": str(MOST_PIXELS)}
+        container = av.open(address.url, mode="r", timeout=timeout, options=options)
     except av.error.FFmpegError as error:
         raise SourceError(
             f"cannot open {address} ({_reason(error)}): expected a video stream that answers "
@@ -185,6 +185,16 @@ def _video_stream(container: InputContainer, label: str) -> VideoStream:
     raise SourceError(f"{label} has no video, only {kinds}: expected a file with moving pictures")
 
 
+def _is_endless(container: InputContainer) -> bool:
+    """Whether a container has no end: neither a duration, nor a body of known length.
+
+    Playlists and pictures in parts have a length of their own that says nothing.
+    """
+    if container.duration is not None:
+        return False
+    return container.size <= 0 or container.format.name in _ENDLESS_FORMATS
+
+
 def _describe(container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:
     """Return what is known of the stream; width and height are those of upright frames."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate or _DEFAULT_RATE
@@ -198,8 +208,7 @@ def _describe(container: InputContainer, stream: VideoStream, first: VideoFrame)
 def _recorded_s(text: str) -> float | None:
     """Return UTC seconds since 1970 of a container's creation time, None if it tells none."""
     try:
-        # Python 3.10 does not know the Z.
-        time = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
+        time = datetime.fromisoformat(text)
         time = time if time.tzinfo else time.replace(tzinfo=UTC)  # as containers mean it
         seconds = time.timestamp()
     except (ValueError, OverflowError):

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from reid_tracker.errors import SourceError
+from reid_tracker.picture_size import too_large
 from reid_tracker.types import Frame, VideoInfo
 from reid_tracker.video.source import BaseSource
 
@@ -44,6 +45,9 @@ class CameraSource(BaseSource):
                 "check that it is plugged in and that no other program uses it"
             )
         height, width = image.shape[:2]
+        if reason := too_large(width, height):
+            self._capture.release()
+            raise SourceError(f"camera {number} cannot be read: {reason}")
         reported = self._capture.get(cv2.CAP_PROP_FPS)
         rate = Fraction(reported).limit_denominator(1001) if reported > 0 else _DEFAULT_RATE
         try:

@@ -36,10 +36,6 @@ _KINDS: dict[str, tuple[Any, str]] = {
 }
 
 
-class _TooLongError(ValueError):
-    """A file has more than `_MOST_BYTES`."""
-
-
 @dataclass(frozen=True)
 class CameraEntry(Checked):
     """One entry of cameras.yaml.
@@ -103,10 +99,7 @@ def read_camera_list(path: Path) -> list[CameraEntry]:
 
 
 def _read_lines(path: Path) -> list[CameraEntry]:
-    try:
-        lines = _read_text(path).splitlines()
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read {path}: {_reason(error)}") from None
+    lines = _read_text(path, f"cannot read {path}").splitlines()
     urls = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     return [CameraEntry(url=url) for url in urls]
 
@@ -162,7 +155,8 @@ def _resolve(entry: CameraEntry, path: Path) -> CameraEntry:
         )
     username, password = entry.username, entry.password
     if entry.password_file is not None:
-        password = _read_password(path.parent / entry.password_file, where)
+        file = path.parent / entry.password_file
+        password = _read_text(file, f"{where}: cannot read the password file {file}").rstrip("\r\n")
     elif password is not None:
         password = expand_variables(password, where)
     if username is not None:
@@ -172,25 +166,15 @@ def _resolve(entry: CameraEntry, path: Path) -> CameraEntry:
     )
 
 
-def _read_password(path: Path, where: str) -> str:
+def _read_text(path: Path, failure: str) -> str:
+    """Return the text of a small file; a failure is reported with its reason."""
     try:
-        return _read_text(path).rstrip("\r\n")
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ConfigError(f"{failure}: it has more than {_MOST_BYTES} bytes")
+        return data.decode("utf-8-sig")
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{where}: cannot read the password file {path}: {_reason(error)}"
-        ) from None
-
-
-def _read_text(path: Path) -> str:
-    with path.open("rb") as file:
-        data = file.read(_MOST_BYTES + 1)
-    if len(data) > _MOST_BYTES:
-        raise _TooLongError(f"it has more than {_MOST_BYTES} bytes")
-    return data.decode("utf-8")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, _TooLongError):
-        return str(error)
-    # A name with a NUL is a ValueError, too.
-    return getattr(error, "strerror", None) or "it is not UTF-8 text"
+        # A name with a NUL is a ValueError, too.
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError(f"{failure}: {reason}") from None

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 _JUMP_S = 1.0
+LOOK_AHEAD = 5
+"""Pictures behind a jump that show whether the timestamps have left the old timeline."""
 
 
 class PresentationClock:
     """Turns presentation timestamps into seconds from the first frame.
 
-    Containers lie: timestamps may be missing, repeated, or restart in the middle (a camera that
-    restarted). A tracker needs time that moves forward, so each call returns more than the last.
+    Containers lie: timestamps may be missing, repeated, wrong in a few frames, or restart in the
+    middle (a camera that restarted, files that were joined). A tracker needs time that moves
+    forward, so each call returns more than the last.
 
     Args:
         frame_rate: frames per second, used if the container gives no time.
@@ -24,13 +29,20 @@ class PresentationClock:
         self._anchor_index = 0
         self._anchor_s = 0.0
 
-    def time_s(self, index: int, pts: int | None, time_base: Fraction | None) -> float:
+    def time_s(
+        self,
+        index: int,
+        pts: int | None,
+        time_base: Fraction | None,
+        following: Callable[[], Sequence[int | None]] = tuple,
+    ) -> float:
         """Return the time of a frame.
 
         Args:
             index: number of the frame; must grow from call to call.
             pts: presentation timestamp in units of `time_base`, or None if missing.
             time_base: seconds per unit of `pts`.
+            following: returns the timestamps of the next `LOOK_AHEAD` frames; called at a jump.
 
         Returns:
             Seconds since the first call, greater than every earlier result.
@@ -40,7 +52,18 @@ class PresentationClock:
         by_rate = self._anchor_s + float((index - self._anchor_index) * self._period)
         time_s = by_rate
         if pts is not None and time_base is not None:
-            time_s = self._from_pts(pts * time_base, by_rate)
+            if self._origin is None:
+                self._origin = pts * time_base - Fraction(by_rate)
+            time_s = float(pts * time_base - self._origin)
+            if self._last_s is not None and not self._is_near(time_s - self._last_s):
+                later = [float(one * time_base - self._origin) for one in following() if one]
+                # A wrong timestamp lies between right ones. A pause or a restart goes on.
+                most = (self._last_s + time_s) / 2 if time_s > self._last_s else math.inf
+                wrong = any(self._last_s < one < most for one in later)
+                if not wrong and time_s < self._last_s:
+                    self._origin = pts * time_base - Fraction(by_rate)
+                if wrong or time_s < self._last_s:
+                    time_s = by_rate
         if self._last_s is not None and time_s <= self._last_s:
             # Half a period, so that a repeated timestamp does not push the frames behind it.
             time_s = self._last_s + float(self._period / 2)
@@ -49,12 +72,7 @@ class PresentationClock:
         self._last_s = time_s
         return time_s
 
-    def _from_pts(self, pts_s: Fraction, by_rate: float) -> float:
-        """Return seconds from the first frame for an absolute presentation time in seconds."""
-        if self._origin is None:
-            self._origin = pts_s - Fraction(by_rate)
-        time_s = float(pts_s - self._origin)
-        if self._last_s is not None and time_s < self._last_s - _JUMP_S:
-            self._origin = pts_s - Fraction(by_rate)
-            return by_rate
-        return time_s
+    def _is_near(self, step_s: float) -> bool:
+        """Whether a step from one frame to the next is usual, and not a jump."""
+        period_s = float(self._period)
+        return -period_s <= step_s <= max(_JUMP_S, 4 * period_s)

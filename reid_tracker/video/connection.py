@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from reid_tracker.config import StreamConfig
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError
+from reid_tracker.picture_size import MOST_PIXELS, too_large
 from reid_tracker.video.address import StreamAddress
+from reid_tracker.video.decode import flags_whole_packets
 from reid_tracker.video.hardware import hardware_decoder
 
 if TYPE_CHECKING:
@@ -79,6 +81,9 @@ class Connection:
             if not self._container.streams.video:
                 raise ConnectionBroken("it has no video")
             self._stream = self._container.streams.video[0]
+            if reason := too_large(self._stream.width, self._stream.height):
+                raise ConnectionBroken(reason)
+            self._stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
             # Threads by frame would hold back as many pictures as the machine has cores.
             self._stream.thread_type = "SLICE"
             self.frame_rate = _plausible(self._stream)
@@ -130,11 +135,13 @@ class Connection:
         """Yield the pictures of a packet that show no damage, such as grey or green areas."""
         import av.error
 
-        if packet.is_corrupt:
+        if packet.is_corrupt and not flags_whole_packets(self._container):
             self.damaged += 1
             return
         try:
             frames = packet.decode()
+        except av.error.ArgumentError:  # the decoder does not even take memory for it
+            raise ConnectionBroken(f"its pictures have more than {MOST_PIXELS:,} pixels") from None
         except av.error.FFmpegError:
             self.damaged += 1
             return
@@ -173,11 +180,7 @@ def _open(address: StreamAddress, config: StreamConfig) -> InputContainer:
 
 
 def check_stream_config(config: StreamConfig) -> None:
-    """Check settings that depend on this machine.
-
-    Raises:
-        ConfigError: `config` asks for what this machine or libav does not have.
-    """
+    """Raise ConfigError if settings ask for what this machine or libav does not have."""
     if config.transport not in _TRANSPORTS:
         raise ConfigError(f"stream.transport = {shown(config.transport)}: expected tcp or udp")
     hardware_decoder(config.hardware)
@@ -186,8 +189,9 @@ def check_stream_config(config: StreamConfig) -> None:
 def _options(address: StreamAddress, config: StreamConfig) -> dict[str, str]:
     """Return libav's options."""
     if not address.url.lower().startswith("rtsp"):
-        return {"analyzeduration": str(_MICROSECONDS)}
+        return {"analyzeduration": str(_MICROSECONDS), "max_pixels": str(MOST_PIXELS)}
     return {
+        "max_pixels": str(MOST_PIXELS),
         "rtsp_transport": config.transport,
         "allowed_media_types": "video",
         # RTSP describes its streams; waiting to see how they go on costs 3 s. (0 means "default".)

@@ -1,10 +1,11 @@
-"""Frames out of a PyAV container, past damage: what cannot be decoded is counted and skipped."""
+"""Frames out of a PyAV container, past damage, which is counted, skipped and described."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _MOST_ERRORS_IN_A_ROW = 20
+_SOUND_OUTLASTS_PICTURE_S = 1
 
 
 @dataclass
@@ -42,10 +44,7 @@ def decode_frames(
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Yield every picture that can be decoded, in order of presentation.
 
-    Args:
-        container: opened for reading.
-        stream: the video stream of it to decode.
-        report: filled in while reading.
+    `report` is filled in while reading.
 
     Yields:
         Frame number from 0 (lost pictures leave a gap) and the picture.
@@ -58,7 +57,7 @@ def decode_frames(
     gaps: deque[int] = deque()  # numbers of frames behind which the numbering leaves one out
     skipped = 0
     for packet in _packets(container, stream, report):
-        if packet.is_corrupt:
+        if packet.is_corrupt and not flags_whole_packets(container):
             # Half a packet decodes to half a picture and can take its neighbours along. The decoder
             # still holds pictures from before it, which keep their numbers.
             report.lost += 1
@@ -74,6 +73,7 @@ def decode_frames(
             if times:
                 times.popleft()
             continue
+        report.damaged += packet.is_corrupt
         for frame in frames:
             while gaps and report.frames >= gaps[0]:
                 gaps.popleft()
@@ -83,6 +83,15 @@ def decode_frames(
             report.damaged += frame.is_corrupt
             report.frames += 1
             yield report.frames - 1 + skipped, frame
+
+
+def flags_whole_packets(container: InputContainer) -> bool:
+    """Whether a packet that is flagged as damaged may be whole, and is worth decoding.
+
+    The MPEG-TS reader flags the last packet before every gap in the counters, also where segments
+    are joined.
+    """
+    return container.format.name in ("mpegts", "hls")
 
 
 def _packets(
@@ -112,3 +121,59 @@ def _packets(
         except av.error.FFmpegError as error:
             report.stopped_by = error.strerror
             return
+
+
+def describe_damage(
+    container: InputContainer, stream: VideoStream, frame_rate: Fraction, report: DecodeReport
+) -> str | None:
+    """Compare what was read, to the end, with what the container promises.
+
+    Returns:
+        One line without the file's name, or None if the file is whole.
+    """
+    declared, missing = _declared_and_missing(container, stream, frame_rate, report)
+    if not (report.lost or report.damaged or report.stopped_by or missing):
+        return None
+    count = f"{report.frames} of {declared} frames" if declared else f"{report.frames} frames"
+    parts = [f"damaged or cut short: {count} read"]
+    if report.lost:
+        parts.append(f"{report.lost} could not be decoded")
+    if report.damaged:
+        parts.append(f"{report.damaged} may show damage")
+    if report.stopped_by:
+        parts.append(f"reading stopped with '{report.stopped_by}'")
+    return ", ".join(parts)
+
+
+def _declared_and_missing(
+    container: InputContainer, stream: VideoStream, frame_rate: Fraction, report: DecodeReport
+) -> tuple[int | None, bool]:
+    """Return how many frames the container promises, and whether some were not even stored."""
+    container_format = container.format.name
+    end = round(report.end * (stream.time_base or Fraction(1)) * frame_rate)
+    if stream.frames and "mp4" in container_format:
+        # The index holds fewer frames than the header if an edit list cuts some off.
+        indexed = len(getattr(stream, "index_entries", ())) or stream.frames
+        declared = min(stream.frames, indexed)
+        return declared, report.packets < declared
+    if stream.frames and container_format == "avi":
+        # The header counts slots; a recorder that dropped frames left some empty.
+        return stream.frames, report.end < stream.frames
+    if "matroska" in container_format:
+        seconds, tolerance = _matroska_duration_s(container, stream)
+        declared = round(seconds * frame_rate)
+        return declared or None, end + max(2, round(tolerance * frame_rate)) < declared
+    return stream.frames or None, False
+
+
+def _matroska_duration_s(
+    container: InputContainer, stream: VideoStream
+) -> tuple[Fraction, Fraction]:
+    """Return the declared duration of the video and how far off it may be, in seconds."""
+    hours, _, rest = stream.metadata.get("DURATION", "").partition(":")
+    minutes, _, seconds = rest.partition(":")
+    try:
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds), Fraction(0)
+    except ValueError:
+        # The file's own duration is that of its longest stream, which may be the sound.
+        return Fraction(container.duration or 0, 1_000_000), Fraction(_SOUND_OUTLASTS_PICTURE_S)

@@ -1,26 +1,42 @@
-"""Folders and globs of images, read as a video; MOTChallenge sequences give their own rate."""
+"""Pictures read as a video: folders, globs, single and animated files, MOTChallenge sequences."""
 
 from __future__ import annotations
 
 import configparser
 import glob
 import logging
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from reid_tracker.errors import SourceError
+from reid_tracker.picture_size import MOST_PIXELS, picture_size, too_large
 from reid_tracker.types import Frame, ImageBGR, VideoInfo
-from reid_tracker.video.naming import safe_name
-from reid_tracker.video.source import BaseSource
+from reid_tracker.video.naming import printable, safe_name
+from reid_tracker.video.source import BaseSource, Source
 
 _log = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _DEFAULT_RATE = Fraction(25)
+_MOST_ANIMATED_PIXELS = 4 * MOST_PIXELS  # of all pictures of a file, which are decoded at once
+_LEAST_S = 0.001
 _MOST_BYTES = 2048
 """Maximum read of a seqinfo.ini, which has about 150 bytes."""
+
+VIDEO_SUFFIXES = frozenset(
+    {".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
+    | {".3gp", ".h264", ".h265", ".mjpeg", ".ts", ".webm", ".wmv"}
+)
+_NOT_OURS = frozenset(
+    {"@eadir", "#recycle", "$recycle.bin", "__macosx", "lost+found", "system volume information"}
+)
+"""Folders in which file servers and systems keep thumbnails and deleted files, in small letters."""
 
 _RATE = re.compile(r"\d{1,9}(\.\d{1,9})?(/\d{1,9})?", re.ASCII)
 
@@ -46,23 +62,31 @@ class ImageSource(BaseSource):
         self, paths: Sequence[Path], label: str, name: str, frame_rate: Fraction, stride: int
     ) -> None:
         self._paths = paths
-        self._label = label
+        label = self._label = printable(label)
         # Unreadable images at the start are reported when reading meets them.
-        first = next((image for path in paths if (image := read_image(path)) is not None), None)
-        if first is None:
+        reason = ""
+        for path in paths:
+            try:
+                height, width = read_image(path).shape[:2]
+                break
+            except UnreadablePictureError as error:
+                reason = reason or str(error)
+        else:
             raise SourceError(
-                f"{label}: none of {len(paths)} images can be read; expected JPEG, PNG or similar"
+                f"{label}: none of {len(paths)} images can be read ({reason}); expected JPEG, PNG "
+                "or similar"
             )
-        height, width = first.shape[:2]
         super().__init__(name, VideoInfo(width, height, frame_rate, len(paths)), stride)
 
     def _read(self) -> Iterator[Frame]:
         expected = (self.info.height, self.info.width)
         mixed = False
         for index in range(0, len(self._paths), self._stride):
-            image = read_image(self._paths[index])
-            if image is None:
-                _log.warning("%s cannot be read as an image, skipped", self._paths[index])
+            try:
+                image = read_image(self._paths[index])
+            except UnreadablePictureError as error:
+                name = printable(self._paths[index])
+                _log.warning("%s cannot be read as an image, skipped: %s", name, error)
                 continue
             if image.shape[:2] != expected and not mixed:
                 mixed = True
@@ -70,7 +94,7 @@ class ImageSource(BaseSource):
                     "%s holds images of different sizes: the first has %d x %d pixels, %s %d x %d",
                     self._label,
                     *reversed(expected),
-                    self._paths[index].name,
+                    printable(self._paths[index].name),
                     *reversed(image.shape[:2]),
                 )
             yield Frame(image, index, float(Fraction(index) / self.info.frame_rate))
@@ -85,38 +109,45 @@ def open_image_folder(folder: Path, stride: int, frame_rate: Fraction | None) ->
     Args:
         folder: an existing folder.
         stride: every n-th image is read.
-        frame_rate: frames per second; None takes the sequence's seqinfo.ini, or else 25.
+        frame_rate: None takes the sequence's seqinfo.ini, or else 25 per second.
 
     Raises:
         SourceError: the folder holds no image that can be read.
     """
     sequence = folder
-    paths = _images_in(folder)
+    paths, videos = contents(folder)
     if not paths and (folder / "img1").is_dir():
         folder = folder / "img1"
-        paths = _images_in(folder)
+        paths, _ = contents(folder)
     elif folder.name == "img1":
         sequence = folder.resolve().parent
+    if videos and len(paths) <= len(videos):
+        raise SourceError(
+            f"{printable(folder)} holds {_counted(videos, 'video')} and "
+            f"{_counted(paths, 'picture')}: open the videos one by one, or all of them with "
+            "open_sources"
+        )
     if not paths:
         raise SourceError(
-            f"{folder} holds no images: expected files ending in "
+            f"{printable(folder)} holds no images: expected files ending in "
             f"{', '.join(sorted(IMAGE_SUFFIXES))}"
+        )
+    if videos:
+        _log.warning(
+            "%s: its pictures are read, but not %s", printable(folder), _counted(videos, "video")
         )
     rate = frame_rate or _sequence_rate(sequence, folder) or _DEFAULT_RATE
     return ImageSource(paths, str(folder), safe_name(sequence.resolve().name), rate, stride)
 
 
-def open_image(path: Path, stride: int, frame_rate: Fraction | None) -> ImageSource:
-    """Open one image as a video of one frame.
-
-    Args:
-        path: an existing file.
-        stride: has no effect on a single frame.
-        frame_rate: frames per second; None takes 25.
+def open_image(path: Path, stride: int, frame_rate: Fraction | None) -> Source:
+    """Open an image file as a video of one frame, or of all frames or pages that it has.
 
     Raises:
         SourceError: the image cannot be read.
     """
+    if (animation := _open_animation(path, stride, frame_rate)) is not None:
+        return animation
     rate = frame_rate or _DEFAULT_RATE
     return ImageSource([path], str(path), safe_name(path.stem), rate, stride)
 
@@ -124,19 +155,21 @@ def open_image(path: Path, stride: int, frame_rate: Fraction | None) -> ImageSou
 def open_image_glob(pattern: Path, stride: int, frame_rate: Fraction | None) -> ImageSource:
     """Open the images that a glob pattern matches, e.g. "shots/cam1_*.jpg".
 
-    Args:
-        pattern: path with *, ? or [...].
-        stride: every n-th image is read.
-        frame_rate: frames per second; None takes a seqinfo.ini beside the images, or else 25.
+    The rate is that of a seqinfo.ini beside the images, or 25, unless `frame_rate` is given.
 
     Raises:
         SourceError: the pattern matches no image that can be read.
     """
-    matches = [Path(match) for match in glob.glob(str(pattern), recursive=True)]
-    paths = _sorted_images(matches)
+    asked_for = set(str(pattern).lower().split(os.sep))
+    matches = [
+        Path(match)
+        for match in glob.glob(str(pattern), recursive=True)
+        if not _NOT_OURS.intersection(match.lower().split(os.sep)) - asked_for
+    ]
+    paths = _sorted_files(matches, IMAGE_SUFFIXES)
     if not paths:
         raise SourceError(
-            f"'{pattern}' matches no images ({len(matches)} other files): expected e.g. "
+            f"'{printable(pattern)}' matches no images ({len(matches)} other files): expected e.g. "
             "'folder/*.jpg'; put the pattern in quotes so that the shell leaves it alone"
         )
     rate = frame_rate or _sequence_rate(paths[0].parent, paths[0].parent.parent) or _DEFAULT_RATE
@@ -144,32 +177,53 @@ def open_image_glob(pattern: Path, stride: int, frame_rate: Fraction | None) -> 
     return ImageSource(paths, f"'{pattern}'", name, rate, stride)
 
 
-def read_image(path: Path) -> ImageBGR | None:
-    """Read an image as (H, W, 3) uint8 BGR, or return None if it cannot be read."""
-    import cv2
-    import numpy as np
+class UnreadablePictureError(ValueError):
+    """A file holds no picture, or one that is too large."""
 
+
+def read_image(path: Path) -> ImageBGR:
+    """Read an image as (H, W, 3) uint8 BGR.
+
+    Raises:
+        UnreadablePictureError: with the reason.
+    """
     try:
         # Not cv2.imread: it prints to stderr, and fails on non-ASCII paths on Windows.
         data = np.fromfile(path, dtype=np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except (OSError, cv2.error):
-        return None
-    return None if image is None else np.asarray(image, dtype=np.uint8)
+        size = picture_size(data.tobytes())
+        if reason := "" if size is None else too_large(*size):
+            raise UnreadablePictureError(reason)
+        image = None if size is None else cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except OSError as error:
+        raise UnreadablePictureError(error.strerror) from None
+    except cv2.error:
+        image = None
+    if image is None:
+        raise UnreadablePictureError("it is damaged, or no picture")
+    return np.asarray(image, dtype=np.uint8)
 
 
-def _images_in(folder: Path) -> list[Path]:
-    return _sorted_images(folder.iterdir())
+def contents(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the pictures and the videos in a folder, in natural order, without hidden files."""
+    paths = list(folder.iterdir())
+    return _sorted_files(paths, IMAGE_SUFFIXES), _sorted_files(paths, VIDEO_SUFFIXES)
 
 
-def _sorted_images(paths: Sequence[Path] | Iterator[Path]) -> list[Path]:
-    """Return the image files among `paths` in natural order; hidden files are left out."""
-    images = [
+def _sorted_files(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:
+    """Return the files with one of the suffixes in natural order; hidden ones are left out."""
+    files = [
         path
         for path in paths
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "." and path.is_file()
+        if path.suffix.lower() in suffixes and path.name[0] != "." and path.is_file()
     ]
-    return sorted(images, key=_natural_key)
+    return sorted(files, key=_natural_key)
+
+
+def _counted(paths: Sequence[Path], word: str) -> str:
+    """Return e.g. "2 videos (a.mp4, b.mp4)", with the first names."""
+    names = [printable(path.name) for path in paths[:3]] + ["..."] * (len(paths) > 3)
+    count = f"{len(paths)} {word}{'' if len(paths) == 1 else 's'}"
+    return f"{count} ({', '.join(names)})" if names else count
 
 
 def _natural_key(path: Path) -> list[tuple[int, str]]:
@@ -188,12 +242,87 @@ def _sequence_rate(*folders: Path) -> Fraction | None:
         try:
             with path.open("rb") as file:
                 # The parser's time is quadratic in the length of a line.
-                parser.read_string(file.read(_MOST_BYTES).decode("utf-8"))
+                parser.read_string(file.read(_MOST_BYTES).decode("utf-8-sig"))
             text = parser["Sequence"]["frameRate"].strip()
             # Fraction("1e999999999") is exact, and fills the memory.
             if _RATE.fullmatch(text) and (rate := Fraction(text)) > 0:
                 return rate
         except (configparser.Error, KeyError, ValueError, OSError, ZeroDivisionError):
             pass
-        _log.warning("%s states no usable frameRate; using %d", path, _DEFAULT_RATE)
+        _log.warning("%s states no usable frameRate; using %d", printable(path), _DEFAULT_RATE)
     return None
+
+
+class PictureSequence(BaseSource):
+    """Decoded pictures with their times.
+
+    Args:
+        name: stem for output files.
+        images: (H, W, 3) uint8 BGR each, at least one.
+        durations_s: how long each is shown.
+        stride: every n-th picture is yielded.
+    """
+
+    def __init__(
+        self, name: str, images: Sequence[ImageBGR], durations_s: Sequence[float], stride: int
+    ) -> None:
+        height, width = images[0].shape[:2]
+        rate = Fraction(len(images) / sum(durations_s)).limit_denominator(1000)
+        super().__init__(name, VideoInfo(width, height, rate, len(images)), stride)
+        self._images = images
+        self._times_s = np.cumsum([0.0, *durations_s[:-1]]).tolist()
+
+    def _read(self) -> Iterator[Frame]:
+        for index in range(0, len(self._images), self._stride):
+            yield Frame(self._images[index], index, self._times_s[index])
+
+    def _release(self) -> None:
+        self._images = ()
+
+
+def _open_animation(path: Path, stride: int, frame_rate: Fraction | None) -> Source | None:
+    """Open a picture file that holds several pictures; None if it holds one, or is no picture.
+
+    Raises:
+        SourceError: its pictures are too many or too large.
+    """
+    data = np.fromfile(path, np.uint8)
+    head = data[:4096].tobytes()
+    if head.startswith(b"\x89PNG") and b"acTL" in head:
+        from reid_tracker.video.av_source import open_video_file
+
+        return open_video_file(path, stride, frame_rate)
+    is_webp = head[8:12] == b"WEBP" and b"ANIM" in head[:64]
+    if not is_webp and not head.startswith((b"II*\0", b"MM\0*")):
+        return None
+    size = picture_size(data.tobytes())
+    count = cv2.imcount(str(path))
+    if size is None or (count < 2 and not is_webp):
+        return None
+    if count * size[0] * size[1] > _MOST_ANIMATED_PIXELS:
+        raise SourceError(
+            f"{printable(path)} holds {count} pictures of {size[0]} x {size[1]} pixels, expected "
+            f"at most {_MOST_ANIMATED_PIXELS:,} pixels in all; make it a video"
+        )
+    images, durations_s = _decode(data, animated=is_webp)
+    if not images:
+        return None
+    if frame_rate is not None:
+        durations_s = [float(1 / frame_rate)] * len(images)
+    return PictureSequence(safe_name(path.stem), images, durations_s, stride)
+
+
+def _decode(data: np.ndarray, *, animated: bool) -> tuple[list[ImageBGR], list[float]]:
+    if animated and hasattr(cv2, "imdecodeanimation"):  # OpenCV from 4.11 on
+        _, found = cv2.imdecodeanimation(data)
+        frames, durations_s = found.frames, [max(one / 1000, _LEAST_S) for one in found.durations]
+    else:
+        _, frames = cv2.imdecodemulti(data, cv2.IMREAD_COLOR)
+        durations_s = [float(1 / _DEFAULT_RATE)] * len(frames)
+    return [_bgr(frame) for frame in frames], durations_s
+
+
+def _bgr(image: np.ndarray) -> ImageBGR:
+    if image.ndim == 2:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    return np.ascontiguousarray(image[..., :3], np.uint8)

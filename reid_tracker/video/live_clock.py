@@ -55,8 +55,7 @@ class LiveClock:
 
         Args:
             pts_s: the stream's timestamp in seconds, or None.
-            start_s: UTC seconds, by the camera's clock, at which timestamps were 0, or None as long
-                as it did not tell.
+            start_s: see `DecodedPicture.start_s`.
             arrival_s: `utc_now()` when the picture arrived.
         """
         result = arrival_s

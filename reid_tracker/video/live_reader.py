@@ -23,13 +23,7 @@ class LiveObserver(Protocol):
         """A connection is open; its timestamps may start anywhere."""
 
     def take(self, picture: DecodedPicture, frame_rate: Fraction | None, damaged: int) -> None:
-        """Take a picture.
-
-        Args:
-            picture: decoded.
-            frame_rate: nominal frames per second; None if the camera does not say.
-            damaged: pictures since the start that were damaged.
-        """
+        """Take a picture; frame rate and number of damaged pictures are those of `Connection`."""
 
     def lost(self, reason: str) -> None:
         """The connection broke, or could not be made."""
@@ -107,11 +101,8 @@ class LiveReader:
 def wait_before_retry_s(config: StreamConfig, failed: int, *, refused: bool) -> float:
     """Return the wait before the next attempt to connect, in seconds.
 
-    Args:
-        config: the first and the longest wait.
-        failed: attempts that failed in a row, at least 1; each doubles the wait.
-        refused: whether the camera refused user and password. Some cameras lock an account after
-            a few attempts, hence a longer wait.
+    Each of the attempts that `failed` in a row, at least 1, doubles it. It is longer if the camera
+    `refused` user and password, since some cameras lock an account after a few attempts.
     """
     factor = float(2 ** min(failed - 1, 30))
     if refused:

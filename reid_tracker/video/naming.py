@@ -23,19 +23,24 @@ def is_url(text: str) -> bool:
     return _URL.match(text) is not None
 
 
+def printable(name: object) -> str:
+    r"""Return a name with control characters, which could steer a terminal, as \x1b."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(name))
+
+
 def redact(url: str) -> str:
     """Return `url` fit for logs: without user, password, or query values that may be secrets.
 
     Args:
-        url: an address; text that is no URL is returned unchanged.
+        url: an address; of text that is no URL, only control characters are replaced.
 
     Returns:
         The address with "***" for the user part and for every query value, except numbers of up to
         three digits under a harmless key, which tell the channels of one recorder apart.
     """
-    match = _URL.match(url)
+    match = _URL.match(printable(url))
     if match is None:
-        return url
+        return printable(url)
     scheme, rest = match.groups()
     rest = _SECRET_IN_PATH.sub(r"\1***", _redact_user(rest))
     address, question_mark, query = rest.partition("?")
@@ -51,13 +56,9 @@ def url_name(url: str) -> str:
 
 
 def safe_name(text: str) -> str:
-    """Return `text` as a file-name stem: letters, digits, dot, dash and underscore only.
+    """Return any text as a file-name stem: letters, digits, dot, dash and underscore only.
 
-    Args:
-        text: anything.
-
-    Returns:
-        At least one and at most 120 bytes of UTF-8; "source" if nothing usable is left.
+    It has at most 120 bytes of UTF-8, and is "source" if nothing usable is left.
     """
     name = re.sub(r"[^\w.-]+", "_", text).strip("._-")
     return name.encode()[:_NAME_BYTES].decode(errors="ignore") or "source"

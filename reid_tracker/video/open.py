@@ -11,14 +11,17 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from fractions import Fraction
+from numbers import Integral
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from reid_tracker.config import StreamConfig
-from reid_tracker.errors import ConfigError, SourceError
+from reid_tracker.config.checked import shown
+from reid_tracker.errors import ConfigError, InputError, SourceError
 from reid_tracker.video.address import stream_address
 from reid_tracker.video.camera_list import CameraEntry, is_camera_list, read_camera_list
-from reid_tracker.video.naming import is_url, redact, url_name
+from reid_tracker.video.naming import is_url, printable, redact, url_name
 from reid_tracker.video.source import LiveSource, Source
 
 _log = logging.getLogger(__name__)
@@ -51,10 +54,17 @@ def open_source(
         The source, ready to be iterated once; it closes itself at its end.
 
     Raises:
+        InputError: the source is neither text, nor a path, nor a number.
         SourceError: there is no such source, or it cannot be read.
         ConfigError: an option is out of range, a camera is given a rate, or a variable is not set.
     """
-    text = os.fspath(source) if isinstance(source, str | os.PathLike) else str(source)
+    text: Any = os.fspath(source) if isinstance(source, os.PathLike) else source
+    if type(text) is not bool and isinstance(text, Integral):
+        text = str(int(text))
+    if not isinstance(text, str):
+        raise InputError(
+            f"source is a {type(source).__name__}: expected a path, an address or a camera's number"
+        )
     opener = _Opener(stride, frame_rate, stream or StreamConfig())
     (opened,) = opener.open([CameraEntry(url=text)])
     return opened
@@ -70,13 +80,8 @@ def open_sources(
     """Open several sources, and lists of sources: cameras.yaml, or a `.streams` text file.
 
     Network cameras connect side by side. As soon as any source has a picture, the run can start;
-    cameras without a picture are tried again as long as the run lasts.
-
-    Args:
-        sources: as for `open_source`, or paths of lists.
-        stride: take every n-th frame of each.
-        frame_rate: see `open_source`.
-        stream: how network cameras are read.
+    cameras without a picture are tried again as long as the run lasts. The options are those of
+    `open_source`.
 
     Raises:
         SourceError: a file cannot be read, or not one network camera can.
@@ -93,8 +98,26 @@ def read_entries(sources: Sequence[str]) -> list[CameraEntry]:
     """
     entries: list[CameraEntry] = []
     for word in sources:
-        entries += read_camera_list(Path(word)) if is_camera_list(word) else [CameraEntry(url=word)]
+        if is_camera_list(word):
+            entries += read_camera_list(Path(word))
+        else:
+            entries += [CameraEntry(url=one) for one in _videos_of(word) or [word]]
     return entries
+
+
+def _videos_of(word: str) -> list[str]:
+    """Return the videos of a folder that is not one of pictures; empty for other sources."""
+    from reid_tracker.video.images import contents
+
+    try:
+        pictures, videos = contents(Path(word)) if Path(word).is_dir() else ([], [])
+    except OSError:  # opening it says why
+        return []
+    if len(pictures) > len(videos) or not videos:
+        return []
+    rest = f"; its {len(pictures)} pictures are not" if pictures else ""
+    _log.warning("%s: its %d videos are read%s", printable(word), len(videos), rest)
+    return [str(video) for video in videos]
 
 
 def open_entries(
@@ -107,12 +130,7 @@ def open_entries(
 ) -> list[Source]:
     """Open what `read_entries` returned, see `open_sources`.
 
-    Args:
-        entries: the sources.
-        stride: take every n-th frame of each.
-        frame_rate: see `open_source`.
-        stream: how network cameras are read.
-        wait: until one source has a picture; false takes network cameras as they are.
+    Without `wait`, network cameras are taken as they are, also if none has a picture yet.
     """
     return _Opener(stride, frame_rate, stream or StreamConfig()).open(entries, wait=wait)
 
@@ -126,11 +144,14 @@ class _Opener:
     stream: StreamConfig
 
     def __post_init__(self) -> None:
-        if self.stride < 1:
-            raise ConfigError(f"stride = {self.stride}: expected a whole number, at least 1")
-        if self.frame_rate is not None and not _SLOWEST_RATE <= self.frame_rate < math.inf:
+        stride, rate = cast(Any, self.stride), cast(Any, self.frame_rate)
+        if not isinstance(stride, Integral) or int(stride) < 1:
+            raise ConfigError(f"stride = {shown(stride)}: expected a whole number, at least 1")
+        if rate is not None and not (
+            isinstance(rate, int | float | Fraction) and _SLOWEST_RATE <= rate < math.inf
+        ):
             raise ConfigError(
-                f"frame_rate = {self.frame_rate}: expected at least {_SLOWEST_RATE} per second"
+                f"frame_rate = {shown(rate)}: expected at least {_SLOWEST_RATE} per second"
             )
 
     def open(self, entries: Sequence[CameraEntry], *, wait: bool = True) -> list[Source]:
@@ -164,11 +185,8 @@ class _Opener:
             self._refuse_rate(redact(text))
             return self._begin_stream(entry, alone=alone)
         rate = self.frame_rate
-        return _open_path(
-            Path(text),
-            self.stride,
-            None if rate is None else Fraction(rate).limit_denominator(100_000),
-        )
+        exact = None if rate is None else Fraction(rate).limit_denominator(100_000)
+        return _open_path(Path(text), self.stride, exact)
 
     def _begin_stream(self, entry: CameraEntry, *, alone: bool) -> Source:
         from reid_tracker.video.av_source import open_web_video
@@ -202,11 +220,7 @@ class _Opener:
 
 
 def _wait_for_cameras(sources: Sequence[Source], config: StreamConfig) -> None:
-    """Return as soon as a source has a picture; `status` tells how the other cameras are doing.
-
-    Raises:
-        SourceError: all sources are network cameras, and none has a picture.
-    """
+    """Return as soon as a source has a picture; refuse a run of network cameras without one."""
     cameras = [source for source in sources if isinstance(source, LiveSource)]
     if not cameras:
         return
@@ -245,10 +259,10 @@ def _open_path(path: Path, stride: int, frame_rate: Fraction | None) -> Source:
 
             return open_video_file(path, stride, frame_rate)
     except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}") from None
+        raise SourceError(f"cannot read {printable(path)}: {error.strerror}") from None
     if any(character in str(path) for character in "*?["):
         return images.open_image_glob(path, stride, frame_rate)
     raise SourceError(
-        f"no source '{path}': expected a video file, a folder or pattern of images, a camera "
-        "number or an rtsp:// or http:// address"
+        f"no source '{printable(path)}': expected a video file, a folder or pattern of "
+        "images, a camera number or an rtsp:// or http:// address"
     )

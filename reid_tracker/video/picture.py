@@ -12,18 +12,13 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
 
 _BT709 = 1  # libav's AVCOL_SPC_BT709
-
-
 _own = threading.local()
 
 
 def to_upright_bgr(picture: VideoFrame, turned: int = 0) -> ImageBGR:
     """Convert a decoded picture to contiguous (H, W, 3) uint8 BGR, turned upright.
 
-    Args:
-        picture: decoded.
-        turned: degrees, a multiple of 90, by which it is turned clockwise, in addition to its own
-            rotation.
+    `turned` degrees, a multiple of 90, are added to its own rotation, clockwise.
     """
     import cv2
     import numpy as np

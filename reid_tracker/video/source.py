@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections.abc import Iterator
-from types import TracebackType
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from reid_tracker.closing import Closing
@@ -14,7 +14,7 @@ from reid_tracker.types import Frame, SourceStatus, VideoInfo
 
 
 @runtime_checkable
-class Source(Protocol):
+class Source(AbstractContextManager["Source", None], Protocol):
     """A video, image folder, camera or stream that is read once, from its first frame to its last.
 
     Attributes:
@@ -36,19 +36,6 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the file or device; closing twice is harmless."""
-        ...
-
-    def __enter__(self) -> Source:
-        """Return the source itself."""
-        ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the source."""
         ...
 
 
@@ -100,14 +87,7 @@ class LiveSource(Source, Protocol):
 
 
 class BaseSource(Closing):
-    """Closing, iteration and the with-statement; a subclass reads frames in `_read`.
-
-    Args:
-        name: stem for output files.
-        info: size, rate and length.
-        stride: every n-th frame is yielded; at least 1.
-        live: whether unread frames are lost.
-    """
+    """Closing, iteration and the with-statement; a subclass reads every n-th frame in `_read`."""
 
     def __init__(self, name: str, info: VideoInfo, stride: int, *, live: bool = False) -> None:
         self.name = name

@@ -21,8 +21,7 @@ class SourceGroup:
     Args:
         sources: open sources; not closed here.
         frames_per_batch: frames of each source that is not live in a batch.
-        in_step: keep sources that are not live, and have more frames per second than others, from
-            running ahead of them.
+        in_step: give the frames of all sources that are not live in order of time.
 
     Raises:
         ConfigError: two sources share a name.
@@ -40,7 +39,8 @@ class SourceGroup:
         self._readers: dict[str, Iterator[Frame]] = {
             source.name: iter(source) for source in sources if not isinstance(source, LiveSource)
         }
-        self._reached_s = dict.fromkeys(self._readers, 0.0)
+        self._ahead: dict[str, Frame] = {}
+        self._ended: set[str] = set()
         self._began_s: float | None = None
         self._bell = threading.Event()
         for camera in self._live:
@@ -56,7 +56,6 @@ class SourceGroup:
             raise ConfigError(f"there is a source '{source.name}' already; names must differ")
         if not isinstance(source, LiveSource):
             self._readers[source.name] = iter(source)
-            self._reached_s[source.name] = 0.0
             return
         if source.began_s is None:
             source.began_s = self._began_s
@@ -67,7 +66,8 @@ class SourceGroup:
         """Read a source no more; it is not closed here, and need not be known."""
         self._live = [camera for camera in self._live if camera.name != name]
         self._readers.pop(name, None)
-        self._reached_s.pop(name, None)
+        self._ahead.pop(name, None)
+        self._ended.discard(name)
 
     def ended(self) -> bool:
         """Return whether no frame will come any more; a live source ends only by being closed."""
@@ -88,16 +88,34 @@ class SourceGroup:
         """
         self._bell.clear()
         batch = self._take_live()
-        first_s = min((self._reached_s[name] for name in self._readers), default=0.0)
+        if self._in_step:
+            return batch + self._take_by_time(self._frames_per_batch * len(self._readers))
         for name, reader in list(self._readers.items()):
-            if self._in_step and self._reached_s[name] > first_s:
-                continue
             frames = list(islice(reader, self._frames_per_batch))
             batch.extend((name, frame) for frame in frames)
-            if frames:
-                self._reached_s[name] = frames[-1].timestamp_s
-            else:
+            if not frames:
                 del self._readers[name]
+        return batch
+
+    def _take_by_time(self, count: int) -> list[tuple[str, Frame]]:
+        """Return the earliest frames of the sources that are not live, in order of time."""
+        for name in self._ended:  # their last frames have been taken
+            del self._readers[name]
+        self._ended.clear()
+        batch: list[tuple[str, Frame]] = []
+        while len(batch) < count:
+            for name in self._readers.keys() - self._ahead.keys() - self._ended:
+                frame = next(self._readers[name], None)
+                if frame is None:
+                    self._ended.add(name)
+                else:
+                    self._ahead[name] = frame
+            if not self._ahead:
+                break
+            # At the same time, in the order of the sources.
+            names = [name for name in self._readers if name in self._ahead]
+            first = min(names, key=lambda name: self._ahead[name].timestamp_s)
+            batch.append((first, self._ahead.pop(first)))
         return batch
 
     def wait(self) -> None:

@@ -115,7 +115,8 @@ class Download:
                 headers["If-Range"] = version
         request = urllib.request.Request(self.url, headers=headers)  # noqa: S310 - see check_url
         try:
-            response = _opener().open(request, timeout=TIMEOUT_S)
+            opener = urllib.request.build_opener(_CarefulRedirects)
+            response = opener.open(request, timeout=TIMEOUT_S)
         except urllib.error.HTTPError as error:
             with error:
                 return self._handle_error(error, have)
@@ -138,11 +139,11 @@ class Download:
         raise (_CutOff if error.code in _RETRIED_STATUSES else WeightsError)(answer)
 
     def _receive(self, response: Any, have: int) -> None:
-        kind = response.headers.get_content_type()
-        if kind == "text/html":
+        if response.headers.get_content_type() == "text/html":
             check_head(b"<", self.file_name)
         resumed = response.status == 206 and have > 0
-        if resumed and not _continues(response.headers, have):
+        where = response.headers.get("Content-Range", "")
+        if resumed and not where.startswith(f"bytes {have}-"):
             self.discard()
             raise _CutOff("the server continued at another position than requested")
         start = have if resumed else 0
@@ -250,14 +251,6 @@ class _CarefulRedirects(urllib.request.HTTPRedirectHandler):
         if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
             raise ConfigError(f"url = {newurl}: expected https, as before the redirect")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(_CarefulRedirects)
-
-
-def _continues(headers: Message, have: int) -> bool:
-    return headers.get("Content-Range", "").startswith(f"bytes {have}-")
 
 
 def _total_of_range(headers: Message) -> int | None:

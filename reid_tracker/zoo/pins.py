@@ -50,11 +50,9 @@ def pin(entry: Entry, content: Content, folder: Path) -> None:
 
 @contextmanager
 def locked(path: Path, busy: str = "") -> Iterator[None]:
-    """Hold the lock file of a path; the operating system releases it if the process dies.
+    """Hold the lock file beside a path; the operating system releases it if the process dies.
 
-    Args:
-        path: what is locked; the lock file lies next to it.
-        busy: error if another process holds the lock; without it, wait for that process.
+    If another process holds the lock, raise the error `busy`, or wait if there is none.
 
     Raises:
         WeightsError: the lock is held, or the lock file cannot be written.
@@ -91,7 +89,7 @@ def _write(pins: dict[str, Content], folder: Path) -> None:
 def _read(folder: Path) -> dict[str, Content]:
     path = pins_file(folder)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
         pins = {
             str(name): Content(item["sha256"], item["size_bytes"]) for name, item in data.items()
         }

@@ -43,15 +43,9 @@ def find(name: str, manifest: Manifest | None = None) -> Path | None:
 def best(
     task: str, manifest: Manifest | None = None, *, on_cpu: bool = True
 ) -> tuple[Entry, Path] | None:
-    """Return the best model for a task on this machine, without downloading.
+    """Return the best "detector" or "encoder" on this machine, without downloading, or None.
 
-    Args:
-        task: "detector" or "encoder".
-        manifest: the models; None means the shipped manifest.
-        on_cpu: whether the model will run on a CPU, so that CPU forms are allowed.
-
-    Returns:
-        The entry and its path, or None if no ranked model is here.
+    CPU forms are only allowed if the model will run `on_cpu`.
     """
     manifest = manifest or load_manifest()
     for entry in manifest.of_task(task):

@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     overrides = CONFIG | dict(map(parse_override, arguments.set))
-    config = load_config(None, overrides, MatchConfig)
+    config = load_config(None, overrides, kind=MatchConfig)
     print(f"# {arguments.encoder}, {arguments.seconds:g} s, {overrides}")
     print(
         "| cameras | people | tracklets | true/s | IDF1 | handed over | us | p95 | mean | "

@@ -18,7 +18,7 @@ from typing import Any
 from reid_tracker.central.intake import durable_name
 from reid_tracker.match.gallery.open import open_gallery
 from reid_tracker.match.places.topology import Topology
-from reid_tracker.transport.brokers.nats import TRACKLETS
+from reid_tracker.transport.access import TRACKLETS
 from tests.benchmarks.load_world import ENCODER, Site, joint_layout
 from tests.conftest import ROOT
 from tests.match.gallery.server import Server as Postgres

@@ -79,7 +79,9 @@ def main() -> None:
     parser.add_argument("--preset", default="deepsort", help="preset or YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
-    config = load_config(arguments.preset, dict(map(parse_override, arguments.set)), DeepSortConfig)
+    config = load_config(
+        arguments.preset, dict(map(parse_override, arguments.set)), kind=DeepSortConfig
+    )
     print(
         table(
             {

@@ -243,7 +243,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if (arguments.detector is None) != (arguments.encoder is None):
         parser.error("--detector and --encoder go together")
-    config = load_config(None, dict(map(parse_override, arguments.set)), MatchConfig)
+    config = load_config(None, dict(map(parse_override, arguments.set)), kind=MatchConfig)
     models = None
     if arguments.encoder is not None:
         detector, encoder = DetectorConfig(arguments.detector), EncoderConfig(arguments.encoder)

@@ -1,4 +1,4 @@
-"""Which tracklets a centre takes: no time ahead of its own, no names too long, and not too many."""
+"""Which messages a centre takes: no names too long, and not too many of one host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from reid_tracker.central.admission import Admission
 from reid_tracker.config import CentralConfig
-from tests.transport.samples import NOW_S, tracklet
+from tests.transport.samples import status, tracklet
 
 
 @pytest.fixture
@@ -18,15 +18,13 @@ def counts() -> Counter[str]:
 
 
 @pytest.fixture
-def admission(counts: Counter[str]) -> Admission:
-    config = CentralConfig(ahead_s=5.0, most_cameras=3)
-    return Admission("hall", config, counts, lambda: NOW_S)
+def now() -> list[float]:
+    return [0.0]
 
 
-def test_times_ahead(admission: Admission, counts: Counter[str]) -> None:
-    assert admission.admits(tracklet(end_s=NOW_S + 5))
-    assert not admission.admits(tracklet(end_s=NOW_S + 5.1))
-    assert counts == {"clock": 1}
+@pytest.fixture
+def admission(counts: Counter[str], now: list[float]) -> Admission:
+    return Admission("hall", CentralConfig(most_cameras=3), counts, lambda: now[0])
 
 
 def test_names_too_long_for_a_gallery(admission: Admission, counts: Counter[str]) -> None:
@@ -34,16 +32,35 @@ def test_names_too_long_for_a_gallery(admission: Admission, counts: Counter[str]
     assert counts == {"name": 1}
 
 
-def test_more_cameras_than_a_site_may_have(
-    admission: Admission, counts: Counter[str], caplog: pytest.LogCaptureFixture
+def test_more_cameras_than_a_host_may_have(
+    admission: Admission,
+    counts: Counter[str],
+    now: list[float],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     message = tracklet()
     names = ["a", "b", "c"]
     assert all(admission.admits(replace(message, camera=name)) for name in names * 2)
     assert not admission.admits(replace(message, camera="d"))
-    assert not admission.admits(replace(message, edge="e2", camera="a"))
+    assert not admission.admits(status(camera="d"))
+    assert admission.admits(replace(message, edge="e2", camera="a"))  # others do not suffer
     assert all(admission.admits(replace(message, camera=name)) for name in names)
     assert counts == {"cameras": 2}
     (record,) = caplog.records  # said once, with what is too many and what to do
     assert "more than 3 cameras (central.most_cameras)" in record.message
     assert "'e1/d'" in record.message
+
+
+def test_names_that_are_not_used_any_more_make_room(
+    admission: Admission, counts: Counter[str], now: list[float]
+) -> None:
+    message = tracklet()
+    for name in ("a", "b", "c"):
+        assert admission.admits(replace(message, camera=name))
+    now[0] = 3000.0
+    assert admission.admits(replace(message, camera="a"))
+    now[0] = 3700.0
+    assert admission.admits(replace(message, camera="d"))
+    assert admission.admits(replace(message, camera="e"))
+    assert not admission.admits(replace(message, camera="f"))
+    assert counts == {"cameras": 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -205,3 +206,14 @@ def test_memory_is_bounded_and_the_page_short(world: World) -> None:
     world.wait(7 * 86_400, 3600)
     world.wait(5000)
     assert world.presence.hosts() == {}
+
+
+@pytest.mark.slow
+def test_a_flood_of_statuses_keeps_the_page_short(world: World) -> None:
+    """10,000 statuses with long reasons made a page of 42 MB."""
+    for edge in range(100):
+        for number in range(100):
+            world.hear(camera("gone", f"c{number}", "r" * 500, edge=f"e{edge}"))
+    page = json.dumps(world.presence.details())
+    assert len(page) < 400_000
+    assert sum(len(one["cameras"]) for one in world.presence.details().values()) == 1000

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from reid_tracker.central.upkeep import GalleryUpkeep
 from reid_tracker.errors import StoreUnavailableError
@@ -61,3 +63,42 @@ def test_what_is_too_old_goes(tmp_path: Path) -> None:
         purged = GalleryUpkeep(store, 3600.0, clock=lambda: far_s)
         purged.turn()
         assert purged.sightings == 0
+
+
+def test_nothing_goes_while_the_clock_is_in_doubt(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The clock jumps four days ahead for a minute; everything is an hour old."""
+    mono, ahead = [0.0], [0.0]
+    start_s = time.time() + 3600
+    with EmbeddedStore(tmp_path / "g.sqlite") as store:
+        store.write([seen("a")])
+        made = GalleryUpkeep(
+            store,
+            86_400.0,
+            clock=lambda: start_s + mono[0] + ahead[0],
+            monotonic=lambda: mono[0],
+        )
+        for mono[0], ahead[0] in ((60, 0), (120, 4 * 86_400), (180, 0), (240, 0), (3000, 0)):
+            made.turn()
+            assert made.sightings == 1
+        assert len(caplog.records) == 1
+        assert "nothing is deleted by age" in caplog.text
+        mono[0] = 4 * 86_400  # these days have passed
+        made.turn()
+        assert made.sightings == 0
+
+
+def test_nothing_goes_while_the_broker_tells_another_time(tmp_path: Path) -> None:
+    far_s = time.time() + 4 * 86_400  # the clock was wrong from the start
+    mono = [0.0]
+    with EmbeddedStore(tmp_path / "g.sqlite") as store:
+        store.write([seen("a")])
+        made = GalleryUpkeep(
+            store, 86_400.0, clock=lambda: far_s + mono[0], monotonic=lambda: mono[0]
+        )
+        made.turn([time.time()])
+        assert made.sightings == 1
+        mono[0] = 61.0
+        made.turn([far_s + 60])
+        assert made.sightings == 0

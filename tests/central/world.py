@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -85,9 +85,10 @@ def open_site(
     config: CentralConfig = CENTRAL,
     match: MatchConfig = MATCH,
     site: str = SITE,
+    clock: Callable[[], float] = time.time,
 ) -> CentralSite:
     matching = Matching(MODEL, lambda numbers: CrossCameraMatcher(match, numbers=numbers))
-    return CentralSite(site, broker, store, matching, config=config)
+    return CentralSite(site, broker, store, matching, config=config, clock=clock)
 
 
 def turn_until_done(centre: CentralSite, limit_s: float = 30.0) -> None:

@@ -359,7 +359,9 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_interrupted_run_leaves_playable_outputs(
     long_clip: Clip, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:

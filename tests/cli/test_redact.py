@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reid_tracker.cli.redact import redact
+from reid_tracker.cli.redact import one_line, redact
 
 SECRET = "s3cr3t"  # noqa: S105
 
@@ -52,3 +52,22 @@ def test_kept(text: str) -> None:
 
 def test_the_place_stays_readable() -> None:
     assert redact(f"nats://user:{SECRET}@host:4222 is away") == "nats://***@host:4222 is away"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("door\x1b[2J", r"door\x1b[2J"),
+        ("door\x9b31m", r"door\x9b31m"),
+        ("a\rb\x07\x7f", r"a\rb\x07\x7f"),
+        ("gpj\u202eexe", r"gpj\u202eexe"),
+        ("Tür 東", "Tür 東"),
+    ],
+)
+def test_nothing_controls_the_terminal(text: str, shown: str) -> None:
+    assert redact(text) == one_line(text) == shown
+
+
+def test_a_name_cannot_forge_a_line_of_the_log() -> None:
+    assert one_line("door\nreid-track: ERROR: forged\tx") == r"door\nreid-track: ERROR: forged\tx"
+    assert redact("Traceback\n\tline") == "Traceback\n\tline"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -69,6 +68,8 @@ POSITIONS = [
     f"config --set gallery.address={DATABASE}",
     f"config --set gallery={DATABASE}",
     f"config --set tracker.max_age_s={DATABASE}",
+    f"site add-host h --site x --broker {NATS}",
+    f"site {NATS}",
     f"completion {RTSP}",
     f"help {RTSP}",
     f"track a.mp4 --classes {RTSP} --conf {RTSP}",
@@ -127,7 +128,6 @@ def test_no_secret_is_printed(
     if line.split(maxsplit=1)[0] != "config":
         assert code in {1, 2}
         assert captured.err.count("reid-track: error: ") == 1
-    logging.getLogger("reid_tracker").setLevel(logging.WARNING)
 
 
 def test_every_command_is_tried() -> None:

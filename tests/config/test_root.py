@@ -37,9 +37,10 @@ from reid_tracker.config import (
 from reid_tracker.config.checked import from_mapping, to_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.resources import shipped
+from tests.examples import examples
 
-some = settings(max_examples=50, deadline=None, derandomize=True)
-many = settings(max_examples=200, deadline=None, derandomize=True)
+some = settings(max_examples=examples(50), deadline=None, derandomize=True)
+many = settings(max_examples=examples(200), deadline=None, derandomize=True)
 
 SECTIONS: dict[str, Any] = {
     "detector": DetectorConfig,
@@ -425,9 +426,9 @@ BROKEN: dict[str, str | bytes] = {
     "unhashable key": "? [1, 2]\n: 3",
     "python object": "detector: !!python/object/apply:os.system ['true']",
     "unknown tag": "detector: !mine 3",
-    "equals": "detector: =",
-    "impossible date": "detector: 2001-99-99",
-    "impossible time": "detector: 2001-01-01 99:99:99",
+    "a boolean that is none": "detector: !!bool =",
+    "impossible date": "detector: !!timestamp 2001-99-99",
+    "impossible time": "detector: !!timestamp 2001-01-01 99:99:99",
     "not an int": "detector: !!int foo",
     "no int": 'detector: !!int ""',
     "not a bool": "detector: !!bool foo",
@@ -520,7 +521,7 @@ def test_override_without_key_or_value_is_refused(text: str) -> None:
         "!mine 3",
         "a: b: c",
         "\0",
-        "2001-99-99",
+        "!!timestamp 2001-99-99",
         "!!bool foo",
         "!!int x",
         "!!int ''",
@@ -552,7 +553,7 @@ def test_override_creates_sections_and_replaces_them() -> None:
 
 
 def test_override_of_a_tracker_file_has_no_section() -> None:
-    assert load_config("deepsort", {"n_init": 6}, DeepSortConfig) == DeepSortConfig(n_init=6)
+    assert load_config("deepsort", {"n_init": 6}, kind=DeepSortConfig) == DeepSortConfig(n_init=6)
 
 
 @pytest.mark.parametrize(

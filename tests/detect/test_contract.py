@@ -19,7 +19,11 @@ Make = Callable[..., Detector]
 
 @pytest.fixture(
     scope="module",
-    params=["yolo", "replay", pytest.param("openvino", marks=pytest.mark.shared)],
+    params=[
+        "yolo",
+        "replay",
+        pytest.param("openvino", marks=[pytest.mark.shared, pytest.mark.slow]),
+    ],
 )
 def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Make:
     if request.param == "openvino":

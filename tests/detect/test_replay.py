@@ -12,6 +12,7 @@ from reid_tracker.detect import build_detector
 from reid_tracker.detect.replay import ReplayDetector
 from reid_tracker.errors import ConfigError, InputError
 from tests.detect.samples import TUD, mot_file, picture
+from tests.examples import examples
 
 IMAGE = picture()
 
@@ -138,7 +139,7 @@ rows = st.tuples(
 )
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(rows, max_size=12))
 def test_what_was_written_is_replayed(tmp_path: Path, values: list[tuple[float, ...]]) -> None:
     lines = [f"{f},-1,{left!r},{top!r},{w!r},{h!r},{c!r}" for f, left, top, w, h, c in values]
@@ -162,3 +163,8 @@ def test_public_detections() -> None:
     replay = build_detector(path, conf=0)
     lengths = [len(replay.detect(IMAGE)) for _ in range(71)]
     assert sum(lengths) == len(path.read_text().split())
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "det.txt").write_bytes(b"\xef\xbb\xbf1,-1,1,2,3,4,0.5\r\n")
+    assert len(ReplayDetector(tmp_path / "det.txt").detect(IMAGE)) == 1

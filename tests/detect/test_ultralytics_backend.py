@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -157,7 +159,7 @@ def test_rows_that_are_not_finite_are_dropped(
         cls=torch.zeros(4),
     )
     result = SimpleNamespace(boxes=boxes, obb=None)
-    monkeypatch.setattr(detector, "_predict", lambda images: [result] * len(images))
+    monkeypatch.setattr(detector._model, "predict", lambda images, **_: [result] * len(images))
     with caplog.at_level(logging.WARNING):
         found = detector.detect(picture())
     np.testing.assert_array_equal(found.boxes, [[1, 2, 3, 4]])
@@ -193,3 +195,25 @@ def test_model_fixed_to_one_frame_takes_many(street: np.ndarray) -> None:
     for frame, found in zip(frames, together, strict=True):
         np.testing.assert_allclose(found.boxes, detector.detect(frame).boxes, atol=0.5)
     assert len(together[0]) >= 4
+
+
+def test_threads_that_share_a_detector_take_turns(
+    tiny_yolo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = UltralyticsDetector(DetectorConfig(model=str(tiny_yolo), image_size=64))
+    real, inside, together = detector._model.predict, threading.Event(), threading.Event()
+
+    def predict(*words: Any, **options: Any) -> Any:
+        if inside.is_set():
+            together.set()
+        inside.set()
+        try:
+            together.wait(0.05)
+            return real(*words, **options)
+        finally:
+            inside.clear()
+
+    monkeypatch.setattr(detector._model, "predict", predict)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(detector.detect, [picture()] * 4))
+    assert not together.is_set()

@@ -235,6 +235,7 @@ def test_markers_are_read() -> None:
             blocks_of(ROOT / "README.md", wrong)
 
 
+@pytest.mark.slow
 def test_a_failing_block_fails(folder: Path) -> None:
     (block,) = blocks_of(ROOT / "README.md", "```sh\nfalse\ntrue\n```")
     with pytest.raises(AssertionError, match="ended with 1"):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from reid_tracker.edge import IdentityListener, KnownIdentities
-from reid_tracker.edge.listener import listener_name
 from reid_tracker.errors import TransportUnavailableError
 from reid_tracker.transport import Broker, IdentityMessage, MemoryBroker, Outgoing, TrackletRef
+from reid_tracker.transport.access import listener_name
 from tests.transport.samples import identity
 from tests.video.rtsp import wait_for
 

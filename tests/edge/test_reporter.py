@@ -21,6 +21,7 @@ from tests.edge.world import (
     reporter,
     sent,
 )
+from tests.examples import examples
 from tests.transport.samples import PICTURE
 
 
@@ -128,7 +129,7 @@ def test_a_message_stays_small_however_long_it_is_waited_for() -> None:
     assert len(encode_message(end)) < 10_000
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=examples(40), deadline=None, derandomize=True)
 @given(
     frames=st.lists(
         st.tuples(st.sets(st.integers(1, 7)), st.booleans(), st.sampled_from([0.1, 0.9])),

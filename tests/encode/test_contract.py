@@ -85,7 +85,6 @@ def test_no_frames_give_no_arrays(encoder: Encoder) -> None:
         (10, 240, 30, 300),
         (1e30, 1e30, 2e30, 2e30),
         (40, 40, 40, 90),
-        (60, 90, 40, 20),
     ],
 )
 def test_box_without_pixels_is_encoded_as_black(
@@ -152,6 +151,8 @@ def test_views_of_an_image_are_accepted(encoder: Encoder) -> None:
         np.array([[0, 0, np.nan, 5]]),
         np.array([[0, 0, np.inf, 5]]),
         np.array([[0, 0, 1e300, 5]]),
+        np.array([[60, 90, 40, 20]]),
+        {"boxes": 1},
         [["a", "b", "c", "d"]],
         [[1, 2, 3, 4], [1, 2]],
         "boxes",

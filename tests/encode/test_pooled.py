@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -71,3 +73,22 @@ def test_rows_are_always_unit(values: list[list[float]]) -> None:
     with np.errstate(all="ignore"):
         lengths = np.linalg.norm(unit_rows(rows), axis=1)
     np.testing.assert_allclose(lengths, 1, atol=1e-3)
+
+
+def test_threads_that_share_an_encoder_get_their_own_rows() -> None:
+    class Slow(MeanColour):
+        """Reads its crops once another thread had time to write over them."""
+
+        def run(self, crops: Crops) -> npt.NDArray[np.float32]:
+            interfering.wait(0.05)
+            return super().run(crops)
+
+    interfering = threading.Event()
+    encoder = PooledEncoder(Slow())
+    box = np.array([[0, 0, 8, 16]], np.float32)
+    colours = [(200, 10, 10), (10, 200, 10), (10, 10, 200)] * 2
+    images = [np.full((16, 8, 3), colour, np.uint8) for colour in colours]
+    with ThreadPoolExecutor(len(images)) as threads:
+        found = list(threads.map(lambda image: encoder.encode(image, box)[0], images))
+    for row, colour in zip(found, colours, strict=True):
+        np.testing.assert_allclose(row, unit_rows(np.array([colour], np.float32))[0], atol=1e-6)

@@ -12,17 +12,23 @@ from reid_tracker.encode import build_encoder
 from reid_tracker.errors import ConfigError, MissingDependencyError, WeightsError
 from tests.encode.samples import picture, some_boxes
 
-timm = pytest.importorskip("timm")
+pytestmark = pytest.mark.usefixtures("timm")
 
 
-def test_embedding_size_and_images_are_the_backbones() -> None:
+@pytest.fixture(scope="module")
+def timm() -> Any:
+    """The package, imported only where a test needs it: that takes seconds."""
+    return pytest.importorskip("timm")
+
+
+def test_embedding_size_and_images_are_the_backbones(timm: Any) -> None:
     encoder = build_encoder("timm:test_vit?pretrained=0")
     net = timm.create_model("test_vit", pretrained=False, num_classes=0)
     assert encoder.embedding_size == net.num_features
     assert encoder.encode(picture(), some_boxes(2)).shape == (2, net.num_features)
 
 
-def test_weights_of_a_file(tmp_path: Path) -> None:
+def test_weights_of_a_file(timm: Any, tmp_path: Path) -> None:
     torch.manual_seed(5)
     net = timm.create_model("test_resnet", pretrained=False)
     torch.save(net.state_dict(), tmp_path / "net.pth")
@@ -39,7 +45,7 @@ def test_missing_weights_file() -> None:
         build_encoder("timm:test_resnet?weights=gone.pth")
 
 
-def test_unreachable_weights_give_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_weights_give_one_line(timm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*_: Any, **__: Any) -> None:
         raise OSError("no route\nto host")
 

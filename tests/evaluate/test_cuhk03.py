@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from reid_tracker.evaluate import JUNK, Labels, single_shot_cmc
 from tests.evaluate.samples import Problem, people, problems, seeds
+from tests.examples import examples
 from tests.oracles import reid_metrics as plain
 
 K = 8
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(problems(), seeds, st.integers(1, 9))
 def test_agrees_with_plain_loops(problem: Problem, seed: int, block_rows: int) -> None:
     good = np.nonzero(problem.gallery.identities != JUNK)[0]

@@ -25,8 +25,8 @@ def test_empty_is_normal() -> None:
     ("identities", "cameras", "message"),
     [
         ([1, 2], [1], "2 identities but 1 cameras"),
-        ([1.5], [1], "identities is float64"),
-        ([1], [[1]], "cameras is int64 of shape"),
+        ([1.5], [1], "identities has fractional values"),
+        ([1], [[1]], r"cameras has shape \(1, 1\)"),
         ([1, -2], [1, 1], "-2"),
         (["a"], [1], "identities"),
     ],

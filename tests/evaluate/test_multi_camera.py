@@ -131,7 +131,7 @@ def test_boxes_are_paired_for_the_largest_sum() -> None:
 def test_boxes_that_contradict_are_refused() -> None:
     with pytest.raises(InputError, match="identity 3 occurs twice in frame 5"):
         seen([(5, 3, 0), (5, 3, 1)])
-    with pytest.raises(InputError, match="2 frames, 1 ids and 1 boxes"):
+    with pytest.raises(InputError, match="2 frames, 1 ids and boxes of shape"):
         IdentityBoxes(np.array([1, 2]), np.array([1]), PLACES[:1])
 
 

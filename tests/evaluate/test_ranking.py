@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reid_tracker.errors import InputError
 from reid_tracker.evaluate import Labels, score_ranking
 from tests.evaluate.samples import Problem, people, problems, seeds
+from tests.examples import examples
 from tests.oracles.reid_metrics import score
 
 K = 10
@@ -23,7 +24,7 @@ def labels(identities: list[int], cameras: list[int] | int) -> Labels:
     return Labels(np.array(identities, np.int64), np.array(cameras, np.int64))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(problems(), st.integers(1, 9))
 def test_agrees_with_plain_loops(problem: Problem, block_rows: int) -> None:
     found = score_ranking(

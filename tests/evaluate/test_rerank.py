@@ -11,6 +11,7 @@ from reid_tracker.errors import ConfigError
 from reid_tracker.evaluate import Metric, RerankedDistances, Reranking, pairwise_distances
 from reid_tracker.evaluate import rerank as module
 from tests.evaluate.samples import clusters, seeds
+from tests.examples import examples
 from tests.oracles.reid_rerank import rerank
 
 Setting = tuple[int, int, float]
@@ -24,7 +25,7 @@ def plain(pool: np.ndarray, queries: int, metric: Metric, setting: Setting) -> n
     return np.array(rerank(table.tolist(), queries, *setting)).reshape(queries, -1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(seeds, st.integers(1, 5), st.integers(1, 18), setting_values)
 def test_agrees_with_the_definition_with_ties(
     seed: int, queries: int, entries: int, setting: Setting
@@ -37,7 +38,7 @@ def test_agrees_with_the_definition_with_ties(
     np.testing.assert_allclose(found[:], expected, atol=2e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(seeds, st.integers(1, 6), setting_values)
 def test_agrees_with_the_definition_on_people(seed: int, queries: int, setting: Setting) -> None:
     pool, _ = clusters(np.random.default_rng(seed), people=5, pictures=6)

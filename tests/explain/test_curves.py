@@ -113,3 +113,8 @@ def test_no_text(tmp_path: Path) -> None:
 def test_one_size_is_one_phase() -> None:
     curve = TrainingCurve("x", np.array([4.0, 5.0]), np.array([64.0, 64.0]), {})
     assert curve.phases() == [(4, 64)]
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / METRICS).write_text(json.dumps(GOOD) + "\n", encoding="utf-8-sig")
+    assert len(read_curve(tmp_path).epochs) == 1

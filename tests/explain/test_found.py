@@ -36,3 +36,24 @@ def test_damaged_images_and_no_results(picture: bytes) -> None:
         found_sheet([Found(picture, ())], title="", caption="")
     with pytest.raises(InputError, match="no pictures to draw"):
         found_sheet([], title="", caption="")
+
+
+def test_the_query_comes_first_and_no_picture_is_stretched() -> None:
+    wide = np.full((10, 40, 3), (10, 20, 250), np.uint8)
+    found = [Found(cv2.imencode(".png", wide)[1].tobytes(), ("person 2",))]
+    query = np.full((40, 10, 3), (250, 20, 10), np.uint8)
+    sheet = found_sheet(found, title="Search", caption="Who was where.", query=query)
+    pixels = sheet.pixels()  # RGB
+    places = [
+        np.nonzero((pixels == colour).all(axis=2)) for colour in ((10, 20, 250), (250, 20, 10))
+    ]
+    sizes = [[int(np.ptp(side)) + 1 for side in place] for place in places]
+    assert sizes == [[192, 48], [24, 96]]
+    assert places[0][1].max() < places[1][1].min()
+    assert texts(sheet).count("query") == 1
+
+
+def test_a_picture_that_claims_too_much_is_refused_by_its_header() -> None:
+    claims = b"\xff\xd8\xff\xc0\x00\x11\x08" + (32000).to_bytes(2, "big") * 2 + bytes(600)
+    with pytest.raises(InputError, match="32000 x 32000 pixels"):
+        found_sheet([Found(claims, ())], title="", caption="")

@@ -33,7 +33,9 @@ def encoded(model: str | Path) -> np.ndarray:
     return np.concatenate(encoder.encode_batch(images, boxes))
 
 
-@pytest.mark.parametrize("build", [osnet_x0_25, osnet_ain_x0_25])
+@pytest.mark.parametrize(
+    "build", [osnet_x0_25, pytest.param(osnet_ain_x0_25, marks=pytest.mark.slow)]
+)
 def test_checkpoint_is_the_net_of_the_encoder(tmp_path: Path, build: type) -> None:
     path = tmp_path / "net.pth"
     torch.save(build().state_dict(), path)

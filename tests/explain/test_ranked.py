@@ -8,7 +8,7 @@ import pytest
 from reid_tracker.errors import InputError
 from reid_tracker.evaluate import Labels, Samples, evaluate_reid
 from reid_tracker.explain import rank_queries, ranked_sheet
-from reid_tracker.explain.sheet import GREEN, RED, rgb
+from reid_tracker.explain.sheet import GREEN, RED, Sheet, rgb
 
 
 def samples(count: int, seed: int, *, least: int = 1) -> Samples:
@@ -130,3 +130,28 @@ def test_pictures_are_those_of_the_rows() -> None:
     ranked_sheet(ranking, lambda row: picture("query", row), lambda row: picture("gallery", row))
     assert asked["query"] == [ranking.lists[0].query]
     assert asked["gallery"] == ranking.lists[0].gallery.tolist()
+
+
+@pytest.mark.parametrize(
+    ("camera_rule", "said", "unsaid"),
+    [
+        (True, ["by another camera", "query's own camera are ignored"], ["all but itself"]),
+        (False, ["a query is compared with all but itself"], ["another camera", "own camera"]),
+    ],
+)
+def test_the_caption_says_the_rule_that_was_used(
+    camera_rule: bool, said: list[str], unsaid: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions = []
+
+    class Noted(Sheet):
+        def __init__(self, width: int, height: int, title: str, caption: str) -> None:
+            captions.append(caption)
+            super().__init__(width, height, title, caption)
+
+    monkeypatch.setattr("reid_tracker.explain.ranked.Sheet", Noted)
+    ranking = rank_queries(samples(10, 1), samples(40, 2), count=2, top=3)
+    blank = np.zeros((20, 10, 3), np.uint8)
+    ranked_sheet(ranking, lambda row: blank, lambda row: blank, camera_rule=camera_rule)
+    assert all(text in captions[0] for text in said)
+    assert not any(text in captions[0] for text in unsaid)

@@ -34,6 +34,7 @@ class _Delivered:
     subject: str
     data: bytes
     redelivered: bool = False
+    stored_s: float | None = None
     answers: int = 0
 
     def ack(self) -> None:

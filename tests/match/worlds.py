@@ -13,10 +13,11 @@ from reid_tracker.match import CrossCameraMatcher, Passage, Topology
 from reid_tracker.match.decide.evidence import Pairs
 from reid_tracker.match.tracklets.prototypes import PrototypeMemory
 from reid_tracker.types import Embeddings, Identities, Tracks
+from tests.examples import examples
 
 STEP_S = 0.5
 
-some = settings(max_examples=40, deadline=None, derandomize=True)
+some = settings(max_examples=examples(40), deadline=None, derandomize=True)
 seeds = st.integers(0, 2**32 - 1)
 
 QUICK = MatchConfig(min_hits=2, patience_s=1.0, revise_every_s=3.0)

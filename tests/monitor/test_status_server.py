@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import urllib.error
 import urllib.request
 from http.client import HTTPResponse
@@ -9,7 +10,7 @@ from http.client import HTTPResponse
 import pytest
 
 from reid_tracker.errors import ConfigError, ReidTrackerError
-from reid_tracker.monitor import Health, Metrics, StatusServer
+from reid_tracker.monitor import Health, Metrics, StatusServer, status_server
 
 HERE = "127.0.0.1:0"
 WORD = "open sesame"
@@ -89,3 +90,52 @@ def test_a_client_that_says_nothing_holds_nobody_up() -> None:
         silent.send(b"GET /hea")
         assert get(server, "/health")[0] == 200
         server.close()
+
+
+@pytest.mark.slow
+def test_slow_clients_take_neither_threads_nor_descriptors() -> None:
+    """1,100 connections that never finish their request; a probe is still answered."""
+    with StatusServer(HERE, lambda: Health(True)) as server:
+        slow = []
+        for _ in range(1100):
+            one = socket.create_connection(("127.0.0.1", server.port), 10)
+            one.sendall(b"GET /health HTTP/1.0\r\nX: ")
+            slow.append(one)
+            if len(slow) % 100 == 0:
+                assert get(server, "/health")[0] == 200
+                names = [thread.name for thread in threading.enumerate()]
+                assert len(names) < 200
+        assert len(server._server._open) <= 32
+        for one in slow:
+            one.close()
+
+
+def test_a_request_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that sends a byte now and then does not stay for ever."""
+    monkeypatch.setattr(status_server, "_REQUEST_TIMEOUT_S", 0.5)
+    with StatusServer(HERE, lambda: Health(True)) as server:
+        with socket.create_connection(("127.0.0.1", server.port), 10) as slow:
+            slow.settimeout(0.1)
+            ended = False
+            for _ in range(300):
+                try:
+                    slow.sendall(b"X")
+                    ended = slow.recv(100) == b""
+                except TimeoutError:
+                    continue
+                except OSError:
+                    ended = True
+                if ended:
+                    break
+            assert ended
+        assert get(server, "/health")[0] == 200
+
+
+def test_ipv6() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with StatusServer("[::1]:0", lambda: Health(True)) as server:
+        url = f"http://[::1]:{server.port}/health"
+        assert urllib.request.urlopen(url, timeout=10).status == 200

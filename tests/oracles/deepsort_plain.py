@@ -1,8 +1,9 @@
 """DeepSORT in plain loops over Python objects, to be read with the paper (arXiv 1703.07402).
 
 The options have the names and meanings of `reid_tracker.config.DeepSortConfig`. What goes beyond
-the paper: a combined cost relative to the gates, two confidence thresholds, ages in seconds, and
-missing frames, which are stepped over one nominal frame at a time.
+the paper: a combined cost relative to the gates, two confidence thresholds, ages in seconds,
+missing frames, which are stepped over one nominal frame at a time, tracks that leave the image,
+classes, and no second track for a nested box of one person.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class PlainOptions:
     nn_budget: int = 100
     n_init: int = 3
     max_age_s: float = 3.0
+    exit_s: float = 0.5
+    duplicate_cover: float = 0.85
     coast_s: float = 0.1
     nominal_rate: float = 30.0
     std_weight_position: float = 1 / 20
@@ -136,6 +139,7 @@ class PlainDeepSort:
         self.tracks: list[PlainTrack] = []
         self.next_id = 1
         self.now_s: float | None = None
+        self.right = self.bottom = 0.0
 
     def update(
         self,
@@ -143,6 +147,11 @@ class PlainDeepSort:
         embeddings: Embeddings | None = None,
         timestamp_s: float | None = None,
     ) -> list[PlainReport]:
+        for box in detections.boxes:
+            self.right, self.bottom = (
+                max(self.right, float(box[2])),
+                max(self.bottom, float(box[3])),
+            )
         self.move_to(timestamp_s)
         self.delete_too_old()
         usable = self.usable(detections, embeddings)
@@ -154,10 +163,28 @@ class PlainDeepSort:
 
         self.tracks = [t for t in self.tracks if t.confirmed or t.missed == 0]
         taken = {detection.row for _, detection in matches}
-        for detection in usable:
-            if detection.row not in taken and self.is_confident(detection):
-                self.start(detection)
+        present = [detection for _, detection in matches]
+        new = [d for d in usable if d.row not in taken and self.is_confident(d)]
+        started = []
+        for detection in sorted(new, key=lambda d: -d.score):
+            if not any(self.is_duplicate(detection, other) for other in present):
+                present.append(detection)
+                started.append(detection)
+        for detection in sorted(started, key=lambda d: d.row):
+            self.start(detection)
         return self.report()
+
+    def is_duplicate(self, detection: PlainDetection, other: PlainDetection) -> bool:
+        """Whether both are boxes of one person, one inside the other."""
+        a, b = detection.box, other.box
+        width = max(min(a[2], b[2]) - max(a[0], b[0]), 0.0)
+        height = max(min(a[3], b[3]) - max(a[1], b[1]), 0.0)
+        nested = width * height > self.options.duplicate_cover * min(_area(a), _area(b))
+        same = abs(a[1] - b[1]) <= 0.1 * min(a[3] - a[1], b[3] - b[1])
+        if detection.feature is not None and other.feature is not None:
+            cosine = float(detection.feature @ other.feature)
+            same = same or (cosine > 0 and 1 - cosine <= self.options.max_cosine_distance)
+        return bool(nested and same and detection.class_number == other.class_number)
 
     def move_to(self, timestamp_s: float | None) -> None:
         """Predict every track one nominal frame at a time until the new frame."""
@@ -180,6 +207,19 @@ class PlainDeepSort:
         """Tracks unseen for longer than the limit are gone before the matching (ages 1 to max)."""
         limit_s = self.options.max_age_s + _ROUNDING_S
         self.tracks = [t for t in self.tracks if self.time() - t.seen_s <= limit_s]
+        limit_s = self.options.exit_s + _ROUNDING_S
+        self.tracks = [
+            t for t in self.tracks if self.is_inside(t) or self.time() - t.seen_s <= limit_s
+        ]
+
+    def is_inside(self, track: PlainTrack) -> bool:
+        x, y = (float(value) for value in track.mean[:2])
+        return 0 <= x <= self.right and 0 <= y <= self.bottom
+
+    def may_take(self, track: PlainTrack, detection: PlainDetection) -> bool:
+        """Whether the classes allow the pair: equal, or wavering on one object."""
+        same = track.class_number == detection.class_number
+        return same or overlap(track.box(), detection.box) >= 0.7
 
     def usable(self, detections: Detections, embeddings: Embeddings | None) -> list[PlainDetection]:
         usable = []
@@ -223,7 +263,7 @@ class PlainDeepSort:
         motion = self.filter.squared_mahalanobis(
             track.mean, track.covariance, detection.measurement
         )
-        if motion > self.gate:
+        if motion > self.gate or not self.may_take(track, detection):
             return np.inf
         if not with_appearance:
             return motion / self.gate
@@ -254,7 +294,10 @@ class PlainDeepSort:
         cost = np.ones((len(tracks), len(free)))
         for i, track in enumerate(tracks):
             for j, detection in enumerate(free):
-                cost[i, j] = 1 - overlap(track.box(), detection.box)
+                if self.may_take(track, detection):
+                    cost[i, j] = 1 - overlap(track.box(), detection.box)
+                else:
+                    cost[i, j] = np.inf
         pairs = match_within_gate(cost, self.options.max_iou_distance)
         return [(tracks[i], free[j]) for i, j in pairs]
 
@@ -267,7 +310,6 @@ class PlainDeepSort:
         track.confirmed = track.confirmed or track.hits >= self.options.n_init
         track.seen_s = self.time()
         track.score = float(detection.score)
-        track.class_number = detection.class_number
         track.detection = detection.row
         self.remember(track, detection)
 

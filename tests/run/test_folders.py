@@ -11,6 +11,8 @@ import pytest
 
 from reid_tracker.config import EdgeConfig
 from reid_tracker.edge import EdgeOutputs
+from reid_tracker.errors import InputError, OutputError
+from reid_tracker.run.folders import OutputFolders, claim, result_folder
 from tests.run.test_known import said
 from tests.run.test_rotating import TEXTS, StubSource, World, who
 
@@ -207,3 +209,49 @@ def test_a_folder_that_is_being_finished_is_not_deleted(
     world.later(60)
     assert world.folders() == ["20251124T160000Z"]
     world.outputs.close()
+
+
+def test_a_second_run_in_a_folder_is_refused_until_the_first_ends(tmp_path: Path) -> None:
+    release = claim(tmp_path)
+    with pytest.raises(OutputError, match="another run is writing to"):
+        claim(tmp_path)
+    release()
+    claim(tmp_path)()
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_hosts_do_not_share_a_place(tmp_path: Path) -> None:
+    first, second = OutputFolders(tmp_path / "out", None), OutputFolders(tmp_path / "out", None)
+    first.claim()
+    with pytest.raises(OutputError, match="another run is writing to"):
+        second.claim()
+    first.close()
+    second.claim()
+    second.close()
+
+
+def test_a_refused_start_leaves_no_empty_folder(tmp_path: Path) -> None:
+
+    def refused() -> None:
+        with result_folder(tmp_path / "runs" / "door", "") as folder:
+            assert folder.is_dir()
+            raise InputError("no model")
+
+    with pytest.raises(InputError):
+        refused()
+    assert not (tmp_path / "runs").exists()
+    with result_folder(tmp_path / "runs" / "door", "") as folder:
+        (folder / "door.txt").touch()
+    assert (tmp_path / "runs" / "door" / "door.txt").exists()
+    (tmp_path / "mine").mkdir()
+    with result_folder(tmp_path / "mine", ""):
+        pass
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_a_run_keeps_others_out_of_its_folder(tmp_path: Path) -> None:
+    busy = "another run is writing to"
+    with result_folder(tmp_path, ""), pytest.raises(OutputError, match=busy):
+        result_folder(tmp_path, "").__enter__()
+    with result_folder(tmp_path, ""):
+        pass

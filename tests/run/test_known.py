@@ -14,6 +14,7 @@ from reid_tracker.edge import KnownIdentities
 from reid_tracker.transport import IdentityMessage, TrackletRef
 from reid_tracker.types import IdentityEvent
 from tests.conftest import Clock
+from tests.examples import examples
 
 NOW_S = 1_764_000_000.0
 
@@ -177,7 +178,7 @@ def test_files_that_begin_are_told_of_those_in_sight() -> None:
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.integers(0, 10_000))
 def test_events_amount_to_what_is_known_in_any_order(seed: int) -> None:
     """Messages of a made-up centre, shuffled within a window as brokers may do."""

@@ -93,7 +93,7 @@ def test_rows_have_identities_as_they_come_and_final_ones_at_the_end(tmp_path: P
     world.outputs.close()
     folder = tmp_path / "20251124T160000Z"
     assert who(folder / "door.jsonl") == [[None, None], [7, None], [7, 8, None]]
-    assert who(folder / "door_global.jsonl") == [[7, 7], [7, 7], [7, 7, None]]
+    assert who(folder / "door_global.jsonl") == [[None, 7], [None, 7], [None, 7, None]]
     assert [line["captured_s"] for line in lines(folder / "door.jsonl")] == [
         START_S,
         START_S + 1,
@@ -102,12 +102,12 @@ def test_rows_have_identities_as_they_come_and_final_ones_at_the_end(tmp_path: P
     with (folder / "door_global.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["id"], row["identity"]) for row in rows] == [
-        *(("1", "7"), ("2", "7")),
-        *(("1", "7"), ("2", "7")),
-        *(("1", "7"), ("2", "7"), ("3", "")),
+        *(("1", ""), ("2", "7")),
+        *(("1", ""), ("2", "7")),
+        *(("1", ""), ("2", "7"), ("3", "")),
     ]
     mot = (folder / "door_global.txt").read_text().splitlines()
-    assert [line.split(",")[:2] for line in mot] == [[str(n), "7"] for n in (1, 1, 2, 2, 3, 3)]
+    assert [line.split(",")[:2] for line in mot] == [[str(n), "7"] for n in (1, 2, 3)]
     events = lines(folder / "identities.jsonl")
     assert [(one["kind"], one["identity"], one["previous_ids"]) for one in events] == [
         ("new", 7, []),
@@ -115,6 +115,24 @@ def test_rows_have_identities_as_they_come_and_final_ones_at_the_end(tmp_path: P
         ("merge", 7, [8]),
     ]
     assert not list(folder.glob("*.part"))
+
+
+def test_nobody_is_twice_in_a_frame_while_a_predicted_box_lingers(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for number, track in enumerate((1, 2), 1):
+        world.known.expect("door", track)
+        world.known.take(said(number, "new" if track == 1 else "match", 7, track))
+    tracks = make_tracks([1, 2], [[5, 7, 15, 40], [6, 7, 16, 40]])
+    for seen in ([True, False], [False, True], [False, False], [True, True]):
+        shown = dataclasses.replace(tracks, observed=np.array(seen))
+        world.outputs.write(make_result(world.frame, shown, camera="door"))
+        world.frame += 1
+    world.outputs.close()
+    folder = tmp_path / "20251124T160000Z"
+    assert who(folder / "door.jsonl") == [[7, None], [None, 7], [None, 7], [None, 7]]
+    assert who(folder / "door_global.jsonl") == [[None, 7]] * 4
+    mot = (folder / "door_global.txt").read_text().splitlines()
+    assert [line.split(",")[:2] for line in mot] == [[str(n), "7"] for n in (1, 2, 3, 4)]
 
 
 def test_new_files_every_hour_which_know_who_is_in_sight(tmp_path: Path) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from reid_tracker.sink.files import TextSink
 from reid_tracker.types import (
@@ -33,6 +36,14 @@ def grey(index: int, width: int = WIDTH, height: int = HEIGHT) -> ImageBGR:
 def number_of(image: ImageBGR) -> int:
     """Read back the number of `grey`."""
     return round((float(np.median(image)) - 20) / 11)
+
+
+def link_to_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a path a link to a device that is always full, which sinks then do not refuse."""
+    monkeypatch.setattr(Path, "is_symlink", lambda self: False)
+    monkeypatch.setattr(os, "O_NOFOLLOW", 0)
+    path.symlink_to("/dev/full")
+    return path
 
 
 def make_tracks(

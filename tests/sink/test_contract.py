@@ -20,7 +20,7 @@ from reid_tracker.sink.text.json_lines import JsonlSink
 from reid_tracker.sink.text.mot_text import MotSink
 from reid_tracker.sink.video.writer import VideoSink
 from reid_tracker.types import Tracks
-from tests.sink.results import INFO, make_result
+from tests.sink.results import INFO, link_to_full_disk, make_result
 
 
 def open_video(path: Path, *, overwrite: bool = False) -> VideoSink:
@@ -132,9 +132,10 @@ def test_nothing_is_logged_or_printed(
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 @pytest.mark.parametrize("name", ["out.mp4", "out.txt", "out.jsonl", "out.csv"])
-def test_full_disk_is_one_clear_error(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    path.symlink_to("/dev/full")
+def test_full_disk_is_one_clear_error(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = link_to_full_disk(tmp_path / name, monkeypatch)
 
     def run() -> None:
         with KINDS[name](path, overwrite=True) as sink:

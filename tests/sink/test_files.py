@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reid_tracker.config import OutputConfig
 from reid_tracker.errors import OutputError
+from reid_tracker.sink import FORMATS, open_shared_sinks, open_sinks, output_paths
 from reid_tracker.sink.text.json_lines import JsonlSink
-from tests.sink.results import (
-    make_result,
-)
+from tests.sink.results import INFO, make_result
 
 
 def test_text_is_on_disk_before_closing(tmp_path: Path) -> None:
@@ -59,3 +61,22 @@ def test_no_half_line_stays_on_a_full_disk(tmp_path: Path) -> None:
     lines = sink.path.read_text().splitlines()
     assert 0 < len(lines) < 10
     assert [json.loads(line)["frame"] for line in lines] == list(range(len(lines)))
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_nothing_is_written_through_a_link(tmp_path: Path, name: str) -> None:
+    target = tmp_path / "precious"
+    target.mkdir()
+    (target / "000001").mkdir()
+    config = OutputConfig(video=False, mot=False, jsonl=False, mosaic=False)
+    config = replace(config, **{name: True} if hasattr(config, name) else {"extra": (name,)})
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for path in output_paths(folder, ["cam"]):
+        path.symlink_to(target / ("000001" if "crops" in path.name else "file"))
+    before = sorted(path.name for path in target.rglob("*"))
+    with ExitStack() as stack:
+        stack.enter_context(pytest.raises(OutputError, match="symbolic link"))
+        open_sinks(folder, config, INFO, "cam", overwrite=True)
+        open_shared_sinks(folder, config, {"cam": INFO}, lambda camera: True, overwrite=True)
+    assert sorted(path.name for path in target.rglob("*")) == before

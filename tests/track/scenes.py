@@ -82,6 +82,7 @@ class _Walker:
     growth: float
     appearance: npt.NDArray[np.float64]
     hidden: range
+    kind: int
 
     def box(self, frame: int, generator: np.random.Generator) -> Box:
         height = self.height * (1 + self.growth * frame) * generator.normal(1, 0.01)
@@ -98,10 +99,13 @@ def random_scene(generator: np.random.Generator, options: SceneOptions) -> list[
         if generator.random() < options.drop_rate:
             continue
         boxes: list[Box] = []
+        kinds: list[int] = []
         rows: list[npt.NDArray[np.float64]] = []
         for walker in walkers:
             if number not in walker.hidden and generator.random() >= options.miss_rate:
                 boxes.append(walker.box(number, generator))
+                wavers = generator.random() < 0.1
+                kinds.append(int(generator.integers(0, 3)) if wavers else walker.kind)
                 rows.append(walker.appearance + 0.25 * _appearance(generator))
         for _ in range(generator.poisson(options.false_rate)):
             boxes.append(
@@ -109,6 +113,7 @@ def random_scene(generator: np.random.Generator, options: SceneOptions) -> list[
                     *generator.uniform(0, options.width, 2), *generator.uniform((20, 50), (80, 200))
                 )
             )
+            kinds.append(int(generator.integers(0, 3)))
             rows.append(_appearance(generator))
         bare = generator.random() < options.bare_rate
         embeddings = _embeddings(rows, generator, options.zero_rate)
@@ -120,7 +125,7 @@ def random_scene(generator: np.random.Generator, options: SceneOptions) -> list[
                     generator.choice([0.2, 0.5, 0.9], len(boxes), p=[0.05, 0.15, 0.8]).astype(
                         np.float32
                     ),
-                    generator.integers(0, 3, len(boxes)),
+                    np.array(kinds, np.int64),
                 ),
                 embeddings=embeddings if options.with_appearance and not bare else None,
             )
@@ -137,6 +142,7 @@ def _random_walker(generator: np.random.Generator, options: SceneOptions) -> _Wa
         growth=generator.normal(0, 0.003),
         appearance=_appearance(generator),
         hidden=range(hidden_from, hidden_from + int(generator.integers(0, 12))),
+        kind=int(generator.integers(0, 2)),
     )
 
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from reid_tracker.track.assignment import assign
+from tests.examples import examples
 
 Array = npt.NDArray[np.float64]
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
-some = settings(max_examples=150, deadline=None, derandomize=True)
+some = settings(max_examples=examples(150), deadline=None, derandomize=True)
 seeds = st.integers(0, 2**32 - 1)
 
 # A refused pair counts a little more than the gate, so that a pair exactly at it is still taken.

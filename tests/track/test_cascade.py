@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_tracker.track.cascade import match_cascade
+from tests.examples import examples
 from tests.oracles.deepsort_plain import cascade
 
 Array = npt.NDArray[np.float64]
@@ -30,7 +31,7 @@ def run(ages: list[int], cost: Array, max_cost: float = 1.0) -> list[tuple[int, 
     return list(zip(tracks.tolist(), detections.tolist(), strict=True))
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(150), deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 2**32 - 1),
     tracks=st.integers(0, 12),

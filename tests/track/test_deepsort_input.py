@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -155,7 +157,7 @@ def test_detections_that_are_all_too_weak_are_as_none() -> None:
 
 
 def test_identical_detections_go_to_different_tracks() -> None:
-    tracker = DeepSort()
+    tracker = DeepSort(DeepSortConfig(duplicate_cover=1.0))
     for _ in range(5):
         tracks = tracker.update(seen(person(200), person(200)), looks(0, 0))
     assert tracks.ids.tolist() == [1, 2]
@@ -172,3 +174,38 @@ def test_a_crowd() -> None:
         tracks = tracker.update(seen(*np.concatenate([corner, corner + size], axis=1)))
     assert len(tracks) > 280
     assert len(np.unique(tracks.detection_index)) == len(tracks)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.zeros((1, 5)),), r"Detections has shape \(1, 5\), expected \(N, 6\)"),
+        (("detections",), "Detections is not numeric: it is or holds a str"),
+        ((seen(person(200)), looks(0), 1.7e18), "expected seconds"),
+        ((seen(person(200)), looks(0), 10**400), "expected seconds"),
+        ((seen(person(200)), looks(0), 1.0, np.zeros((3, 9, 9), np.uint8)), "expected uint8"),
+        ((seen(person(200)), looks(0), "1.0"), "timestamp_s = '1.0'"),
+        ((seen(person(200)), looks(0), np.zeros(2)), "timestamp_s = "),
+        ((seen(person(200)), looks(0), float("nan")), "timestamp_s = nan"),
+        ((seen(person(200)), looks(0), 1.0, np.zeros((0, 4, 3))), "expected uint8"),
+        ((seen(person(200)), looks(0), 1.0, "frame.png"), "image is a str"),
+    ],
+)
+def test_a_refused_call_leaves_the_tracker_as_it_was(
+    arguments: tuple[Any, ...], message: str
+) -> None:
+    tracker, other = DeepSort(), DeepSort()
+    for number in range(4):
+        tracker.update(seen(person(200)), looks(0), number / 30)
+        other.update(seen(person(200)), looks(0), number / 30)
+    with pytest.raises(InputError, match=message):
+        tracker.update(*arguments)
+    after = [one.update(seen(person(200)), looks(0), 4 / 30) for one in (tracker, other)]
+    np.testing.assert_array_equal(after[0].boxes, after[1].boxes)
+    assert after[0].ids.tolist() == after[1].ids.tolist() == [1]
+
+
+def test_a_timestamp_may_be_an_array_scalar() -> None:
+    tracker = DeepSort(DeepSortConfig(n_init=1))
+    for time_s in (np.float32(0), np.int64(1), np.array(2.0)):
+        assert len(tracker.update(seen(person(200)), None, time_s)) == 1  # type: ignore[arg-type]

@@ -163,12 +163,87 @@ def test_reset_starts_again() -> None:
     assert tracks.ages_s.tolist() == [pytest.approx(2 / 30)]
 
 
-def test_score_and_class_are_those_of_the_last_detection() -> None:
+def test_the_confidence_is_that_of_the_last_detection_and_the_class_that_of_the_first() -> None:
     tracker = DeepSort(DeepSortConfig(n_init=1))
     for score, kind in ((0.9, 0), (0.7, 2), (0.8, 0)):
         tracks = tracker.update(Detections(np.array([ANNA]), np.array([score]), np.array([kind])))
+        assert tracks.ids.tolist() == [1]
         assert tracks.scores.tolist() == [np.float32(score)]
-        assert tracks.classes.tolist() == [kind]
+        assert tracks.classes.tolist() == [0]
+
+
+def test_a_person_does_not_turn_into_the_bicycle_beside_them() -> None:
+    tracker = DeepSort(DeepSortConfig(n_init=1, duplicate_cover=1.0))
+    bicycle = person(225, 340, 80, 90)
+    for _ in range(5):
+        tracker.update(Detections(np.array([ANNA]), np.array([0.9]), np.array([0])))
+    for _ in range(3):  # the person is hidden, and the bicycle is not
+        tracks = tracker.update(Detections(np.array([bicycle]), np.array([0.9]), np.array([1])))
+    assert tracks.classes[tracks.observed].tolist() == [1]
+    assert tracks.ids[tracks.observed].tolist() == [2]
+
+
+@pytest.mark.parametrize("max_age_s", [2.0, 30.0])
+def test_who_comes_in_where_somebody_went_out_is_somebody_else(max_age_s: float) -> None:
+    tracker = DeepSort(DeepSortConfig(n_init=1, max_age_s=max_age_s, max_cosine_distance=1.0))
+    image = np.zeros((600, 800, 3), np.uint8)
+    for frame in range(31):
+        tracker.update(seen(person(740 + 4 * frame)), looks(0), frame / 30, image)
+    for frame in range(31, 90):
+        tracker.update(NOBODY, None, frame / 30, image)
+    tracks = tracker.update(seen(person(800)), looks(1), 3.0, image)
+    assert tracks.ids.tolist() == [2]
+
+
+def test_without_an_image_its_edge_is_learned_from_the_boxes() -> None:
+    tracker = DeepSort(DeepSortConfig(n_init=1, max_age_s=30.0, max_cosine_distance=1.0))
+    for frame in range(31):
+        left, top, right, bottom = person(700 + 4 * frame)
+        tracker.update(seen((left, top, min(right, 800), bottom)), looks(0), frame / 30)
+    for frame in range(31, 90):
+        tracker.update(NOBODY, None, frame / 30)
+    assert len(tracker._tracks) == 0
+
+
+def test_who_is_lost_inside_the_image_is_found_again() -> None:
+    tracker = DeepSort(DeepSortConfig(n_init=1, max_age_s=5.0))
+    image = np.zeros((600, 800, 3), np.uint8)
+    for frame in range(10):
+        tracker.update(seen(ANNA), looks(0), frame / 30, image)
+    tracks = tracker.update(seen(ANNA), looks(0), 4.0, image)
+    assert tracks.ids.tolist() == [1]
+
+
+UPPER_BODY = (ANNA[0] + 5, ANNA[1] + 4, ANNA[2] - 5, ANNA[1] + 90)
+LEGS = (ANNA[0] + 5, ANNA[1] + 70, ANNA[2] - 5, ANNA[3] - 2)
+CHILD = (ANNA[0] + 10, ANNA[1] + 70, ANNA[2] - 10, ANNA[3] - 2)
+
+
+@pytest.mark.parametrize(
+    ("nested", "identities", "people"),
+    [
+        (UPPER_BODY, None, 1),  # the same head
+        (UPPER_BODY, (0, 1), 1),
+        (LEGS, (0, 0), 1),  # the same clothes
+        (CHILD, (0, 1), 2),  # another head, and other clothes
+        (CHILD, None, 2),
+    ],
+)
+def test_two_nested_boxes_of_one_person_are_one_track(
+    nested: tuple[float, ...], identities: tuple[int, int] | None, people: int
+) -> None:
+    for boxes in ((ANNA, nested), (nested, ANNA)):
+        tracker = DeepSort()
+        embeddings = None if identities is None else looks(*identities)
+        for _ in range(4):
+            tracks = tracker.update(seen(*boxes), embeddings)
+        assert len(tracks) == people
+
+
+def test_a_nested_box_of_another_class_is_another_track() -> None:
+    tracker = DeepSort(DeepSortConfig(n_init=1))
+    boxes = Detections(np.array([ANNA, UPPER_BODY]), np.array([0.9, 0.8]), np.array([0, 24]))
+    assert tracker.update(boxes).classes.tolist() == [0, 24]
 
 
 def test_the_picture_is_not_needed() -> None:

@@ -24,7 +24,7 @@ def walker(timestamp_s: float) -> Box:
     return person(100 + WALKING_PX_S * timestamp_s)
 
 
-@pytest.mark.parametrize("rate", [4, 7, 15, 25, 30, 60, 120])
+@pytest.mark.parametrize("rate", [4, 7, 15, 25, 30, 60, pytest.param(120, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("with_appearance", [True, False])
 def test_a_walker_keeps_the_id_at_any_frame_rate(rate: int, with_appearance: bool) -> None:
     tracker = DeepSort()
@@ -72,7 +72,7 @@ def test_timestamps_may_come_and_go() -> None:
 
 @pytest.mark.parametrize("gap_s", [1 / 60, 1 / 30, 0.1, 0.5, 1.7])
 def test_after_a_gap_the_prediction_has_moved_as_far_as_it_should(gap_s: float) -> None:
-    tracker = DeepSort(DeepSortConfig(coast_s=2.0))
+    tracker = DeepSort(DeepSortConfig(coast_s=2.0, exit_s=2.0))
     for frame in range(61):
         tracker.update(seen(walker(frame / 30)), None, frame / 30)
     tracks = tracker.update(NOBODY, None, 2 + gap_s)

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from reid_tracker.track.memory import AppearanceMemory
 from reid_tracker.types import Embeddings
+from tests.examples import examples
 
 SIZE = 6
 seeds = st.integers(0, 2**32 - 1)
@@ -105,7 +106,7 @@ class MemoryMachine(RuleBasedStateMachine):
 
 TestMemoryAgainstDeques = MemoryMachine.TestCase
 TestMemoryAgainstDeques.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, derandomize=True
+    max_examples=examples(40), stateful_step_count=30, deadline=None, derandomize=True
 )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from reid_tracker.config import TransportConfig
+from tests.waiting import PATIENCE_S, wait_until
 
 USER, PASSWORD = "edge one", "a:b c#d"
 
@@ -54,7 +55,7 @@ class Server:
             self._process = subprocess.Popen(
                 self._command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
             )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while not answers(self.port):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((self.folder / "log.txt").read_text())
@@ -132,11 +133,7 @@ def until_saved(server: Server, text: str) -> None:
     """
     topic = text.replace(".", "/").replace("*", "+").encode()
     saved = server.folder / "mosquitto.db"
-    deadline = time.monotonic() + 20
-    while not (saved.exists() and topic in saved.read_bytes()):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{topic!r} is not in {saved}")
-        time.sleep(0.02)
+    wait_until(lambda: saved.exists() and topic in saved.read_bytes(), f"for {topic!r} in {saved}")
 
 
 START = {"nats": nats_server, "mqtt": mosquitto_server}

@@ -73,6 +73,7 @@ def test_credentials_of_the_environment(
     check_works(config)
 
 
+@pytest.mark.slow
 @KINDS
 def test_a_password_that_changes_while_running(
     kind: str, start: Callable[..., Server], tmp_path: Path

@@ -190,3 +190,15 @@ def test_when_a_file_was_recorded(tmp_path: Path, text: str | None, expected: fl
                 packet.stream = stream
                 target.mux(packet)
     assert open_source(dated).info.recorded_s == expected
+
+
+def test_frames_that_are_too_large_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reid_tracker.picture_size.MOST_PIXELS", 1000)
+    with pytest.raises(SourceError, match="64 x 48 pixels, at most 1,000"):
+        open_source(write_clip(tmp_path / "clip.mp4"))
+    monkeypatch.undo()
+    monkeypatch.setattr("reid_tracker.video.av_source.MOST_PIXELS", 1000)  # larger midway
+    with pytest.raises(SourceError, match="no frame that can be decoded"):
+        open_source(tmp_path / "clip.mp4")

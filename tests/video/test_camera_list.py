@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reid_tracker.errors import ConfigError
 from reid_tracker.video import open_sources
 from reid_tracker.video.camera_list import CameraEntry, is_camera_list, read_camera_list
+from tests.examples import examples
 from tests.video.clips import write_clip
 
 
@@ -98,7 +99,7 @@ def test_mistakes_in_a_list(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in refusal(listed(tmp_path, text))
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["url", "username", "password", "password_file", "transport", "rotate", "x"]),
     st.sampled_from(["{}", "rtsp://u:{}@h/x"]),
@@ -154,3 +155,15 @@ def test_files_in_a_list_get_their_names(tmp_path: Path) -> None:
     sources = open_sources([str(listed(tmp_path, text)), str(clip)])
     assert [source.name for source in sources] == ["door", "hall", "clip"]
     assert [len(list(source)) for source in sources] == [3, 3, 3]
+
+
+def test_byte_order_marks_are_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "all.streams"
+    path.write_bytes(b"\xef\xbb\xbfrtsp://10.0.0.5/door\r\n")
+    assert [entry.url for entry in read_camera_list(path)] == ["rtsp://10.0.0.5/door"]
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfhunter3\r\n")
+    path = tmp_path / "cameras.yaml"
+    path.write_bytes(
+        b"\xef\xbb\xbfcameras:\n- {name: door, url: 'rtsp://a/', password_file: secret}\n"
+    )
+    assert [entry.password for entry in read_camera_list(path)] == ["hunter3"]

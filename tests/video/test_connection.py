@@ -65,3 +65,16 @@ def test_what_is_no_video_is_a_broken_connection_without_its_address(tmp_path: P
 def test_an_unknown_transport_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"stream\.transport = 'pigeon': expected tcp or udp"):
         check_stream_config(StreamConfig(transport="pigeon", hardware="none"))
+
+
+def test_pictures_that_are_too_large_break_the_connection_with_a_clear_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = StreamAddress("x", str(write_clip(tmp_path / "clip.ts")))
+    monkeypatch.setattr("reid_tracker.picture_size.MOST_PIXELS", 1000)
+    with pytest.raises(ConnectionBroken, match="64 x 48 pixels, at most 1,000"):
+        Connection(address, CONFIG)
+    monkeypatch.undo()
+    monkeypatch.setattr("reid_tracker.video.connection.MOST_PIXELS", 1000)  # not known before
+    pictures, reason = read(Connection(address, CONFIG))
+    assert (pictures, reason) == ([], "its pictures have more than 1,000 pixels")

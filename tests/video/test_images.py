@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from reid_tracker.errors import ConfigError, SourceError
-from reid_tracker.video import open_source
-from tests.video.clips import number_of, write_images
+from reid_tracker.video import open_source, open_sources
+from tests.video.clips import number_of, numbered, write_clip, write_images
 
 
 def test_names_are_sorted_by_number(tmp_path: Path) -> None:
@@ -141,3 +141,82 @@ def test_pattern_of_videos_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("")
     with pytest.raises(SourceError, match=r"1 other files"):
         open_source(f"{tmp_path}/*.mp4")
+
+
+def put_images(folder: Path, names: list[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        cv2.imwrite(str(folder / name), numbered(1))
+
+
+def test_a_folder_of_videos_with_a_thumbnail_gives_the_videos(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_clip(tmp_path / "a.mp4", 3)
+    write_clip(tmp_path / "b.mp4", 3)
+    put_images(tmp_path, ["thumb.jpg"])
+    sources = open_sources([str(tmp_path)])
+    assert [source.name for source in sources] == ["a", "b"]
+    assert "its 2 videos are read; its 1 pictures are not" in caplog.text
+    with pytest.raises(SourceError, match=r"2 videos \(a.mp4, b.mp4\) and 1 picture \(thumb.jpg\)"):
+        open_source(tmp_path)
+
+
+def test_a_video_beside_pictures_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put_images(tmp_path, ["1.jpg", "2.jpg"])
+    write_clip(tmp_path / "all.mp4", 3)
+    assert len(list(open_source(tmp_path))) == 2
+    assert "but not 1 video (all.mp4)" in caplog.text
+
+
+def test_what_systems_put_into_folders_is_no_picture(tmp_path: Path) -> None:
+    put_images(tmp_path / "shots", ["1.jpg", "._1.jpg", ".hidden.jpg"])
+    for folder in ("@eaDir/1.jpg", ".ipynb_checkpoints", ".Trash-1000", "__MACOSX"):
+        put_images(tmp_path / "shots" / folder, ["thumb.jpg"])
+    (tmp_path / "shots/Thumbs.db").write_bytes(b"no picture")
+    assert len(list(open_source(tmp_path / "shots"))) == 1
+    assert len(list(open_source(tmp_path / "shots/**/*.jpg"))) == 1
+    assert len(list(open_source(tmp_path / "shots/__MACOSX/*.jpg"))) == 1
+
+
+def test_a_byte_order_mark_hides_no_rate(tmp_path: Path) -> None:
+    put_images(tmp_path / "s" / "img1", ["1.jpg"])
+    (tmp_path / "s/seqinfo.ini").write_bytes(b"\xef\xbb\xbf[Sequence]\nframeRate=7\n")
+    assert open_source(tmp_path / "s").info.frame_rate == 7
+
+
+SHADES = [np.full((40, 60, 3), 40 * number, np.uint8) for number in range(5)]
+
+
+@pytest.mark.skipif(not hasattr(cv2, "imwriteanimation"), reason="OpenCV from 4.11 on writes them")
+@pytest.mark.parametrize("name", ["a.webp", "a.png", "a.gif"])
+def test_all_frames_of_an_animation_are_read(tmp_path: Path, name: str) -> None:
+    animation = cv2.Animation()
+    animation.frames, animation.durations = SHADES, [200] * len(SHADES)
+    cv2.imwriteanimation(str(tmp_path / name), animation)
+    frames = list(open_source(tmp_path / name))
+    assert [frame.timestamp_s for frame in frames] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
+    for frame, image in zip(frames, SHADES, strict=True):
+        assert abs(frame.image.mean() - image.mean()) < 8  # the colours of a GIF are few
+
+
+def test_all_pages_of_a_tiff_are_read(tmp_path: Path) -> None:
+    cv2.imwritemulti(str(tmp_path / "a.tiff"), SHADES)
+    frames = list(open_source(tmp_path / "a.tiff", frame_rate=2, stride=2))
+    assert [(frame.index, frame.timestamp_s) for frame in frames] == [(0, 0), (2, 1), (4, 2)]
+    assert [int(frame.image[0, 0, 0]) for frame in frames] == [0, 80, 160]
+
+
+def test_a_plain_picture_is_one_frame(tmp_path: Path) -> None:
+    for name in ("a.png", "a.webp", "a.tiff"):
+        cv2.imwrite(str(tmp_path / name), SHADES[1])
+        assert len(list(open_source(tmp_path / name))) == 1
+
+
+def test_pages_that_are_too_many_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reid_tracker.video.images._MOST_ANIMATED_PIXELS", 10_000)
+    cv2.imwritemulti(str(tmp_path / "a.tiff"), SHADES)
+    with pytest.raises(SourceError, match="5 pictures of 60 x 40"):
+        open_source(tmp_path / "a.tiff")

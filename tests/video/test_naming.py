@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reid_tracker.video import redact
-from reid_tracker.video.naming import is_url, safe_name, url_name
+from reid_tracker.errors import SourceError
+from reid_tracker.video import open_source, redact
+from reid_tracker.video.naming import is_url, printable, safe_name, url_name
 
 
 @pytest.mark.parametrize(
@@ -67,3 +71,28 @@ def test_name_of_a_url(url: str, expected: str) -> None:
 )
 def test_is_url(text: str) -> None:
     assert is_url(text) == text.startswith("ab://")
+
+
+def test_names_with_control_characters_cannot_steer_a_terminal(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = "a\x1b[2J\x07\n\u202ea\x9b.mp4"
+    assert printable(odd) == r"a\x1b[2J\x07\n\u202ea\x9b.mp4"
+    assert printable("Kamera Tür 門") == "Kamera Tür 門"
+    assert "\x1b" not in redact("rtsp://u:p@host/\x1b[2J")
+    for name in (odd, odd.replace("mp4", "jpg")):
+        with pytest.raises(SourceError) as caught:
+            open_source(tmp_path / name)
+        (tmp_path / name).write_text("no video")
+        with pytest.raises(SourceError) as unreadable:
+            open_source(tmp_path / name)
+        assert f"{caught.value}{unreadable.value}".isprintable()
+    folder = tmp_path / odd
+    folder.unlink()
+    put = folder / "odd\x1b.png"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    put.write_text("no picture")
+    assert len(list(open_source(folder))) == 1
+    assert caplog.messages
+    assert all(message.isprintable() for message in caplog.messages)

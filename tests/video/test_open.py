@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from reid_tracker.config import StreamConfig
-from reid_tracker.errors import SourceError
+from reid_tracker.errors import ConfigError, InputError, SourceError
 from reid_tracker.video import open_source
 from tests.video.clips import write_clip
 
@@ -68,3 +70,17 @@ def test_silent_address_is_given_up(scheme: str) -> None:
 def test_unknown_protocol_is_refused() -> None:
     with pytest.raises(SourceError, match="nonsense://host"):
         open_source("nonsense://host/x")
+
+
+@pytest.mark.parametrize("source", [None, 1.0, True, b"a.mp4", ["a.mp4"], np.zeros((9, 9, 3)), {}])
+def test_what_is_no_source_is_refused(source: Any) -> None:
+    with pytest.raises(InputError, match="expected a path, an address or a camera's number"):
+        open_source(source)
+
+
+@pytest.mark.parametrize(
+    "option", [{"stride": "2"}, {"stride": 1.5}, {"frame_rate": "25"}, {"frame_rate": [25]}]
+)
+def test_options_that_are_no_numbers_are_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(option))):
+        open_source("none.mp4", **option)

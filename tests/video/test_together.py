@@ -67,6 +67,24 @@ def times(group: SourceGroup) -> Batch:
     return [(name, round(frame.timestamp_s, 3)) for name, frame in group.take()]
 
 
+@pytest.mark.parametrize("frames_per_batch", [1, 8])
+def test_files_in_step_come_in_order_of_time(frames_per_batch: int) -> None:
+    sources = [ToyFile("fast", 10, 40), ToyFile("slow", 4, 16), ToyFile("short", 25, 20)]
+    group = SourceGroup(sources, frames_per_batch, in_step=True)
+    found: Batch = []
+    largest = 0
+    while not group.ended():
+        for name in {name for name, _ in found[-largest:]}:
+            assert group.expects(name) or found[-1][1] > 0.7  # none ends before its last frame
+        batch = times(group)
+        largest = max(largest, len(batch))
+        found += batch
+    assert largest == 3 * frames_per_batch
+    assert [time_s for _, time_s in found] == sorted(time_s for _, time_s in found)
+    for source in sources:
+        assert sum(name == source.name for name, _ in found) == source._count
+
+
 def test_files_in_step_follow_the_slowest() -> None:
     group = SourceGroup([ToyFile("fast", 10, 4), ToyFile("slow", 5, 2)], in_step=True)
     batches = []
@@ -74,8 +92,8 @@ def test_files_in_step_follow_the_slowest() -> None:
         batches.append(times(group))
     assert batches[:3] == [
         [("fast", 0.0), ("slow", 0.0)],
-        [("fast", 0.1), ("slow", 0.2)],
-        [("fast", 0.2)],
+        [("fast", 0.1), ("fast", 0.2)],
+        [("slow", 0.2), ("fast", 0.3)],
     ]
     assert [one for batch in batches for one in batch if one[0] == "fast"][-1] == ("fast", 0.3)
     assert not group.expects("slow")

@@ -14,6 +14,7 @@ from reid_tracker.errors import ConfigError
 from reid_tracker.osnet import OSNETS
 from reid_tracker.resources import shipped
 from reid_tracker.zoo import load_manifest
+from tests.examples import examples
 from tests.zoo.samples import URL, entry, manifest_of, refuses, write_manifest
 
 
@@ -66,7 +67,7 @@ nested = st.recursive(
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(200), deadline=None, derandomize=True)
 @given(key=st.sampled_from([*entry(), "url", "sha256", "figures", "rank", "x"]), value=nested)
 def test_any_value_is_taken_or_refused_in_one_line(
     key: str, value: Any, tmp_path_factory: pytest.TempPathFactory

@@ -11,7 +11,7 @@ import pytest
 
 from reid_tracker.errors import WeightsError
 from reid_tracker.zoo import Content
-from reid_tracker.zoo.pins import pin, pins_file
+from reid_tracker.zoo.pins import expected, pin, pins_file
 from tests.zoo.samples import entry, manifest_of, sha256
 
 CONTENT = Content(sha256(b"model"), 5)
@@ -51,3 +51,12 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     ).entries
     with pytest.raises(WeightsError, match=r"cannot write .*pins\.json: No such file"):
         pin(mine, CONTENT, tmp_path / "absent")
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    text = json.dumps({"mine": CONTENT._asdict()})
+    pins_file(tmp_path).write_text(text, encoding="utf-8-sig")
+    (mine,) = manifest_of(
+        tmp_path / "manifest", entry("mine", url="https://x.invalid/mine.pt")
+    ).entries
+    assert expected(mine, tmp_path) == CONTENT

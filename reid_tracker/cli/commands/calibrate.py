@@ -33,11 +33,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print or save the thresholds for the footage; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, sources, models or output; too little footage.
-    """
+    """Print or save the thresholds for the footage."""
     if bool(arguments.sources) == bool(arguments.labelled):
         raise ConfigError("expected videos, or --labelled with a data set; see --help")
     output = new_file(arguments.save, overwrite=arguments.overwrite)

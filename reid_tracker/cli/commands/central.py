@@ -53,12 +53,7 @@ _LIMIT_S = 4.0
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the centre until it is stopped; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments; broker or gallery are away at the start, or refuse.
-        KeyboardInterrupt: it was stopped; what was held is stored.
-    """
+    """Run the centre until it is stopped."""
     if arguments.json_logs:
         log_as_json(command="central")
     config = _checked_config(arguments)

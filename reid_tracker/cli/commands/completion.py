@@ -32,11 +32,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the script; returns the exit code.
-
-    Raises:
-        MissingDependencyError: shtab is not installed.
-    """
+    """Print the script."""
     try:
         import shtab
     except ImportError:

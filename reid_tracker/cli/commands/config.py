@@ -41,11 +41,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Print the settings; returns the exit code.
-
-    Raises:
-        ConfigError: a file, key or value is wrong.
-    """
+    """Print the settings."""
     config = load_config(arguments.name, dict(map(parse_override, arguments.set)))
     name = f"The settings of {arguments.name}" if arguments.name else "All settings"
     sys.stdout.write(redact(explained_yaml(config, _HEAD.format(name=name))))

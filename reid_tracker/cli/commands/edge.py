@@ -20,6 +20,7 @@ from reid_tracker.cli.options import (
     to_config,
 )
 from reid_tracker.cli.parser import Parser
+from reid_tracker.cli.redact import one_line
 from reid_tracker.cli.status import (
     Heartbeat,
     add_status_options,
@@ -31,13 +32,7 @@ from reid_tracker.config import Config
 from reid_tracker.edge import EdgeRun, Hooks, MessageNumbers, Outbox
 from reid_tracker.edge.camera_set import CameraSet
 from reid_tracker.edge.local_files import LocalOutputs, local_outputs
-from reid_tracker.edge.opening import (
-    check_names,
-    check_transport,
-    open_spool,
-    reported,
-    sending,
-)
+from reid_tracker.edge.opening import check_names, check_transport, open_spool, reported, sending
 from reid_tracker.errors import ConfigError
 from reid_tracker.match import GroundPlane, load_ground
 from reid_tracker.monitor import notify_systemd
@@ -57,13 +52,14 @@ _ONLY_WITH_FILES = {
 _EXAMPLES = """\
 examples:
   reid-track edge cameras.yaml --broker nats://127.0.0.1:4222 --site north --edge gate-host
-  reid-track edge cameras.yaml --config edge --broker tls://centre.example:4222 \\
+  reid-track edge cameras.yaml --config edge --broker tls://centre.example:4222 --site north \\
       --credentials /etc/reid/edge.credentials --status 127.0.0.1:9100 --json-logs
-  reid-track edge door.mp4 --broker mqtt://192.0.2.9 --start-time 2026-11-24T18:30
-  reid-track edge cameras.yaml --config edge --output /var/lib/reid --no-save-video \\
-      --delete-after-h 72
+  reid-track edge door.mp4 --broker mqtt://192.0.2.9 --site north --start-time 2026-11-24T18:30
+  reid-track edge cameras.yaml --config edge --site north --output /var/lib/reid \\
+      --no-save-video --delete-after-h 72
 
-SIGHUP reads cameras.yaml again; cameras that did not change keep their tracks.
+SIGHUP makes a service (no terminal) read cameras.yaml again; cameras that did not change keep their
+tracks. On a terminal, or without a list, it ends the run, as Ctrl-C and SIGTERM do.
 Messages that the broker does not have yet wait in a file (--spool), also over restarts.
 """
 
@@ -135,14 +131,13 @@ def _add_outputs(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run a camera host; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, sources, models, or messages that could be kept nowhere.
-        KeyboardInterrupt: the user stopped the run; everything was sent or stored.
-    """
+    """Run a camera host."""
     _check_outputs(arguments)
     config = to_config(arguments)
+    if not config.edge.site:
+        raise ConfigError(
+            "edge.site = '': no centre listens there; add --site NAME, the name that the centre has"
+        )
     numbers = MessageNumbers(config.edge.name or socket.gethostname())
     if arguments.json_logs:
         log_as_json(edge=numbers.edge)
@@ -223,7 +218,7 @@ def _finishing(
 def _report(run: EdgeRun, outbox: Outbox, sender: Sender, edge_name: str) -> None:
     frames = ", ".join(f"{name} {count} frames" for name, count in run.frames.items())
     waiting = f", {sender.pending} wait for the next start" if sender.pending else ""
-    sys.stdout.write(
-        f"edge {edge_name}: {frames}; {outbox.ended} tracklets, {sender.counts.sent} messages "
-        f"sent{waiting}\n"
+    text = (
+        f"edge {edge_name}: {frames}; {outbox.ended} tracklets, {sender.counts.sent} messages sent"
     )
+    sys.stdout.write(f"{one_line(text + waiting)}\n")

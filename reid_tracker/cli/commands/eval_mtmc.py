@@ -22,22 +22,20 @@ from reid_tracker.evaluate.multi_camera_text import read_tracks
 
 _DESCRIPTION = """\
 Score identities over several cameras: IDF1, IDP, IDR and HOTA on the frames of all cameras
-together. Both files hold one box a line, as in the AI City Challenge: camera, identity, frame,
+together. Truth and result are each a folder, such as that of a run, with a MOTChallenge text for
+each camera, or a file with one box a line, as in the AI City Challenge: camera, identity, frame,
 left, top, width, height."""
 
 _EXAMPLES = """\
 examples:
+  reid-track eval-mtmc truth/ runs/door+hall
   reid-track eval-mtmc truth.txt result.txt
   reid-track eval-mtmc truth.txt result.txt --matched-only yard --save-json scores.json
 """
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score the result that the command line names; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments or files, or trackeval is missing.
-    """
+    """Score the result that the command line names."""
     output = new_file(arguments.save_json, overwrite=arguments.overwrite)
     truth = read_tracks(Path(arguments.truth))
     result = read_tracks(Path(arguments.result))
@@ -65,8 +63,10 @@ def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = _DESCRIPTION
     parser.epilog = _EXAMPLES
-    parser.add_argument("truth", metavar="TRUTH", help="text file of the true boxes")
-    parser.add_argument("result", metavar="RESULT", help="text file of the boxes found")
+    parser.add_argument("truth", metavar="TRUTH", help="file or folder of the true boxes")
+    parser.add_argument(
+        "result", metavar="RESULT", help="file or folder of the found boxes, e.g. of a run"
+    )
     parser.add_argument(
         "--matched-only",
         action="append",

@@ -21,14 +21,7 @@ from reid_tracker.cli.reid_data import (
 from reid_tracker.cli.report import console, new_file, write_text
 from reid_tracker.encode import build_encoder
 from reid_tracker.errors import ConfigError, InputError
-from reid_tracker.evaluate import (
-    METRICS,
-    PROTOCOLS,
-    ReidScores,
-    Reranking,
-    Samples,
-    evaluate_reid,
-)
+from reid_tracker.evaluate import METRICS, PROTOCOLS, ReidScores, Reranking, Samples, evaluate_reid
 
 _EXAMPLES = """\
 examples:
@@ -40,12 +33,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score an encoder as the command line says; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, data, encoder or output.
-        KeyboardInterrupt: the user stopped the run.
-    """
+    """Score an encoder as the command line says."""
     _check_numbers(arguments)
     json_file = new_file(arguments.save_json, overwrite=arguments.overwrite)
     name, queries, gallery = open_sides(arguments.dataset, arguments.format, arguments.split)

@@ -62,12 +62,7 @@ Draw = Callable[[], Sequence["Sheet"]]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draw what the command line asks for; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, data, encoder or output.
-        KeyboardInterrupt: the user stopped the run; pictures written before are whole.
-    """
+    """Draw what the command line asks for."""
     _check(arguments)
     from reid_tracker.explain.sheet import refuse_existing, require_matplotlib
 
@@ -79,15 +74,15 @@ def run(arguments: argparse.Namespace) -> int:
         tasks["curves"] = _curve_task(arguments.curves)
     named = Path(arguments.dataset or arguments.curves[0]).resolve()
     name = named.stem if named.is_file() else named.name
-    folder = result_folder(arguments.output, f"explain-{name}")
-    files = {kind: [folder / name for name in _FILES[kind]] for kind in tasks}
-    overwrite = arguments.overwrite
-    refuse_existing([file for some in files.values() for file in some], overwrite=overwrite)
-    for kind, draw in tasks.items():
-        for sheet, path in zip(draw(), files[kind], strict=True):
-            sheet.save(path, overwrite=overwrite)
-            if not arguments.quiet:
-                sys.stdout.write(f"{path}\n")
+    with result_folder(arguments.output, f"explain-{name}") as folder:
+        files = {kind: [folder / name for name in _FILES[kind]] for kind in tasks}
+        overwrite = arguments.overwrite
+        refuse_existing([file for some in files.values() for file in some], overwrite=overwrite)
+        for kind, draw in tasks.items():
+            for sheet, path in zip(draw(), files[kind], strict=True):
+                sheet.save(path, overwrite=overwrite)
+                if not arguments.quiet:
+                    sys.stdout.write(f"{path}\n")
     return 0
 
 
@@ -182,8 +177,7 @@ def _find_net(arguments: argparse.Namespace) -> EmbeddingNet | None:
         if arguments.only:
             raise
         _log.warning(
-            "activation and gates are left out, since they need an OSNet in torch: %s",
-            error,
+            "activation and gates are left out, since they need an OSNet in torch: %s", error
         )
         return None
 
@@ -257,6 +251,7 @@ class _Embedded:
             rank_queries(query, gallery, count=self.arguments.images),
             lambda row: read_picture(self.queries.paths[row]),
             lambda row: read_picture(self.gallery.paths[row]),
+            camera_rule=len({*self.queries.cameras, *self.gallery.cameras}) > 1,
             title=_titled("Ranked lists", self.arguments),
         )
         return [sheet]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from reid_tracker.cli.options import add_gallery_option, default_gallery
 from reid_tracker.cli.parser import Parser
-from reid_tracker.cli.redact import redact
+from reid_tracker.cli.redact import one_line
 from reid_tracker.errors import ConfigError, InputError
-from reid_tracker.match.gallery.open import open_gallery
+from reid_tracker.match.gallery.open import open_gallery, open_to_read
 from reid_tracker.match.gallery.records import StoreInfo, Where, number_now
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.gallery.transfer import export_gallery, import_gallery
@@ -31,11 +31,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the action says; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, or a gallery or file that cannot be used.
-    """
+    """Do what the action says."""
     actions: dict[str, Callable[[argparse.Namespace], int]] = {
         "info": _info,
         "forget": _forget,
@@ -77,18 +73,22 @@ def _open(arguments: argparse.Namespace, *, create: bool = False) -> GalleryStor
     return open_gallery(arguments.gallery or default_gallery(), create=create)
 
 
+def _open_to_read(arguments: argparse.Namespace) -> GalleryStore:
+    return open_to_read(arguments.gallery or default_gallery())
+
+
 def _say(arguments: argparse.Namespace, text: str) -> None:
     if not arguments.quiet:
-        sys.stdout.write(f"{redact(text)}\n")
+        sys.stdout.write(f"{one_line(text)}\n")
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    with _open(arguments) as store:
+    with _open_to_read(arguments) as store:
         info = store.info()
     if arguments.json:
         sys.stdout.write(json.dumps(asdict(info), indent=2) + "\n")
     else:
-        sys.stdout.write(redact(_described(info)))
+        sys.stdout.write(_described(info))
     return 0
 
 
@@ -108,7 +108,7 @@ def _described(info: StoreInfo) -> str:
     ]
     for line in info.deletions:
         lines.append(f"deleted     {moment(line.time_s)} {line.what}: {line.sightings} sightings")
-    return "\n".join(lines) + "\n"
+    return "".join(f"{one_line(line)}\n" for line in lines)
 
 
 def _forget(arguments: argparse.Namespace) -> int:
@@ -138,7 +138,7 @@ def _purge(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    with _open(arguments) as store:
+    with _open_to_read(arguments) as store:
         counts = export_gallery(
             store, arguments.file, crops=arguments.crops, overwrite=arguments.overwrite
         )

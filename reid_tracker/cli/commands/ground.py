@@ -39,12 +39,7 @@ _FARTHEST = 8.0  # times the distance to the floor in the middle: beyond, a pixe
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make, check and save the homography of one camera; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, source, points, calibration or output.
-        KeyboardInterrupt: the user gave up.
-    """
+    """Make, check and save the homography of one camera."""
     if arguments.points is not None and arguments.calibration is not None:
         raise ConfigError("--points and --calibration were given: expected one of them")
     path = Path(arguments.save)

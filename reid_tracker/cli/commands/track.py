@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.options import (
@@ -20,27 +19,10 @@ from reid_tracker.cli.options import (
 )
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.report import Report
-from reid_tracker.config import OutputConfig
-from reid_tracker.errors import OutputError
-from reid_tracker.pipeline import Pipeline, suited_to_encoder
-from reid_tracker.run.folders import result_folder
-from reid_tracker.run.memory import open_memory
-from reid_tracker.run.outputs import RunOutputs
-from reid_tracker.run.sources import check_replay, open_run_sources
-from reid_tracker.run.writer import ResultWriter, Write
-from reid_tracker.sink import (
-    FORMATS,
-    Sink,
-    open_best_crops,
-    open_identity_events,
-    open_sinks,
-    open_window,
-    output_paths,
-)
+from reid_tracker.run.tracking import Watch, track
+from reid_tracker.sink import FORMATS
+from reid_tracker.types import FrameResult
 from reid_tracker.video import Source
-
-if TYPE_CHECKING:
-    from reid_tracker.sink.text.identity_events import IdentityEventSink
 
 _EXAMPLES = """\
 examples:
@@ -108,102 +90,35 @@ def _add_gallery(parser: Parser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Track people in the sources named on the command line; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, sources, models or outputs.
-        KeyboardInterrupt: the user stopped the run; the outputs are closed.
-    """
+    """Track people in the sources named on the command line."""
     config = to_config(arguments)
     report = Report(quiet=arguments.quiet, stride=config.video.stride)
-    with ExitStack() as stack:
-        signals = stack.enter_context(StopSignals())
-        sources = open_run_sources(arguments.sources, config, stack)
-        check_replay(config, len(sources))
-        name = "+".join(source.name for source in sources[:3])
-        folder = result_folder(arguments.output, name)
-        _refuse_own_inputs(arguments, sources, folder)
-        best = open_best_crops() if config.gallery.store_crops else None
-        remember = open_memory(config, sources, stack, best.take if best else None)
-        config = suited_to_encoder(config)
-        pipeline = Pipeline.from_config(config, remember=remember)
-        sinks: dict[str, list[Write]] = {}
-        several = pipeline.matches(sources) and len(sources) > 1
-        for source in sources:
-            opened = _open_sinks(source, folder, config.output, arguments, stack, several=several)
-            sinks[source.name] = [sink.write for sink in opened]
-            if best is not None:
-                sinks[source.name].append(best.write)
-        shared: RunOutputs | IdentityEventSink | None = None
-        if several:
-            shared = RunOutputs(
-                folder, config, sources, pipeline.is_over, overwrite=arguments.overwrite
-            )
-        elif pipeline.matches(sources) and config.output.jsonl:
-            shared = open_identity_events(folder, overwrite=arguments.overwrite)
-        if shared is not None:
-            stack.callback(shared.close)
-            for writes in sinks.values():
-                writes.append(shared.write)
-        # A stack unwinds in reverse: the summary, then no more signals, then the sinks are closed.
-        stack.callback(signals.ignore)
-        # Also after Ctrl-C, which is how runs on live sources end.
-        stack.callback(lambda: report.finish(pipeline.times.seconds, folder))
-        writer = ResultWriter(sinks, blur_heads=config.output.blur_heads)
-        _run(pipeline, sources, writer, report, signals)
-        if shared is not None:
-            shared.write_events(pipeline.last_events)
+    with StopSignals() as signals:
+        track(
+            *(arguments.sources, config, arguments.output),
+            overwrite=arguments.overwrite,
+            show=arguments.show,
+            reads=[arguments.config] if arguments.config else [],
+            watch=_OnScreen(report, signals),
+        )
     return 0
 
 
-def _run(
-    pipeline: Pipeline,
-    sources: list[Source],
-    writer: ResultWriter,
-    report: Report,
-    signals: StopSignals,
-) -> None:
-    with report.progress(sources):
-        for result in pipeline.run(sources):
-            with signals.held(), pipeline.times.measure("write"):
-                writer.write(result)
-            report.count(result)
+class _OnScreen(Watch):
+    """Shows progress and summary, and keeps signals away from what must stay whole."""
 
+    def __init__(self, report: Report, signals: StopSignals) -> None:
+        self._report, self._signals = report, signals
 
-def _refuse_own_inputs(arguments: Namespace, sources: list[Source], folder: Path) -> None:
-    """Refuse to replace a file that the run reads, even with --overwrite."""
-    words = [*arguments.sources, arguments.config]
-    words += [getattr(arguments, f"{name}.model", None) for name in ("detector", "encoder")]
-    inputs = {Path(unquote(word.removeprefix("file://"))).resolve() for word in words if word}
-    for path in output_paths(folder, [source.name for source in sources]):
-        if (output := path.resolve()) in inputs:
-            raise OutputError(
-                f"{output} is read by this run and would be replaced by its result; choose "
-                "another folder with --output"
-            )
+    def running(self, sources: Sequence[Source]) -> AbstractContextManager[object]:
+        return self._report.progress(sources)
 
+    def writing(self) -> AbstractContextManager[object]:
+        return self._signals.held()
 
-def _open_sinks(
-    source: Source,
-    folder: Path,
-    output: OutputConfig,
-    arguments: Namespace,
-    stack: ExitStack,
-    *,
-    several: bool,
-) -> list[Sink]:
-    """Open the window first, so that no files are left without a screen."""
-    sinks = [open_window(source.name, output)] if arguments.show else []
-    for sink in sinks:
-        stack.callback(sink.close)
-    files = open_sinks(
-        folder,
-        output,
-        source.info,
-        source.name,
-        identities=several,
-        overwrite=arguments.overwrite,
-    )
-    for sink in files:
-        stack.callback(sink.close)
-    return sinks + files
+    def count(self, result: FrameResult) -> None:
+        self._report.count(result)
+
+    def ending(self, seconds: Mapping[str, float], folder: Path) -> None:
+        self._signals.ignore()
+        self._report.finish(seconds, folder)

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reid_tracker.cli.parser import Parser
+from reid_tracker.cli.reid_data import guess_format
 from reid_tracker.cli.report import Steps
 from reid_tracker.config import parse_override
 from reid_tracker.errors import ConfigError
+from reid_tracker.run.folders import no_empty_folder
 
 if TYPE_CHECKING:
     from reid_tracker.train import EpochRecord, Observer, Recipe
@@ -29,15 +31,15 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train as the command line says; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, data, checkpoint or output.
-        KeyboardInterrupt: the user stopped the run; the last checkpoint is whole.
-    """
+    """Train as the command line says."""
     overrides = dict(parse_override(text) for text in arguments.set)
     if arguments.data is not None:
         overrides["data.root"] = arguments.data
+        root = Path(arguments.data)
+        layout = guess_format(root) if root.exists() else "folder"
+        # A folder without folders says nothing: the recipe's own layout stays.
+        if "data.name" not in overrides and (layout != "folder" or any(root.glob("[!.]*/*"))):
+            overrides["data.name"] = layout
     if arguments.output is not None and len(arguments.recipes) > 1:
         raise ConfigError(
             f"--output {arguments.output}: one folder for {len(arguments.recipes)} recipes; leave "
@@ -51,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         output = Path(arguments.output or _RUNS / f"train-{Path(name).stem}")
         # With several recipes, the last may not have a checkpoint yet.
         begun = len(recipes) == 1 or (output / CHECKPOINT).exists()
-        _run(recipe, output, arguments, resume=arguments.resume and begun)
+        with no_empty_folder(output):
+            _run(recipe, output, arguments, resume=arguments.resume and begun)
     return 0
 
 
@@ -112,12 +115,7 @@ def _run(recipe: Recipe, output: Path, arguments: argparse.Namespace, *, resume:
         if world.is_main and arguments.tensorboard:
             observers.append(stack.enter_context(TensorBoardObserver(output / "tensorboard")))
         trainer = Trainer(
-            recipe,
-            output,
-            device=device,
-            resume=resume,
-            world=world,
-            observers=observers,
+            recipe, output, device=device, resume=resume, world=world, observers=observers
         )
         if arguments.prepare:
             return

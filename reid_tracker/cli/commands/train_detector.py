@@ -11,6 +11,7 @@ from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.report import Steps
 from reid_tracker.config import parse_override
 from reid_tracker.errors import ConfigError
+from reid_tracker.run.folders import no_empty_folder
 
 _RUNS = Path("runs")
 
@@ -24,18 +25,9 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train as the command line says; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, data, checkpoint or output.
-        KeyboardInterrupt: the user stopped the run; the last epoch's checkpoint is whole.
-    """
+    """Train as the command line says."""
     from reid_tracker.train import limit_threads
-    from reid_tracker.train.detector import (
-        load_detector_recipe,
-        prepare_pictures,
-        train_detector,
-    )
+    from reid_tracker.train.detector import load_detector_recipe, prepare_pictures, train_detector
     from reid_tracker.train.detector.export import check_can_export, export_openvino
     from reid_tracker.train.detector.yolo import find_checkpoint
 
@@ -52,24 +44,25 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.recipe, dict(parse_override(text) for text in arguments.set)
     )
     output = Path(arguments.output or _RUNS / f"train-{Path(arguments.recipe).stem}")
-    if not arguments.prepare:  # before pictures are composed, which takes minutes
-        find_checkpoint(output, resume=arguments.resume)
-    with Steps("composing pictures", quiet=arguments.quiet) as steps:
-        data_file = prepare_pictures(recipe, output / "data", steps.reach)
-    if arguments.prepare:
-        return 0
-    weights = train_detector(
-        recipe,
-        output,
-        data_file,
-        device=arguments.device,
-        workers=arguments.workers,
-        threads=arguments.threads,
-        resume=arguments.resume,
-    )
-    results = [weights]
-    if arguments.openvino:
-        results.append(export_openvino(weights, data_file))
+    with no_empty_folder(output):
+        if not arguments.prepare:  # before pictures are composed, which takes minutes
+            find_checkpoint(output, resume=arguments.resume)
+        with Steps("composing pictures", quiet=arguments.quiet) as steps:
+            data_file = prepare_pictures(recipe, output / "data", steps.reach)
+        if arguments.prepare:
+            return 0
+        weights = train_detector(
+            recipe,
+            output,
+            data_file,
+            device=arguments.device,
+            workers=arguments.workers,
+            threads=arguments.threads,
+            resume=arguments.resume,
+        )
+        results = [weights]
+        if arguments.openvino:
+            results.append(export_openvino(weights, data_file))
     if not arguments.quiet:
         sys.stdout.write("".join(f"{path}\n" for path in results))
     return 0

@@ -28,11 +28,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List, download or verify models; returns the exit code.
-
-    Raises:
-        ReidTrackerError: an unknown name, or a model that cannot be downloaded.
-    """
+    """List, download or verify models."""
     if arguments.action == "list":
         return _list(as_json=arguments.json)
     if arguments.action == "pull":

@@ -42,12 +42,8 @@ class Assignment(NamedTuple):
 def assign(candidates: Candidates, waiting: int, gate: float) -> Assignment:
     """Assign waiting tracklets to people, at most one each, at minimum total cost.
 
-    A tracklet that stays alone costs as much as the gate, so that pairs above it are never made.
-
-    Args:
-        candidates: pairs; those above the gate count only as rivals.
-        waiting: W, number of waiting tracklets.
-        gate: maximum cost of a pair.
+    A tracklet that stays alone costs as much as the gate, so that pairs above it are never made;
+    they count only as rivals. `waiting` is the number of waiting tracklets.
     """
     identities = np.zeros(waiting, np.int64)
     costs, rivals = np.full((2, waiting), np.inf)

@@ -53,8 +53,7 @@ def _shortlist(
 ) -> tuple[IntArray, IntArray]:
     """Find the `count` people with the most similar means among those within reach.
 
-    Returns:
-        (P,) int64 index among the waiting rows, ascending, and (P,) int64 slot of the person.
+    Returns (P,) pairs: index among the waiting rows, ascending, and slot of the person.
     """
     cameras = table.camera[waiting]
     longest_s = times.max_s[np.unique(cameras)].max(initial=0)
@@ -84,16 +83,9 @@ def _shortlist(
 def _within_reach(
     last_seen: LastSeen, reach: Reach, first_s: FloatArray, last_s: FloatArray
 ) -> tuple[IntArray, BoolArray]:
-    """Find the people that one camera may see next.
+    """Find the people whom (W,) waiting tracklets of one camera may show, given their time spans.
 
-    Args:
-        last_seen: where and when people were last seen.
-        reach: the cameras from which people come to this one.
-        first_s: (W,) start of each of its waiting tracklets.
-        last_s: (W,) end of each.
-
-    Returns:
-        (B,) slots of people that at least one of them may show, and (W, B) bool, which.
+    Returns (B,) slots of people that at least one of them may show, and (W, B) bool, which.
     """
     starts, ends = last_seen.starts[reach.sources], last_seen.starts[reach.sources + 1]
     spans = [slice(start, end) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
@@ -115,11 +107,7 @@ def _within_reach(
 
 
 def _group_costs(
-    table: TrackletTable,
-    times: TravelTimes,
-    rows: IntArray,
-    members: IntArray,
-    softness: float,
+    table: TrackletTable, times: TravelTimes, rows: IntArray, members: IntArray, softness: float
 ) -> FloatArray:
     """Return the (P,) costs of joining (P,) rows to the (P, M) tracklets of a person each.
 
@@ -130,10 +118,7 @@ def _group_costs(
     memory = table.prototypes
     # One matrix product compares a row with all members of its pair.
     costs = paired_prototype_distance(
-        memory.vectors[rows],
-        memory.weights[rows],
-        memory.vectors[members],
-        memory.weights[members],
+        memory.vectors[rows], memory.weights[rows], memory.vectors[members], memory.weights[members]
     ).astype(np.float64)
     gap_s = np.maximum(
         table.first_s[members] - table.last_s[rows, None],

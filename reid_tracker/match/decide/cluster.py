@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
-from reid_tracker.arrays import FloatArray, IntArray
+from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.match.decide.evidence import Pairs, soft_weights
+
+_ROWS_AT_ONCE = 256
 
 
 class Clusters(NamedTuple):
@@ -26,78 +28,119 @@ class Clusters(NamedTuple):
 def cluster(pairs: Pairs, bound: IntArray, threshold: float, softness: float) -> Clusters:
     """Join the two cheapest groups again and again, as long as that costs at most the threshold.
 
-    Two groups are never joined if one of their pairs is impossible or if none of them is near.
-
-    Args:
-        pairs: (N, N) of all tracklets, symmetric.
-        bound: (N,) tracklets with the same number above 0 stay together; 0 is free.
-        threshold: maximum cost of a join.
-        softness: how much the cheapest pairs dominate, see `soft_weights`.
+    Two groups are never joined if one of their (N, N) symmetric pairs is impossible, or if none is
+    near. Tracklets with the same number above 0 in (N,) `bound` stay together. For the softness see
+    `soft_weights`. Time and memory grow with the square of N.
     """
     count = len(pairs.costs)
     labels = np.where(bound > 0, -bound, np.arange(count))
     highest = np.zeros(count)
-    # A join needs at least one pair below the threshold: groups without one never meet.
-    linked = (pairs.costs <= threshold) & pairs.possible
-    linked |= (bound[:, None] == bound[None]) & (bound > 0)[None]
-    _, part = connected_components(linked, directed=False)
-    sizes = np.bincount(part, minlength=1)
-    for number in np.flatnonzero(sizes > 1):
-        rows = np.flatnonzero(part == number)
-        block = np.ix_(rows, rows)
-        groups, start = np.unique(labels[rows], return_inverse=True)
-        inside = Pairs(pairs.costs[block], pairs.possible[block], pairs.near[block])
-        joined, paid = _join(_Sums.of(inside, start, len(groups), softness), threshold)
+    for rows in _linked(pairs, bound, threshold):
+        _, start = np.unique(labels[rows], return_inverse=True)
+        joined, paid = _Groups(pairs, rows, start, softness).join(threshold)
         highest[rows] = paid[joined[start]]
         labels[rows] = _by_first(rows, joined[start])
     return Clusters(_by_first(np.arange(count), labels), highest)
 
 
-class _Sums(NamedTuple):
+def _linked(pairs: Pairs, bound: IntArray, threshold: float) -> Iterator[IntArray]:
+    """Yield sets of at least two rows that joins can reach from each other.
+
+    A join needs at least one pair below the threshold: groups without one never meet.
+    """
+    free = np.ones(len(bound), np.bool_)
+    for first in range(len(bound)):
+        found = free & (np.arange(len(bound)) == first)
+        edge = np.flatnonzero(found)
+        while len(edge):
+            free[edge] = False
+            near = np.isin(bound, bound[edge]) & (bound > 0)
+            for start in range(0, len(edge), _ROWS_AT_ONCE):
+                part = edge[start : start + _ROWS_AT_ONCE]
+                near |= ((pairs.costs[part] <= threshold) & pairs.possible[part]).any(axis=0)
+            edge = np.flatnonzero(near & free)
+            found[edge] = True
+        if found.sum() > 1:
+            yield np.flatnonzero(found)
+
+
+class _Groups:
     """Sums over the pairs between G groups, (G, G) each; they add up when groups join."""
 
-    weighted: FloatArray
-    weights: FloatArray
-    impossible: FloatArray
-    near: FloatArray
+    def __init__(self, pairs: Pairs, rows: IntArray, start: IntArray, softness: float) -> None:
+        """Start with the groups that `start` numbers, one number for each of the rows."""
+        order = np.argsort(start, kind="stable")
+        first = np.flatnonzero(np.diff(start[order], prepend=-1))
+        rows = rows[order]
+        block = np.ix_(rows, rows)
+        costs = pairs.costs[block]
+        weights = soft_weights(costs, softness)
+        blocked = ~pairs.possible[block] | ~np.isfinite(costs)
+        costs[~np.isfinite(costs)] = 0
+        costs *= weights
+        near = pairs.near[block]
+        if len(first) < len(rows):
+            costs, weights = (
+                np.add.reduceat(np.add.reduceat(part, first, axis=0), first, axis=1)
+                for part in (costs, weights)
+            )
+            blocked, near = (
+                np.logical_or.reduceat(np.logical_or.reduceat(part, first, axis=0), first, axis=1)
+                for part in (blocked, near)
+            )
+        np.fill_diagonal(blocked, True)
+        self._weighted, self._weights = costs, weights
+        self._blocked, self._near = blocked, near
 
-    @classmethod
-    def of(cls, pairs: Pairs, start: IntArray, groups: int, softness: float) -> _Sums:
-        member = np.zeros((len(start), groups))
-        member[np.arange(len(start)), start] = 1
-        finite = np.isfinite(pairs.costs)
-        weights = soft_weights(pairs.costs, softness)
-        return cls(
-            weighted=member.T @ (weights * np.where(finite, pairs.costs, 0)) @ member,
-            weights=member.T @ weights @ member,
-            impossible=member.T @ (~pairs.possible | ~finite).astype(np.float64) @ member,
-            near=member.T @ pairs.near.astype(np.float64) @ member,
-        )
+    def costs(self, rows: IntArray) -> FloatArray | Float32Array:
+        """Return the (R, G) costs of joining groups with all groups; +inf if that is forbidden."""
+        weights = self._weights[rows]
+        allowed = self._near[rows] & ~self._blocked[rows] & (weights > 0)
+        found = np.full(weights.shape, np.inf, weights.dtype)
+        np.divide(self._weighted[rows], weights, out=found, where=allowed)
+        return found
 
-    def costs(self) -> FloatArray:
-        allowed = (self.impossible == 0) & (self.near > 0) & (self.weights > 0)
-        costs = np.where(allowed, self.weighted / np.where(allowed, self.weights, 1), np.inf)
-        np.fill_diagonal(costs, np.inf)
-        return costs
+    def join(self, threshold: float) -> tuple[IntArray, FloatArray]:
+        """Return the (G,) final group of each group and the (G,) highest cost of a join in it.
 
+        The cheapest partner of every group is remembered, so that a join compares the new group
+        with all others, and besides only those groups anew that lost their cheapest partner.
+        """
+        count = len(self._weights)
+        joined, highest = np.arange(count), np.zeros(count)
+        partner, lowest = np.zeros(count, np.int64), np.full(count, np.inf)
+        stale = np.arange(count)
+        while True:
+            for start in range(0, len(stale), _ROWS_AT_ONCE):
+                part = stale[start : start + _ROWS_AT_ONCE]
+                costs = self.costs(part)
+                partner[part] = costs.argmin(axis=1)
+                lowest[part] = costs.min(axis=1)
+            kept = int(lowest.argmin())
+            cost, gone = float(lowest[kept]), int(partner[kept])
+            if not cost <= threshold:
+                return joined, highest
+            self._merge(kept, gone)
+            joined[joined == gone] = kept
+            highest[kept] = max(highest[kept], highest[gone], cost)
+            lowest[gone] = np.inf
+            lost = (partner == kept) | (partner == gone)
+            lost[kept] = True
+            stale = np.flatnonzero(lost & (lowest < np.inf))
+            # The others keep their partner, unless the new group is cheaper.
+            to_kept = self.costs(np.array([kept]))[0]
+            cheaper = ~lost & ((to_kept < lowest) | ((to_kept == lowest) & (kept < partner)))
+            cheaper &= to_kept < np.inf
+            partner[cheaper], lowest[cheaper] = kept, to_kept[cheaper]
 
-def _join(sums: _Sums, threshold: float) -> tuple[IntArray, FloatArray]:
-    """Return the (G,) final group of each group and the (G,) highest cost of a join in it."""
-    joined = np.arange(len(sums.weights))
-    highest = np.zeros(len(joined))
-    costs = sums.costs()
-    while True:
-        kept, gone = divmod(int(costs.argmin()), len(costs))
-        cost = costs[kept, gone]
-        if cost > threshold:
-            return joined, highest
-        for table in sums:
-            table[kept] += table[gone]
-            table[:, kept] += table[:, gone]
-            table[gone] = table[:, gone] = 0
-        joined[joined == gone] = kept
-        highest[kept] = max(highest[kept], highest[gone], cost)
-        costs = sums.costs()
+    def _merge(self, kept: int, gone: int) -> None:
+        for sums in (self._weighted, self._weights):
+            sums[kept] += sums[gone]
+            sums[:, kept] = sums[kept]
+        for flags in (self._blocked, self._near):
+            flags[kept] |= flags[gone]
+            flags[:, kept] = flags[kept]
+        self._blocked[gone] = self._blocked[:, gone] = True
 
 
 def _by_first(rows: IntArray, labels: IntArray) -> IntArray:

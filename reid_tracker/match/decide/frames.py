@@ -47,15 +47,10 @@ def frame_candidates(
 def nearest_groups(
     similarity: FloatArray | Float32Array, labels: IntArray, count: int
 ) -> BoolArray:
-    """Find the groups that are worth comparing closely.
+    """Find the groups that are worth comparing closely, given (A, B) similarities.
 
-    Args:
-        similarity: (A, B) of rows and columns.
-        labels: (B,) group of each column.
-        count: groups to find for each row, by their most similar column.
-
-    Returns:
-        (B,) bool; True for columns of a group that any row found.
+    Each row finds `count` groups by their most similar column. Returns (B,) bool: the columns whose
+    group, in (B,) `labels`, any row found.
     """
     order = np.argsort(labels, kind="stable")
     groups, starts = np.unique(labels[order], return_index=True)
@@ -67,14 +62,9 @@ def nearest_groups(
 
 
 def group_costs(pairs: Pairs, labels: IntArray, softness: float) -> GroupCosts:
-    """Return the cost of joining each row to each group of columns; see `soft_weights`.
+    """Return the cost of joining (A,) rows to each group in (B,) `labels`; see `soft_weights`.
 
     One impossible pair rules the whole group out; one near pair puts it within reach.
-
-    Args:
-        pairs: (A, B) of rows and columns.
-        labels: (B,) group of each column.
-        softness: how much the cheapest pairs dominate.
     """
     if not len(labels):
         return GroupCosts(np.empty(0, np.int64), np.empty((len(pairs.costs), 0)))

@@ -43,11 +43,9 @@ class IdentityIndex:
     """
 
     def __init__(self, table: TrackletTable, max_members: int) -> None:
-        """Index the identities that a table holds.
+        """Index the identities in a table.
 
-        Args:
-            table: all tracklets.
-            max_members: tracklets kept of an identity; the one unseen for longest is dropped.
+        At most `max_members` tracklets of an identity are kept: the one unseen for longest goes.
         """
         self._table = table
         self.identity = np.zeros(0, np.int64)
@@ -122,12 +120,7 @@ class IdentityIndex:
         return np.flatnonzero(table.alive & (table.identity > 0) & (self.slot < 0))
 
     def last_seen(self, cameras: int, since_s: float) -> LastSeen:
-        """Return the last tracklets of people who were seen at a time or later.
-
-        Args:
-            cameras: C, number of cameras.
-            since_s: that time, seconds.
-        """
+        """Return the last tracklets, by C cameras, of people who were seen at a time or later."""
         self._follow_size()
         table = self._table
         rows = np.flatnonzero((self.slot >= 0) & (table.last_s >= since_s))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from reid_tracker.arrays import FloatArray, IntArray
 from reid_tracker.match.decide.identity_index import IdentityIndex
-from reid_tracker.match.tracklets.batch import TrackletBatch
 from reid_tracker.match.tracklets.table import TrackletTable
 from reid_tracker.types import EventKind, IdentityEvent, Member
 
@@ -25,12 +25,7 @@ class IdentityLedger:
     """
 
     def __init__(self, table: TrackletTable, new_numbers: Iterator[int]) -> None:
-        """Make an empty ledger.
-
-        Args:
-            table: without tracklets.
-            new_numbers: gives new identities their numbers, ascending.
-        """
+        """Make an empty ledger; `new_numbers` gives new identities their numbers, ascending."""
         self.table = table
         self.cameras: list[str] = []
         self.now_s = -math.inf
@@ -66,12 +61,13 @@ class IdentityLedger:
             self._index = IdentityIndex(self.table, max_members)
         return self._index
 
-    def replace(self, rows: IntArray, batch: TrackletBatch) -> None:
-        """Put a batch into its (N,) distinct rows; identities stay."""
+    @contextmanager
+    def changing(self, rows: IntArray) -> Iterator[None]:
+        """Keep the index right while the block changes embeddings and times of distinct rows."""
         known = np.sort(rows[self.table.identity[rows] > 0])
         if self._index is not None:
             self._index.remove(known)
-        self.table.replace(rows, batch)
+        yield
         if self._index is not None:
             self._index.add_in_turn(known)
 
@@ -84,12 +80,7 @@ class IdentityLedger:
     ) -> None:
         """Give (K,) rows the same identity, 0 for none, and report it as one event.
 
-        Args:
-            rows: (K,) rows.
-            identity: number.
-            kind: of the event.
-            reason: one line for people.
-            scores: (K,) similarities on which it rests; clipped to [0, 1].
+        The reason is one line for people; (K,) scores are similarities, clipped to [0, 1].
         """
         before = np.unique(self.table.identity[rows])
         if self._index is not None:
@@ -118,11 +109,7 @@ class IdentityLedger:
     ) -> None:
         """Give (K,) rows without identity a different known one each, with an event for each.
 
-        Args:
-            rows: (K,) rows.
-            identities: (K,) numbers.
-            costs: (K,) cosine distances; the scores are what they lack to 1.
-            why: end of the reason, after the cost.
+        The scores are what the (K,) costs lack to 1; `why` ends the reason, after the cost.
         """
         self._write(rows, identities, 1 - costs)
         reasons = [f"match cost {cost:.3f}, {why}" for cost in costs.tolist()]

@@ -137,7 +137,8 @@ class CrossCameraMatcher:
         rows = self._rows_of(batch, batch.last_s, np.full(len(batch), ledger.now_s))
         index = ledger.index(self.config.max_members)
         known = np.sort(rows[table.identity[rows] > 0])
-        ledger.replace(rows, batch)
+        with ledger.changing(rows):
+            table.replace(rows, batch)
         for start in range(0, len(known), _CHECKED_AT_ONCE):
             self._withdraw(known[start : start + _CHECKED_AT_ONCE])
         self._decide_batch(index, rows)
@@ -145,24 +146,18 @@ class CrossCameraMatcher:
         return table.identity[rows]
 
     def restore(self, batch: TrackletBatch, identities: IntArray) -> None:
-        """Give a new matcher the tracklets of an earlier one; nothing is decided or reported.
+        """Give a new matcher (N) tracklets of an earlier one, and their (N,) identities above 0.
 
-        Args:
-            batch: (N) tracklets.
-            identities: (N,) their identities, all above 0.
+        Nothing is decided or reported.
         """
         rows = self._rows_of(batch, batch.first_s, batch.last_s)
-        self._ledger.replace(rows, batch)
+        self._table.replace(rows, batch)
         self._ledger.restore(rows, identities)
 
     def rename(self, identity: int, name: int, reason: str, score: float) -> None:
-        """Give an identity another number, reported as a "match".
+        """Give an identity another number, which nobody has; it is reported as a "match".
 
-        Args:
-            identity: the number until now.
-            name: the number from now on; nobody may have it yet.
-            reason: one line for people.
-            score: similarity in [0, 1] on which it rests.
+        The reason is one line for people, the score a similarity in [0, 1].
         """
         rows = self._rows_with(identity)
         self._ledger.assign(rows, name, "match", reason, np.full(len(rows), score))
@@ -250,7 +245,8 @@ class CrossCameraMatcher:
         (number,) = self._camera_numbers([camera]).tolist()
         rows = table.rows_of(number, tracks.ids, timestamp_s)
         quality = qualities(tracks, config.min_score, config.max_cover)
-        table.observe(rows, timestamp_s, embeddings, quality)
+        with self._ledger.changing(rows):
+            table.observe(rows, timestamp_s, embeddings, quality)
         # The lower edge of a partly hidden box is not where the feet are.
         clear = quality > 0
         positions = self.ground.positions(camera, tracks.boxes[clear])
@@ -269,11 +265,7 @@ class CrossCameraMatcher:
     def _decide_batch(self, index: IdentityIndex, rows: IntArray) -> None:
         """Decide about all tracklets that are good enough and have no identity yet.
 
-        They are compared when they come or change, and once more when their patience is over.
-
-        Args:
-            index: all identities.
-            rows: (M,) tracklets that came or changed.
+        They are compared when they come or change, (M,) `rows`, and when their patience is over.
         """
         table, config = self._table, self.config
         wait = table.alive & (table.identity == 0) & (table.hits >= config.min_hits)

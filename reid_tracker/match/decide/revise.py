@@ -6,12 +6,12 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from reid_tracker.arrays import BoolArray, IntArray
 from reid_tracker.config import MatchConfig
+from reid_tracker.match.decide.assignment import Candidates, assign
 from reid_tracker.match.decide.cluster import Clusters, cluster
-from reid_tracker.match.decide.evidence import compare
+from reid_tracker.match.decide.evidence import compare_all
 from reid_tracker.match.places.topology import TravelTimes
 from reid_tracker.match.tracklets.table import TrackletTable
 from reid_tracker.types import EventKind
@@ -42,22 +42,12 @@ class Revision:
 
 
 def revise(
-    table: TrackletTable,
-    times: TravelTimes,
-    now_s: float,
-    patience_s: float,
-    config: MatchConfig,
+    table: TrackletTable, times: TravelTimes, now_s: float, patience_s: float, config: MatchConfig
 ) -> list[Revision]:
     """Cluster the tracklets of the recent past, together with older ones of their identities.
 
     Older tracklets of an identity stay together. Recent ones may leave, and identities may join.
-
-    Args:
-        table: all tracklets; not changed.
-        times: the topology, by camera number.
-        now_s: current time, seconds.
-        patience_s: a tracklet that has waited longer than this gets an identity.
-        config: window and thresholds.
+    A tracklet that has waited longer than the patience gets an identity.
 
     Returns:
         The changes. None of them breaks a hard constraint. The list is empty if there are more
@@ -80,12 +70,12 @@ def revise(
         return []
     rows = rows[np.argsort(table.order[rows])]
     identity = table.identity[rows]
-    pairs = compare(table, rows, rows, times, config)
-    # Sums in floating point depend on the order of their terms.
-    costs = (pairs.costs + pairs.costs.T) / 2
+    pairs = compare_all(table, rows, times, config)
     same = (identity[:, None] == identity[None]) & (identity > 0)[None]
+    np.subtract(pairs.costs, np.float32(config.keep_bonus), out=pairs.costs, where=same)
+    np.maximum(pairs.costs, 0, out=pairs.costs, where=same)
     clusters = cluster(
-        pairs._replace(costs=np.where(same, np.maximum(costs - config.keep_bonus, 0), costs)),
+        pairs,
         np.where(table.last_s[rows] < since_s, identity, 0),
         config.thresholds().revise_threshold,
         config.softness,
@@ -102,7 +92,8 @@ def _changes(
     keeps = _kept_identities(table, rows, label, len(names))
     identity = table.identity[rows]
     changes = []
-    for number in range(len(names)):
+    changed = (identity != keeps[label]) | ((keeps[label] == 0) & overdue)
+    for number in np.unique(label[changed]).tolist():
         inside = label == number
         kept = int(keeps[number])
         moved = inside & (identity != kept) if kept else inside
@@ -128,14 +119,9 @@ def _kind(was: int, kept: int, known: bool) -> tuple[EventKind, str]:
 
 def _kept_identities(table: TrackletTable, rows: IntArray, label: IntArray, count: int) -> IntArray:
     """Return the (count,) identity that each cluster keeps, 0 for none."""
-    identity = table.identity[rows]
-    known = np.unique(identity[identity > 0])
-    share = np.zeros((count, len(known)))
-    has = identity > 0
-    column = np.searchsorted(known, identity[has])
-    np.add.at(share, (label[has], column), table.quality[rows[has]] + 1e-9)
-    keeps = np.zeros(count, np.int64)
-    row, column = linear_sum_assignment(share, maximize=True)
-    kept = share[row, column] > 0
-    keeps[row[kept]] = known[column[kept]]
-    return keeps
+    has = table.identity[rows] > 0
+    pairs = np.stack([label[has], table.identity[rows[has]]])
+    (row, known), place = np.unique(pairs, axis=1, return_inverse=True)
+    share = np.bincount(place.ravel(), table.quality[rows[has]] + 1e-9, len(row))
+    most = share.max(initial=0)
+    return assign(Candidates(row, known, most - share), count, most).identities

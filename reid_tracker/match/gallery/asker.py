@@ -42,6 +42,9 @@ class PatientAsker:
         store: is not closed here.
         patience_s: maximum time to wait for an answer.
         first_pause_s: time until an unavailable store is tried again; doubles up to 15 seconds.
+
+    Attributes:
+        away: the store has stopped answering.
     """
 
     def __init__(
@@ -52,15 +55,10 @@ class PatientAsker:
         self._first_pause_s = self._pause_s = first_pause_s
         self._next_try = 0.0
         self._late: _Question[object] | None = None
-        self._away = False
+        self.away = False
         self._questions: queue.SimpleQueue[_Question[object] | None] = queue.SimpleQueue()
         # A daemon, because a question that never returns must not keep the program running.
         threading.Thread(target=self._run, name="gallery-asker", daemon=True).start()
-
-    @property
-    def away(self) -> bool:
-        """Whether the store has stopped answering."""
-        return self._away
 
     def ask(self, question: Callable[[GalleryStore], _Answer]) -> _Answer | None:
         """Return the store's answer; None if the store is unavailable, at once if that is known.
@@ -71,7 +69,7 @@ class PatientAsker:
         Raises:
             StoreError: the store will not answer later either.
         """
-        if self._away and not self._returned(question):
+        if self.away and not self._returned(question):
             return None
         asked: _Question[_Answer] = _Question(question)
         self._questions.put(asked)  # type: ignore[arg-type]  # whatever it answers
@@ -94,7 +92,7 @@ class PatientAsker:
         if self._late is not None and self._late.done.is_set():
             error, self._late = self._late.error, None
             if error is None:
-                self._away, self._pause_s = False, self._first_pause_s
+                self.away, self._pause_s = False, self._first_pause_s
                 return True
             if not isinstance(error, StoreUnavailableError):
                 raise error
@@ -107,7 +105,7 @@ class PatientAsker:
         return False
 
     def _give_up(self, late: _Question[_Answer] | None, why: str) -> None:
-        self._away, self._late = True, late  # type: ignore[assignment]  # whatever it answers
+        self.away, self._late = True, late  # type: ignore[assignment]  # whatever it answers
         self._next_try = time.monotonic() + self._pause_s
         logger.info("people are not looked up in the gallery, because it is unavailable: %s", why)
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reid_tracker.arrays import FloatArray
-from reid_tracker.config import MatchConfig, Thresholds
-from reid_tracker.match.gallery.records import Hit, Where
+from reid_tracker.config import MatchConfig
+from reid_tracker.match.gallery.records import Where
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.tracklets.prototypes import prototype_distance, stack_prototypes
 from reid_tracker.match.tracklets.table import Tracklet
@@ -72,13 +71,10 @@ def who_is(
     known = [hit.sighting.embeddings for hit in hits]
     vectors, equal = stack_prototypes(known, [np.ones(len(rows), np.float32) for rows in known])
     costs = prototype_distance(prototypes[None], weights[None], vectors, equal)[0]
-    return _clear_winner(hits, costs.astype(np.float64), config.thresholds())
-
-
-def _clear_winner(hits: Sequence[Hit], costs: FloatArray, limits: Thresholds) -> Known | None:
     order = np.argsort(costs, kind="stable")
     best = float(costs[order[0]])
     rival = float(costs[order[1]]) if len(order) > 1 else np.inf
+    limits = config.thresholds()
     if best > max(limits.loose, limits.tight) or rival - best < limits.margin:
         return None
     return Known(hits[int(order[0])].sighting.identity, best)

@@ -21,50 +21,13 @@ from reid_tracker.match.gallery.asker import PatientAsker
 from reid_tracker.match.gallery.known import Known, who_is
 from reid_tracker.match.gallery.recorder import PictureOf, RunLink, RunRecorder
 from reid_tracker.match.gallery.writer import GalleryWriter
-from reid_tracker.types import (
-    Embeddings,
-    EventKind,
-    Identities,
-    IdentityEvent,
-    Member,
-    Tracks,
-)
+from reid_tracker.types import Embeddings, EventKind, Identities, IdentityEvent, Tracks
 
 _ASK_EVERY_S = 1.0
 _MAX_QUESTIONS = 4
 
 _STOCK = 64
 """Numbers for the new people of an outage. Those left at the end of a run are never used."""
-
-
-class NumberStock:
-    """Hands out numbers that the gallery has reserved for new people, a stock in advance.
-
-    Args:
-        asker: of the gallery.
-    """
-
-    def __init__(self, asker: PatientAsker) -> None:
-        self._asker = asker
-        self._numbers: deque[int] = deque()
-        self._refill()
-
-    def take(self, *, refill: bool = True) -> int:
-        """Return an unused number; 0 if the gallery is not available and none is left.
-
-        Args:
-            refill: ask the gallery for more if the stock is low.
-
-        Raises:
-            StoreError: the gallery will not give numbers later either.
-        """
-        if refill and len(self._numbers) <= _STOCK // 2:
-            self._refill()
-        return self._numbers.popleft() if self._numbers else 0
-
-    def _refill(self) -> None:
-        more = self._asker.ask(lambda store: store.reserve_identities(_STOCK))
-        self._numbers.extend(more or ())
 
 
 @dataclass
@@ -98,7 +61,8 @@ class GalleryMatcher:
         self._asker = asker
         self._model = link.model
         self._recorder = RunRecorder(matcher, writer, link, picture_of)
-        self._stock = NumberStock(asker)
+        self._stock: deque[int] = deque()
+        self._refill_stock()
         # The gallery's number for each number of the run, 0 if there is none yet. 0 is "not sure".
         self._numbers = np.zeros(1, np.int64)
         self._highest = 0
@@ -145,10 +109,7 @@ class GalleryMatcher:
 
     def store(self) -> None:
         """Queue what has changed since the last time for the gallery."""
-        self._recorder.store(self._now_s, self._number)
-
-    def _number(self, local: int) -> int:
-        return int(self._numbers[local])
+        self._recorder.store(self._now_s, lambda local: int(self._numbers[local]))
 
     def _follow(self) -> None:
         """Report the matcher's decisions in the gallery's numbers."""
@@ -163,10 +124,10 @@ class GalleryMatcher:
             elif event.kind == "merge":
                 self._report_merge(event)
             else:
-                self._report(event, self._number(event.identity), self._before(event))
+                self._report(event, int(self._numbers[event.identity]), self._before(event))
 
     def _before(self, event: IdentityEvent) -> set[int]:
-        return {self._number(local) for local in event.previous_ids} - {0}
+        return {int(self._numbers[local]) for local in event.previous_ids} - {0}
 
     def _report(self, event: IdentityEvent, identity: int, before: set[int]) -> None:
         """Report an event in the gallery's numbers; nothing if none of them has a number yet."""
@@ -203,7 +164,7 @@ class GalleryMatcher:
         number with the lower cost is kept.
         """
         local = event.identity
-        own, before = self._number(local), self._before(event)
+        own, before = int(self._numbers[local]), self._before(event)
         candidates = before | ({own} - {0})
         known = candidates - self._given
         surest = sorted(known or candidates, key=lambda one: (self._cost.get(one, np.inf), one))
@@ -211,7 +172,7 @@ class GalleryMatcher:
         if not all(one in self._open for one in (local, *event.previous_ids)):
             self._open.pop(local, None)  # one of them is known
         if identity != own:
-            event = replace(event, members=self._members(local))
+            event = replace(event, members=tuple(self._matcher.members(local)))
         self._numbers[[local, *event.previous_ids]] = identity
         for ended in event.previous_ids:
             self._open.pop(ended, None)
@@ -233,7 +194,7 @@ class GalleryMatcher:
             if not last and hits < 2 * state.hits:
                 continue
             known = self._ask(local)
-            own = self._number(local)
+            own = int(self._numbers[local])
             if known or not own:
                 self._renumber(local, own, known)
 
@@ -250,22 +211,19 @@ class GalleryMatcher:
             kind="merge" if own else "match" if known else "new",
             identity=identity,
             previous_ids=(),
-            members=self._members(local),
+            members=tuple(self._matcher.members(local)),
             reason=known.reason if known else "new",
             score=known.score if known else 1.0,
             time_s=self._now_s,
         )
         self._report(event, identity, {own} - {0})
 
-    def _members(self, local: int) -> tuple[Member, ...]:
-        return tuple(self._matcher.members(local))
-
     def _ask(self, local: int) -> Known | None:
         """Ask the gallery who a person is; people whom the run already knows are excluded."""
         tracklets = self._matcher.tracklets(identity=local)
         if not tracklets or self.failure is not None:
             return None
-        present = {self._number(one) for one in self._matcher.identities()} | self._ended
+        present = {int(self._numbers[one]) for one in self._matcher.identities()} | self._ended
         model, config = self._model, self._matcher.config
         try:
             # In a tuple, because an answer of None means that the gallery is not available.
@@ -282,10 +240,17 @@ class GalleryMatcher:
         return answer[0]
 
     def _take(self) -> int:
-        try:
-            number = self._stock.take(refill=self.failure is None)
-        except StoreError as error:
-            self._recorder.fail(error)
-            return 0
+        """Return an unused number; 0 if the gallery is not available and none is left."""
+        if self.failure is None and len(self._stock) <= _STOCK // 2:
+            try:
+                self._refill_stock()
+            except StoreError as error:
+                self._recorder.fail(error)
+                return 0
+        number = self._stock.popleft() if self._stock else 0
         self._given.add(number)
         return number
+
+    def _refill_stock(self) -> None:
+        more = self._asker.ask(lambda store: store.reserve_identities(_STOCK))
+        self._stock.extend(more or ())

@@ -49,6 +49,22 @@ def open_gallery(
         StoreError: the gallery cannot be opened.
         MissingDependencyError: a package is missing.
     """
+    return STORES[_scheme(address)](str(address), create, limit_s)
+
+
+def open_to_read(address: str | Path) -> GalleryStore:
+    """Open an existing gallery to read it, also a file that another process uses.
+
+    A file is read as it is now; see `open_gallery` for addresses and errors.
+    """
+    if _scheme(address):
+        return open_gallery(address, create=False)
+    from reid_tracker.match.gallery.embedded.store import EmbeddedStore
+
+    return EmbeddedStore(address, read_only=True)
+
+
+def _scheme(address: str | Path) -> str:
     expected = " or ".join(FORMS)
     if not str(address).strip():
         raise ConfigError(f"the gallery has no name; expected {expected}")
@@ -56,4 +72,4 @@ def open_gallery(
     scheme = found[1].lower() if found else ""
     if scheme not in STORES:
         raise ConfigError(f"no gallery can be at {scheme}://; expected {expected}")
-    return STORES[scheme](str(address), create, limit_s)
+    return scheme

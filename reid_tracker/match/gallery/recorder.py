@@ -60,13 +60,7 @@ class RunLink:
     ) -> SightingRecord:
         """Make the record of a tracklet; a later record of the tracklet replaces it.
 
-        Args:
-            camera: its name.
-            track: id that the camera's tracker gave it.
-            identity: number of the person; 0 while not sure.
-            span_s: start and end, seconds of the run.
-            embeddings: (P, D) float32 unit rows, P >= 1.
-            quality: 0 to 1.
+        The span is in seconds of the run; see `SightingRecord` for the other values.
 
         Raises:
             InputError: a value is not allowed.
@@ -144,9 +138,7 @@ class RunRecorder:
     def store(self, now_s: float, number_of: Callable[[int], int]) -> None:
         """Queue what has changed since the last call.
 
-        Args:
-            now_s: current time of the run, seconds.
-            number_of: returns the gallery's number of an identity of the run, 0 if it has none.
+        `number_of` returns the gallery's number of an identity of the run, 0 if it has none.
         """
         since_s, self._last_s = self._last_s - _SLACK_S, now_s
         cameras = self._matcher.cameras()

@@ -6,14 +6,17 @@ parameters than a gallery has people.
 
 from __future__ import annotations
 
+import logging
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from reid_tracker.arrays import Float32Array
 from reid_tracker.closing import Closing
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.match.gallery.records import (
     ANYWHERE,
@@ -26,15 +29,18 @@ from reid_tracker.match.gallery.records import (
     related_events,
 )
 from reid_tracker.match.gallery.store import check_model, check_query
+from reid_tracker.picture_size import picture_size, too_large
 from reid_tracker.types import Embeddings
+
+logger = logging.getLogger(__name__)
 
 ConnectionT = TypeVar("ConnectionT")
 
+Condition = tuple[str, Any]
+"""A condition with one mark, and its parameter."""
+
 SIGHTING_COLUMNS = ("id", "identity", "camera", "site", "start_s", "end_s", "quality")
-_EVENT_COLUMNS = (
-    *("id", "kind", "identity", "time_s"),
-    *("previous", "sightings", "reason", "score"),
-)
+_EVENT_COLUMNS = ["id", "kind", "identity", "time_s", "previous", "sightings", "reason", "score"]
 _LATEST_DELETIONS = 20
 _DELETION_PATIENCE = 6.0
 """Deleting many old records takes longer than any other call."""
@@ -95,10 +101,6 @@ class SqlStore(Closing, Generic[ConnectionT]):
         """Add to the next identity and return its new value."""
 
     @abstractmethod
-    def _add_model(self, connection: ConnectionT, model: str, size: int) -> None:
-        """Store a model, unless another one came first."""
-
-    @abstractmethod
     def _write(
         self,
         connection: ConnectionT,
@@ -133,8 +135,8 @@ class SqlStore(Closing, Generic[ConnectionT]):
     def _delete(
         self,
         connection: ConnectionT,
-        sightings: tuple[str, Any],
-        events: tuple[str, Any],
+        sightings: Condition,
+        events: Condition,
         what: str,
     ) -> int:
         """Delete sightings and events by a condition and its value; return the sightings' count."""
@@ -166,11 +168,12 @@ class SqlStore(Closing, Generic[ConnectionT]):
             known = self._model(connection)
             for one in sightings:
                 size = one.embeddings.shape[1]
-                if known is None:
-                    self._add_model(connection, one.model, size)
+                if known is None:  # unless another process adds one at the same time
+                    statement = "INSERT INTO models (hash, embedding_size) VALUES (?, ?)"
+                    self._run(connection, f"{statement} ON CONFLICT DO NOTHING", one.model, size)
                     known = self._model(connection)
                 check_model(self._place, known, one.model, size)
-            self._write(connection, sightings, crops or {}, now_s)
+            self._write(connection, sightings, _storable(crops or {}), now_s)
             for event in events:
                 self._write_event(connection, event, now_s)
             numbers = [one.identity for one in sightings]
@@ -289,10 +292,7 @@ class SqlStore(Closing, Generic[ConnectionT]):
     def info(self) -> StoreInfo:
         """See `GalleryStore`."""
         with self._use() as connection:
-
-            def one(query: str) -> Any:
-                return self._run(connection, query).fetchone()[0]
-
+            one = partial(self._value, connection)
             deletions = self._run(
                 connection,
                 "SELECT time_s, what, sightings FROM deletions ORDER BY number DESC LIMIT ?",
@@ -319,11 +319,20 @@ class SqlStore(Closing, Generic[ConnectionT]):
                 deletions=tuple(Deletion(*row) for row in deletions),
             )
 
+    def count(self) -> int:
+        """See `GalleryStore`."""
+        with self._use() as connection:
+            return int(self._value(connection, "SELECT count(*) FROM sightings"))
+
+    def _value(self, connection: ConnectionT, statement: str, *values: Any) -> Any:
+        """Execute a statement and return the only value of its only row."""
+        return self._run(connection, statement, *values).fetchone()[0]
+
     def _model(self, connection: ConnectionT) -> tuple[str, int] | None:
         found = self._run(connection, "SELECT hash, embedding_size FROM models").fetchone()
         return None if found is None else (found[0], found[1])
 
-    def _among(self, column: str, kind: str, values: Iterable[Any]) -> tuple[str, Any]:
+    def _among(self, column: str, kind: str, values: Iterable[Any]) -> Condition:
         """Return the condition that a column has one of some values, and its parameter."""
         condition = self._dialect.among.format(column=column, type=kind)
         return condition, self._dialect.array(list(values))
@@ -358,6 +367,18 @@ class SqlStore(Closing, Generic[ConnectionT]):
     def _longest_s(self, connection: ConnectionT) -> float:
         """Return a duration that no sighting exceeds, seconds; +inf if unknown."""
         return math.inf
+
+
+def _storable(crops: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Leave out pictures that nobody could decode: a few bytes may claim gigabytes of pixels."""
+    found = {}
+    for name, picture in crops.items():
+        size = picture_size(picture)
+        if why := too_large(*size) if size else "":
+            logger.warning("the picture of sighting %s is not stored: %s", shown(name), why)
+        else:
+            found[name] = picture
+    return found
 
 
 def record_of(row: Sequence[Any], embeddings: Embeddings, model: str) -> SightingRecord:

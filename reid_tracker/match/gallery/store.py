@@ -58,7 +58,8 @@ class GalleryStore(Protocol):
         Args:
             sightings: new ones, or replacements of those with the same id.
             events: known ones are skipped.
-            crops: encoded pictures, by the id of their sighting.
+            crops: encoded pictures, by the id of their sighting. Those that claim too many pixels
+                are left out, with a warning.
 
         Raises:
             ModelMismatchError: an embedding was made by another model than those in the store.
@@ -155,11 +156,7 @@ def check_query(query: Any, k: int) -> Float32Array:
 def check_model(place: str, known: tuple[str, int] | None, model: str, size: int) -> None:
     """Refuse an embedding of another model than the store's.
 
-    Args:
-        place: the store, for the message.
-        known: model hash and embedding size of the store; None if it is empty.
-        model: hash of the embedding's model.
-        size: D of the embedding.
+    `known` is the store's model hash and embedding size, None if it is empty; `place` its name.
 
     Raises:
         ModelMismatchError: model or size differ.

@@ -153,18 +153,9 @@ def _plain(one: SightingRecord, crop: bytes | None) -> dict[str, Any]:
     return data
 
 
-class _Read(NamedTuple):
-    """A line of an export: a sighting with its picture, an event, or the counts at the end."""
-
-    sighting: SightingRecord | None = None
-    crop: bytes | None = None
-    event: EventRecord | None = None
-    end: dict[str, int] | None = None
-
-
 def _read_lines(store: GalleryStore, path: Path) -> Transferred:
     counts = Transferred(0, 0, 0)
-    last = _Read()
+    end: Any = None
     with _opened(path) as lines:
         header = _parsed(path, 1, next(lines, b""))
         if header.get("format") != _FORMAT or header.get("version") != _VERSION:
@@ -180,21 +171,17 @@ def _read_lines(store: GalleryStore, path: Path) -> Transferred:
             )
         numbered = enumerate(lines, 2)
         while part := list(islice(numbered, _ROWS)):
-            records = [_record(path, number, line, header) for number, line in part]
-            events = [one.event for one in records if one.event is not None]
-            seen = [one.sighting for one in records if one.sighting is not None]
-            crops = {
-                one.sighting.id: one.crop
-                for one in records
-                if one.sighting is not None and one.crop is not None
-            }
+            crops: dict[str, bytes] = {}
+            records = [_record(path, number, line, header, crops) for number, line in part]
+            events = [one for one in records if isinstance(one, EventRecord)]
+            seen = [one for one in records if isinstance(one, SightingRecord)]
             store.write(events=events)
             store.write(seen, crops=crops)
             counts = Transferred(
                 counts.sightings + len(seen), counts.events + len(events), counts.crops + len(crops)
             )
-            last = records[-1]
-    if last.end != counts._asdict():
+            end = records[-1]
+    if end != counts._asdict():
         raise InputError(
             f"{path} is truncated: it ends after {counts.sightings} sightings; copy it again"
         )
@@ -238,20 +225,24 @@ def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
     return data
 
 
-def _record(path: Path, number: int, line: bytes, header: dict[str, Any]) -> _Read:
+def _record(
+    path: Path, number: int, line: bytes, header: dict[str, Any], crops: dict[str, bytes]
+) -> Any:
+    """Return an event, a sighting (its picture goes into `crops`), or the counts at the end."""
     data = _parsed(path, number, line)
     try:
         if "event" in data:
             event = data["event"]
             lists = {name: tuple(event[name]) for name in ("previous", "sightings")}
-            return _Read(event=EventRecord(**(event | lists)))
+            return EventRecord(**(event | lists))
         if "sighting" in data:
             fields = dict(data["sighting"])
             crop = fields.pop("crop", None)
             vectors = base64.b64decode(fields["embeddings"], validate=True)
             fields["embeddings"] = from_bytes(vectors, header["embedding_size"])
-            picture = None if crop is None else base64.b64decode(crop, validate=True)
-            return _Read(SightingRecord(**fields), picture)
-        return _Read(end=data["end"])
+            if crop is not None:
+                crops[fields["id"]] = base64.b64decode(crop, validate=True)
+            return SightingRecord(**fields)
+        return data["end"]
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise InputError(f"{path} line {number} is damaged: {shown(error, str)}") from None

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from reid_tracker.closing import Closing
 from reid_tracker.errors import StoreUnavailableError
+from reid_tracker.match.gallery.aging import Aging
 from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 
@@ -53,6 +54,8 @@ class GalleryWriter(Closing):
 
     Attributes:
         dropped: number of records dropped.
+        pending: number of sightings and events that are not in the store yet.
+        away: why the store is unavailable; empty if it is not.
     """
 
     def __init__(
@@ -66,30 +69,19 @@ class GalleryWriter(Closing):
     ) -> None:
         self._store = store
         self._capacity = capacity
-        self._retention_s = retention_s
+        self._aging = None if retention_s is None else Aging(retention_s, clock)
         self._first_wait_s = first_wait_s
-        self._clock = clock
         self._next_purge = time.monotonic()
         self._waiting: deque[_Batch] = deque()
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._failure: BaseException | None = None
-        self._away = ""
-        self._records = 0
+        self.away = ""
+        self.pending = 0
         self._in_flight = 0
         self.dropped = 0
         self._thread = threading.Thread(target=self._run, name="gallery-writer", daemon=True)
         self._thread.start()
-
-    @property
-    def pending(self) -> int:
-        """Number of sightings and events that are not in the store yet."""
-        return self._records
-
-    @property
-    def away(self) -> str:
-        """Why the store is unavailable; empty if it is not."""
-        return self._away
 
     def put(
         self,
@@ -106,7 +98,7 @@ class GalleryWriter(Closing):
         with self._changed:
             self._raise_failure()
             self._waiting.append(batch)
-            self._records += batch.records
+            self.pending += batch.records
             self._drop_excess()
             self._changed.notify_all()
 
@@ -145,15 +137,15 @@ class GalleryWriter(Closing):
         with self._changed:
             self._raise_failure()
         if lost := self.pending:
-            raise StoreUnavailableError(f"{lost} records could not be stored: {self._away}")
+            raise StoreUnavailableError(f"{lost} records could not be stored: {self.away}")
 
     def _drop_excess(self) -> None:
         before = self.dropped
         # Neither what the thread is writing now nor the newest batch is dropped.
-        while len(self._waiting) > self._in_flight + 1 and self._records > self._capacity:
+        while len(self._waiting) > self._in_flight + 1 and self.pending > self._capacity:
             batch = self._waiting[self._in_flight]
             del self._waiting[self._in_flight]
-            self._records -= batch.records
+            self.pending -= batch.records
             self.dropped += batch.records
         if self.dropped and not before:
             logger.warning(
@@ -190,23 +182,23 @@ class GalleryWriter(Closing):
             return bool(self._waiting)
 
     def _purge_in_s(self) -> float:
-        return _PURGE_EVERY_S if self._retention_s is None else self._next_purge - time.monotonic()
+        return _PURGE_EVERY_S if self._aging is None else self._next_purge - time.monotonic()
 
     def _attempt(self) -> bool:
         """Write the next batches, and purge if it is time; False if the store is unavailable."""
         try:
             self._write_next()
-            if self._retention_s is not None and self._purge_in_s() <= 0:
-                self._store.purge(self._clock() - self._retention_s)
+            if self._aging is not None and self._purge_in_s() <= 0:
+                self._store.purge(self._aging.limit_s())
                 self._next_purge = time.monotonic() + _PURGE_EVERY_S
         except StoreUnavailableError as error:
-            if not self._away:
+            if not self.away:
                 logger.warning("%s; tracking continues, records are kept and stored later", error)
-            self._away = str(error)
+            self.away = str(error)
             return False
-        if self._away:
+        if self.away:
             logger.warning("the gallery is back; %d records wait for it", self.pending)
-        self._away = ""
+        self.away = ""
         return True
 
     def _write_next(self) -> None:
@@ -227,7 +219,7 @@ class GalleryWriter(Closing):
                 self._in_flight = 0
                 for batch in batches if written else []:
                     self._waiting.popleft()
-                    self._records -= batch.records
+                    self.pending -= batch.records
                 self._changed.notify_all()
 
     def _next_batches(self) -> list[_Batch]:

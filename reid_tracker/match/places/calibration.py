@@ -80,22 +80,19 @@ def read_calibration(path: str | Path) -> CameraCalibration:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"{path}: too large for a calibration; {_EXPECTED}")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not text; {_EXPECTED}") from None
     try:
-        return _finite(_from_tsai(text) if text.lstrip().startswith("<") else _from_opencv(text))
+        found = _from_tsai(text) if text.lstrip().startswith("<") else _from_opencv(text)
+        parts = (found.to_ground, found.focal, found.centre, found.distortion)
+        if not all(np.isfinite(part).all() for part in parts):
+            raise ValueError("a number is not finite, or too large")
+        return found
     except (KeyError, ValueError, AttributeError, ArithmeticError, np.linalg.LinAlgError) as error:
         raise ConfigError(f"{path}: {shown(error, str)}; {_EXPECTED}") from None
-
-
-def _finite(found: CameraCalibration) -> CameraCalibration:
-    parts = (found.to_ground, found.focal, found.centre, found.distortion)
-    if not all(np.isfinite(part).all() for part in parts):
-        raise ValueError("a number is not finite, or too large")
-    return found
 
 
 def _from_tsai(text: str) -> CameraCalibration:
@@ -174,13 +171,9 @@ def _undistorted(distorted: FloatArray, coefficients: FloatArray) -> FloatArray:
         x, y = plain.T
         square = x * x + y * y
         radial = 1 + square * (k1 + square * (k2 + square * k3))
-        shift = np.stack(
-            [
-                2 * p1 * x * y + p2 * (square + 2 * x * x),
-                p1 * (square + 2 * y * y) + 2 * p2 * x * y,
-            ],
-            axis=1,
-        )
+        shift_x = 2 * p1 * x * y + p2 * (square + 2 * x * x)
+        shift_y = p1 * (square + 2 * y * y) + 2 * p2 * x * y
+        shift = np.stack([shift_x, shift_y], axis=1)
         plain = np.asarray((distorted - shift) / radial[:, None], np.float64)
     return plain
 

@@ -96,12 +96,7 @@ class GroundPlane(Checked):
         """Return the part of the ground plane that a camera sees well enough to locate people.
 
         Towards the horizon a pixel covers more and more ground. The part ends where one hundredth
-        of the picture's height covers more than `_COARSE_M`.
-
-        Args:
-            camera: name of the camera.
-            width: of its pictures, pixels.
-            height: of its pictures, pixels.
+        of the picture's height covers more than `_COARSE_M`. Width and height are in pixels.
 
         Returns:
             (K, 2) corners of a polygon in metres; K is 0 without homography.

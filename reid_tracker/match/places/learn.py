@@ -46,12 +46,7 @@ class PairLinks:
     left_s: FloatArray
 
     def passage(self, now_s: float, min_links: int) -> Passage | None:
-        """Return the limits that these transits support, None if there are too few.
-
-        Args:
-            now_s: current time, seconds.
-            min_links: transits needed for each limit.
-        """
+        """Return the limits that these transits support; each needs `min_links` transits."""
         if len(self.waits_s) < max(min_links, 1):
             return None
         shortest_s = float(self.waits_s.min()) / (1 + _SLACK)
@@ -69,9 +64,7 @@ class PairLinks:
 def confident_links(sightings: Iterable[Sighting], min_score: float) -> list[PairLinks]:
     """Collect the transits from one camera to another whose two sightings are both confident.
 
-    Args:
-        sightings: in any order; identity 0, "not sure", is left out.
-        min_score: minimum similarity of both sightings.
+    The sightings come in any order; identity 0, "not sure", is left out.
     """
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for before, after in consecutive(sightings):
@@ -88,12 +81,6 @@ def confident_links(sightings: Iterable[Sighting], min_score: float) -> list[Pai
 
 
 def supported_topology(links: Iterable[PairLinks], now_s: float, min_links: int) -> Topology:
-    """Make a topology with only those limits that these transits support.
-
-    Args:
-        links: from `confident_links`.
-        now_s: current time, seconds.
-        min_links: transits needed for a limit of a pair.
-    """
+    """Make a topology with those limits that at least `min_links` transits of a pair support."""
     passages = [pair.passage(now_s, min_links) for pair in links]
     return Topology(passages=tuple(passage for passage in passages if passage is not None))

@@ -9,24 +9,27 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from reid_tracker.arrays import FloatArray, IntArray
+from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 
 BUCKET_S = 0.25
 RING = 256
 _NEVER = -(2**62)
+_MAX_DISTANCES = 10_000_000
+"""Distances that one comparison computes, for its time not to grow with the length of paths."""
 
 
 class Together(NamedTuple):
     """The distance of pairs of tracklets while both were seen.
 
     Attributes:
-        metres: (A, B) mean distance, NaN without a common bucket.
-        buckets: (A, B) int64 number of common buckets.
+        metres: (A, B) float32 mean distance, NaN without a common bucket.
+        buckets: (A, B) int32 number of common buckets.
     """
 
-    metres: FloatArray
-    buckets: IntArray
+    metres: Float32Array
+    buckets: npt.NDArray[np.int32]
 
 
 class GroundTrails:
@@ -87,17 +90,30 @@ class GroundTrails:
         self._buckets = np.concatenate([self._buckets, np.full((more, RING), _NEVER)])
 
     def together(self, rows_a: IntArray, rows_b: IntArray) -> Together:
-        """Compare the paths of every pair of (A,) and (B,) rows over their common buckets."""
-        if not self._used:
-            shape = (len(rows_a), len(rows_b))
-            return Together(np.full(shape, np.nan), np.zeros(shape, np.int64))
-        places_a, places_b = self._places[rows_a], self._places[rows_b]
-        common = self._buckets[rows_a, None] == self._buckets[rows_b][None]
-        common &= self._buckets[rows_b][None] != _NEVER
-        buckets = common.sum(axis=2)
-        a, b, slot = np.nonzero(common)
-        apart = np.linalg.norm(places_a[a, slot] - places_b[b, slot], axis=1)
-        pair = a * len(rows_b) + b
-        total = np.bincount(pair, apart, minlength=buckets.size).reshape(buckets.shape)
-        metres = np.where(buckets > 0, total / np.maximum(buckets, 1), np.nan)
+        """Compare the paths of every pair of (A,) and (B,) rows over their common buckets.
+
+        Beyond `_MAX_DISTANCES` distances, only every second, third, ... of all buckets counts.
+        """
+        shape = (len(rows_a), len(rows_b))
+        metres, buckets = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+        common = np.empty(0, np.int64)
+        if self._used:
+            seen_a, seen_b = self._buckets[rows_a], self._buckets[rows_b]
+            common, count_a = np.unique(seen_a[seen_a != _NEVER], return_counts=True)
+        if len(common):
+            known, count_b = np.unique(
+                seen_b[(seen_b >= common[0]) & (seen_b <= common[-1])], return_counts=True
+            )
+            common, in_a, in_b = np.intersect1d(common, known, return_indices=True)
+            distances = int((count_a[in_a] * count_b[in_b]).sum())
+            common = common[:: 1 + distances // _MAX_DISTANCES]
+        for bucket in common.tolist():
+            slot = bucket % RING
+            a, b = (np.flatnonzero(seen[:, slot] == bucket) for seen in (seen_a, seen_b))
+            way = self._places[rows_a[a], slot][:, None] - self._places[rows_b[b], slot]
+            pairs = np.ix_(a, b)
+            metres[pairs] += np.sqrt(way[..., 0] ** 2 + way[..., 1] ** 2)
+            buckets[pairs] += 1
+        metres[buckets == 0] = np.nan
+        metres /= np.maximum(buckets, 1)
         return Together(metres, buckets)

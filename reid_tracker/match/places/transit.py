@@ -56,13 +56,9 @@ class Transit:
 
 
 def transits(sightings: Iterable[Sighting]) -> list[Transit]:
-    """Collect the transits of each person from sighting to sighting.
+    """Collect the transits of each person, by the names of the two cameras.
 
-    Args:
-        sightings: of all people and cameras, in any order; identity 0, "not sure", is left out.
-
-    Returns:
-        One entry for each pair of cameras between which somebody went, by name.
+    The sightings come in any order; identity 0, "not sure", is left out.
     """
     waits: dict[tuple[str, str], list[float]] = {}
     people: dict[tuple[str, str], set[int]] = {}

@@ -53,13 +53,7 @@ class PrototypeMemory:
         self._means[rows] = 0
 
     def add(self, rows: IntArray, embeddings: Float32Array, qualities: Float32Array) -> None:
-        """Add one embedding to each of (M,) distinct rows.
-
-        Args:
-            rows: (M,) rows.
-            embeddings: (M, D) unit rows.
-            qualities: (M,) weights above 0.
-        """
+        """Add one of (M, D) unit embeddings, of quality above 0, to each of (M,) distinct rows."""
         self._set_width(embeddings.shape[1])
         vectors, weights = self.vectors[rows], self.weights[rows]
         taken = weights > 0
@@ -79,13 +73,9 @@ class PrototypeMemory:
         self._means[rows] = mean / np.where(length > 0, length, 1)
 
     def put(self, rows: IntArray, vectors: Float32Array, weights: Float32Array) -> None:
-        """Replace what (M,) distinct rows hold.
+        """Replace what (M,) distinct rows hold by (M, L, D) unit vectors and their (M, L) weights.
 
-        Args:
-            rows: (M,) rows.
-            vectors: (M, L, D) unit vectors. If L > K, the K heaviest are kept, or their mean if K
-                is 1.
-            weights: (M, L), 0 for unused ones.
+        If L > K, the K heaviest are kept, or their mean if K is 1.
         """
         if not len(rows):
             return  # D is not known
@@ -110,7 +100,6 @@ class PrototypeMemory:
         return self._means[rows]
 
     def _set_width(self, width: int) -> None:
-        """Learn D from the first embedding."""
         if width and not self.vectors.shape[2]:
             self.vectors = np.zeros((*self.vectors.shape[:2], width), np.float32)
             self._means = np.zeros((len(self.vectors), width), np.float32)
@@ -139,30 +128,51 @@ def prototype_distance(
     vectors_b: Float32Array,
     weights_b: Float32Array,
 ) -> Float32Array:
-    """Return the cosine distance of every pair of prototype sets.
+    """Return the (A, B) cosine distances of (A, K, D) and (B, L, D) prototype sets, in [0, 2].
 
     Each prototype is compared with the nearest one of the other set. The distance is the weighted
-    mean over a set, averaged over both directions.
-
-    Args:
-        vectors_a: (A, K, D) unit vectors, zeros for unused ones.
-        weights_a: (A, K), 0 for unused ones.
-        vectors_b: (B, L, D).
-        weights_b: (B, L).
-
-    Returns:
-        (A, B) distances in [0, 2]; 1 if a set is empty.
+    mean over a set, averaged over both directions; 1 if a set is empty. Unused prototypes have
+    weight 0.
     """
-    (count_a, size_a, width), (count_b, size_b, _) = vectors_a.shape, vectors_b.shape
-    if not (count_a and count_b and width):
-        return np.ones((count_a, count_b), np.float32)
-    similarity = vectors_a.reshape(-1, width) @ vectors_b.reshape(-1, width).T
-    similarity = similarity.reshape(count_a, size_a, count_b, size_b)
-    similarity[weights_a == 0] = -np.inf
-    similarity = np.where((weights_b > 0)[None, None], similarity, -np.inf)
-    from_a = _weighted(similarity.max(axis=3).transpose(0, 2, 1), weights_a[:, None])
-    from_b = _weighted(similarity.max(axis=1), weights_b[None])
-    return (1 - (from_a + from_b) / 2).astype(np.float32)
+    distance = np.ones((len(vectors_a), len(vectors_b)), np.float32)
+    a, parts_a = _by_place(vectors_a, weights_a)
+    b, parts_b = _by_place(vectors_b, weights_b)
+    if not (len(a) and len(b)):
+        return distance
+    nearest = [np.full((len(own), len(b)), -np.inf, np.float32) for own, _ in parts_a]
+    total = np.zeros((len(a), len(b)), np.float32)
+    for theirs, weights in parts_b:
+        best = np.full((len(a), len(theirs)), -np.inf, np.float32)
+        for (own, _), near in zip(parts_a, nearest, strict=True):
+            similarity = own @ theirs.T
+            np.maximum(best[: len(own)], similarity, out=best[: len(own)])
+            np.maximum(near[:, : len(theirs)], similarity, out=near[:, : len(theirs)])
+        best *= weights
+        total[:, : len(theirs)] += best
+    for (own, weights), near in zip(parts_a, nearest, strict=True):
+        np.multiply(near, weights[:, None], out=near)
+        total[: len(own)] += near
+    distance[np.ix_(a, b)] = 1 - total / 2
+    return distance
+
+
+def _by_place(
+    vectors: Float32Array, weights: Float32Array
+) -> tuple[IntArray, list[tuple[Float32Array, Float32Array]]]:
+    """Return the sets that are not empty, the largest first, and their n-th prototypes for each n.
+
+    So the sets with an n-th prototype are always the first ones. The weights of a set sum to 1.
+    """
+    sizes = (weights > 0).sum(axis=1)
+    sets = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
+    places = np.argsort(weights[sets] <= 0, axis=1, kind="stable")
+    shares = weights[sets] / weights[sets].sum(axis=1, keepdims=True)
+    parts = []
+    for number in range(int(sizes.max(initial=0))):
+        rows = np.arange(np.count_nonzero(sizes > number))
+        place = places[rows, number]
+        parts.append((vectors[sets[rows], place], shares[rows, place]))
+    return sets, parts
 
 
 def paired_prototype_distance(
@@ -171,24 +181,14 @@ def paired_prototype_distance(
     vectors_b: Float32Array,
     weights_b: Float32Array,
 ) -> Float32Array:
-    """Return the `prototype_distance` of each of P sets to M sets of its own.
-
-    Args:
-        vectors_a: (P, K, D) unit vectors, zeros for unused ones.
-        weights_a: (P, K), 0 for unused ones.
-        vectors_b: (P, M, L, D).
-        weights_b: (P, M, L).
-
-    Returns:
-        (P, M) distances in [0, 2]; 1 if a set is empty.
-    """
+    """Return the (P, M) `prototype_distance` of (P, K, D) sets to (P, M, L, D), M for each."""
     count, sets, size_b, width = vectors_b.shape
     size_a = vectors_a.shape[1]
     flat = vectors_b.reshape(count, sets * size_b, width)
     similarity = np.matmul(vectors_a, flat.transpose(0, 2, 1))
     similarity = similarity.reshape(count, size_a, sets, size_b)
     similarity[weights_a == 0] = -np.inf
-    similarity = np.where((weights_b > 0)[:, None], similarity, -np.inf)
+    np.copyto(similarity, -np.inf, where=(weights_b == 0)[:, None])
     from_a = _weighted(similarity.max(axis=3).transpose(0, 2, 1), weights_a[:, None])
     from_b = _weighted(similarity.max(axis=1), weights_b)
     return (1 - (from_a + from_b) / 2).astype(np.float32)

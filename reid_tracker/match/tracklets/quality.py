@@ -24,12 +24,9 @@ def track_embeddings(tracks: Tracks, embeddings: Embeddings) -> Embeddings:
 
 
 def qualities(tracks: Tracks, min_score: float, max_cover: float) -> FloatArray:
-    """Return (M,) weights in [0, 1] of the embeddings of a frame's tracks; 0 if not good enough.
+    """Return (M,) weights in [0, 1] of the embeddings of all tracks of a frame.
 
-    Args:
-        tracks: all tracks of the frame, because they hide each other.
-        min_score: minimum detection confidence.
-        max_cover: maximum part of a box that others cover.
+    It is 0 below the confidence `min_score`, and if others cover more than `max_cover` of the box.
     """
     cover = covered(tracks.boxes)
     good = tracks.observed & (tracks.scores >= min_score) & (cover <= max_cover)
@@ -41,11 +38,7 @@ def checked_embeddings(
 ) -> Embeddings:
     """Return the embeddings of a frame's tracks as (M, D) float32 unit rows, zeros for "none".
 
-    Args:
-        tracks: (M) tracks.
-        embeddings: (M, D), one row per track; None: no track has one.
-        timestamp_s: time of the frame, seconds.
-        width: D of earlier embeddings, 0 if there were none.
+    `width` is the D of earlier embeddings, 0 if there were none.
 
     Raises:
         InputError: the arrays do not fit together or hold NaN, or the time is not finite.

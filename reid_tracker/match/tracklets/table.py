@@ -81,12 +81,9 @@ class TrackletTable:
         return self.rows_of_keys(cameras, tracks, np.full(len(tracks), time_s))
 
     def rows_of_keys(self, cameras: IntArray, tracks: IntArray, times_s: FloatArray) -> IntArray:
-        """Return the (M,) rows of tracks of several cameras; unknown tracks get a free slot.
+        """Return the (M,) rows of distinct pairs of camera number and track id.
 
-        Args:
-            cameras: (M,) numbers of the cameras.
-            tracks: (M,) ids; no pair of camera and id twice. New tracklets come in this order.
-            times_s: (M,) start and end of new tracklets, seconds.
+        Unknown ones get a free slot, in this order; they start and end at `times_s`.
         """
         keys = list(zip(cameras.tolist(), tracks.tolist(), strict=True))
         rows = np.array([self._row_of.get(key, -1) for key in keys], np.int64)
@@ -108,13 +105,9 @@ class TrackletTable:
     def observe(
         self, rows: IntArray, time_s: float, embeddings: Embeddings, qualities: FloatArray
     ) -> None:
-        """Add one observation to (M,) distinct rows.
+        """Add one observation to each of (M,) distinct rows.
 
-        Args:
-            rows: (M,) rows.
-            time_s: time of the frame.
-            embeddings: (M, D) unit rows; a row of zeros is no embedding.
-            qualities: (M,) weights in [0, 1]; an embedding of weight 0 is not remembered.
+        Embeddings are (M, D) unit rows; those that are zero or of quality 0 are not remembered.
         """
         self.last_s[rows] = time_s
         good = (qualities > 0) & embeddings.any(axis=1)

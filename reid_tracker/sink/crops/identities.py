@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from reid_tracker.sink.base import BaseSink
-from reid_tracker.sink.crops.tracks import DueCrops, save_crop
-from reid_tracker.sink.files import cannot_write, refuse_existing
+from reid_tracker.sink.crops.tracks import DueCrops, make_crop_folder, save_crop
+from reid_tracker.sink.files import cannot_write
 from reid_tracker.sink.text.final_text import FinalIdentities
 from reid_tracker.types import FrameResult, IdentityEvent, Member
 
@@ -54,21 +53,10 @@ class IdentityCropSink(BaseSink):
         self._quality = quality
         self._home: dict[Member, str] = {}  # of tracklets that have pictures
         self._final = FinalIdentities()
-        refuse_existing(path, overwrite)
-        try:
-            path.mkdir(exist_ok=overwrite)
-            for folder in path.iterdir():
-                if _OURS.fullmatch(folder.name) and folder.is_dir():
-                    shutil.rmtree(folder)
-        except OSError as error:
-            raise cannot_write(path, error) from None
+        make_crop_folder(path, _OURS, overwrite)
 
     def write(self, result: FrameResult) -> None:
-        """Move what the frame's events change, then write the pictures that are due.
-
-        Raises:
-            OutputError: the disk is full, or a picture cannot be written.
-        """
+        """Move what the frame's events change, then write the pictures that are due."""
         self.write_events(result.events)
         for track, crop in self._due.crops(result, result.tracks[result.tracks.observed]):
             member = result.camera, track
@@ -77,11 +65,7 @@ class IdentityCropSink(BaseSink):
             save_crop(crop, self.path / home / name, self._quality)
 
     def write_events(self, events: Iterable[IdentityEvent]) -> None:
-        """Move the pictures of tracklets that events give another identity.
-
-        Raises:
-            OutputError: a picture cannot be moved.
-        """
+        """Move the pictures of tracklets that events give another identity."""
         for event in events:
             self._final.take([event])
             for member in event.members:
@@ -109,6 +93,3 @@ class IdentityCropSink(BaseSink):
 
     def _prefix(self, member: Member) -> str:
         return f"{self._stems[member[0]]}_{member[1]:06d}_"
-
-    def _finish(self) -> None:
-        """Every picture was finished when it was written."""

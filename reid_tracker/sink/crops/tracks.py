@@ -48,28 +48,30 @@ class CropSink(BaseSink):
         self._due = DueCrops(every_s)
         self._quality = quality
         self._observed_only = observed_only
-        refuse_existing(path, overwrite)
-        try:
-            path.mkdir(exist_ok=overwrite)
-            for folder in path.iterdir():
-                if _IDENTITY.fullmatch(folder.name) and folder.is_dir():
-                    shutil.rmtree(folder)
-        except OSError as error:
-            raise cannot_write(path, error) from None
+        make_crop_folder(path, _IDENTITY, overwrite)
 
     def write(self, result: FrameResult) -> None:
-        """Write the pictures that are due.
-
-        Raises:
-            OutputError: the disk is full, or a picture cannot be written.
-        """
+        """Write the pictures that are due."""
         tracks = result.tracks[result.tracks.observed] if self._observed_only else result.tracks
         for identity, crop in self._due.crops(result, tracks):
             name = f"{identity:06d}/frame{result.frame.index:06d}.jpg"
             save_crop(crop, self.path / name, self._quality)
 
-    def _finish(self) -> None:
-        """Every picture was finished when it was written."""
+
+def make_crop_folder(path: Path, ours: re.Pattern[str], overwrite: bool) -> None:
+    """Make a folder of crops, and remove what an earlier run left: folders of the names `ours`.
+
+    Raises:
+        OutputError: the folder exists and may not be replaced, or cannot be made.
+    """
+    refuse_existing(path, overwrite)
+    try:
+        path.mkdir(exist_ok=overwrite)
+        for folder in path.iterdir():
+            if ours.fullmatch(folder.name) and folder.is_dir():
+                shutil.rmtree(folder)
+    except OSError as error:
+        raise cannot_write(path, error) from None
 
 
 class DueCrops:
@@ -108,12 +110,7 @@ class DueCrops:
 
 
 def save_crop(crop: ImageBGR, path: Path, quality: int) -> None:
-    """Write a picture, whole or not at all.
-
-    Args:
-        crop: (H, W, 3) uint8 BGR.
-        path: the .jpg file; its folder is made, but not that one's.
-        quality: 1 to 100.
+    """Write an (H, W, 3) uint8 BGR picture, whole or not at all; its folder is made.
 
     Raises:
         OutputError: the disk is full, or the picture cannot be written.
@@ -124,7 +121,9 @@ def save_crop(crop: ImageBGR, path: Path, quality: int) -> None:
         path.parent.mkdir(exist_ok=True)
         # Renamed when complete, so that an interrupted run leaves no half picture.
         partial = path.with_suffix(".part")
-        partial.write_bytes(data.tobytes())
+        partial.unlink(missing_ok=True)
+        with partial.open("xb") as file:
+            file.write(data.tobytes())
         os.replace(partial, path)
     except OSError as error:
         raise cannot_write(path, error) from None

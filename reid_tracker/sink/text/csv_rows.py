@@ -6,19 +6,21 @@ import csv
 import io
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from itertools import repeat
+from itertools import groupby, repeat
+from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
 from reid_tracker.errors import OutputError
 from reid_tracker.sink.files import TextSink, rounded
+from reid_tracker.sink.text.final_text import once_each
 from reid_tracker.types import FrameResult
 
 COLUMNS = (
     *("camera", "frame", "timestamp_s", "id", "left", "top", "right", "bottom", "score", "class"),
     *("age_s", "observed", "detection_index", "identity"),
 )
-_TRACK, _IDENTITY = COLUMNS.index("id"), COLUMNS.index("identity")
+_FRAME, _TRACK, _IDENTITY = map(COLUMNS.index, ("frame", "id", "identity"))
 
 
 class CsvSink(TextSink):
@@ -41,11 +43,7 @@ class CsvSink(TextSink):
             raise
 
     def write(self, result: FrameResult) -> None:
-        """Write the boxes of one frame; a frame without tracks leaves no row.
-
-        Raises:
-            OutputError: the disk is full, or the file cannot be written.
-        """
+        """Write the boxes of one frame; a frame without tracks leaves no row."""
         tracks = result.tracks
         columns = (
             tracks.ids.tolist(),
@@ -74,15 +72,12 @@ def _identities(result: FrameResult) -> list[int | None]:
 def copy_with_identities(
     lines: Iterable[str], identity_of: Callable[[int], int], file: TextIO
 ) -> None:
-    """Copy CSV rows with final identities; the field stays empty where they are unknown.
-
-    Args:
-        lines: what a `CsvSink` wrote.
-        identity_of: final identity of a track id; 0 if unknown.
-        file: receives the copy.
-    """
+    """Copy CSV rows with final identities; the field stays empty where they are unknown."""
     rows, writer = csv.reader(lines), csv.writer(file, lineterminator="\n")
     writer.writerow(next(rows))
-    for row in rows:
-        row[_IDENTITY] = str(identity_of(int(row[_TRACK])) or "")
-        writer.writerow(row)
+    for _, group in groupby(rows, key=itemgetter(_FRAME)):
+        some = list(group)
+        identities = once_each([int(row[_TRACK]) for row in some], identity_of)
+        for row, identity in zip(some, identities, strict=True):
+            row[_IDENTITY] = str(identity or "")
+            writer.writerow(row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,20 @@ from reid_tracker.types import FrameResult, IdentityEvent, Member
 
 CopyWithIdentities = Callable[[Iterable[str], Callable[[int], int], TextIO], None]
 """Copies lines to a file; the function gives the final identity of a track id, 0 if unknown."""
+
+
+def once_each(tracks: Sequence[int], identity_of: Callable[[int], int]) -> list[int]:
+    """Return the identity of each track of a frame, where nobody is twice; 0 if unknown.
+
+    Of tracks with the same identity only the newest keeps it: when a person is found again by a new
+    track, the predicted box of the old one lingers for a moment.
+    """
+    found = [identity_of(track) for track in tracks]
+    newest = dict(sorted(zip(found, tracks, strict=True), key=lambda pair: pair[1]))
+    return [
+        identity if newest[identity] == track else 0
+        for identity, track in zip(found, tracks, strict=True)
+    ]
 
 
 class FinalIdentities:
@@ -81,9 +95,10 @@ class FinalTextSink(BaseSink):
         for camera, (source, path) in self._files.items():
             beside = path.with_name(f"{path.name}.part")
             try:
+                beside.unlink(missing_ok=True)  # also a link that somebody put there
                 with (
                     source.open(encoding="utf-8", newline="") as lines,
-                    beside.open("w", encoding="utf-8", newline="") as file,
+                    beside.open("x", encoding="utf-8", newline="") as file,
                 ):
                     self._copy(whole_lines(lines), partial(self._final.one, camera), file)
                 os.replace(beside, path)

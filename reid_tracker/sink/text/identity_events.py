@@ -23,19 +23,11 @@ class IdentityEventSink(TextSink):
     """
 
     def write(self, result: FrameResult) -> None:
-        """Write the events of one frame.
-
-        Raises:
-            OutputError: the disk is full, or the file cannot be written.
-        """
+        """Write the events of one frame."""
         self.write_events(result.events)
 
     def write_events(self, events: Iterable[IdentityEvent]) -> None:
-        """Write events that belong to no frame, such as those after the last one.
-
-        Raises:
-            OutputError: the disk is full, or the file cannot be written.
-        """
+        """Write events that belong to no frame, such as those after the last one."""
         self.append("".join(f"{_line(event)}\n" for event in events))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from reid_tracker.sink.files import TextSink, rounded
+from reid_tracker.sink.text.final_text import once_each
 from reid_tracker.types import FrameResult
 
 SCHEMA = "reid_tracker/frame/1"
@@ -23,11 +24,7 @@ class JsonlSink(TextSink):
     """
 
     def write(self, result: FrameResult) -> None:
-        """Write one line.
-
-        Raises:
-            OutputError: the disk is full, or the file cannot be written.
-        """
+        """Write one line."""
         tracks = result.tracks
         rows = zip(
             tracks.ids.tolist(),
@@ -61,15 +58,11 @@ class JsonlSink(TextSink):
 def copy_with_identities(
     lines: Iterable[str], identity_of: Callable[[int], int], file: TextIO
 ) -> None:
-    """Copy JSON lines with final identities; null where they are unknown.
-
-    Args:
-        lines: what a `JsonlSink` wrote.
-        identity_of: final identity of a track id; 0 if unknown.
-        file: receives the copy.
-    """
+    """Copy JSON lines with final identities; null where they are unknown."""
     for line in lines:
         frame = json.loads(line)
-        for track in frame["tracks"]:
-            track["identity"] = identity_of(track["id"]) or None
+        tracks = frame["tracks"]
+        identities = once_each([track["id"] for track in tracks], identity_of)
+        for track, identity in zip(tracks, identities, strict=True):
+            track["identity"] = identity or None
         file.write(json.dumps(frame, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import TextIO
 
 import numpy as np
 
 from reid_tracker.geometry import xyxy_to_tlwh
 from reid_tracker.sink.files import TextSink
+from reid_tracker.sink.text.final_text import once_each
 from reid_tracker.types import FrameResult
 
 _LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.2f,-1,-1,-1\n"
@@ -22,11 +25,7 @@ class MotSink(TextSink):
     """
 
     def write(self, result: FrameResult) -> None:
-        """Write the boxes of one frame; a frame without tracks leaves no line.
-
-        Raises:
-            OutputError: the disk is full, or the file cannot be written.
-        """
+        """Write the boxes of one frame; a frame without tracks leaves no line."""
         tracks = result.tracks
         columns = np.column_stack(
             [
@@ -46,14 +45,13 @@ def copy_with_identities(
 ) -> None:
     """Copy MOTChallenge text with identities in place of track ids.
 
-    Boxes of tracklets whose identity stayed unknown are left out, so that every id is one person's.
-
-    Args:
-        lines: what a `MotSink` wrote.
-        identity_of: final identity of a track id; 0 if unknown.
-        file: receives the copy.
+    Boxes of tracklets whose identity stayed unknown are left out, so that every id is one person's,
+    once in a frame.
     """
-    for line in lines:
-        frame, track, rest = line.split(",", 2)
-        if identity := identity_of(int(track)):
-            file.write(f"{frame},{identity},{rest}")
+    rows = (line.split(",", 2) for line in lines)
+    for frame, group in groupby(rows, key=itemgetter(0)):
+        some = list(group)
+        identities = once_each([int(track) for _, track, _ in some], identity_of)
+        for (_, _, rest), identity in zip(some, identities, strict=True):
+            if identity:
+                file.write(f"{frame},{identity},{rest}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from reid_tracker.errors import MissingDependencyError
 from reid_tracker.sink.base import BaseSink
-from reid_tracker.sink.files import cannot_write, refuse_existing
+from reid_tracker.sink.files import cannot_write, create_file, refuse_existing
 from reid_tracker.sink.text.final_text import FinalIdentities
 from reid_tracker.types import FrameResult, IdentityEvent
 
@@ -34,10 +34,6 @@ class ParquetSink(BaseSink):
     its last batch even after a kill (`pyarrow.ipc.open_stream`). Closing, also after Ctrl-C, turns
     it into the Parquet file, batch by batch, with the identities known by then.
 
-    Args:
-        path: the file.
-        overwrite: whether an existing file may be replaced.
-
     Raises:
         OutputError: the file exists, or cannot be made.
         MissingDependencyError: pyarrow is not installed.
@@ -54,7 +50,7 @@ class ParquetSink(BaseSink):
         self._rows = 0
         try:
             path.unlink(missing_ok=True)
-            self._file = self._part.open("wb")
+            self._file = create_file(self._part, overwrite)
             self._schema = self._make_schema()
             self._stream = self._arrow.ipc.new_stream(self._file, self._schema)
         except OSError as error:
@@ -71,11 +67,7 @@ class ParquetSink(BaseSink):
         return pa.schema(fields)
 
     def write(self, result: FrameResult) -> None:
-        """Take the boxes of one frame; they reach the disk with their batch.
-
-        Raises:
-            OutputError: the disk is full, or the file cannot be written.
-        """
+        """Take the boxes of one frame; they reach the disk with their batch."""
         self._final.take(result.events)
         tracks, count = result.tracks, len(result.tracks)
         if not count:
@@ -120,6 +112,7 @@ class ParquetSink(BaseSink):
     def _finish(self) -> None:
         beside = self.path.with_name(f"{self.path.name}.new")
         try:
+            beside.unlink(missing_ok=True)
             if self._waiting:
                 self._flush()
             self._stream.close()

@@ -54,16 +54,18 @@ class Annotator:
         if len(tracks) == 0:
             return scene
         tools = _tools_for(width, height)
-        ids = tracks.ids if result.identities is None else result.identities.ids
+        ids = tracks.ids if result.identities is None else _one_each(result.identities.ids, tracks)
         colours = np.where(ids > 0, colour_index(ids), UNSURE)
-        self._draw_trails(scene, tracks, colours, tools)
+        of_track = dict(zip(tracks.ids.tolist(), colours.tolist(), strict=True))
+        for track, points in self._trail.lines(tracks.ids):
+            pixels = np.rint(np.clip(points, -30_000, 30_000)).astype(np.int32)
+            colour = tools.bgr[of_track[track]]
+            cv2.polylines(scene, [pixels], False, colour, tools.thickness, cv2.LINE_AA)
         # Boxes far outside the frame would overflow OpenCV's integers.
         limits = np.array([width, height, width, height])
         boxes = np.clip(tracks.boxes, -limits, 2 * limits)
-        for annotator, rows in (
-            (tools.predicted, ~tracks.observed),
-            (tools.observed, tracks.observed),
-        ):
+        seen = tracks.observed
+        for annotator, rows in ((tools.predicted, ~seen), (tools.observed, seen)):
             annotator.annotate(scene, sv.Detections(boxes[rows]), custom_color_lookup=colours[rows])
         labels = self._labels(tracks, ids)
         anchors = _inside(boxes, labels, tools, width)
@@ -71,15 +73,6 @@ class Annotator:
             scene, sv.Detections(anchors), labels=labels, custom_color_lookup=colours
         )
         return scene
-
-    def _draw_trails(
-        self, scene: ImageBGR, tracks: Tracks, colours: IntArray, tools: _Tools
-    ) -> None:
-        of_track = dict(zip(tracks.ids.tolist(), colours.tolist(), strict=True))
-        for track, points in self._trail.lines(tracks.ids):
-            colour = tools.bgr[of_track[track]]
-            pixels = np.rint(np.clip(points, -30_000, 30_000)).astype(np.int32)
-            cv2.polylines(scene, [pixels], False, colour, tools.thickness, cv2.LINE_AA)
 
     def _labels(self, tracks: Tracks, ids: IntArray) -> list[str]:
         pairs = zip(ids.tolist(), tracks.ids.tolist(), strict=True)
@@ -93,13 +86,20 @@ class Annotator:
         return labels
 
 
-class _Tools:
-    """supervision's annotators in the sizes for one frame size.
+def _one_each(ids: IntArray, tracks: Tracks) -> IntArray:
+    """Return the identities with 0 in place of all but the surest of those that are there twice.
 
-    Args:
-        width: of the frame, pixels.
-        height: of the frame, pixels.
+    Surest is who was detected in this frame, then who has the higher confidence.
     """
+    order = np.lexsort((-tracks.scores, ~tracks.observed))
+    _, first = np.unique(ids[order], return_index=True)
+    kept = np.zeros_like(ids)
+    kept[order[first]] = ids[order[first]]
+    return kept
+
+
+class _Tools:
+    """supervision's annotators in the sizes for one frame size in pixels."""
 
     def __init__(self, width: int, height: int) -> None:
         size = (width, height)

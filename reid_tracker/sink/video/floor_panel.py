@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.arrays import FloatArray
-from reid_tracker.sink.video.palette import colour_index, colours_with_unsure, text_colours
+from reid_tracker.sink.video.palette import PALETTE_SIZE, colours_with_unsure, text_colours
 from reid_tracker.types import Boxes, FrameResult, ImageBGR
 
 Positions = Callable[[str, Boxes], FloatArray]
@@ -89,16 +89,14 @@ class FloorPanel:
             self._paper = self._make_paper(picture.shape[1], picture.shape[0])
         picture[:] = self._paper
         for identity, path in sorted(self._paths.items()):
-            row = int(colour_index(np.array([identity]))[0])
-            colour = tuple(map(int, self._colours[row]))
             points = self._pixels(np.array([[p.x, p.y] for p in path]))
-            cv2.polylines(picture, [points], False, colour, 2, cv2.LINE_AA, shift=0)
+            colour = tuple(self._colours[identity % PALETTE_SIZE].tolist())
+            cv2.polylines(picture, [points], False, colour, 2, cv2.LINE_AA)
         for identity in sorted(self._seen):
-            path = self._paths[identity]
-            row = int(colour_index(np.array([identity]))[0])
-            colour = tuple(map(int, self._colours[row]))
-            ink = tuple(map(int, self._dark_text[row]))
-            (x, y) = self._pixels(np.array([[path[-1].x, path[-1].y]]))[0].tolist()
+            row = identity % PALETTE_SIZE
+            colour, ink = tuple(self._colours[row].tolist()), tuple(self._dark_text[row].tolist())
+            last = self._paths[identity][-1]
+            (x, y) = self._pixels(np.array([[last.x, last.y]]))[0].tolist()
             cv2.circle(picture, (x, y), 12, _PAPER, -1, cv2.LINE_AA)
             cv2.circle(picture, (x, y), 11, colour, -1, cv2.LINE_AA)
             text = str(identity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -90,11 +91,7 @@ class MosaicSink(BaseSink):
         self._tick = 0
 
     def write(self, result: FrameResult) -> None:
-        """Take one frame of one camera, and write the ticks that every camera has reached.
-
-        Raises:
-            OutputError: the disk is full, or the frame cannot be encoded.
-        """
+        """Take one frame of one camera, and write the ticks that every camera has reached."""
         screen = self._screens[result.camera]
         shown = _Shown(result.frame.timestamp_s, *self._draw(result, screen))
         screen.waiting.append(shown)
@@ -142,6 +139,11 @@ class MosaicSink(BaseSink):
             frame = Frame(canvas, self._tick, time_s)
             self._video.write(FrameResult("", frame, Detections.empty(), Tracks.empty()))
         self._tick += 1
+        screens = self._screens.values()
+        news = [screen.waiting[0].time_s for screen in screens if screen.waiting]
+        if news and all(screen.waiting or screen.ended_s is not None for screen in screens):
+            # In a long pause of all cameras, ticks without news are left out.
+            self._tick = max(self._tick, math.ceil((min(news) - _EPS_S) * self._rate))
 
     def _compose(self, fresh: list[FrameResult], time_s: float) -> ImageBGR:
         canvas = self._layout.blank()
@@ -158,18 +160,14 @@ class MosaicSink(BaseSink):
         """Draw one camera's tile as it is at a time."""
         tile = screen.tile
         area = tile.picture(canvas)
-        ended = screen.ended_s is not None
         if screen.now is not None:
             image = screen.now.picture
             left, top, width, height, _ = placed(image, tile)
             area[top : top + height, left : left + width] = image
-        else:
-            say(area, "no picture yet")
-        note = clock(time_s)
-        if screen.ended_s is not None:
-            note = f"ended at {clock(screen.ended_s)}"
-            if screen.now is not None:
-                say(area, "ended")
+        if screen.now is None or screen.ended_s is not None:
+            say(area, "no picture yet" if screen.now is None else "ended")
+        ended = screen.ended_s is not None
+        note = clock(time_s) if screen.ended_s is None else f"ended at {clock(screen.ended_s)}"
         label(tile.head(canvas), camera, note, ended=ended)
 
     def _finish(self) -> None:

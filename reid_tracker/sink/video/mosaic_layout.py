@@ -97,11 +97,11 @@ def arrange(sizes: Sequence[tuple[int, int]], extra: bool = False) -> Layout:
 
 
 def label(strip: ImageBGR, name: str, note: str, *, ended: bool = False) -> None:
-    """Write a name at the left of a strip and a note at its right.
+    """Write a camera's name, cut to fit, at the left of a strip and a note at its right.
 
     Args:
         strip: (STRIP, W, 3) uint8 BGR; drawn over.
-        name: of the camera; cut to the width of the strip.
+        name: of the camera.
         note: the time, say.
         ended: show the note in the colour of cameras that have ended.
     """

@@ -32,14 +32,7 @@ def identity_colours() -> npt.NDArray[np.uint8]:
 
 
 def text_colours(backgrounds: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return black or white, whichever is read more easily on each background.
-
-    Args:
-        backgrounds: (N, 3) uint8 red, green, blue.
-
-    Returns:
-        (N, 3) uint8.
-    """
+    """Return black or white, (N, 3) uint8, whichever is read more easily on each background."""
     luma = backgrounds @ np.array([0.299, 0.587, 0.114])
     return np.where(luma[:, None] > 130, 0, 255).repeat(3, axis=1).astype(np.uint8)
 

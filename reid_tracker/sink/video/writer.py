@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from reid_tracker.errors import OutputError
 from reid_tracker.sink.base import BaseSink
-from reid_tracker.sink.files import cannot_write, refuse_existing
+from reid_tracker.sink.files import cannot_write, create_file
 from reid_tracker.types import FrameResult, ImageBGR, VideoInfo
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
+_log = logging.getLogger(__name__)
+
 # While it grows the file is a row of fragments, which plays up to the last complete one; closing it
 # makes it an ordinary MP4. FFmpeg before 7.1 only knows the fragments, which play everywhere too.
-_MOVFLAGS = (
-    "hybrid_fragmented+frag_keyframe",
-    "frag_keyframe+empty_moov+default_base_moof",
-)
+_MOVFLAGS = ("hybrid_fragmented+frag_keyframe", "frag_keyframe+empty_moov+default_base_moof")
 _FRAGMENT_S = 2.0
+_MOST_PAUSE_S = 1800.0  # MP4 holds durations in 32 bits: 2,147 s of the shortest ticks
 _LEAST_TICKS, _MOST_TICKS = 90_000, 1_000_000  # per second
 _CODEC_OPTIONS = {
     "preset": "veryfast",
@@ -42,6 +43,8 @@ _CODEC_OPTIONS = {
 
 class VideoSink(BaseSink):
     """Writes frames with their own timing: variable rates and skipped frames stay as they were.
+
+    A pause is shortened to half an hour, since players show nothing new in it.
 
     The first frame decides the size; odd sides grow by one pixel. A later frame of another size is
     scaled to fit, with black borders.
@@ -67,7 +70,6 @@ class VideoSink(BaseSink):
         overwrite: bool = False,
     ) -> None:
         super().__init__(path)
-        refuse_existing(path, overwrite)
         self._draw = draw
         self._crf = crf
         self._rate = _storable(info.frame_rate)
@@ -75,28 +77,27 @@ class VideoSink(BaseSink):
         ticks = self._rate.numerator * max(1, -(-_LEAST_TICKS // self._rate.numerator))
         self._time_base = Fraction(1, ticks)
         self._output: tuple[OutputContainer, VideoStream] | None = None
-        self._start_s = 0.0
+        self._start_s = self._time_s = 0.0
         self._last_pts = -1
         self._pending: Packet[VideoStream] | None = None
         self._duration = round(1 / self._rate / self._time_base)
         self._next_key_s = 0.0
-        try:
-            # Reserves the name, and fails now rather than after the first frame.
-            path.open("wb" if overwrite else "xb").close()
-        except OSError as error:
-            raise cannot_write(path, error) from None
+        # Reserves the name, and fails now rather than after the first frame.
+        create_file(path, overwrite).close()
 
     def write(self, result: FrameResult) -> None:
-        """Encode one frame.
-
-        Raises:
-            OutputError: the disk is full, or the frame cannot be encoded.
-        """
+        """Encode one frame."""
         image = result.frame.image if self._draw is None else self._draw(result)
         try:
             if self._output is None:
-                self._start_s = result.frame.timestamp_s
+                self._start_s = self._time_s = result.frame.timestamp_s
                 self._output = self._start(with_even_sides(image))
+            pause_s = result.frame.timestamp_s - self._time_s
+            self._time_s = result.frame.timestamp_s
+            if pause_s > _MOST_PAUSE_S:
+                self._start_s += pause_s - _MOST_PAUSE_S
+                text = "%s: a pause of %.0f s is shortened to %.0f s; other outputs keep the times"
+                _log.warning(text, self.path, pause_s, _MOST_PAUSE_S)
             self._encode(*self._output, image, result.frame.timestamp_s - self._start_s)
         except av.error.FFmpegError as error:
             raise self._failed(error) from None
@@ -144,13 +145,9 @@ class VideoSink(BaseSink):
         for packet in packets:
             if self._pending is not None:
                 self._duration = (packet.pts or 0) - (self._pending.pts or 0)
-                self._mux_pending(container)
+                self._pending.duration = self._duration
+                container.mux(self._pending)
             self._pending = packet
-
-    def _mux_pending(self, container: OutputContainer) -> None:
-        if self._pending is not None:
-            self._pending.duration = self._duration
-            container.mux(self._pending)
 
     def _finish(self) -> None:
         """Flush the encoder and complete the file; without a single frame, leave no file."""
@@ -161,7 +158,9 @@ class VideoSink(BaseSink):
         try:
             try:
                 self._mux(container, stream.encode(None))
-                self._mux_pending(container)
+                if self._pending is not None:
+                    self._pending.duration = self._duration
+                    container.mux(self._pending)
             finally:
                 container.close()
         except av.error.FFmpegError as error:
@@ -184,11 +183,7 @@ def _storable(rate: Fraction) -> Fraction:
 def with_even_sides(image: ImageBGR) -> ImageBGR:
     """Repeat the last column and row if a side is odd, which 4:2:0 video cannot hold.
 
-    Args:
-        image: (H, W, 3) uint8.
-
-    Returns:
-        (H', W', 3) uint8 with H' and W' even; pixels keep their places.
+    Takes and returns (H, W, 3) uint8; pixels keep their places.
     """
     height, width = image.shape[:2]
     if height % 2 == 0 and width % 2 == 0:
@@ -199,13 +194,7 @@ def with_even_sides(image: ImageBGR) -> ImageBGR:
 def fit_to_canvas(image: ImageBGR, width: int, height: int) -> ImageBGR:
     """Bring a picture to a canvas: as it is if it fits, else scaled and centred on black.
 
-    Args:
-        image: (H, W, 3) uint8.
-        width: of the canvas, even, pixels.
-        height: of the canvas, even, pixels.
-
-    Returns:
-        (height, width, 3) uint8.
+    Takes (H, W, 3) uint8 and returns (height, width, 3) uint8; both sides of the canvas are even.
     """
     even = with_even_sides(image)
     if even.shape[:2] == (height, width):

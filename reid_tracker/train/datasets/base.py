@@ -17,6 +17,13 @@ IntArray = npt.NDArray[np.int64]
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
+_OF_PROGRAMS = {
+    *("@eadir", "__macosx", "#recycle", "$recycle.bin", "lost+found"),
+    *("system volume information", "thumbs.db", "ehthumbs.db", "desktop.ini"),
+}
+"""Names, in small letters, of what file managers and storage devices leave in any folder."""
+
+
 @dataclass(frozen=True, eq=False)
 class PersonImages:
     """Labelled image files, one row an image.
@@ -85,13 +92,23 @@ def list_images(folder: Path) -> list[Path]:
         InputError: the folder is missing or holds no image.
     """
     require_folder(folder)
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    files = sorted(path for path in folder.iterdir() if is_image(path))
     if not files:
         raise InputError(
             f"{folder}: no image in this folder; expected files such as "
             f"{', '.join(IMAGE_SUFFIXES[:3])}"
         )
     return files
+
+
+def is_image(path: Path) -> bool:
+    """Whether a path names an image file that is not hidden."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.name)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is hidden, as `._0001.jpg`, or belongs to a program."""
+    return name.startswith((".", "~$")) or name.lower() in _OF_PROGRAMS
 
 
 def require_folder(folder: Path) -> None:

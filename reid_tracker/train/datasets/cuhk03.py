@@ -112,7 +112,7 @@ def _unpack_images(release: Any, boxes: str, folder: Path) -> None:
 
 def _classic(folder: Path, testsets: Path, number: int) -> ReidDataset:
     try:
-        pairs = json.loads(testsets.read_text(encoding="utf-8"))[number]
+        pairs = json.loads(testsets.read_text(encoding="utf-8-sig"))[number]
         tested = {int(pair) * _PER_PAIR + int(identity) for pair, identity in pairs}
     except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError):
         raise InputError(

@@ -48,7 +48,7 @@ def _read(listing: Path, folder: Path, before: int = 0) -> PersonImages:
         raise InputError(f"{listing}: no such list; expected the unpacked archive of MSMT17")
     require_folder(folder)
     try:
-        lines = listing.read_text(encoding="utf-8").splitlines()
+        lines = listing.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise InputError(f"cannot read {listing}: {reason}") from None

@@ -14,14 +14,19 @@ from pathlib import Path
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.train.datasets.base import (
-    IMAGE_SUFFIXES,
     PersonImages,
     ReidDataset,
+    is_hidden,
+    is_image,
     require_folder,
 )
 
 SPLITS = ("train", "query", "gallery")
 
+_HELD = ("val", "valid", "test")
+"""Folders of people who are kept from training."""
+
+_MARKET = re.compile(r"(\d+)_c(\d+)")
 _CAMERA = re.compile(r"(?:^|_)c(\d+)(?:_|s\d|$)")
 
 
@@ -36,8 +41,10 @@ class _Row:
 def read_identity_folders(root: Path, split: str = "") -> ReidDataset:
     """Read `root`/IDENTITY/*.jpg, or the same below those of `root`/train, /query and /gallery.
 
-    A file name that holds `c` and a number between underscores (`0001_c2.jpg`, `c2_17.jpg`) tells
-    the camera; otherwise it is camera 0.
+    Without query and gallery, `root`/val or `root`/test is searched for each of its own pictures. A
+    file name that holds `c` and a number between underscores (`0001_c2.jpg`, `c2_17.jpg`) tells
+    the camera; otherwise it is camera 0. Pictures that lie directly in such a folder are named as
+    in Market-1501 (`0002_c1s1_000451_03.jpg`). Hidden files and folders are left out.
 
     Args:
         root: the folder.
@@ -47,9 +54,11 @@ def read_identity_folders(root: Path, split: str = "") -> ReidDataset:
         InputError: a folder is missing or holds no images in folders.
     """
     require_folder(root)
-    splits = [name for name in SPLITS if (root / name).is_dir()]
-    homes = {name: root / name for name in splits} or {"train": root}
-    rows = [row for name, home in homes.items() for row in _walk(name, home)]
+    homes = {name: root / name for name in SPLITS if (root / name).is_dir()}
+    held = next((root / name for name in _HELD if (root / name).is_dir()), None)
+    if held is not None and homes and not {"query", "gallery"} & set(homes):
+        homes |= {"query": held, "gallery": held}
+    rows = [row for name, home in (homes or {"train": root}).items() for row in _walk(name, home)]
     return _dataset(rows, root)
 
 
@@ -77,11 +86,19 @@ def read_csv(path: Path, split: str = "") -> ReidDataset:
 
 
 def _walk(split: str, home: Path) -> Iterable[_Row]:
-    for folder in sorted(item for item in home.iterdir() if item.is_dir()):
-        for image in sorted(folder.rglob("*")):
-            if image.suffix.lower() in IMAGE_SUFFIXES:
+    for item in sorted(home.iterdir()):
+        if item.is_dir() and not is_hidden(item.name):
+            for image in _images_below(item):
                 match = _CAMERA.search(image.stem)
-                yield _Row(split, image, folder.name, match[1] if match else "0")
+                yield _Row(split, image, item.name, match[1] if match else "0")
+        elif is_image(item) and (match := _MARKET.match(item.name)):
+            yield _Row(split, item, match[1], match[2])
+
+
+def _images_below(folder: Path) -> Iterable[Path]:
+    for item in sorted(folder.rglob("*")):
+        if is_image(item) and not any(map(is_hidden, item.relative_to(folder).parts)):
+            yield item
 
 
 def _require_columns(columns: Iterable[str], path: Path) -> None:

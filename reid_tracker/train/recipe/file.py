@@ -42,7 +42,7 @@ def read_recipe(
     commands = _commands(read_yaml(path))
     if commands and not commands & own:
         raise ConfigError(f"{source} is a recipe for `reid-track {min(commands)}`")
-    return load_config(path, overrides, kind)
+    return load_config(path, overrides, kind=kind)
 
 
 def _commands(keys: Iterable[str]) -> set[str]:

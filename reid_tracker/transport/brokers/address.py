@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reid_tracker.config.transport import TransportConfig
+from reid_tracker.config.site import TransportConfig
 from reid_tracker.errors import ConfigError
 
 _LARGEST_FILE = 4096
@@ -71,7 +71,7 @@ def read_credentials(
     path = Path(config.credentials)
     try:
         with path.open("rb") as file:
-            text = file.read(_LARGEST_FILE).decode().strip()
+            text = file.read(_LARGEST_FILE).decode("utf-8-sig").strip()
     except OSError as error:
         raise ConfigError(f"transport.credentials {path}: {error.strerror}") from None
     except UnicodeDecodeError:

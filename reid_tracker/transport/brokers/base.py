@@ -7,6 +7,7 @@ later ones.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -20,7 +21,8 @@ class Outgoing(NamedTuple):
     """A message to be published.
 
     Attributes:
-        message_id: text that no other message has; it identifies a second copy.
+        message_id: text that no other message has; it identifies a second copy. A broker drops a
+            message whose id it has seen, so others must not be able to guess it.
         subject: where it goes, see `reid_tracker.transport.wire.subjects`.
         data: from `encode_message`.
     """
@@ -30,13 +32,25 @@ class Outgoing(NamedTuple):
     data: bytes
 
     @classmethod
-    def of(cls, message: Message, site: str) -> Outgoing:
+    def of(cls, message: Message, site: str, secret: str = "") -> Outgoing:
         """Encode a message for a site.
+
+        Args:
+            message: the message.
+            site: name of the place.
+            secret: of `new_secret`, the same for all messages of a sender; copies of a message keep
+                the id that they were given first.
 
         Raises:
             MessageError: it is too large.
         """
-        return cls(message.message_id, str(subject_of(message, site)), encode_message(message))
+        message_id = f"{secret}/{message.message_id}" if secret else message.message_id
+        return cls(message_id, str(subject_of(message, site)), encode_message(message))
+
+
+def new_secret() -> str:
+    """Return the part of message ids that nobody else can guess."""
+    return secrets.token_hex(16)
 
 
 Will = Callable[[], Outgoing]
@@ -59,6 +73,11 @@ class Delivery(Protocol):
     @property
     def redelivered(self) -> bool:
         """Whether it was delivered before, to this or another receiver."""
+        ...
+
+    @property
+    def stored_s(self) -> float | None:
+        """When the broker stored it, UTC seconds since 1970 on its clock; None if it is unknown."""
         ...
 
     def ack(self) -> None:
@@ -142,6 +161,16 @@ class Broker(Protocol):
         Raises:
             TransportUnavailableError: the broker is away.
             TransportError: it refuses.
+        """
+        ...
+
+    def prepare(self, pattern: str, durable: str) -> None:
+        """Keep messages for a receiver that has no right to ask for that itself.
+
+        Only NATS needs it; sessions of MQTT belong to their users.
+
+        Raises:
+            TransportError: the broker is away or refuses.
         """
         ...
 

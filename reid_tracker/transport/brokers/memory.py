@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reid_tracker.config.transport import TransportConfig
+from reid_tracker.config.site import TransportConfig
 from reid_tracker.errors import TransportError, TransportUnavailableError
 from reid_tracker.transport.brokers.base import Outgoing, check_durable, check_outgoing
 from reid_tracker.transport.receiving.dedup import IdWindow
@@ -101,6 +101,9 @@ class MemoryBroker:
             self._changed.notify_all()
             return subscription
 
+    def prepare(self, pattern: str, durable: str) -> None:
+        """See `Broker`."""
+
     def close(self) -> None:
         """See `Broker`."""
         with self._changed:
@@ -170,6 +173,8 @@ class MemorySubscription:
 
 class MemoryDelivery:
     """See `Delivery`."""
+
+    stored_s = None
 
     def __init__(
         self, subscription: MemorySubscription, number: int, message: Outgoing, again: bool

@@ -9,6 +9,7 @@ published again once it is back, and receivers drop copies.
 from __future__ import annotations
 
 import contextlib
+import hmac
 import queue
 import threading
 import time
@@ -17,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from reid_tracker.config.transport import TransportConfig
+from reid_tracker.config.site import TransportConfig
 from reid_tracker.errors import (
     MissingDependencyError,
     TransportError,
@@ -67,7 +68,7 @@ class MqttBroker:
         self._outstanding: dict[str, int] = {}
         # The library's own objects for acknowledgements stay silent if it was not connected at
         # first, although it sends the message later.
-        self._acknowledged: set[int] = set()
+        self._acknowledged: dict[int, int] = {}  # and by which connection
         self._changed = threading.Condition()
         self._recent = Recent()
         self._again: OrderedDict[str, Outgoing] = OrderedDict()
@@ -86,15 +87,26 @@ class MqttBroker:
         deadline = time.monotonic() + self._config.timeout_s
         with self._publishing:
             self._session.refuse_if_away()
-            if self._session.generation != self._generation:
-                self._generation = self._session.generation
-                self._again.update(self._recent.take())
-            batch = [*self._again.values(), *messages]
-            self._drop_late({message.message_id for message in batch})
-            for message in batch:
-                self._send(message)
-            for message in batch:
-                self._wait(message, deadline)
+            self._see_connection(self._session.generation)
+            self._publish([*self._again.values(), *messages], deadline)
+            # The connection may have ended while the acknowledgements were waited for.
+            self._see_connection(self._session.generation)
+            while self._again:
+                self._publish(list(self._again.values()), deadline)
+                self._see_connection(self._session.generation)
+
+    def _see_connection(self, generation: int) -> None:
+        """On a new connection, publish again what the earlier one acknowledged last."""
+        if generation != self._generation:
+            self._generation = generation
+            self._again.update(self._recent.take())
+
+    def _publish(self, batch: Sequence[Outgoing], deadline: float) -> None:
+        self._drop_late({message.message_id for message in batch})
+        for message in batch:
+            self._send(message)
+        for message in batch:
+            self._wait(message, deadline)
 
     def _send(self, message: Outgoing) -> None:
         if message.message_id in self._outstanding:
@@ -116,7 +128,7 @@ class MqttBroker:
         with self._changed:
             for name, number in list(self._outstanding.items()):
                 if number in self._acknowledged and name not in wanted:
-                    self._acknowledged.discard(number)
+                    del self._acknowledged[number]
                     del self._outstanding[name]
 
     def _wait(self, message: Outgoing, deadline: float) -> None:
@@ -126,7 +138,7 @@ class MqttBroker:
         with self._changed:
             left_s = max(deadline - time.monotonic(), 0.0)
             if self._changed.wait_for(lambda: number in self._acknowledged, left_s):
-                self._acknowledged.discard(number)
+                self._see_connection(self._acknowledged.pop(number))
                 del self._outstanding[message.message_id]
                 self._again.pop(message.message_id, None)
                 self._recent.add(message)
@@ -138,7 +150,7 @@ class MqttBroker:
         self, _client: Client, _data: Any, number: int, _reason: Any, _more: Any
     ) -> None:
         with self._changed:
-            self._acknowledged.add(number)
+            self._acknowledged[number] = self._session.generation
             self._changed.notify_all()
 
     def subscribe(self, pattern: str, durable: str) -> MqttSubscription:
@@ -147,6 +159,9 @@ class MqttBroker:
         subscription = MqttSubscription(self._config, self._address, pattern, durable)
         self._subscriptions.append(subscription)
         return subscription
+
+    def prepare(self, pattern: str, durable: str) -> None:
+        """See `Broker`."""
 
     def close(self) -> None:
         """See `Broker`."""
@@ -192,7 +207,7 @@ class MqttSubscription:
         self._session = _Session(
             config,
             address,
-            f"reid-{durable}",
+            session_id(durable, read_credentials(config).password),
             lasting=True,
             topic=topic,
             on_message=self._on_message,
@@ -251,6 +266,8 @@ class MqttSubscription:
 
 class MqttDelivery:
     """See `Delivery`."""
+
+    stored_s = None
 
     def __init__(
         self, subscription: MqttSubscription, message: MQTTMessage, generation: int
@@ -367,6 +384,18 @@ class _Session:
     ) -> None:
         self.generation += 1
         self._leave_will()
+
+
+def session_id(durable: str, password: str | None) -> str:
+    """Return the client id of a session that lasts; nobody can guess it without the password.
+
+    A broker ends the connection of a client when another connects with its id, whoever that is, and
+    gives the waiting messages to the newcomer.
+    """
+    if password is None:
+        return f"reid-{durable}"
+    digest = hmac.new(password.encode(), durable.encode(), "sha256").hexdigest()
+    return f"reid-{durable}-{digest[:32]}"
 
 
 def _client(config: TransportConfig, address: Address, client_id: str, lasting: bool) -> Client:

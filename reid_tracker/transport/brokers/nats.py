@@ -13,17 +13,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reid_tracker.config.checked import shown
-from reid_tracker.config.transport import TransportConfig
+from reid_tracker.config.site import TransportConfig
 from reid_tracker.errors import (
     MissingDependencyError,
     TransportError,
     TransportUnavailableError,
 )
+from reid_tracker.transport.access import HOSTS_API, IDENTITIES, TRACKLETS
 from reid_tracker.transport.brokers.address import Address, read_credentials, tls_context
 from reid_tracker.transport.brokers.base import Outgoing, check_durable, check_outgoing
 from reid_tracker.transport.brokers.connection_errors import not_welcome
 from reid_tracker.transport.brokers.event_loop import LoopThread
-from reid_tracker.transport.brokers.nats_errors import PlainConnectionError, is_refusal, translated
+from reid_tracker.transport.brokers.nats_errors import (
+    PlainConnectionError,
+    is_gone,
+    is_refusal,
+    translated,
+)
 from reid_tracker.transport.brokers.nats_subscription import NatsSubscription
 from reid_tracker.transport.wire.codec import MAX_MESSAGE_BYTES
 from reid_tracker.transport.wire.subjects import pattern_of
@@ -33,9 +39,6 @@ if TYPE_CHECKING:
     from nats.js import JetStreamContext
     from nats.js.api import StreamConfig
 
-TRACKLETS = "REID_TRACKLETS"
-IDENTITIES = "REID_IDENTITIES"
-
 _RECONNECT_EVERY_S = 0.5
 _GRACE_S = 1.0
 """Extra time for the loop of the thread; if it takes longer, the loop hangs."""
@@ -44,12 +47,13 @@ _GRACE_S = 1.0
 class NatsBroker:
     """A connection to a NATS server with JetStream; see `Broker` for its guarantees.
 
-    The two streams are created if they do not exist, and get the configured limits if they do. They
-    are never replaced, since a hub that collects them would then stall.
+    The centre creates the two streams if they do not exist, or were deleted, and gives them the
+    configured limits. They are never replaced, since a hub that collects them would then stall.
 
     Args:
         config: settings.
         address: where the server is.
+        host: this is a camera host: it leaves the streams alone, and needs no right on them.
 
     Raises:
         TransportUnavailableError: the server does not answer, or has no JetStream now.
@@ -58,9 +62,10 @@ class NatsBroker:
         MissingDependencyError: nats-py is not installed.
     """
 
-    def __init__(self, config: TransportConfig, address: Address) -> None:
+    def __init__(self, config: TransportConfig, address: Address, *, host: bool = False) -> None:
         self._config = config
         self._address = address
+        self._host = host
         self._last_error: Exception | None = None
         self._publishing: set[asyncio.Future[Exception]] = set()
         try:
@@ -73,7 +78,9 @@ class NatsBroker:
         try:
             self._client: Client = self._run(self._connect(), 2 * config.timeout_s)
             self._stream: JetStreamContext = self._client.jetstream(timeout=config.timeout_s)
-            self._run(self._make_streams(), 4 * config.timeout_s)
+            self._check_size()
+            if not host:
+                self._run(self._make_streams(), 4 * config.timeout_s)
         except BaseException:
             self.close()
             raise
@@ -91,15 +98,25 @@ class NatsBroker:
     def subscribe(self, pattern: str, durable: str) -> NatsSubscription:
         """See `Broker`; messages already in the stream are received, too."""
         check_durable(durable)
-        pull = self._run(self._subscribe(pattern, durable), 2 * self._config.timeout_s)
+
+        def bind(*, again: bool) -> Any:
+            work = self._bind(pattern, durable, again=again)
+            return self._run(work, 6 * self._config.timeout_s)
+
         return NatsSubscription(
-            pull,
+            bind(again=False),
             self._loop,
             most=self._config.max_unacked,
             run=partial(self._run, timeout_s=self._config.timeout_s),
             translate=lambda error: translated(error, self.place, self._last_error),
             check=self._refuse_if_away,
+            renew=partial(bind, again=True),
         )
+
+    def prepare(self, pattern: str, durable: str) -> None:
+        """See `Broker`."""
+        check_durable(durable)
+        self._run(self._make_consumer(pattern, durable), self._config.timeout_s)
 
     def close(self) -> None:
         """See `Broker`."""
@@ -155,12 +172,14 @@ class NatsBroker:
             await asyncio.wait_for(client.close(), 1)
         raise failed.result() if failed.done() else TimeoutError
 
-    async def _make_streams(self) -> None:
+    def _check_size(self) -> None:
         if self._client.max_payload < MAX_MESSAGE_BYTES + 1024:  # headers count, too
             raise TransportError(
                 f"{self.place} accepts messages of at most {self._client.max_payload} bytes; set "
                 f"max_payload to {2 * MAX_MESSAGE_BYTES} or more in its configuration"
             )
+
+    async def _make_streams(self) -> None:
         tracklets = [pattern_of("tracklet"), pattern_of("status")]
         await self._make_stream(TRACKLETS, tracklets, self._config.edge_domains)
         centre = self._config.identities_domain
@@ -244,6 +263,10 @@ class NatsBroker:
             answers.cancel()  # frees the library's slots for unanswered messages
         if failed.done() and not _all_answered(answers):
             raise failed.result()
+        if not self._host and answers.done() and not answers.cancelled():
+            error = answers.exception()
+            if isinstance(error, Exception) and is_gone(error):
+                await self._make_streams()
         if not answers.done() or answers.cancelled():
             raise TimeoutError
         answers.result()
@@ -258,11 +281,39 @@ class NatsBroker:
         if not self._client.is_connected:
             raise TransportUnavailableError(f"{self.place} is away; connecting again")
 
-    async def _subscribe(self, pattern: str, durable: str) -> Any:
+    async def _bind(self, pattern: str, durable: str, *, again: bool) -> Any:
+        """Subscribe to a consumer, which is made unless the centre has to do that."""
+        self._refuse_if_away()
+        stream = _stream_of(pattern)
+        if self._host and await self._is_lent(stream, durable):
+            lent = self._client.jetstream(prefix=HOSTS_API, timeout=self._config.timeout_s)
+            return await lent.pull_subscribe_bind(durable=durable, stream=stream)
+        if again and not self._host:
+            await self._make_streams()
+        await self._make_consumer(pattern, durable)
+        return await self._stream.pull_subscribe_bind(durable=durable, stream=stream)
+
+    async def _is_lent(self, stream: str, durable: str) -> bool:
+        """Tell whether the server lends this host a consumer, see `reid_tracker.transport.access`.
+
+        Half a JSON text is refused with an answer, and takes no message.
+        """
+        from nats.errors import NoRespondersError
+
+        try:
+            await self._client.request(
+                f"{HOSTS_API}.CONSUMER.MSG.NEXT.{stream}.{durable}",
+                b"{",
+                timeout=self._config.timeout_s,
+            )
+        except (NoRespondersError, TimeoutError):
+            return False
+        return True
+
+    async def _make_consumer(self, pattern: str, durable: str) -> None:
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
         self._refuse_if_away()
-        stream = IDENTITIES if pattern.endswith(".identity") else TRACKLETS
         consumer = ConsumerConfig(
             durable_name=durable,
             filter_subject=pattern,
@@ -271,8 +322,11 @@ class NatsBroker:
             max_ack_pending=self._config.max_unacked,
             deliver_policy=DeliverPolicy.ALL,
         )
-        await self._stream.add_consumer(stream, consumer)
-        return await self._stream.pull_subscribe_bind(durable=durable, stream=stream)
+        await self._stream.add_consumer(_stream_of(pattern), consumer)
+
+
+def _stream_of(pattern: str) -> str:
+    return IDENTITIES if pattern.endswith(".identity") else TRACKLETS
 
 
 def _look_at(done: asyncio.Future[Any]) -> None:

@@ -12,8 +12,9 @@ from reid_tracker.transport.brokers.connection_errors import (
     not_welcome,
 )
 
-# Codes of JetStream's API: out of memory or disk, stream full by bytes or messages, no system yet.
-_COMES_BACK = {10008, 10023, 10028, 10047, 10077, 10074}
+# Codes of JetStream's API: out of memory or disk, stream full by bytes or messages, no system yet;
+# no consumer, no stream: the centre makes both again.
+_COMES_BACK = {10008, 10023, 10028, 10047, 10077, 10074, 10014, 10059}
 
 
 class PlainConnectionError(ConnectionError):
@@ -53,6 +54,16 @@ def translated(error: Exception, place: str, last: Exception | None) -> ReidTrac
     else:
         found = TransportUnavailableError(f"{place}: {shown(error, str)}")
     return found
+
+
+def is_gone(error: Exception) -> bool:
+    """Tell whether the stream or the consumer may have been deleted."""
+    from nats.errors import NoRespondersError
+    from nats.js.errors import APIError, NoStreamResponseError
+
+    if isinstance(error, APIError):
+        return error.code in {404, 409, 503, None}
+    return isinstance(error, NoRespondersError | NoStreamResponseError)
 
 
 def is_refusal(error: Exception) -> bool:

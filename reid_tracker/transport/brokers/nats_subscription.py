@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from reid_tracker.transport.brokers.event_loop import LoopThread
+from reid_tracker.transport.brokers.nats_errors import is_gone
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -33,6 +34,7 @@ class NatsSubscription:
         run: runs a coroutine with the connection's time-out, and translates errors.
         translate: turns an error of the library into one of this package.
         check: raises if the server is known to be away.
+        renew: makes the subscription again, and what it needs on the server.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class NatsSubscription:
         run: Callable[[Any], Any],
         translate: Callable[[Exception], Exception],
         check: Callable[[], None],
+        renew: Callable[[], Any],
     ) -> None:
         self._pull, self._loop = pull, loop
         self._at_once = min(_FETCH_AT_ONCE, most)
         self._run, self._translate, self._check = run, translate, check
+        self._renew, self._gone = renew, False
         self._acks = _Acknowledgements(loop)
         self._fetched: deque[Msg] = deque()
         self._ahead: concurrent.futures.Future[list[Msg]] | None = None
@@ -66,6 +70,9 @@ class NatsSubscription:
         return NatsDelivery(self._loop, self._acks, message)
 
     def _fetch(self, timeout_s: float) -> None:
+        if self._gone:
+            self._pull = self._renew()
+            self._gone = False
         fetching, self._ahead = self._ahead, None
         if fetching is None:
             fetching = self._start(timeout_s)
@@ -75,6 +82,7 @@ class NatsSubscription:
         except TimeoutError:
             self._check()
         except Exception as error:
+            self._gone = is_gone(error)
             raise self._translate(error) from None
         if len(self._fetched) >= self._at_once:
             self._ahead = self._start(_SHORTEST_FETCH_S)
@@ -114,7 +122,9 @@ class NatsDelivery:
     def __init__(self, loop: LoopThread, acks: _Acknowledgements, message: Msg) -> None:
         self._loop, self._acks, self._message = loop, acks, message
         self.subject, self.data = message.subject, message.data
-        self.redelivered = message.metadata.num_delivered > 1
+        metadata = message.metadata
+        self.redelivered = metadata.num_delivered > 1
+        self.stored_s = metadata.timestamp.timestamp()
 
     def ack(self) -> None:
         """See `Delivery`."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from reid_tracker.config.checked import shown
-from reid_tracker.config.transport import TransportConfig
+from reid_tracker.config.site import TransportConfig
 from reid_tracker.errors import ConfigError
 from reid_tracker.transport.brokers.address import Address
 from reid_tracker.transport.brokers.base import Broker, Will
@@ -22,18 +22,18 @@ class Scheme(NamedTuple):
         encrypted: the scheme for the same broker with TLS; its own name if it has TLS.
     """
 
-    connect: Callable[[TransportConfig, Address, Will | None], Broker]
+    connect: Callable[[TransportConfig, Address, Will | None, bool], Broker]
     port: int
     encrypted: str
 
 
-def _nats(config: TransportConfig, address: Address, will: Will | None) -> Broker:
+def _nats(config: TransportConfig, address: Address, will: Will | None, host: bool) -> Broker:
     from reid_tracker.transport.brokers.nats import NatsBroker
 
-    return NatsBroker(config, address)
+    return NatsBroker(config, address, host=host)
 
 
-def _mqtt(config: TransportConfig, address: Address, will: Will | None) -> Broker:
+def _mqtt(config: TransportConfig, address: Address, will: Will | None, host: bool) -> Broker:
     from reid_tracker.transport.brokers.mqtt import MqttBroker
 
     return MqttBroker(config, address, will)
@@ -47,13 +47,14 @@ SCHEMES = {
 }
 
 
-def open_broker(config: TransportConfig, will: Will | None = None) -> Broker:
+def open_broker(config: TransportConfig, will: Will | None = None, *, host: bool = False) -> Broker:
     """Connect to a broker.
 
     Args:
         config: settings; "memory" makes a broker of its own each time, to be shared as an object.
         will: the message that an MQTT broker publishes when it loses this client; other brokers
             cannot do that.
+        host: this is a camera host, which leaves the streams of a NATS server to the centre.
 
     Raises:
         TransportUnavailableError: it does not answer; trying later is right.
@@ -63,7 +64,7 @@ def open_broker(config: TransportConfig, will: Will | None = None) -> Broker:
     """
     address = parse_address(config)
     if address.scheme in SCHEMES:
-        return SCHEMES[address.scheme].connect(config, address, will)
+        return SCHEMES[address.scheme].connect(config, address, will, host)
     from reid_tracker.transport.brokers.memory import MemoryBroker
 
     return MemoryBroker(config)

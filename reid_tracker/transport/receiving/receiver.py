@@ -54,11 +54,18 @@ class Received:
     Attributes:
         message: the message.
         subject: where it was published; only the subject names the site.
+        stored_s: when the broker stored it, UTC seconds since 1970; None if it is unknown.
     """
 
-    def __init__(self, receiver: Receiver, message: Message, subject: Subject) -> None:
+    def __init__(
+        self,
+        receiver: Receiver,
+        message: Message,
+        subject: Subject,
+        stored_s: float | None = None,
+    ) -> None:
         self._receiver = receiver
-        self.message, self.subject = message, subject
+        self.message, self.subject, self.stored_s = message, subject, stored_s
 
     def ack(self) -> None:
         """Report it as stored: from now on copies of it are dropped."""
@@ -163,7 +170,7 @@ class Receiver:
         if message.message_id not in self._counted:
             self._counted.add(message.message_id)
             self._count(message.message_id, again=delivery.redelivered)
-        return Received(self, message, subject)
+        return Received(self, message, subject, delivery.stored_s)
 
     def _check_encoder(self, message: Message) -> None:
         if self._encoder is None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from reid_tracker.closing import Closing
 from reid_tracker.errors import SpoolError, TransportError, TransportUnavailableError
-from reid_tracker.transport.brokers.base import Broker, Outgoing
+from reid_tracker.transport.brokers.base import Broker, Outgoing, new_secret
 from reid_tracker.transport.sending.memory_queue import MessageQueue, Numbered
 from reid_tracker.transport.sending.publisher import Publisher
 from reid_tracker.transport.sending.spool import Spool
@@ -67,6 +67,7 @@ class Sender(Closing):
         close_s: float = 10.0,
     ) -> None:
         self._site = site
+        self._secret = new_secret()
         self._spool = spool
         self._first_wait_s = first_wait_s
         self._close_s = close_s
@@ -117,7 +118,7 @@ class Sender(Closing):
             MessageError: it is too large.
             TransportError: the sender was closed.
         """
-        outgoing = Outgoing.of(message, self._site)
+        outgoing = Outgoing.of(message, self._site, self._secret)
         with self._queue.changed:
             self._raise_failure()
             if self._stop.is_set():

@@ -7,6 +7,7 @@ messages, and the last message of a tracklet repeats what its earlier ones said.
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -34,6 +35,8 @@ _ROW_BYTES = 64
 """Approximate size of a row without its texts."""
 
 _SHRINK_FROM = 4 * 2**20
+_JUMP_S = 300.0
+_WARN_EVERY_S = 60.0
 
 
 class Waiting(NamedTuple):
@@ -63,6 +66,8 @@ class Spool(Closing):
         most_bytes: most bytes of messages; the file can be about 5 MB larger.
         most_age_s: messages stored longer ago are dropped.
         clock: UTC seconds since 1970.
+        monotonic: seconds on a clock that does not jump. Where the other clock jumps, messages keep
+            their age.
 
     Attributes:
         dropped_full: messages dropped because the spool was full.
@@ -80,14 +85,17 @@ class Spool(Closing):
         most_bytes: int = 256 * 2**20,
         most_age_s: float = 24 * 3600.0,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = Path(path)
         self._most_bytes = most_bytes
         self._most_age_s = most_age_s
-        self._clock = clock
+        self._clock, self._monotonic = clock, monotonic
+        self._offset_s = clock() - monotonic()
         self._lock = threading.RLock()
         self._open: sqlite3.Connection | None = None
         self._closed = False
+        self._warn_old_at_s = -math.inf
         self._highest = 0  # number given so far
         self._done = 0  # number up to which a broker has all messages
         self._count = 0
@@ -150,7 +158,7 @@ class Spool(Closing):
         *,
         alone: bool,
     ) -> None:
-        now_s = self._clock()
+        now_s = self._now_s(database)
         with transaction(database):
             self._delete_done(database)
             old = self._delete(database, "stored_s < ?", now_s - self._most_age_s)
@@ -169,12 +177,40 @@ class Spool(Closing):
                 self._path,
                 self._most_bytes,
             )
-        self.dropped_old += old[0]
+        self._note_old(old[0])
         self.dropped_full += full[0]
         self._count += len(rows) - old[0] - full[0]
         self._bytes += size - old[1] - full[1]
         self._highest += len(rows)
         self._largest_bytes = max(self._largest_bytes, self._bytes)
+
+    def _now_s(self, database: sqlite3.Connection) -> float:
+        """Return the time; after a jump of the clock, move the times of the messages with it."""
+        now_s = self._clock()
+        jump_s = now_s - self._monotonic() - self._offset_s
+        if abs(jump_s) > _JUMP_S:
+            with transaction(database):
+                database.execute("UPDATE messages SET stored_s = stored_s + ?", (jump_s,))
+            logger.warning(
+                "the clock jumped by %.0f s: the %d messages in %s keep their age",
+                jump_s,
+                self._count,
+                self._path,
+            )
+        self._offset_s += jump_s
+        return now_s
+
+    def _note_old(self, count: int) -> None:
+        self.dropped_old += count
+        if count and self._monotonic() >= self._warn_old_at_s:
+            self._warn_old_at_s = self._monotonic() + _WARN_EVERY_S
+            logger.warning(
+                "%d messages in the spool %s were older than %.1f h and are dropped "
+                "(transport.spool_age_h)",
+                count,
+                self._path,
+                self._most_age_s / 3600,
+            )
 
     def first(self, count: int) -> list[Waiting]:
         """Return the oldest messages that wait, at most `count`, and drop those that are too old.
@@ -185,14 +221,14 @@ class Spool(Closing):
         return self._attempt(lambda database: self._first(database, count))
 
     def _first(self, database: sqlite3.Connection, count: int) -> list[Waiting]:
+        bound_s = self._now_s(database) - self._most_age_s
         oldest = database.execute(
             "SELECT min(number), stored_s FROM messages WHERE number > ?", (self._done,)
         ).fetchone()[1]
-        bound_s = self._clock() - self._most_age_s
         if oldest is not None and oldest < bound_s:
             with transaction(database):
                 gone, size = self._delete(database, "stored_s < ?", bound_s)
-            self.dropped_old += gone
+            self._note_old(gone)
             self._count -= gone
             self._bytes -= size
         rows = database.execute(

@@ -203,7 +203,9 @@ def test_a_broker_that_goes_and_returns_during_a_run(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+)
 def test_a_signal_ends_tracklets_first(
     centre: Centre, start: Callable[..., Run], tmp_path: Path, number: int, code: int
 ) -> None:
@@ -484,7 +486,7 @@ def test_status_logs_and_systemd(
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    assert main(["edge", *words]) == 2
+    assert main(["edge", *words, "--site", "north"]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     return line
 
@@ -510,6 +512,15 @@ def test_mistakes_are_one_line(
     assert "cameras.yaml" in refusal(capsys, str(tmp_path / "cameras.yaml"), *nats)
     assert "cannot be used" in refusal(capsys, video, *nats, "--edge", "e" * 201)
     assert "is not a valid time" in refusal(capsys, video, *nats, "--start-time", "yesterday")
+
+
+def test_a_host_without_a_site_would_send_where_nobody_listens(
+    walkers: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for more in ([], ["--site", ""]):
+        assert main(["edge", str(walkers[0]), "--broker", "nats://127.0.0.1:1", *more]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert "add --site NAME" in line
 
 
 def test_a_host_needs_an_encoder(

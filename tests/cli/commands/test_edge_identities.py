@@ -249,7 +249,7 @@ def test_without_identities_nothing_is_asked_of_the_broker(site: Site, tmp_path:
 def test_options_of_files_need_a_folder(
     walkers: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [str(walkers[0]), "--broker", "nats://127.0.0.1:1"]
+    words = [str(walkers[0]), "--broker", "nats://127.0.0.1:1", "--site", "north"]
     for option, value in (("--no-save-video", ""), ("--rotate-h", "2"), ("--identities", "")):
         assert main(["edge", *words, option, *filter(None, [value])]) == 2
         (line,) = capsys.readouterr().err.strip().splitlines()

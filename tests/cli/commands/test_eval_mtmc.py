@@ -43,3 +43,14 @@ def test_files_and_cameras_that_are_not_there(files: tuple[Path, Path], tmp_path
         run(["eval-mtmc", str(tmp_path / "none.txt"), str(files[1])])
     with pytest.raises(ConfigError, match="camera yard is not in"):
         run(["eval-mtmc", *map(str, files), "--matched-only", "yard"])
+
+
+def test_a_run_s_folder_is_scored_against_a_truth_of_each_camera(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("trackeval")
+    for name in ("truth/door.txt", "truth/yard.txt", "run/door_global.txt", "run/yard_global.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1,7,10,10,40,90,1,-1,-1,-1\n")
+    assert run(["eval-mtmc", str(tmp_path / "truth"), str(tmp_path / "run")]) == 0
+    assert "1.000" in capsys.readouterr().out

@@ -156,6 +156,7 @@ def test_without_the_package_onnx_the_rest_is_drawn(
         run(*words, "--overwrite", "--only", "gates")
 
 
+@pytest.mark.slow
 def test_curves_beside_a_data_set(crops: Path, checkpoint: Path, tmp_path: Path) -> None:
     words = [crops, "--encoder", checkpoint, "--only", "activation", "-o", tmp_path / "pictures"]
     assert run(*words, "--curves", write_run(tmp_path / "first"), "--quiet") == 0

@@ -13,6 +13,7 @@ from reid_tracker.errors import ConfigError
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.match.gallery.records import EventRecord
 from reid_tracker.run.moments import parse_age, parse_moment
+from tests.match.gallery.holding import held
 from tests.match.gallery.samples import MODEL, identities, sighting
 
 
@@ -54,6 +55,23 @@ def test_info(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = json.loads(capsys.readouterr().out)
     assert data["sightings"] == 4
     assert data["cameras"] == ["door", "yard"]
+
+
+def test_a_gallery_that_a_run_holds_is_read(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = path.parent / "copy.jsonl"
+    before = path.read_bytes()
+    with held(path):
+        assert run("info") == 0
+        assert "5 of 4 people" in capsys.readouterr().out
+        assert run("export", copy, "--crops") == 0
+        assert main(["search", "77", "--json"]) == 0
+        (row,) = json.loads(capsys.readouterr().out.split("\n", 1)[1])
+        assert row["sighting"] == "held"
+        assert run("forget", 77) == 1
+        assert "in use by another process" in error_line(capsys)
+        assert path.read_bytes() == before  # the run has it in its log
+    assert '"held"' in copy.read_text()
+    assert left(path)["held"] == 77
 
 
 def test_forget(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,7 +153,7 @@ def test_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_in_use(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with EmbeddedStore(path):
-        assert run("info") == 1
+        assert run("forget", 1) == 1
     assert "in use by another process" in error_line(capsys)
 
 

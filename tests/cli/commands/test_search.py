@@ -103,7 +103,7 @@ def test_a_sheet(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert run(7, "--sheet", tmp_path / "sheet.png") == 0
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     pixels = (sheet == (0, 200, 0)).all(axis=2).sum()
-    assert pixels == 2 * 192 * 96
+    assert pixels == 2 * 192 * 85  # 90 x 40, not stretched
     assert run(7, "--sheet", tmp_path / "sheet.png") == 1
     assert "--overwrite" in error_line(capsys)
 
@@ -119,6 +119,7 @@ def test_a_sheet(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         ((7, "--since", NOON, "--until", NOON - 1), 2, "--since and --until"),
         ((7, "--in", "video.mp4"), 2, "--in searches for a picture"),
         ((7, "--gallery", "nowhere.sqlite"), 1, "no such gallery"),
+        ((7, "--camera", "dor"), 2, "has no such camera: did you mean door?; it has door, hall"),
     ],
 )
 def test_one_line(
@@ -163,6 +164,7 @@ def _walker(number: int, row: np.ndarray, model: str) -> SightingRecord:
     return sighting(f"walker {number}", number, embeddings=row[None], model=model)
 
 
+@pytest.mark.slow
 def test_by_picture(
     seen: tuple[Path, list[object]], path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,6 +189,7 @@ def test_by_picture(
     assert "use the same encoder" in error_line(capsys)
 
 
+@pytest.mark.slow
 def test_in_a_video(seen: tuple[Path, list[object]], capsys: pytest.CaptureFixture[str]) -> None:
     video, (picture, *words) = seen
     rows = found(capsys, picture, *words, "--person", 2, "--in", video)

@@ -26,6 +26,7 @@ def run(*words: object) -> int:
     return command_line.run(["train", *map(str, words), "--device", "cpu", "--threads", "1"])
 
 
+@pytest.mark.slow
 def test_main_job(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(recipe, "-o", tmp_path / "run", "--tensorboard") == 0
     printed = capsys.readouterr()
@@ -117,3 +118,19 @@ def test_missing_and_empty_data_folders(recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "empty" / "train").mkdir(parents=True)
     with pytest.raises(InputError, match="no image in this folder"):
         run(recipe, "-o", tmp_path / "run", "--data", tmp_path / "empty")
+
+
+def test_a_folder_per_person_needs_no_layout_and_a_refused_start_leaves_nothing(
+    recipe: Path, tmp_path: Path
+) -> None:
+    people = tmp_path / "people"
+    for number, crop in enumerate(sorted((tmp_path / "data").rglob("*_0?.*"))):
+        home = people / crop.name.partition("_")[0]
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copy(crop, home / f"{number}_c{number % 2}.png")
+    (people / ".ipynb_checkpoints").mkdir()
+    assert run(recipe, "-o", tmp_path / "run", "--data", people, "--quiet") == 0
+    assert (tmp_path / "run" / RESULT).is_file()
+    with pytest.raises(InputError):
+        run(recipe, "-o", tmp_path / "refused" / "run", "--data", people / "none")
+    assert not (tmp_path / "refused").exists()

@@ -23,7 +23,7 @@ def ledger() -> IdentityLedger:
     made.now_s = 7.0
     sent = batch(*(("hall", track, 0.0, 4.0, track) for track in (1, 2, 3)))
     rows = made.table.rows_of_keys(made.camera_numbers(sent.cameras), sent.tracks, sent.last_s)
-    made.replace(rows, sent)
+    made.table.replace(rows, sent)
     return made
 
 

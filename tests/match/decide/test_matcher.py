@@ -20,10 +20,11 @@ from reid_tracker.match import (
     final_identities,
 )
 from reid_tracker.types import Identities, IdentityEvent
+from tests.examples import examples
 from tests.match.worlds import QUICK, TOPOLOGY, Visit, embeddings_of, frames, run, tracks
 from tests.oracles.match_plain import may_be_one
 
-some = settings(max_examples=25, deadline=None, derandomize=True)
+some = settings(max_examples=examples(25), deadline=None, derandomize=True)
 
 
 @st.composite

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from reid_tracker.match import (
-    CrossCameraMatcher,
-    Topology,
-)
+from reid_tracker.match import CrossCameraMatcher, Topology
+from reid_tracker.match.decide.revise import revise
 from tests.match.batch_worlds import CONFIG, batch
+from tests.match.crowds import crowd
 from tests.match.worlds import QUICK, TOPOLOGY, embeddings_of, tracks
 
 
@@ -44,3 +44,18 @@ def test_too_many_tracklets_are_not_clustered_anew(caplog: pytest.LogCaptureFixt
         merged = matcher.identity("a", 1) == matcher.identity("b", 2)
         assert merged == bool(expected)
         assert ("not clustered again" in caplog.text) != merged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ground", [False, True])
+def test_three_thousand_tracklets_are_revised_in_300_mb(ground: bool) -> None:
+    table = crowd(3000, people=600, prototypes=2, ground=ground)
+    config = dataclasses.replace(CONFIG, prototypes=6)
+    times = Topology().travel_times([f"{camera}" for camera in range(20)])
+    tracemalloc.start()
+    changes = revise(table, times, 60.0, 0.0, config)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 300e6
+    assert sum(len(change.rows) for change in changes) == 3000
+    assert ground or len(changes) < 900

@@ -348,6 +348,16 @@ def test_forget(open_gallery: Open) -> None:
         assert (line.what, line.sightings) == ("forget 1", 2)
 
 
+def test_a_picture_that_claims_too_much_is_not_stored(
+    open_gallery: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    claims = b"\xff\xd8\xff\xc0\x00\x11\x08" + (32000).to_bytes(2, "big") * 2 + bytes(600)
+    with open_gallery() as store:
+        store.write([sighting("a"), sighting("b")], crops={"a": claims, "b": b"picture"})
+        assert store.crops(["a", "b"]) == {"b": b"picture"}
+    assert "32000 x 32000 pixels" in caplog.text
+
+
 def test_purge_by_age_in_the_store(open_gallery: Open, clock: Clock) -> None:
     with open_gallery() as store:
         store.write([sighting("old", 1)], [event("1", "new", 1)], {"old": b"x"})

@@ -183,7 +183,7 @@ def test_who_could_not_be_asked_for_is_asked_for_again(away: Away) -> None:
 
 def test_without_any_number_it_is_open_who_it_is(away: Away) -> None:
     world = World(away, "run")
-    world.matcher._stock._numbers.clear()
+    world.matcher._stock.clear()
     away.gone = True
     assert world.walk({1: 2}, 4) == [0]
     assert world.events == []

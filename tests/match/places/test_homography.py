@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from reid_tracker.errors import InputError
 from reid_tracker.match.places.homography import apply_homography, fit_homography, ground_errors
+from tests.examples import examples
 
-some = settings(max_examples=60, deadline=None, derandomize=True)
+some = settings(max_examples=examples(60), deadline=None, derandomize=True)
 
 FRAME = np.array([[40.0, 560], [730, 540], [600, 210], [150, 220], [380, 400], [500, 300]])
 

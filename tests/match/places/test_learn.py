@@ -18,9 +18,10 @@ from reid_tracker.match import (
     final_identities,
     supported_topology,
 )
+from tests.examples import examples
 from tests.match.worlds import Visit, run
 
-some = settings(max_examples=60, deadline=None, derandomize=True)
+some = settings(max_examples=examples(60), deadline=None, derandomize=True)
 
 
 def walks(waits: list[float], every_s: float = 10.0, score: float = 0.9) -> list[Sighting]:

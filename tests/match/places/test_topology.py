@@ -16,8 +16,9 @@ from reid_tracker.match import (
     load_topology,
     save_topology,
 )
+from tests.examples import examples
 
-some = settings(max_examples=50, deadline=None, derandomize=True)
+some = settings(max_examples=examples(50), deadline=None, derandomize=True)
 
 KNOWN = Topology(
     passages=(

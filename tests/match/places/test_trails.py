@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,6 +11,24 @@ from hypothesis import given
 
 from reid_tracker.match.places.trails import BUCKET_S, RING, GroundTrails
 from tests.match.worlds import seeds, some
+
+
+def test_many_long_paths_at_once_are_compared_in_little_memory() -> None:
+    count = 1500
+    trails = GroundTrails()
+    trails.grow(count)
+    rows = np.arange(count)
+    places = np.random.default_rng(0).uniform(0, 50, (count, 2))
+    for bucket in range(RING):
+        trails.add(rows, places, bucket * BUCKET_S)
+    tracemalloc.start()
+    found = trails.together(rows[:500], rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6  # each common moment of each pair: 1.6 GB
+    assert (found.buckets >= 3).all()
+    apart = np.linalg.norm(places[:500, None] - places, axis=2)
+    assert found.metres == pytest.approx(apart, abs=1e-3)
 
 
 @some

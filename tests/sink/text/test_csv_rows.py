@@ -14,6 +14,7 @@ from reid_tracker.types import Tracks
 from tests.sink.results import (
     BOXES,
     RUN,
+    link_to_full_disk,
     make_result,
     make_tracks,
     written,
@@ -45,9 +46,10 @@ def test_csv_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_a_csv_file_whose_header_does_not_fit_is_taken_away(tmp_path: Path) -> None:
-    path = tmp_path / "o.csv"
-    path.symlink_to("/dev/full")
+def test_a_csv_file_whose_header_does_not_fit_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = link_to_full_disk(tmp_path / "o.csv", monkeypatch)
     with pytest.raises(OutputError, match="No space left"):
         CsvSink(path, overwrite=True)
     assert not os.path.lexists(path)

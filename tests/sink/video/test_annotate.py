@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reid_tracker.sink.video.annotate import Annotator
+from reid_tracker.sink.video.annotate import Annotator, _one_each
 from reid_tracker.sink.video.palette import (
     identity_colours,
 )
@@ -125,3 +125,12 @@ def test_colours_follow_the_identity_not_the_track(identity: int) -> None:
     drawn = Annotator().draw(with_identities(result, identity))
     rgb = identity_colours()[identity].tolist() if identity else [128, 128, 128]
     assert drawn[140, 100].tolist() == rgb[::-1]
+
+
+def test_two_people_are_never_labelled_alike() -> None:
+    tracks = make_tracks()
+    result = with_identities(make_result(tracks=tracks), *[7] * len(tracks))
+    ids = _one_each(result.identities.ids, tracks)  # type: ignore[union-attr]
+    assert sorted(ids.tolist()) == [0, 0, 7]
+    labels = Annotator()._labels(tracks, ids)
+    assert len(set(labels)) == len(tracks)

@@ -130,3 +130,14 @@ def test_boxes_are_drawn_where_they_are_in_the_smaller_picture(tmp_path: Path) -
     columns = np.flatnonzero(np.abs(inside[middle].astype(int) - 90).max(axis=1) > 40)
     assert columns.min() == pytest.approx(400 * scale, abs=3)
     assert columns.max() == pytest.approx(800 * scale, abs=3)
+
+
+def test_a_pause_of_years_neither_hangs_nor_loses_the_end(tmp_path: Path) -> None:
+    info = {name: VideoInfo(160, 120, Fraction(10)) for name in "ab"}
+    with MosaicSink(tmp_path / "m.mp4", info, lambda camera: False) as sink:
+        for time_s in (0.0, 1e9):
+            for camera in "ab":
+                image = grey(int(time_s > 0) * 5, 160, 120)
+                sink.write(make_result(0, Tracks.empty(), image, time_s, camera=camera))
+    _, times, _ = read_video(tmp_path / "m.mp4")
+    assert [float(time) for time in times] == pytest.approx([0, 1800])

@@ -177,3 +177,15 @@ def test_growing_file_is_readable(tmp_path: Path) -> None:
             sink.write(make_result(index))
         images, _, _ = read_video(path)
         assert len(images) >= 300 - 80
+
+
+def test_a_pause_beyond_what_mp4_holds_is_shortened(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with VideoSink(tmp_path / "o.mp4", INFO) as sink:
+        for index, time_s in enumerate((0.0, 0.1, 30_000.0, 30_000.1, 1e9, 1e9 + 0.1)):
+            sink.write(make_result(index, timestamp_s=time_s))
+    _, times, _ = read_video(tmp_path / "o.mp4")
+    expected = [0, 0.1, 1800.1, 1800.2, 3600.2, 3600.3]
+    assert [float(time) for time in times] == pytest.approx(expected, abs=1e-3)
+    assert "a pause of 30000 s is shortened to 1800 s" in caplog.text

@@ -59,6 +59,7 @@ def same(first: Weights, second: Weights) -> bool:
     return first.keys() == second.keys() and all(first[key].equal(second[key]) for key in first)
 
 
+@pytest.mark.slow
 def test_run_learns_and_leaves_its_files(tiny_data: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(tiny_data, phases=[{"epochs": 4, "height": 32, "width": 16}])
     watcher = Killer(-1)

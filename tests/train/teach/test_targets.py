@@ -17,6 +17,7 @@ def crops(count: int = 6) -> MemoryCrops:
     return MemoryCrops([resize_image(person(n // 2, n), (256, 128)) for n in range(count)])
 
 
+@pytest.mark.slow
 def test_targets_are_unit_rows_and_blind_to_mirroring() -> None:
     source = crops()
     mirrored = MemoryCrops(source.take(np.arange(6), (256, 128))[:, :, ::-1].copy())

@@ -48,6 +48,7 @@ def test_a_new_receiver_sees_what_came_before(config: TransportConfig) -> None:
     broker.close()
 
 
+@pytest.mark.slow
 def test_a_full_stream_refuses_or_drops(config: TransportConfig) -> None:
     small = dataclasses.replace(config, stream_bytes=2**17, stream_discard="new")
     broker = open_broker(small)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,11 @@ class Message:
 
     def __init__(self, number: int, left: int) -> None:
         self.subject, self.data = "reid.v1", str(number).encode()
-        self.metadata = SimpleNamespace(num_delivered=1 + number % 2, num_pending=left)
+        self.metadata = SimpleNamespace(
+            num_delivered=1 + number % 2,
+            num_pending=left,
+            timestamp=datetime.fromtimestamp(1000 + number, UTC),
+        )
         self.settled: list[str] = []
 
     async def ack(self) -> None:
@@ -63,6 +68,7 @@ def subscription(loop: LoopThread, pull: Pull, most: int = 4, **changes: Any) ->
         "run": lambda work: loop.run(work, 30),
         "translate": lambda error: TransportError(str(error)),
         "check": lambda: None,
+        "renew": lambda: pull,
     }
     return NatsSubscription(pull, loop, most=most, **(settings | changes))
 
@@ -76,6 +82,7 @@ def test_all_messages_come_in_order_over_several_fetches(loop: LoopThread) -> No
         assert got is not None
         found.append(got.data)
         assert got.redelivered == bool(number % 2)
+        assert got.stored_s == 1000 + number
         assert made.caught_up() == (number == 9)
         got.ack()
     assert found == [str(number).encode() for number in range(10)]

@@ -41,7 +41,7 @@ def test_a_new_broker_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     """The recipe of CONTRIBUTING: a scheme and a function that connects."""
     connected: list[str] = []
 
-    def connect(config: TransportConfig, address: Address, will: Will | None) -> Broker:
+    def connect(config: TransportConfig, address: Address, will: Will | None, host: bool) -> Broker:
         connected.append(str(address))
         return MemoryBroker(config)
 

@@ -39,6 +39,7 @@ class Copies:
 
 class Said:
     redelivered = False
+    stored_s = None
 
     def __init__(self, owner: Copies, message: Outgoing) -> None:
         self.subject, self.data = message.subject, message.data

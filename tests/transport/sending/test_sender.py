@@ -55,6 +55,9 @@ class Gate:
         self.opened += 1
         return self
 
+    def prepare(self, pattern: str, durable: str) -> None:
+        raise AssertionError("a host prepares nothing")
+
     def publish(self, messages: Sequence[Outgoing]) -> None:
         self.sizes.append(len(messages))
         self.entered.set()

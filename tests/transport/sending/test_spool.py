@@ -21,6 +21,7 @@ from reid_tracker.transport.brokers.base import Outgoing
 from reid_tracker.transport.sending.spool import Spool
 from reid_tracker.transport.sending.spool_file import FullDiskError
 from tests.conftest import ROOT, Clock
+from tests.examples import examples
 
 
 def message(number: int, size: int = 100) -> Outgoing:
@@ -31,6 +32,37 @@ def message(number: int, size: int = 100) -> Outgoing:
 
 def ids(spool: Spool, count: int = 10_000) -> list[int]:
     return [int(one.message.message_id.rpartition("/")[2]) for one in spool.first(count)]
+
+
+def test_a_clock_that_comes_right_makes_nothing_old(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A host without a clock of its own starts 30 days behind, or ahead, until NTP answers."""
+    clock, mono = Clock(), Clock()
+    spool = Spool(tmp_path / "spool", most_age_s=86_400, clock=clock, monotonic=mono)
+    spool.put([message(0)])
+    for jump_s in (30 * 86_400, -30 * 86_400, 30 * 86_400):
+        clock.now_s += jump_s
+        spool.put([message(1)])
+        assert spool.dropped_old == 0
+    assert spool.pending == 4
+    assert caplog.text.count("the 1 messages in") == 1
+    clock.now_s, mono.now_s = clock.now_s + 86_000, mono.now_s + 86_000
+    assert len(spool.first(9)) == 4
+    spool.close()
+
+
+def test_what_is_dropped_for_its_age_is_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    for _ in range(2):  # the clock came right while the program did not run
+        with Spool(tmp_path / "spool", most_age_s=3600, clock=clock, monotonic=Clock()) as spool:
+            spool.put([message(0), message(1)])
+        clock.now_s += 30 * 86_400
+    assert spool.dropped_old == 2
+    assert "2 messages in the spool" in caplog.text
+    assert "older than 1.0 h and are dropped (transport.spool_age_h)" in caplog.text
 
 
 def test_first_in_first_out_over_a_restart(tmp_path: Path) -> None:
@@ -212,6 +244,7 @@ spool.close()
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path: Path) -> None:
     """What was stored stays, what was removed does not come back, and later it goes on."""
     import json
@@ -349,7 +382,9 @@ class AgainstAList(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> None:
-        self.spool = Spool(self.path, most_bytes=3000, most_age_s=100, clock=self.clock)
+        self.spool = Spool(
+            self.path, most_bytes=3000, most_age_s=100, clock=self.clock, monotonic=self.clock
+        )
 
     @rule(sizes=st.lists(st.integers(0, 900), min_size=1, max_size=6))
     def put(self, sizes: list[int]) -> None:
@@ -402,5 +437,5 @@ NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)  # each step waits 
 
 TestAgainstAList = AgainstAList.TestCase
 TestAgainstAList.settings = settings(
-    max_examples=12, stateful_step_count=15, deadline=None, phases=NO_SHRINKING
+    max_examples=examples(12), stateful_step_count=15, deadline=None, phases=NO_SHRINKING
 )

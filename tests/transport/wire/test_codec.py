@@ -23,6 +23,7 @@ from reid_tracker.transport.wire.messages import (
     Observation,
 )
 from reid_tracker.transport.wire.schema import json_schema
+from tests.examples import examples
 from tests.transport.samples import (
     ENCODER,
     MESSAGES,
@@ -47,7 +48,7 @@ def refused(data: bytes) -> str:
     return text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(MESSAGES)
 def test_round_trip(message: Message) -> None:
     data = encode_message(message)
@@ -211,7 +212,7 @@ def test_every_truncation_is_refused(message: Message) -> None:
         refused(data[:end])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=300))
 def test_noise(data: bytes) -> None:
     refused(data)
@@ -226,7 +227,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_one_value_replaced(data: st.DataObject) -> None:
     """Only what the schema allows is read, and what is read can be sent on unchanged."""
@@ -248,7 +249,7 @@ def test_one_value_replaced(data: st.DataObject) -> None:
     assert decode_message(encode_message(message)) == message
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_bytes_flipped(data: st.DataObject) -> None:
     written = bytearray(encode_message(data.draw(SOME)))

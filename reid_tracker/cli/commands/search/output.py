@@ -7,16 +7,18 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from reid_tracker.cli.redact import redact
+from reid_tracker.cli.redact import one_line
 from reid_tracker.errors import OutputError
 from reid_tracker.match.gallery.records import SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.run.moments import moment
+from reid_tracker.types import ImageBGR
 
 _CAPTION = (
     "{count} of {all} sightings have a stored picture; they are shown in the order of the list. "
-    "Below each: its rank, the likeness to the query (cosine) if there was a picture to compare, "
-    "the identity, the camera, and when it was first seen."
+    "A query picture comes first, in a red frame. Below each: its rank, the likeness to the query "
+    "(cosine) if there was a picture to compare, the identity, the camera, and when it was first "
+    "seen."
 )
 
 _log = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ def save_pictures(
     arguments: argparse.Namespace,
     store: GalleryStore,
     found: Sequence[tuple[SightingRecord, float | None]],
+    query: ImageBGR | None = None,
 ) -> None:
     """Write the pictures that --save-crops and --sheet ask for.
 
@@ -33,6 +36,7 @@ def save_pictures(
         arguments: of the command line.
         store: where the pictures are.
         found: sightings in their order, with their scores where they have one.
+        query: the person who was searched for; None without a picture.
 
     Raises:
         OutputError: they cannot be written.
@@ -47,7 +51,7 @@ def save_pictures(
     if arguments.save_crops is not None:
         _write_files(Path(arguments.save_crops), found, crops)
     if arguments.sheet is not None:
-        _draw(arguments, found, crops)
+        _draw(arguments, found, crops, query)
 
 
 def _write_files(
@@ -67,6 +71,7 @@ def _draw(
     arguments: argparse.Namespace,
     found: Sequence[tuple[SightingRecord, float | None]],
     crops: dict[str, bytes],
+    query: ImageBGR | None,
 ) -> None:
     from reid_tracker.explain.found import Found, found_sheet
 
@@ -77,9 +82,9 @@ def _draw(
             who = f"identity {one.identity or '?'}"
             # Day and time below each other: on one line they would run into the next picture.
             when = moment(one.start_s).split(" ", 1)
-            lines = (f"#{rank}{likeness}", who, one.camera[:14], *when)
+            lines = (f"#{rank}{likeness}", who, one_line(one.camera)[:14], *when)
             pictures.append(Found(crops[one.id], lines))
-    title = redact(f"Search for {arguments.query}")
+    title = one_line(f"Search for {arguments.query}")
     caption = _CAPTION.format(count=len(pictures), all=len(found))
-    sheet = found_sheet(pictures, title=title, caption=caption)
+    sheet = found_sheet(pictures, title=title, caption=caption, query=query)
     sheet.save(arguments.sheet, overwrite=arguments.overwrite)

@@ -6,6 +6,7 @@ import argparse
 import logging
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,9 +14,10 @@ from reid_tracker.arrays import Float32Array
 from reid_tracker.config import DetectorConfig, EncoderConfig
 from reid_tracker.config.checked import shown
 from reid_tracker.detect import Detector, build_detector
-from reid_tracker.encode import Encoder, build_encoder
+from reid_tracker.encode import build_encoder
 from reid_tracker.encode.fingerprint import model_fingerprint
 from reid_tracker.errors import ConfigError, InputError
+from reid_tracker.geometry import cover_matrix
 from reid_tracker.types import Boxes, ImageBGR
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
@@ -23,8 +25,28 @@ _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 _log = logging.getLogger(__name__)
 
 
-def embed_query(arguments: argparse.Namespace) -> tuple[Float32Array, str]:
-    """Return the (D,) unit embedding of the person meant, and the hash of the model that made it.
+# Of one person who fills a picture: the part of each smaller box that lies in the largest one, the
+# part of the picture's width or of its area that the largest takes, and height by width.
+_PART_INSIDE, _PART_OF_WIDTH, _PART_OF_PICTURE, _UPRIGHT = 0.7, 0.6, 0.7, 1.4
+_CROP_WIDTH = 256  # no camera picture is narrower
+
+
+class Query(NamedTuple):
+    """The person who is searched for.
+
+    Attributes:
+        embedding: (D,) float32 of length 1.
+        model: hash of the model that made it.
+        picture: (H, W, 3) uint8 BGR.
+    """
+
+    embedding: Float32Array
+    model: str
+    picture: ImageBGR
+
+
+def embed_query(arguments: argparse.Namespace) -> Query:
+    """Find the person meant in a picture or a frame of a video, and embed them.
 
     Raises:
         ConfigError: there is no such picture.
@@ -35,7 +57,10 @@ def embed_query(arguments: argparse.Namespace) -> tuple[Float32Array, str]:
     config = EncoderConfig(model=arguments.encoder, device=arguments.device)
     model = model_fingerprint(config)
     detector = None if arguments.whole else build_query_detector(arguments)
-    return embed_person(image, arguments, detector, build_encoder(config)), model
+    box = find_person(image, arguments, detector)
+    left, top, right, bottom = box[0].round().astype(int).clip(0).tolist()
+    embedding = build_encoder(config).encode(image, box)[0]
+    return Query(embedding, model, image[top : max(bottom, top + 1), left : max(right, left + 1)])
 
 
 def build_query_detector(arguments: argparse.Namespace) -> Detector:
@@ -43,30 +68,39 @@ def build_query_detector(arguments: argparse.Namespace) -> Detector:
     return build_detector(DetectorConfig(model=arguments.detector, device=arguments.device))
 
 
-def embed_person(
-    image: ImageBGR, arguments: argparse.Namespace, detector: Detector | None, encoder: Encoder
-) -> Float32Array:
-    """Embed the person meant in a picture.
+def find_person(image: ImageBGR, arguments: argparse.Namespace, detector: Detector | None) -> Boxes:
+    """Return the (1, 4) float32 xyxy box of the person meant.
 
     Args:
         image: (H, W, 3) uint8 BGR.
         arguments: for --person.
         detector: None takes the whole picture.
-        encoder: makes the embedding.
-
-    Returns:
-        (D,) float32 of length 1.
     """
     whole = np.array([[0, 0, image.shape[1], image.shape[0]]], np.float32)
-    boxes = whole
-    if detector is not None:
-        found = detector.detect_batch([image], [0])[0].boxes
-        if len(found):
-            boxes = _chosen(found, arguments.person)
-        else:
-            _log.warning("nobody was detected in %s: the whole of it is taken", arguments.query)
-    row: Float32Array = encoder.encode(image, boxes)[0]
-    return row
+    if detector is None:
+        return whole
+    found = detector.detect_batch([image], [0])[0].boxes
+    if not len(found):
+        _log.warning("nobody was detected in %s: the whole of it is taken", arguments.query)
+        return whole
+    if arguments.person is None and _is_filled(found, *image.shape[:2]):
+        return whole
+    return _chosen(found, arguments.person)
+
+
+def _is_filled(boxes: Boxes, height: int, width: int) -> bool:
+    """Whether one person fills a picture, of whom a detector often finds a part only.
+
+    So it is where the largest box takes most of the picture, or the picture is upright and narrow,
+    or hardly wider than the box; and where all other boxes are parts of the largest one.
+    """
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    largest = int(sizes.prod(axis=1).argmax())
+    if (cover_matrix(boxes)[largest] < _PART_INSIDE).any():
+        return False
+    narrow = width <= _CROP_WIDTH or sizes[largest, 0] >= _PART_OF_WIDTH * width
+    upright = height >= _UPRIGHT * width and narrow
+    return bool(upright or sizes[largest].prod() >= _PART_OF_PICTURE * height * width)
 
 
 def _chosen(boxes: Boxes, person: int | None) -> Boxes:

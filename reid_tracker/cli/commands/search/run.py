@@ -14,12 +14,14 @@ from rich.table import Table
 
 from reid_tracker.cli.commands.search.output import save_pictures
 from reid_tracker.cli.options import add_device, add_gallery_option, default_gallery
-from reid_tracker.cli.parser import Parser
-from reid_tracker.cli.redact import redact
+from reid_tracker.cli.parser import Parser, suggestion
+from reid_tracker.cli.redact import one_line
 from reid_tracker.cli.report import console
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError, InputError
-from reid_tracker.match.gallery.open import open_gallery
+from reid_tracker.match.gallery.open import open_to_read
 from reid_tracker.match.gallery.records import SightingRecord, Where, number_now
+from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.run.moments import moment, parse_moment
 
 _EXAMPLES = """examples:
@@ -33,11 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Search, and print what is found; returns the exit code.
-
-    Raises:
-        ReidTrackerError: bad arguments, a gallery, picture or model that cannot be used.
-    """
+    """Search, and print what is found."""
     if arguments.top < 1:
         raise ConfigError(f"--top {arguments.top}: expected at least 1")
     where = _where(arguments)
@@ -148,7 +146,8 @@ def _as_identity(query: str) -> int | None:
 def _of_identity(
     arguments: argparse.Namespace, identity: int, where: Where
 ) -> list[dict[str, Any]]:
-    with open_gallery(arguments.gallery or default_gallery(), create=False) as store:
+    with open_to_read(arguments.gallery or default_gallery()) as store:
+        _check_cameras(arguments, store)
         now = number_now(identity, store.events())
         if now != identity:
             _log.warning("%d was found to be the same person as %d", identity, now)
@@ -165,17 +164,33 @@ def _of_picture(arguments: argparse.Namespace, where: Where) -> list[dict[str, A
     from reid_tracker.cli.commands.search.picture import embed_query
 
     # First, so that a typing error shows before models are loaded.
-    with open_gallery(arguments.gallery or default_gallery(), create=False) as store:
-        query, model = embed_query(arguments)
+    with open_to_read(arguments.gallery or default_gallery()) as store:
+        _check_cameras(arguments, store)
+        query = embed_query(arguments)
         hits = store.nearest(
-            query,
-            model=model,
+            query.embedding,
+            model=query.model,
             k=arguments.top,
             where=where,
             one_per_identity=arguments.identities,
         )
-        save_pictures(arguments, store, [(hit.sighting, hit.score) for hit in hits])
+        found = [(hit.sighting, hit.score) for hit in hits]
+        save_pictures(arguments, store, found, query.picture)
     return [_row(hit.sighting, hit.score) for hit in hits]
+
+
+def _check_cameras(arguments: argparse.Namespace, store: GalleryStore) -> None:
+    """Refuse the name of a camera that the gallery does not know."""
+    if not arguments.camera:
+        return
+    info = store.info()
+    for name in arguments.camera:
+        if name not in info.cameras:
+            known = shown(", ".join(info.cameras), str) or "none"
+            raise ConfigError(
+                f"--camera {shown(name, str)}: the gallery {info.place} has no such camera"
+                f"{suggestion(name, info.cameras)}; it has {known}"
+            )
 
 
 def _row(one: SightingRecord, score: float | None) -> dict[str, Any]:
@@ -210,4 +225,4 @@ def _cell(name: str, value: Any) -> str:
         return moment(value)
     if name == "score":
         return f"{value:.3f}"
-    return redact(str(value)) if value != 0 else "?"
+    return one_line(str(value)) if value != 0 else "?"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reid_tracker.arrays import Float32Array
-from reid_tracker.cli.commands.search.picture import build_query_detector, embed_person, read_query
+from reid_tracker.cli.commands.search.picture import build_query_detector, find_person, read_query
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.config import EncoderConfig
 from reid_tracker.encode import Encoder, build_encoder
@@ -45,7 +45,8 @@ def search_video(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     with open_source(arguments.video) as source, StopSignals():
         detector = build_query_detector(arguments)
         encoder = build_encoder(EncoderConfig(model=arguments.encoder, device=arguments.device))
-        query = embed_person(image, arguments, None if arguments.whole else detector, encoder)
+        box = find_person(image, arguments, None if arguments.whole else detector)
+        query = encoder.encode(image, box)[0]
         seen: dict[int, _Seen] = {}
         for result in Pipeline(detector, encoder).run([source]):
             _look(result, query, encoder, seen)

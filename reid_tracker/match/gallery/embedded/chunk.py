@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.arrays import BoolArray, Float32Array, IntArray
+from reid_tracker.arrays import Float32Array, IntArray
 from reid_tracker.match.gallery.records import Where
 
 Codes = npt.NDArray[np.int32]
@@ -23,14 +24,12 @@ _EXPONENT_SHIFT = np.float32(2.0**112)
 """From the exponents of float16 to those of float32, whose biases are 15 and 127."""
 
 
-class Limits(NamedTuple):
-    """A filter with names as codes; an empty column excludes nothing."""
+class Limit(NamedTuple):
+    """Rows whose `column` has one of these values, names as codes; or, if not `among`, none."""
 
-    cameras: Codes
-    except_cameras: Codes
-    sites: Codes
-    identities: IntArray
-    except_identities: IntArray
+    column: str
+    values: Codes | IntArray
+    among: bool = True
 
 
 class Chunk:
@@ -52,14 +51,7 @@ class Chunk:
         self._first_s, self._last_s = np.inf, -np.inf
 
     def _columns(self) -> tuple[npt.NDArray[np.generic], ...]:
-        return (
-            self.numbers,
-            self.identities,
-            self.cameras,
-            self.sites,
-            self.starts_s,
-            self.ends_s,
-        )
+        return (self.numbers, self.identities, self.cameras, self.sites, self.starts_s, self.ends_s)
 
     def fill(
         self, columns: tuple[npt.NDArray[np.generic], ...], vectors: Vectors, start: int
@@ -121,22 +113,16 @@ class Chunk:
         self.used, self._first_s, self._last_s = 0, np.inf, -np.inf
         self.fill(columns, vectors, 0)
 
-    def select(self, where: Where, limits: Limits) -> IntArray:
+    def select(self, where: Where, limits: Sequence[Limit]) -> IntArray:
         """Return the rows that pass a filter."""
         if self._last_s < where.since_s or self._first_s > where.until_s:
             return np.empty(0, np.int64)
         used = slice(self.used)
         mask = self.alive[used].copy()
-        if len(limits.cameras):
-            mask &= _among(self.cameras[used], limits.cameras)
-        if len(limits.except_cameras):
-            mask &= ~_among(self.cameras[used], limits.except_cameras)
-        if len(limits.sites):
-            mask &= _among(self.sites[used], limits.sites)
-        if len(limits.identities):
-            mask &= _among(self.identities[used], limits.identities)
-        if len(limits.except_identities):
-            mask &= ~_among(self.identities[used], limits.except_identities)
+        for name, values, among in limits:
+            column = getattr(self, name)[used]
+            found = column == values[0] if len(values) == 1 else np.isin(column, values)
+            mask &= found if among else ~found
         if where.since_s > self._first_s:
             mask &= self.ends_s[used] >= where.since_s
         if where.until_s < self._last_s:
@@ -168,8 +154,3 @@ def to_float32(vectors: Vectors) -> Float32Array:
     values *= _EXPONENT_SHIFT
     bits |= sign
     return values
-
-
-def _among(column: Codes | IntArray, values: Codes | IntArray) -> BoolArray:
-    mask: BoolArray = column == values[0] if len(values) == 1 else np.isin(column, values)
-    return mask

@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reid_tracker.errors import StoreError, StoreUnavailableError
-from reid_tracker.sqlite import FileFormat, WrongFileError, make_private, means_damage, open_file
+from reid_tracker.sqlite import (
+    FileFormat,
+    WrongFileError,
+    make_private,
+    means_damage,
+    open_file,
+    open_snapshot,
+)
 
 _FORMAT = FileFormat(
     application_id=0x52654944,  # "ReID" in ASCII
@@ -56,19 +63,26 @@ CREATE TABLE deletions (
 )
 
 
-def open_database(path: Path, *, create: bool = True) -> sqlite3.Connection:
-    """Open a gallery file for this process alone; the connection is in autocommit mode.
-
-    Args:
-        path: the file.
-        create: create it if it does not exist.
+def open_database(
+    path: Path, *, create: bool = True, read_only: bool = False
+) -> sqlite3.Connection:
+    """Open a gallery file for this process alone, or to read it a copy of what it holds now.
 
     Raises:
         StoreError: it does not exist, is damaged, of another kind, or used by another process.
     """
-    if not path.exists():
-        if not create:
-            raise StoreError(f"{path}: no such gallery; check the path after --gallery")
+    if not path.exists() and (read_only or not create):
+        raise StoreError(f"{path}: no such gallery; check the path after --gallery")
+    if read_only:
+        try:
+            with gallery_errors(path):
+                return open_snapshot(path, _FORMAT)
+        except OSError as error:
+            raise StoreError(
+                f"cannot copy the gallery {path} to read it: {error.strerror}; check its "
+                "permissions and the space for temporary files"
+            ) from None
+    if not path.exists() or path.stat().st_size == 0:
         try:
             make_private(path)
         except OSError as error:

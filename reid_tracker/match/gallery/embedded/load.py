@@ -20,11 +20,7 @@ _UNIT_TOLERANCE = 2e-2
 
 
 def load(database: sqlite3.Connection, path: Path, memory: VectorMemory) -> None:
-    """Read all vectors of a file into memory.
-
-    Raises:
-        StoreError: a vector is damaged.
-    """
+    """Read all vectors of a file into memory."""
     columns = ", ".join(LOADED_COLUMNS)
     rows = database.execute(f"SELECT {columns} FROM sightings ORDER BY number")  # noqa: S608
     while batch := rows.fetchmany(_ROWS_AT_ONCE):
@@ -38,12 +34,7 @@ def load(database: sqlite3.Connection, path: Path, memory: VectorMemory) -> None
 
 
 def vector_rows(rows: Sequence[Sequence[Any]], size: int) -> Rows:
-    """Return the vectors of sightings, one row each.
-
-    Args:
-        rows: the values of `LOADED_COLUMNS`, embeddings as bytes.
-        size: D.
-    """
+    """Return the vectors of sightings, one row each, from the values of `LOADED_COLUMNS`."""
     numbers, identities, cameras, sites, starts, ends, blobs = zip(*rows, strict=True)
     views = np.array([len(blob) // (2 * size) for blob in blobs])
     owner = np.repeat(np.arange(len(rows)), views).tolist()

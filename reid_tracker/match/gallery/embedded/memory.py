@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.arrays import Float32Array, FloatArray, IntArray
-from reid_tracker.match.gallery.embedded.chunk import Chunk, Codes, Limits, Vectors
+from reid_tracker.match.gallery.embedded.chunk import Chunk, Codes, Limit, Vectors
 from reid_tracker.match.gallery.records import Where
 
 CHUNK_ROWS = 65_536
@@ -41,15 +41,9 @@ class Rows(NamedTuple):
 
 
 class VectorMemory:
-    """Vectors of sightings, with the columns by which they are filtered.
+    """Vectors of D = `size` numbers, with the columns by which they are filtered.
 
-    Args:
-        size: D.
-        dtype: of the vectors: float16 halves the memory, float32 saves the conversion.
-        chunk_rows: rows in a chunk.
-
-    Attributes:
-        size: D.
+    In float16 they take half the memory, in float32 a search need not convert them.
     """
 
     def __init__(
@@ -97,16 +91,11 @@ class VectorMemory:
     def search(
         self, query: Float32Array, k: int, where: Where, *, one_per_identity: bool = False
     ) -> tuple[IntArray, Float32Array]:
-        """Return the sightings nearest to a query, best first; of equal ones, the first written.
-
-        Args:
-            query: (D,) float32 unit embedding.
-            k: maximum number of sightings.
-            where: filter of sightings.
-            one_per_identity: only the best of each identity, and none of identity 0.
+        """Return the sightings nearest to a (D,) query, best first; of equals, the first written.
 
         Returns:
-            (n,) int64 numbers of sightings, n <= k, and (n,) float32 cosine similarities.
+            (n,) int64 numbers of sightings, n <= k, and (n,) float32 cosine similarities. With
+            `one_per_identity` only the best of each identity, and none of identity 0.
         """
         limits = self._limits(where)
         if limits is None:
@@ -135,19 +124,20 @@ class VectorMemory:
         order = near[np.lexsort((numbers[near], -scores[near]))]
         return numbers[order], scores[order]
 
-    def _limits(self, where: Where) -> Limits | None:
+    def _limits(self, where: Where) -> list[Limit] | None:
         """Return the filter in codes; None if nothing can pass it."""
         cameras = _known(self._cameras, where.cameras)
         sites = _known(self._sites, where.sites)
         if (where.cameras and not len(cameras)) or (where.sites and not len(sites)):
             return None
-        return Limits(
-            cameras=cameras,
-            except_cameras=_known(self._cameras, where.except_cameras),
-            sites=sites,
-            identities=np.array(sorted(where.identities), np.int64),
-            except_identities=np.array(sorted(where.except_identities), np.int64),
-        )
+        limits = [
+            Limit("cameras", cameras),
+            Limit("cameras", _known(self._cameras, where.except_cameras), among=False),
+            Limit("sites", sites),
+            Limit("identities", np.array(where.identities, np.int64)),
+            Limit("identities", np.array([*where.except_identities], np.int64), among=False),
+        ]
+        return [limit for limit in limits if len(limit.values)]
 
 
 def _codes(known: dict[str, int], names: list[str]) -> Codes:

@@ -32,6 +32,7 @@ from reid_tracker.match.gallery.records import (
 )
 from reid_tracker.match.gallery.sql_store import (
     SIGHTING_COLUMNS,
+    Condition,
     Dialect,
     SqlStore,
     record_of,
@@ -70,6 +71,7 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
     Args:
         path: the file.
         create: create it if it does not exist.
+        read_only: read what the file holds now, also while another process uses it.
         dtype: type of the vectors in memory: float16, or float32 for twice the memory and faster
             searches without a filter.
         clock: returns the time of writing, UTC seconds since 1970.
@@ -84,6 +86,7 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
         path: str | Path,
         *,
         create: bool = True,
+        read_only: bool = False,
         dtype: npt.DTypeLike = np.float16,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -92,7 +95,10 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
         self._clock = clock
         self._dtype = dtype
         self._lock_of_threads = threading.RLock()
-        self._open: sqlite3.Connection | None = open_database(self._path, create=create)
+        self._read_only = read_only
+        self._open: sqlite3.Connection | None = open_database(
+            self._path, create=create, read_only=read_only
+        )
         self._memory: VectorMemory | None = None
         self._stale = True
         self._pending = MemoryChange()
@@ -124,6 +130,8 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
 
     @contextmanager
     def _change(self, patience: float = 1.0) -> Iterator[sqlite3.Connection]:
+        if self._read_only:
+            raise StoreError(f"{self._path} was opened only to read it; open it to write, too")
         with self._use(patience) as database:
             self._pending = MemoryChange()
             with transaction(database):
@@ -158,20 +166,11 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
 
     def _reserve(self, connection: sqlite3.Connection, count: int) -> int:
         statement = "UPDATE counters SET value = value + ? WHERE name = 'next_identity'"
-        self._run(connection, statement, count)
-        return self._next_identity(connection)
-
-    def _next_identity(self, connection: sqlite3.Connection) -> int:
-        statement = "SELECT value FROM counters WHERE name = 'next_identity'"
-        return int(self._run(connection, statement).fetchone()[0])
+        return int(self._value(connection, f"{statement} RETURNING value", count))
 
     def _use_up(self, connection: sqlite3.Connection, identity: int) -> None:
         statement = "UPDATE counters SET value = max(value, ?) WHERE name = 'next_identity'"
         self._run(connection, statement, identity + 1)
-
-    def _add_model(self, connection: sqlite3.Connection, model: str, size: int) -> None:
-        statement = "INSERT INTO models (hash, embedding_size) VALUES (?, ?)"
-        self._run(connection, statement, model, size)
 
     def _write(
         self,
@@ -194,9 +193,9 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
         condition = self._among("id", "text", [one.id for one in sightings])
         self._pending.removed = self._numbers(database, *condition)
         self._run(database, f"DELETE FROM sightings WHERE {condition[0]}", condition[1])  # noqa: S608
-        last = self._run(database, "SELECT max(seq) FROM sqlite_sequence WHERE name = 'sightings'")
-        first = (last.fetchone()[0] or 0) + 1
-        (model,) = self._run(database, "SELECT number FROM models").fetchone()
+        last = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'sightings'"
+        first = (self._value(database, last) or 0) + 1
+        model = self._value(database, "SELECT number FROM models")
         columns = ("number", *SIGHTING_COLUMNS, "embeddings", "model", "stored_s")
         rows = [
             (number, *row_of(one), to_bytes(one.embeddings), model, now_s)
@@ -262,8 +261,8 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
     def _delete(
         self,
         connection: sqlite3.Connection,
-        sightings: tuple[str, Any],
-        events: tuple[str, Any],
+        sightings: Condition,
+        events: Condition,
         what: str,
     ) -> int:
         (condition, value), (of_events, events_value) = sightings, events
@@ -280,7 +279,8 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
         log = self._path.with_name(f"{self._path.name}-wal")
         size_bytes = self._path.stat().st_size + (log.stat().st_size if log.exists() else 0)
         embeddings = 0 if self._memory is None else len(self._memory)
-        return embeddings, self._next_identity(connection), size_bytes
+        next_identity = "SELECT value FROM counters WHERE name = 'next_identity'"
+        return embeddings, self._value(connection, next_identity), size_bytes
 
     def events(self, identity: int | None = None) -> list[EventRecord]:
         """See `GalleryStore`."""
@@ -293,11 +293,6 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
         with self._use() as database:
             statement = f"SELECT id, picture FROM crops WHERE {condition}"  # noqa: S608 - marks
             return dict(self._run(database, statement, value).fetchall())
-
-    def count(self) -> int:
-        """See `GalleryStore`."""
-        with self._use() as database:
-            return int(self._run(database, "SELECT count(*) FROM sightings").fetchone()[0])
 
     def close(self) -> None:
         """See `GalleryStore`."""

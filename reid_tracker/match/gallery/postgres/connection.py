@@ -80,6 +80,14 @@ CREATE TABLE deletions (
 );
 """
 
+# Galleries of earlier versions have no keys, and pictures that are not encrypted.
+_KEYS = """
+CREATE TABLE IF NOT EXISTS crop_keys (
+    sighting bigint PRIMARY KEY REFERENCES crops ON DELETE CASCADE,
+    key bytea NOT NULL
+)
+"""
+
 _DEFAULTS = {
     # Without these, tracking would wait for minutes for a machine that has vanished.
     "connect_timeout": "5",
@@ -133,11 +141,7 @@ def place_of(address: str) -> str:
 def connect(address: str, place: str, schema: str, limit_s: float | None = None) -> Connection[Any]:
     """Connect to a database and create the tables if they do not exist.
 
-    Args:
-        address: of the database.
-        place: its name for messages.
-        schema: schema of the tables.
-        limit_s: time limit for checking the tables, seconds; None waits forever.
+    Checking the tables may take `limit_s`; None waits forever.
 
     Raises:
         StoreUnavailableError: the server does not answer.
@@ -224,6 +228,8 @@ def _prepare(connection: Connection[Any], place: str, schema: str) -> None:
         if found is None or found[0] is None:
             connection.execute(_TABLES)
             connection.execute("INSERT INTO state (format) VALUES (%s)", (_FORMAT,))
+        if connection.execute("SELECT to_regclass('crop_keys')").fetchone() == (None,):
+            connection.execute(_KEYS)
         (version,) = connection.execute("SELECT format FROM state").fetchone() or (None,)
         if version != _FORMAT:
             raise StoreError(

@@ -6,9 +6,14 @@ their vectors are compared.
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import math
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +29,7 @@ from reid_tracker.match.gallery.postgres.connection import (
 from reid_tracker.match.gallery.records import SightingRecord, Where
 from reid_tracker.match.gallery.sql_store import (
     SIGHTING_COLUMNS,
+    Condition,
     Dialect,
     SqlStore,
     record_of,
@@ -32,6 +38,10 @@ from reid_tracker.match.gallery.sql_store import (
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+logger = logging.getLogger(__name__)
+
+_KEY_BYTES = 32
 
 _DIALECT = Dialect(
     among="{column} = ANY(?::{type}[])",
@@ -54,6 +64,20 @@ ON CONFLICT (id) DO UPDATE SET
     ROW (excluded.identity, excluded.camera, excluded.site, excluded.start_s, excluded.end_s,
          excluded.quality, excluded.stored_s)
 RETURNING id, number
+"""
+
+_UPSERT_CROP = """
+INSERT INTO crops SELECT number, ? FROM sightings WHERE id = ?
+ON CONFLICT (sighting) DO UPDATE SET picture = excluded.picture RETURNING sighting
+"""
+
+_UPSERT_KEY = """
+INSERT INTO crop_keys VALUES (?, ?) ON CONFLICT (sighting) DO UPDATE SET key = excluded.key
+"""
+
+_CROPS = """
+SELECT id, picture, key FROM crops JOIN sightings ON number = crops.sighting
+LEFT JOIN crop_keys ON crop_keys.sighting = crops.sighting WHERE {condition}
 """
 
 _SIGHTINGS = """
@@ -154,23 +178,19 @@ class PostgresStore(SqlStore["Connection[Any]"]):
     def _now_s(self, connection: Connection[Any]) -> float:
         if self._clock is not None:
             return self._clock()
-        return float(_one(connection, "SELECT extract(epoch FROM now())::float8"))
+        return float(self._value(connection, "SELECT extract(epoch FROM now())::float8"))
 
     def _longest_s(self, connection: Connection[Any]) -> float:
-        return float(_one(connection, "SELECT longest_s FROM state"))
+        return float(self._value(connection, "SELECT longest_s FROM state"))
 
     def _reserve(self, connection: Connection[Any], count: int) -> int:
         statement = "UPDATE state SET next_identity = next_identity + ? RETURNING next_identity"
-        return int(self._run(connection, statement, count).fetchone()[0])
+        return int(self._value(connection, statement, count))
 
     def _use_up(self, connection: Connection[Any], identity: int) -> None:
         # Only if it changes something: all machines share this row.
         statement = "UPDATE state SET next_identity = ? WHERE next_identity < ?"
         self._run(connection, statement, identity + 1, identity + 1)
-
-    def _add_model(self, connection: Connection[Any], model: str, size: int) -> None:
-        statement = "INSERT INTO models (hash, embedding_size) VALUES (?, ?) ON CONFLICT DO NOTHING"
-        self._run(connection, statement, model, size)
 
     def _write(
         self,
@@ -183,15 +203,11 @@ class PostgresStore(SqlStore["Connection[Any]"]):
             # The same order everywhere, so that no two machines wait for each other's rows.
             self._write_sightings(connection, sorted(sightings, key=lambda one: one.id), now_s)
         for name, picture in crops.items():
-            done = self._run(
-                connection,
-                "INSERT INTO crops SELECT number, ? FROM sightings WHERE id = ? "
-                "ON CONFLICT (sighting) DO UPDATE SET picture = excluded.picture",
-                picture,
-                name,
-            )
-            if done.rowcount == 0:
+            key = secrets.token_bytes(_KEY_BYTES)
+            found = self._run(connection, _UPSERT_CROP, _crypted(picture, key), name).fetchone()
+            if found is None:
                 raise InputError(f"a crop of sighting {name}, which is not in the gallery")
+            self._run(connection, _UPSERT_KEY, found[0], key)
 
     def _write_sightings(
         self, connection: Connection[Any], sightings: Sequence[SightingRecord], now_s: float
@@ -249,42 +265,84 @@ class PostgresStore(SqlStore["Connection[Any]"]):
     def _delete(
         self,
         connection: Connection[Any],
-        sightings: tuple[str, Any],
-        events: tuple[str, Any],
+        sightings: Condition,
+        events: Condition,
         what: str,
     ) -> int:
         (condition, value), (of_events, events_value) = sightings, events
-        self._run(connection, f"DELETE FROM events WHERE {of_events}", events_value)  # noqa: S608
-        done = self._run(connection, f"DELETE FROM sightings WHERE {condition}", value)  # noqa: S608
-        count = int(done.rowcount)
+        if what == "purge" and value == math.inf:
+            count = self._delete_all(connection)
+        else:
+            self._run(connection, f"DELETE FROM events WHERE {of_events}", events_value)  # noqa: S608
+            statement = f"DELETE FROM sightings WHERE {condition}"  # noqa: S608 - marks
+            count = int(self._run(connection, statement, value).rowcount)
         self._log_deletion(connection, what, count)
         return count
 
+    def _delete_all(self, connection: Connection[Any]) -> int:
+        """Delete all sightings and events, with the files that hold them if we own the tables."""
+        from psycopg.errors import InsufficientPrivilege
+
+        count = int(self._value(connection, "SELECT count(*) FROM sightings"))
+        try:
+            with connection.transaction():
+                connection.execute("TRUNCATE sightings, vectors, crops, crop_keys, events")
+        except InsufficientPrivilege:
+            connection.execute("DELETE FROM events")
+            connection.execute("DELETE FROM sightings")
+        return count
+
     def _totals(self, connection: Connection[Any]) -> tuple[int, int, int]:
-        embeddings = _one(connection, "SELECT count(*) FROM vectors")
-        next_identity = _one(connection, "SELECT next_identity FROM state")
+        one = partial(self._value, connection)
         tables = ("sightings", "vectors", "crops", "events")
-        size = "SELECT pg_total_relation_size('{}'::regclass)"
-        return embeddings, next_identity, sum(_one(connection, size.format(t)) for t in tables)
+        size = "SELECT pg_total_relation_size(?::regclass)"
+        embeddings = one("SELECT count(*) FROM vectors")
+        next_identity = one("SELECT next_identity FROM state")
+        return embeddings, next_identity, sum(one(size, table) for table in tables)
 
     def crops(self, ids: Sequence[str]) -> dict[str, bytes]:
         """See `GalleryStore`."""
         condition, value = self._among("id", "text", ids)
-        statement = (
-            "SELECT id, picture FROM crops JOIN sightings ON number = sighting "  # noqa: S608
-            f"WHERE {condition}"
-        )
         with self._use() as connection:
-            rows = self._run(connection, statement, value).fetchall()
-        return {name: bytes(picture) for name, picture in rows}
+            rows = self._run(connection, _CROPS.format(condition=condition), value).fetchall()
+        return {
+            name: bytes(picture) if key is None else _crypted(bytes(picture), bytes(key))
+            for name, picture, key in rows
+        }
+
+    def forget(self, identity: int) -> int:
+        """See `GalleryStore`."""
+        count = super().forget(identity)
+        self._erase_keys(count)
+        return count
+
+    def purge(self, stored_before_s: float = math.inf) -> int:
+        """See `GalleryStore`."""
+        count = super().purge(stored_before_s)
+        self._erase_keys(count)
+        return count
+
+    def _erase_keys(self, deleted: int) -> None:
+        """Write the table of keys anew: a deleted row stays in its file otherwise."""
+        with self._lock_of_threads:
+            connection = self._connection
+            if not deleted or connection is None:
+                return
+            try:
+                with postgres_errors(self._place), broken_after(connection, self._limit_s):
+                    connection.execute("VACUUM FULL crop_keys")
+            except StoreError as error:
+                logger.warning(
+                    "%s; the keys of deleted pictures stay in their table's file until "
+                    "VACUUM FULL crop_keys",
+                    error,
+                )
 
     def count(self) -> int:
         """See `GalleryStore`."""
         with self._use() as connection:
-            estimate = int(_one(connection, _ESTIMATE))
-            if estimate > _MAX_COUNTED:
-                return estimate
-            return int(_one(connection, "SELECT count(*) FROM sightings"))
+            estimate = int(self._value(connection, _ESTIMATE))
+        return estimate if estimate > _MAX_COUNTED else super().count()
 
     def close(self) -> None:
         """See `GalleryStore`."""
@@ -295,6 +353,7 @@ class PostgresStore(SqlStore["Connection[Any]"]):
                 self._connection = None
 
 
-def _one(connection: Connection[Any], query: str) -> Any:
-    row = connection.execute(query).fetchone()
-    return None if row is None else row[0]
+def _crypted(data: bytes, key: bytes) -> bytes:
+    """Encrypt or decrypt with a random key that is used for nothing else: XOR with SHAKE-256."""
+    stream = np.frombuffer(hashlib.shake_256(key).digest(len(data)), np.uint8)
+    return (np.frombuffer(data, np.uint8) ^ stream).tobytes()

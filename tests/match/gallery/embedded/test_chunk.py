@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reid_tracker.match.gallery.embedded.chunk import Chunk, Limits, to_float32
+from reid_tracker.match.gallery.embedded.chunk import Chunk, Limit, to_float32
 from reid_tracker.match.gallery.records import Where
 from tests.match.gallery.samples import unit
 
@@ -21,15 +21,12 @@ def chunk(rows: int, capacity: int) -> Chunk:
     return made
 
 
-def limits(cameras: list[int], except_identities: list[int]) -> Limits:
-    none = np.empty(0, np.int32)
-    return Limits(
-        cameras=np.array(cameras, np.int32),
-        except_cameras=none,
-        sites=none,
-        identities=np.empty(0, np.int64),
-        except_identities=np.array(except_identities, np.int64),
-    )
+def limits(cameras: list[int], except_identities: list[int]) -> list[Limit]:
+    found = [
+        Limit("cameras", np.array(cameras, np.int32)),
+        Limit("identities", np.array(except_identities, np.int64), among=False),
+    ]
+    return [limit for limit in found if len(limit.values)]
 
 
 def test_rows_pass_all_columns_of_a_filter() -> None:

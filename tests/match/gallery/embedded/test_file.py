@@ -11,7 +11,8 @@ import pytest
 from reid_tracker.errors import StoreError, StoreUnavailableError
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from tests.match.gallery.embedded.helpers import in_new_process, one_line
-from tests.match.gallery.samples import sighting
+from tests.match.gallery.holding import held
+from tests.match.gallery.samples import identities, sighting
 
 
 def test_the_second_process_is_refused(path: Path) -> None:
@@ -41,6 +42,30 @@ def test_only_its_owner_can_read_it(path: Path) -> None:
         files = [item for item in path.parent.iterdir() if item.name.startswith(path.name)]
         assert len(files) == 2
         assert {stat.S_IMODE(item.stat().st_mode) for item in files} == {0o600}
+
+
+def test_an_empty_file_that_everybody_may_read_becomes_private(path: Path) -> None:
+    path.touch()
+    path.chmod(0o644)
+    with EmbeddedStore(path) as store:
+        store.write([sighting("a")])
+        files = [item for item in path.parent.iterdir() if item.name.startswith(path.name)]
+        assert {stat.S_IMODE(item.stat().st_mode) for item in files} == {0o600}
+
+
+def test_a_file_is_read_while_another_process_writes(path: Path) -> None:
+    with held(path):
+        with EmbeddedStore(path, read_only=True) as store:
+            assert identities(store) == {"held": 77}
+            assert store.crops(["held"]) == {"held": b"picture"}
+            with pytest.raises(StoreError, match="only to read it"):
+                store.write([sighting("b")])
+            with pytest.raises(StoreError, match="only to read it"):
+                store.purge()
+        with pytest.raises(StoreUnavailableError, match="in use"):
+            EmbeddedStore(path)
+    with pytest.raises(StoreError, match="no such gallery"):
+        EmbeddedStore(path.with_name("other"), read_only=True)
 
 
 @pytest.mark.parametrize("missing", ["file", "folder"])

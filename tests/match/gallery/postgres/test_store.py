@@ -16,7 +16,7 @@ from reid_tracker.errors import (
 from reid_tracker.match.gallery.postgres.store import PostgresStore
 from reid_tracker.match.gallery.records import EventRecord
 from reid_tracker.match.gallery.writer import GalleryWriter
-from tests.match.gallery.samples import MODEL, OTHER_MODEL, identities, person, sighting
+from tests.match.gallery.samples import MODEL, OTHER_MODEL, identities, person, sighting, unit
 from tests.match.gallery.server import Server, start_or_skip
 
 
@@ -31,6 +31,62 @@ def own_server() -> Iterator[Server]:
     server = start_or_skip()
     yield server
     server.stop()
+
+
+def test_what_is_deleted_is_in_no_file_of_a_table(own_server: Server) -> None:
+    """Pictures are written encrypted only; keys, and at a purge all tables, are written anew."""
+    import psycopg
+
+    rng = np.random.default_rng(0)
+    pictures = {name: rng.bytes(20_000) for name in "abc"}
+
+    def places(content: bytes) -> set[str]:
+        """Return the folders of the server with files that hold it."""
+        with psycopg.connect(own_server.address, autocommit=True) as admin:
+            admin.execute("CHECKPOINT")
+        files = [path for path in own_server.folder.rglob("*") if path.is_file()]
+        found = [path for path in files if content in path.read_bytes()]
+        return {path.relative_to(own_server.folder).parts[0] for path in found}
+
+    with PostgresStore(own_server.address) as store:
+        seen = [
+            sighting(name, row, embeddings=unit(rng.random((1, 64))))
+            for row, name in enumerate(pictures, 1)
+        ]
+        store.write(seen, crops=pictures)
+        assert store.crops(["a", "b", "c"]) == pictures
+        assert not any(places(picture[500:516]) for picture in pictures.values())
+        with psycopg.connect(own_server.address) as admin:
+            keys = admin.execute("SELECT key FROM reid_gallery.crop_keys ORDER BY 1").fetchall()
+        assert len(keys) == 3
+        assert all("base" in places(key) for (key,) in keys)
+        assert "base" in places(embedding := seen[1].embeddings.astype(">f2").tobytes()[:64]) or (
+            "base" in places(embedding := seen[1].embeddings.astype("<f2").tobytes()[:64])
+        )
+        assert store.forget(1) == 1
+        assert sum("base" in places(key) for (key,) in keys) == 2
+        assert store.crops(["a", "b", "c"]) == {name: pictures[name] for name in "bc"}
+        assert store.purge() == 2
+        assert not any("base" in places(key) for (key,) in keys)
+        assert "base" not in places(embedding)
+        assert store.info().sightings == store.info().events == store.info().crops == 0
+
+
+def test_pictures_of_an_earlier_version_are_read(postgres: Server, schema: str) -> None:
+    import psycopg
+
+    with PostgresStore(postgres.address, schema=schema) as store:
+        store.write([sighting("a", 1)])
+    with psycopg.connect(postgres.address, autocommit=True) as admin:
+        admin.execute(f'DROP TABLE "{schema}".crop_keys')
+        admin.execute(
+            f"INSERT INTO \"{schema}\".crops SELECT number, 'old' FROM "  # noqa: S608
+            f'"{schema}".sightings'
+        )
+    with PostgresStore(postgres.address, schema=schema) as store:
+        assert store.crops(["a"]) == {"a": b"old"}
+        store.write(crops={"a": b"new"})
+        assert store.crops(["a"]) == {"a": b"new"}
 
 
 @pytest.mark.slow

@@ -1,0 +1,102 @@
+"""`reid-track site add-host NAME`: what a broker's configuration needs for one more camera host."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from reid_tracker.cli.parser import Parser
+from reid_tracker.edge.opening import check_names
+from reid_tracker.errors import ConfigError, OutputError
+from reid_tracker.transport.access import (
+    Host,
+    mosquitto_bridge,
+    mosquitto_password,
+    mosquitto_user,
+    nats_account,
+)
+
+_EXAMPLES = """\
+examples:
+  reid-track site add-host edge1 --site hall                      # print what is needed
+  reid-track site add-host edge1 --site hall --folder /etc/reid   # add it to the files there
+  reid-track site add-host edge1 --site hall --broker mqtt --folder /etc/reid
+
+The host may publish its own tracklets and states and read the identities of its site, nothing else.
+Copy edge1.credentials to it (reid-track edge --edge edge1 --credentials FILE), delete it here, and
+have the broker read its files again: nats-server --signal reload, or kill -HUP for Mosquitto.
+"""
+
+_Part = tuple[str, str]
+"""Name of a file, and the text to add to it."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print or add the configuration of a host; returns the exit code.
+
+    Raises:
+        ConfigError: the name cannot be used, or the host is there already.
+        OutputError: a file cannot be written.
+    """
+    check_names([arguments.name, arguments.site])
+    host, password = Host(arguments.site, arguments.name), secrets.token_urlsafe(24)
+    parts = (_mqtt if arguments.broker == "mqtt" else _nats)(host, password)
+    parts.append((f"{host.user}.credentials", f"{host.user}:{password}\n"))
+    if arguments.folder is None:
+        for name, text in parts:
+            sys.stdout.write(f"# --- {name} ---\n{text}\n")
+        return 0
+    _add(arguments.folder, parts, host)
+    names = ", ".join(name for name, _ in parts)
+    sys.stderr.write(f"host {arguments.name} was added to {arguments.folder}: {names}\n")
+    return 0
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the actions."""
+    parser.description = "Configure the broker of a site, so that each host can reach only its own."
+    parser.epilog = _EXAMPLES
+    adding = parser.add_actions()("add-host", "give a camera host a user and its rights")
+    adding.add_argument("name", metavar="NAME", help="name of the host, as edge --edge has it")
+    adding.add_argument("--site", required=True, metavar="NAME", help="site of the host")
+    adding.add_argument("--broker", choices=("nats", "mqtt"), default="nats", help="its kind")
+    adding.add_argument(
+        "--folder", type=Path, metavar="DIR", help="add to the files in DIR (default: print them)"
+    )
+
+
+def _nats(host: Host, password: str) -> list[_Part]:
+    return [("nats-hosts.conf", nats_account(host, password))]
+
+
+def _mqtt(host: Host, password: str) -> list[_Part]:
+    return [
+        ("mosquitto-acl.conf", "\n" + mosquitto_user(host)),
+        ("passwords", mosquitto_password(host.user, password)),
+        (f"{host.user}-bridge.conf", mosquitto_bridge(host, password)),
+    ]
+
+
+def _add(folder: Path, parts: list[_Part], host: Host) -> None:
+    marks = (f'user: "{host.user}"', f"\nuser {host.user}\n", f"\n{host.user}:")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (folder / name for name, _ in parts):
+            text = "\n" + (path.read_text(encoding="utf-8") if path.exists() else "")
+            if any(mark in text for mark in marks):
+                raise ConfigError(
+                    f"{path} has a host {host.user} already; delete its lines there first, or "
+                    "take another name"
+                )
+        for name, text in parts:
+            # Only its owner may read a new file; Mosquitto's user must own it.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            with os.fdopen(os.open(folder / name, flags, 0o600), "a", encoding="utf-8") as file:
+                file.write(text)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {folder}: {error.strerror}; choose another --folder"
+        ) from None

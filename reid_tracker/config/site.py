@@ -1,0 +1,133 @@
+"""Settings of a site: camera hosts, their centre, and the messages between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reid_tracker.config.checked import Checked, number, shown
+from reid_tracker.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TransportConfig(Checked):
+    """How messages travel between camera hosts and the centre.
+
+    Attributes:
+        address: "memory" stays within the process; nats://HOST:4222 or tls://HOST:4222 is NATS
+            with JetStream; mqtt://HOST:1883 or mqtts://HOST:8883 is MQTT.
+        credentials: file with a line USER:PASSWORD, or a NATS nkey seed; null takes
+            REID_TRANSPORT_USER and REID_TRANSPORT_PASSWORD, or REID_TRANSPORT_NKEY, from the
+            environment, and connects without credentials where they are not set.
+        tls_ca: PEM file of the authority that signed the broker's certificate; null trusts those
+            of the system. Setting it demands TLS.
+        timeout_s: longest wait for an answer of the broker.
+        ack_wait_s: a message that was not acknowledged within this time is delivered again (NATS).
+        max_unacked: largest number of delivered messages that wait for an acknowledgement (NATS,
+            memory).
+        edge_domains: JetStream domains of leaf nodes whose streams the centre collects; empty where
+            edges publish to the centre's own server.
+        identities_domain: JetStream domain of the centre's server, from which a host's leaf node
+            collects identities; null for a host without a leaf node.
+        stream_bytes: largest size of a stream on the NATS server's disk.
+        stream_age_h: how long a NATS server keeps messages.
+        stream_discard: what a full stream does: "old" drops its oldest message, "new" refuses new
+            ones, which then wait on the camera host.
+        dedup_window_s: how long a NATS server remembers the ids of messages.
+        spool: file in which a camera host keeps messages until the broker has them; null takes one
+            for this host in the user's data.
+        spool_bytes: largest total size of these messages; the oldest are dropped first.
+        spool_age_h: messages that waited longer are dropped.
+    """
+
+    address: str = "memory"
+    credentials: str | None = None
+    tls_ca: str | None = None
+    timeout_s: float = number(5.0, 0.1, 300.0)
+    ack_wait_s: float = number(30.0, 0.5, 3600.0)
+    max_unacked: int = number(1000, 1, 100_000)
+    edge_domains: tuple[str, ...] = ()
+    identities_domain: str | None = None
+    stream_bytes: int = number(2**30, 2**17)
+    stream_age_h: float = number(24.0, 0.0, 24.0 * 3650, exclusive=True)
+    stream_discard: str = "old"
+    dedup_window_s: float = number(600.0, 0.1, 86_400.0)
+    spool: str | None = None
+    spool_bytes: int = number(256 * 2**20, 2**17)
+    spool_age_h: float = number(24.0, 0.0, 24.0 * 3650, exclusive=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stream_discard not in {"old", "new"}:
+            raise ConfigError(
+                f"stream_discard = {shown(self.stream_discard)}: expected 'old' or 'new'"
+            )
+
+
+@dataclass(frozen=True)
+class EdgeConfig(Checked):
+    """What a camera host reports to the centre, and how often.
+
+    Attributes:
+        name: name of this host, unique within the site; null takes the machine's name.
+        site: name of the place that the cameras are at, as the centre knows it; a camera host needs
+            one.
+        report_every_s: time between two messages about a person who stays in sight.
+        observe_every_s: time between the positions in a message.
+        status_every_s: time between two messages about the state of a camera; changes are sent at
+            once.
+        drain_s: longest wait for the broker when the program ends; unsent messages stay in the
+            spool for the next start.
+        send_pictures: send a small picture with the first and the last message about a person;
+            otherwise no picture ever leaves this host.
+        identities: write the centre's identities into the files of this host (`--output`).
+        keep_h: a tracklet that was neither seen nor named for longer is forgotten; its identity
+            cannot be corrected any more.
+        settle_s: a file still takes identities for this long after its last frame, then it is
+            finished.
+        rotate_h: live cameras start new files after this time; 0 never does.
+        delete_after_h: files that were started longer ago are deleted; null keeps them.
+    """
+
+    name: str | None = None
+    site: str = ""
+    report_every_s: float = number(2.0, 0.1, 3600.0)
+    observe_every_s: float = number(0.2, 0.0, 60.0)
+    status_every_s: float = number(10.0, 0.5, 3600.0)
+    drain_s: float = number(3.0, 0.0, 3600.0)
+    send_pictures: bool = False
+    identities: bool = True
+    keep_h: float = number(24.0, 0.0, 24.0 * 3650, exclusive=True)
+    settle_s: float = number(15.0, 0.0, 3600.0)
+    rotate_h: float = number(1.0, 0.0, 24.0 * 3650)
+    delete_after_h: float | None = number(None, 0.0, exclusive=True)
+
+
+@dataclass(frozen=True)
+class CentralConfig(Checked):
+    """How the centre matches what camera hosts send.
+
+    Attributes:
+        sites: names of the places whose cameras are matched here, each place by itself.
+        fingerprint: SHA-256 of the encoder's weights, for a centre without the file; null takes
+            the hash of `encoder.model`.
+        window_s: longest time that a message waits for earlier messages of other cameras.
+        batch_s: time between two batches.
+        batch_most: largest number of messages in a batch.
+        ahead_s: the times of a camera host that is further ahead of the site are corrected;
+            otherwise its wrong clock would make all others look late.
+        most_cameras: largest number of cameras of one camera host, so that a host which makes up
+            names cannot fill the memory; a camera that was not heard for an hour makes room.
+        edge_gone_s: a camera host that is silent for longer counts as gone, with its cameras; set
+            it to about three times `edge.status_every_s`.
+        recognise: look for new people among those whom the gallery knows from earlier.
+    """
+
+    sites: tuple[str, ...] = ()
+    fingerprint: str | None = None
+    window_s: float = number(2.0, 0.0, 300.0)
+    batch_s: float = number(0.5, 0.01, 60.0)
+    batch_most: int = number(2000, 1, 100_000)
+    ahead_s: float = number(2.0, 0.0)
+    most_cameras: int = number(200, 1, 20_000)
+    edge_gone_s: float = number(35.0, 0.5, 86_400.0)
+    recognise: bool = True

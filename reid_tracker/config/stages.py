@@ -1,0 +1,323 @@
+"""Settings of the stages of a run: reading, detecting, encoding, tracking, matching, storing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from reid_tracker.config.checked import Checked, number
+
+SectionT = TypeVar("SectionT", bound="_WithThresholds")
+
+
+@dataclass(frozen=True)
+class VideoConfig(Checked):
+    """How videos and images are read.
+
+    Attributes:
+        stride: read every n-th frame only.
+        frame_rate: frames per second of images, or of a file whose header is wrong; null takes the
+            file's own.
+        frames_per_batch: number of frames of each source that are detected in one batch; more than
+            1 helps a GPU on files and delays the output by as many frames.
+    """
+
+    stride: int = number(1, 1)
+    frame_rate: float | None = number(None, 0.001)
+    frames_per_batch: int = number(1, 1)
+
+
+@dataclass(frozen=True)
+class StreamConfig(Checked):
+    """How network cameras are read.
+
+    Attributes:
+        transport: "tcp", or "udp", which smears pictures where packets are lost; RTSP only.
+        open_timeout_s: longest wait for an answer while connecting.
+        read_timeout_s: a connection without data for this long is closed and opened again.
+        stall_after_s: a connected camera without a picture for this long is reported as stalled.
+        reconnect_after_s: wait before the first new attempt; doubles with each that fails.
+        reconnect_most_s: longest such wait.
+        refused_after_s: wait where the camera refuses user and password, since many cameras lock
+            an account after a few wrong ones; doubles up to ten times this.
+        hardware: "auto" decodes on a graphics device if there is one, "none" never does; or "cuda",
+            "vaapi", "videotoolbox", ...
+    """
+
+    transport: str = "tcp"
+    open_timeout_s: float = number(5.0, 0.1, 3600.0)
+    read_timeout_s: float = number(4.0, 0.1, 3600.0)
+    stall_after_s: float = number(3.0, 0.1, 3600.0)
+    reconnect_after_s: float = number(0.5, 0.01, 3600.0)
+    reconnect_most_s: float = number(2.0, 0.01, 3600.0)
+    refused_after_s: float = number(30.0, 0.01, 3600.0)
+    hardware: str = "auto"
+
+
+@dataclass(frozen=True)
+class DetectorConfig(Checked):
+    """Which detector runs, and which detections it keeps.
+
+    Attributes:
+        model: "auto" takes the best detector on this machine and downloads nothing; or a name of
+            `reid-track weights list`, a model file or folder that ultralytics loads (.pt, .onnx,
+            OpenVINO, .engine), a YOLO name such as "yolo11n.pt", which is downloaded, or a
+            MOTChallenge detection file (.txt) to replay.
+        confidence: detections with a lower confidence are dropped.
+        iou: overlap above which non-maximum suppression drops the weaker of two boxes.
+        image_size: length in pixels to which the longer side of a frame is scaled.
+        classes: class numbers or names to keep; an empty list keeps all.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        half: compute in float16 (GPU only).
+        max_detections: largest number of boxes kept in a frame.
+    """
+
+    model: str = "auto"
+    confidence: float = number(0.3, 0.0, 1.0)
+    iou: float = number(0.7, 0.0, 1.0)
+    image_size: int = number(640, 32, 8192)
+    classes: tuple[int | str, ...] = ("person",)
+    device: str = "auto"
+    half: bool = False
+    max_detections: int = number(300, 1)
+
+
+@dataclass(frozen=True)
+class EncoderConfig(Checked):
+    """Which encoder describes people's appearance, and how it runs.
+
+    Attributes:
+        model: "auto" takes the best encoder on this machine and downloads nothing; a run without
+            one tracks by motion alone, as does "none"; or a name of `reid-track weights list`, an
+            .onnx file, a torchreid-style checkpoint (.pt, .pth), a published size such as
+            "osnet_x0_25" (untrained), or "timm:NAME".
+        architecture: network of a checkpoint whose file name does not say it, e.g. "osnet_x1_0".
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        half: compute in float16; null does so on CUDA only.
+        batch_size: largest number of crops in one forward pass; bounds the memory.
+    """
+
+    model: str = "auto"
+    architecture: str | None = None
+    device: str = "auto"
+    half: bool | None = None
+    batch_size: int = number(64, 1)
+
+
+@dataclass(frozen=True)
+class Thresholds(Checked):
+    """Cosine distances at which an encoder's embeddings mean the same or another person.
+
+    Encoders differ in how far they spread people apart. Those of the manifest come with their own;
+    the defaults were measured with an OSNet x0.25 trained on MSMT17.
+
+    Attributes:
+        max_cosine_distance: see `DeepSortConfig`.
+        prototype_spread: see `MatchConfig`, as for the others.
+        tight: an identity at most this far away is taken at once.
+        loose: an identity at most this far away is taken in the end.
+        margin: lead over the next best identity.
+        revise_threshold: highest cost at which two groups are joined.
+    """
+
+    max_cosine_distance: float = number(0.3, 0.0, 1.0)
+    prototype_spread: float = number(0.15, 0.0, 1.0)
+    tight: float = number(0.25, 0.0, 2.0)
+    loose: float = number(0.35, 0.0, 2.0)
+    margin: float = number(0.05, 0.0, 2.0)
+    revise_threshold: float = number(0.32, 0.0, 2.0)
+
+
+@dataclass(frozen=True)
+class _WithThresholds(Checked):
+    """A section with some of the thresholds, where null takes the encoder's own."""
+
+    def thresholds(self, others: Thresholds = Thresholds()) -> Thresholds:
+        """Return the distances to go by: those set here, and `others` where none is set."""
+        return dataclasses.replace(
+            others, **{name: value for name, value in self._own() if value is not None}
+        )
+
+    def suited_to(self: SectionT, encoder: Thresholds) -> SectionT:
+        """Return a section in which an encoder's distances stand where none were set."""
+        chosen = self.thresholds(encoder)
+        return dataclasses.replace(self, **{name: getattr(chosen, name) for name, _ in self._own()})
+
+    def _own(self) -> Iterator[tuple[str, float | None]]:
+        for item in dataclasses.fields(Thresholds):
+            if hasattr(self, item.name):
+                yield item.name, getattr(self, item.name)
+
+
+@dataclass(frozen=True)
+class DeepSortConfig(_WithThresholds):
+    """DeepSORT (arXiv 1703.07402) within one camera; defaults measured for OSNet embeddings.
+
+    Attributes:
+        min_confidence: detections with a lower confidence are ignored.
+        high_confidence: only detections with at least this confidence start tracks and enter the
+            appearance memory; weaker ones, often half hidden, continue tracks.
+        max_cosine_distance: appearance gate; OSNet embeddings are non-negative, so distances lie
+            in [0, 1]. 1 switches the gate off; null takes the encoder's own, see `Thresholds`.
+        motion_weight: lambda of the paper's combined cost: the part of motion in ranking the pairs
+            that pass both gates.
+        max_iou_distance: gate of the IoU stage, on 1 - IoU.
+        gate_probability: part of the chi-square distribution inside the Mahalanobis gate.
+        nn_budget: number of embeddings remembered per track.
+        n_init: number of consecutive detections that confirm a track.
+        max_age_s: a confirmed track that is not seen for longer is deleted.
+        exit_s: a track that is not seen for longer, and whose predicted centre lies outside the
+            image, is deleted.
+        duplicate_cover: a box that shares more than this part of the smaller box with another, and
+            shows the same head or person, starts no second track; 1 switches this off.
+        coast_s: a track that is not seen is still reported for this long, at its predicted box.
+        nominal_rate: frames per second for which the noise weights hold; time steps are measured
+            in frames of this rate.
+        std_weight_position: position noise per nominal frame, as a part of the box height.
+        std_weight_velocity: velocity noise per nominal frame, as a part of the box height.
+    """
+
+    min_confidence: float = number(0.3, 0.0, 1.0)
+    high_confidence: float = number(0.65, 0.0, 1.0)
+    max_cosine_distance: float | None = number(None, 0.0, 1.0)
+    motion_weight: float = number(0.1, 0.0, 1.0)
+    max_iou_distance: float = number(0.8, 0.0, 1.0)
+    gate_probability: float = number(0.95, 0.0, 0.9999, exclusive=True)
+    nn_budget: int = number(100, 1, 10_000)
+    n_init: int = number(3, 1)
+    max_age_s: float = number(2.0, 0.0)
+    exit_s: float = number(0.5, 0.0)
+    duplicate_cover: float = number(0.85, 0.0, 1.0)
+    coast_s: float = number(0.1, 0.0)
+    nominal_rate: float = number(30.0, 0.0, 1e6, exclusive=True)
+    std_weight_position: float = number(1 / 20, 0.0, 1e3, exclusive=True)
+    std_weight_velocity: float = number(1 / 160, 0.0, 1e3, exclusive=True)
+
+
+@dataclass(frozen=True)
+class MatchConfig(_WithThresholds):
+    """Who is who across cameras; costs are cosine distances of embeddings.
+
+    Where `prototype_spread`, `tight`, `loose`, `margin` or `revise_threshold` is null, the
+    encoder's own value is used, see `Thresholds`.
+
+    Attributes:
+        enabled: give people identities over all cameras of a run with several cameras.
+        topology: YAML file of overlaps and transit times; null rules out only what is learned.
+        learn_links: without a topology, transit times between two cameras are used once this many
+            people went between them; 0 never learns.
+        ground: YAML file of homographies to the ground plane; null matches without positions.
+        min_score: embeddings of detections with a lower confidence are not remembered.
+        max_cover: embeddings of boxes of which nearer boxes cover a larger part are not remembered.
+        min_hits: number of embeddings after which a tracklet is good enough to be matched.
+        prototypes: largest number of embeddings remembered per tracklet; 1 is their mean.
+        prototype_spread: an embedding farther than this from all prototypes becomes a new one.
+        tight: an identity whose cost is at most this is taken at once.
+        loose: an identity whose cost is at most this, or `tight`, is taken when `patience_s` is
+            over.
+        margin: to be taken at once, the best identity must beat the next by this much.
+        patience_s: longest time that a tracklet which is good enough waits for an identity.
+        shortlist: number of identities, the nearest by mean embedding, that a tracklet is compared
+            with closely.
+        softness: how costs of pairs become the cost of an identity; small takes the nearest pair,
+            large the mean.
+        floor_weight: how much a near or far position on the ground lowers or raises a cost.
+        floor_gate_m: two tracklets farther apart at the same time are two people.
+        floor_speed_m_s: highest speed of a person between two sightings.
+        revise_every_s: time between two revisions, which cluster the recent past again; 0 never
+            does.
+        revise_window_s: length of the recent past.
+        revise_threshold: highest cost at which two groups are joined.
+        revise_max_tracklets: a recent past with more tracklets is not revised, with a warning.
+        keep_bonus: taken off the cost of pairs that already share an identity, so that ids stay.
+        max_members: largest number of tracklets remembered of an identity where whole tracklets
+            come in; the latest ones stay.
+        memory_s: the live matcher forgets a tracklet that was not seen for longer.
+    """
+
+    enabled: bool = True
+    topology: str | None = None
+    learn_links: int = number(30, 0)
+    ground: str | None = None
+    min_score: float = number(0.5, 0.0, 1.0)
+    max_cover: float = number(0.3, 0.0, 1.0)
+    min_hits: int = number(5, 1)
+    prototypes: int = number(6, 1, 1000)
+    prototype_spread: float | None = number(None, 0.0, 1.0)
+    tight: float | None = number(None, 0.0, 2.0)
+    loose: float | None = number(None, 0.0, 2.0)
+    margin: float | None = number(None, 0.0, 2.0)
+    patience_s: float = number(2.0, 0.0)
+    shortlist: int = number(32, 1)
+    softness: float = number(0.1, 0.0, 1e3, exclusive=True)
+    floor_weight: float = number(0.1, 0.0, 2.0)
+    floor_gate_m: float = number(2.5, 0.0, 1e6, exclusive=True)
+    floor_speed_m_s: float = number(4.0, 0.0, 1e3, exclusive=True)
+    revise_every_s: float = number(5.0, 0.0)
+    revise_window_s: float = number(60.0, 0.0)
+    revise_threshold: float | None = number(None, 0.0, 2.0)
+    revise_max_tracklets: int = number(3000, 1)
+    keep_bonus: float = number(0.03, 0.0, 2.0)
+    max_members: int = number(16, 1, 10_000)
+    memory_s: float = number(600.0, 0.0)
+
+
+@dataclass(frozen=True)
+class GalleryConfig(Checked):
+    """Where sightings of people are stored, and for how long.
+
+    Attributes:
+        address: file, or postgresql://USER@HOST/DATABASE; null stores nothing beyond the run.
+        site: name of the place that the cameras belong to; may be empty.
+        retention_h: sightings stored longer ago are deleted; null keeps them until they are purged.
+        store_crops: also store a picture of each sighting, with the same retention.
+        start_time: time at which the recording begins, such as "2026-11-24T18:30" (local time) or
+            with a time zone; null takes the time in the file, and the current time for cameras and
+            streams.
+        max_waiting: largest number of sightings and events kept in memory while the gallery is
+            unavailable.
+    """
+
+    address: str | None = None
+    site: str = ""
+    retention_h: float | None = number(72.0, 0.0, exclusive=True)
+    store_crops: bool = False
+    start_time: str | None = None
+    max_waiting: int = number(20_000, 1)
+
+
+@dataclass(frozen=True)
+class OutputConfig(Checked):
+    """Which results are written, for each camera and for a run over several cameras.
+
+    Attributes:
+        video: write an annotated H.264 video.
+        mot: write MOTChallenge text, which counts frames from 1; with several cameras, also with
+            ids over all of them.
+        jsonl: write JSON lines, one frame a line, counted from 0; with several cameras, also the
+            events of identities.
+        csv: write CSV, one row a box; frames count from 0.
+        crops: write pictures of each identity, in a folder of its own.
+        mosaic: write one video of all cameras; several cameras only.
+        parquet: write a table of all boxes of all cameras; several cameras only.
+        pictures: draw timeline, transitions, transit times and map; several cameras only.
+        trail_s: length of the drawn trail.
+        video_crf: quality of the x264 encoder; 0 is best, 51 is worst.
+        blur_heads: blur heads in every picture that is shown, written or stored.
+        extra: names of further output formats, which have no key of their own.
+    """
+
+    video: bool = True
+    mot: bool = True
+    jsonl: bool = True
+    csv: bool = False
+    crops: bool = False
+    mosaic: bool = True
+    parquet: bool = False
+    pictures: bool = True
+    trail_s: float = number(2.0, 0.0)
+    video_crf: int = number(23, 0, 51)
+    blur_heads: bool = False
+    extra: tuple[str, ...] = ()

@@ -1,0 +1,158 @@
+"""A tracking run, from sources to files: what `reid-track SOURCE...` does, for programs, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from reid_tracker.config import Config
+from reid_tracker.errors import OutputError
+from reid_tracker.pipeline import Pipeline, suited_to_encoder
+from reid_tracker.run.folders import result_folder
+from reid_tracker.run.memory import open_memory
+from reid_tracker.run.outputs import RunOutputs
+from reid_tracker.run.sources import check_replay, open_run_sources
+from reid_tracker.run.writer import ResultWriter, Write
+from reid_tracker.sink import (
+    open_best_crops,
+    open_identity_events,
+    open_sinks,
+    open_window,
+    output_paths,
+)
+from reid_tracker.types import FrameResult
+from reid_tracker.video import Source, read_entries
+
+if TYPE_CHECKING:
+    from reid_tracker.sink.text.identity_events import IdentityEventSink
+
+
+class Watch:
+    """Follows a run. This one ignores it; the command line's shows it, and delays signals."""
+
+    def running(self, sources: Sequence[Source]) -> AbstractContextManager[object]:
+        """Return a context that lasts from the first frame to the last."""
+        return nullcontext()
+
+    def writing(self) -> AbstractContextManager[object]:
+        """Return a context in which outputs are opened, or written, and must stay whole."""
+        return nullcontext()
+
+    def count(self, result: FrameResult) -> None:
+        """Take one written result."""
+
+    def ending(self, seconds: Mapping[str, float], folder: Path) -> None:
+        """Take the time of each stage and the folder, before the outputs are closed."""
+
+
+def track(
+    names: Sequence[str],
+    config: Config,
+    output: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    show: bool = False,
+    reads: Sequence[str] = (),
+    watch: Watch | None = None,
+) -> Path:
+    """Track people in sources, and write the results.
+
+    Args:
+        names: sources, and lists of sources.
+        config: of the run.
+        output: folder for the results; None makes a new one below runs/.
+        overwrite: whether earlier results may be replaced.
+        show: whether each camera gets a live window.
+        reads: further files that the run must not replace.
+        watch: follows the run.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ReidTrackerError: a source, model or output cannot be used.
+    """
+    watch = watch or Watch()
+    with ExitStack() as stack:
+        sources = open_run_sources(names, config, stack)
+        check_replay(config, len(sources))
+        name = "+".join(source.name for source in sources[:3])
+        folder = stack.enter_context(result_folder(output, name))
+        files = [entry.url for entry in read_entries(names)]  # also those of a folder
+        inputs = [*names, *files, *reads, config.detector.model, config.encoder.model]
+        _refuse_inputs(inputs, folder, [source.name for source in sources])
+        best = open_best_crops() if config.gallery.store_crops else None
+        remember = open_memory(config, sources, stack, best.take if best else None)
+        config = suited_to_encoder(config)
+        pipeline = Pipeline.from_config(config, remember=remember)
+        with watch.writing():
+            outputs, shared = _open_outputs(
+                *(pipeline, sources, folder, config, stack), show=show, overwrite=overwrite
+            )
+            if best is not None:
+                for some in outputs.values():
+                    some.append(best.write)
+            writer = ResultWriter(outputs, blur_heads=config.output.blur_heads)
+            # Also after Ctrl-C, which is how runs on live sources end.
+            stack.callback(lambda: watch.ending(pipeline.times.seconds, folder))
+        with watch.running(sources):
+            for result in pipeline.run(sources):
+                with watch.writing(), pipeline.times.measure("write"):
+                    writer.write(result)
+                watch.count(result)
+        if shared is not None:
+            shared.write_events(pipeline.last_events)
+    return folder
+
+
+def _open_outputs(
+    pipeline: Pipeline,
+    sources: Sequence[Source],
+    folder: Path,
+    config: Config,
+    stack: ExitStack,
+    *,
+    show: bool,
+    overwrite: bool,
+) -> tuple[dict[str, list[Write]], RunOutputs | IdentityEventSink | None]:
+    """Open the outputs of each camera, and what all of them share; `stack` closes them."""
+    matches = pipeline.matches(sources)
+    several = matches and len(sources) > 1
+    writes: dict[str, list[Write]] = {}
+    for source in sources:
+        # The window first, so that no files are left without a screen.
+        sinks = [open_window(source.name, config.output)] if show else []
+        for sink in sinks:
+            stack.callback(sink.close)
+        files = open_sinks(
+            *(folder, config.output, source.info, source.name),
+            identities=several,
+            overwrite=overwrite,
+        )
+        for sink in files:
+            stack.callback(sink.close)
+        writes[source.name] = [sink.write for sink in sinks + files]
+    shared: RunOutputs | IdentityEventSink | None = None
+    if several:
+        shared = RunOutputs(folder, config, sources, pipeline.is_over, overwrite=overwrite)
+    elif matches and config.output.jsonl:
+        shared = open_identity_events(folder, overwrite=overwrite)
+    if shared is not None:
+        stack.callback(shared.close)
+        for some in writes.values():
+            some.append(shared.write)
+    return writes, shared
+
+
+def _refuse_inputs(words: Sequence[str], folder: Path, cameras: Sequence[str]) -> None:
+    """Refuse to replace a file that the run reads, even with `overwrite`."""
+    inputs = {Path(unquote(word.removeprefix("file://"))).resolve() for word in words}
+    for path in output_paths(folder, cameras):
+        if (output := path.resolve()) in inputs:
+            raise OutputError(
+                f"{output} is read by this run and would be replaced by its result; choose "
+                "another folder with --output"
+            )

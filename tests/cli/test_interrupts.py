@@ -1,0 +1,102 @@
+"""Signals that stop a run: when they come at once, when later, and when not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from reid_tracker.cli.interrupts import Stopped, StopSignals
+from tests.conftest import ROOT
+
+STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_signal_stops_at_once_and_the_earlier_handlers_return(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped) as caught, StopSignals():
+        os.kill(os.getpid(), number)
+    assert caught.value.number == number
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_signal_waits_for_the_end_of_a_write(number: signal.Signals) -> None:
+    written = []
+
+    def write(signals: StopSignals) -> None:
+        with signals.held():
+            os.kill(os.getpid(), number)
+            written.append("whole")
+
+    with StopSignals() as signals, pytest.raises(Stopped):
+        write(signals)
+    assert written == ["whole"]
+
+
+def test_signals_during_the_close_are_ignored() -> None:
+    with StopSignals() as signals:
+        signals.ignore()
+        for number in STOPS:
+            os.kill(os.getpid(), number)
+        with signals.held():
+            pass
+
+
+def test_a_signal_whose_exception_was_lost_stops_the_next_write() -> None:
+    with StopSignals() as signals:
+        with suppress(KeyboardInterrupt):  # as a destructor does, whose exceptions nobody catches
+            os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Stopped), signals.held():
+            pass
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopSignals():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+_HANGS_UP = """
+import os, sys
+from reid_tracker.cli.interrupts import Stopped, StopSignals
+try:
+    with StopSignals():
+        open(sys.argv[1] + ".ready", "w").close()
+        while True:
+            pass
+except Stopped as stop:
+    print("summary", flush=True)  # an error on a terminal that is gone
+    open(sys.argv[1], "w").write(str(stop.number))
+"""
+
+
+@pytest.mark.slow
+def test_a_closed_terminal_ends_a_run_and_is_written_to_no_more(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    result = tmp_path / "result"
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HANGS_UP, result],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    os.close(theirs)
+    while not result.with_name("result.ready").exists():
+        assert process.poll() is None
+    os.close(ours)  # no reader: writes to the terminal fail from now on
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(60) == 0
+    assert result.read_text() == str(int(signal.SIGHUP))
