@@ -38,6 +38,7 @@ def build_encoder(
             * "auto": the best encoder on this machine; nothing is downloaded;
             * a name of `reid-track weights list` that is on this machine;
             * an .onnx file that maps images to embeddings;
+            * an .xml file in OpenVINO's format, fed with raw BGR as in the Open Model Zoo;
             * a torchreid-style checkpoint of a published OSNet (.pt, .pth, .pth.tar-N);
             * a published size such as "osnet_x0_25": untrained, with fixed random weights;
             * "timm:NAME", a backbone of timm, with `?pretrained=0` for random weights and
@@ -131,6 +132,12 @@ def _build_network(config: EncoderConfig) -> Network:
         if config.half:
             logger.warning("half = true has no effect: %s fixes its own precision", model)
         return OnnxNetwork(model, config.device)
+    if model.lower().endswith(".xml"):
+        from reid_tracker.encode.openvino_backend import OpenVinoNetwork
+
+        if config.half:
+            logger.warning("half = true has no effect: OpenVINO chooses the precision")
+        return OpenVinoNetwork(model, config.device)
     return _build_osnet(config)
 
 
@@ -157,6 +164,6 @@ def _build_osnet(config: EncoderConfig) -> Network:
     close = difflib.get_close_matches(model, [*OSNETS, *names], n=1)
     raise ConfigError(
         f"encoder.model = {model}: {f'did you mean {close[0]}? ' if close else ''}expected an "
-        ".onnx file, a checkpoint (.pt, .pth), timm:NAME, auto, none, a name of `reid-track "
-        f"weights list`, or one of {', '.join(OSNETS)}"
+        ".onnx or .xml file, a checkpoint (.pt, .pth), timm:NAME, auto, none, a name of "
+        f"`reid-track weights list`, or one of {', '.join(OSNETS)}"
     )

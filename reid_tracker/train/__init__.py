@@ -1,4 +1,4 @@
-"""Training OSNet: recipes, data sets, losses, and a loop that survives being killed.
+"""Training OSNet: recipes, data sets, losses, and a training loop that resumes after a kill.
 
 from reid_tracker.train import Trainer, load_recipe
 
@@ -7,19 +7,19 @@ Trainer(recipe, Path("runs/market")).run()  # runs/market/model.pth and model.on
 """
 
 from reid_tracker.train.datasets import DATASETS, PersonImages, ReidDataset, open_dataset
-from reid_tracker.train.distributed import World, join_world
-from reid_tracker.train.engine import CHECKPOINT, METRICS, Trainer
-from reid_tracker.train.history import EpochRecord
-from reid_tracker.train.losses import (
+from reid_tracker.train.loop.distributed import World, join_world
+from reid_tracker.train.loop.engine import CHECKPOINT, METRICS, Trainer
+from reid_tracker.train.loop.history import EpochRecord
+from reid_tracker.train.loop.machine import choose_device, limit_threads
+from reid_tracker.train.loop.observers import Observer, TensorBoardObserver
+from reid_tracker.train.loop.result import ONNX_RESULT, RESULT
+from reid_tracker.train.losses.terms import (
     batch_hard_triplet,
     distil_cosine,
     distil_relation,
     smoothed_cross_entropy,
 )
-from reid_tracker.train.machine import choose_device, limit_threads
-from reid_tracker.train.observers import Observer, TensorBoardObserver
 from reid_tracker.train.recipe import Recipe, load_recipe
-from reid_tracker.train.result import ONNX_RESULT, RESULT
 
 __all__ = [
     "CHECKPOINT",

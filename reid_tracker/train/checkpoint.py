@@ -1,4 +1,4 @@
-"""Training checkpoints: written so that a kill at any moment leaves a whole one behind.
+"""Training checkpoints: written atomically, so that a kill leaves a complete one.
 
 A checkpoint is also a weights file: its "state_dict" is what `reid_tracker.build_encoder` loads.
 """
@@ -20,7 +20,7 @@ VERSION = 1
 
 
 def save_checkpoint(content: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint: to a file beside it, flushed to the disk, then renamed over it.
+    """Write a checkpoint to a temporary file, flush it to disk, and rename it.
 
     Raises:
         OutputError: it cannot be written; an earlier checkpoint at `path` is unharmed.

@@ -1,4 +1,4 @@
-"""Crops as arrays: decoded once into memory where they fit, read when needed where they do not."""
+"""Crops as arrays: decoded once if they fit into memory, otherwise read on demand."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Crops = npt.NDArray[np.uint8]
 """Crops of one size, (N, H, W, 3) uint8 BGR."""
 
 _READERS = 4
-_CHUNK = 256
+_MORE_PIXELS = 1.5
 _GIB = 2**30
 
 
 class CropSource(Protocol):
-    """Anything that gives crops by row number."""
+    """A source of crops by row number."""
 
     def __len__(self) -> int: ...
 
@@ -35,29 +35,72 @@ class CropSource(Protocol):
 
 
 class MemoryCrops:
-    """Crops in memory, or in a memory-mapped file, all of one size.
+    """Crops in memory, or in a memory-mapped file.
 
     Args:
-        crops: (N, H, W, 3) uint8 BGR.
+        crops: N crops, (h, w, 3) uint8 BGR, of any sizes; or an array of them.
     """
 
-    def __init__(self, crops: Crops) -> None:
+    def __init__(self, crops: Sequence[ImageBGR] | Crops) -> None:
         self._crops = crops
-        self._resized = crops
 
     def __len__(self) -> int:
         return len(self._crops)
 
     def take(self, rows: npt.NDArray[np.int64], size: tuple[int, int]) -> Crops:
-        """Return crops by row number; a new size is made for all of them, once."""
-        if self._resized.shape[1:3] != size:
-            self._resized = resize_crops(self._crops, size)
-        taken: Crops = self._resized[rows]
+        """Return crops by row number, resized."""
+        taken = np.empty((len(rows), *size, 3), np.uint8)
+        for row, target in zip(rows.tolist(), taken, strict=True):
+            resize_image(self._crops[row], size, target)
+        return taken
+
+
+class RowsOf:
+    """Some rows of a source.
+
+    Args:
+        source: of crops.
+        rows: of the source.
+    """
+
+    def __init__(self, source: CropSource, rows: range) -> None:
+        self._source = source
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, rows: npt.NDArray[np.int64], size: tuple[int, int]) -> Crops:
+        """Return crops by row number, resized."""
+        return self._source.take(rows + self._rows.start, size)
+
+
+class StackedCrops:
+    """Several sources as one.
+
+    Args:
+        sources: their rows follow each other.
+    """
+
+    def __init__(self, sources: Sequence[CropSource]) -> None:
+        self._sources = sources
+        self._ends = np.cumsum([len(source) for source in sources])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def take(self, rows: npt.NDArray[np.int64], size: tuple[int, int]) -> Crops:
+        """Return crops by row number, resized."""
+        taken = np.empty((len(rows), *size, 3), np.uint8)
+        owners = np.searchsorted(self._ends, rows, side="right")
+        for number, source in enumerate(self._sources):
+            mine = owners == number
+            taken[mine] = source.take(rows[mine] - (self._ends[number] - len(source)), size)
         return taken
 
 
 class FileCrops:
-    """Crops in image files, read each time they are asked for.
+    """Crops in image files, read on demand.
 
     Args:
         paths: N files.
@@ -81,31 +124,32 @@ def open_crops(paths: Sequence[Path], size: tuple[int, int], cache_gib: float) -
 
     Args:
         paths: the files.
-        size: greatest (height, width) that will be asked for.
-        cache_gib: most memory for them.
+        size: maximum (height, width) that will be asked for; files with many more pixels are
+            reduced to it, others keep their own size.
+        cache_gib: maximum memory for them, if all were of that size.
 
     Raises:
         InputError: a file cannot be decoded.
     """
-    files = FileCrops(paths)
     if len(paths) * size[0] * size[1] * 3 > cache_gib * _GIB:
-        return files
-    # Read in parts: a stack of all would need the memory twice.
-    crops = np.empty((len(paths), *size, 3), np.uint8)
-    for start in range(0, len(paths), _CHUNK):
-        rows = np.arange(start, min(start + _CHUNK, len(paths)))
-        crops[rows] = files.take(rows, size)
-    return MemoryCrops(crops)
+        return FileCrops(paths)
+    with ThreadPoolExecutor(_READERS) as readers:
+        return MemoryCrops(list(readers.map(lambda path: _read_reduced(path, size), paths)))
 
 
-def read_crop(path: Path, size: tuple[int, int]) -> Crops:
+def read_crop(path: Path, size: tuple[int, int]) -> ImageBGR:
     """Read an image and resize it to (height, width), bilinear, as the encoder does.
 
     Raises:
         InputError: the file cannot be decoded.
     """
-    crop: Crops = resize_crops(read_image(path)[None], size)[0]
-    return crop
+    return resize_image(read_image(path), size)
+
+
+def _read_reduced(path: Path, size: tuple[int, int]) -> ImageBGR:
+    image = read_image(path)
+    pixels = image.shape[0] * image.shape[1]
+    return image if pixels <= _MORE_PIXELS * size[0] * size[1] else resize_image(image, size)
 
 
 def read_image(path: Path) -> ImageBGR:
@@ -125,7 +169,7 @@ def read_image(path: Path) -> ImageBGR:
 
 
 def write_image(path: Path, image: ImageBGR) -> None:
-    """Write an image file, whole or not at all.
+    """Write an image file atomically.
 
     Raises:
         OutputError: it cannot be written.
@@ -133,15 +177,23 @@ def write_image(path: Path, image: ImageBGR) -> None:
     write_atomically(path, cv2.imencode(path.suffix, image)[1].tobytes())
 
 
-def resize_crops(crops: Crops, size: tuple[int, int]) -> Crops:
-    """Resize (N, h, w, 3) crops to (height, width); shrinking by more than 1.5 averages areas."""
-    if crops.shape[1:3] == size:
-        return crops
-    much_smaller = crops.shape[1] > 1.5 * size[0]
-    method = cv2.INTER_AREA if much_smaller else cv2.INTER_LINEAR
-    resized = np.empty((len(crops), *size, 3), np.uint8)
-    for crop, target in zip(crops, resized, strict=True):
-        cv2.resize(crop, size[::-1], dst=target, interpolation=method)
+def resize_image(
+    image: ImageBGR, size: tuple[int, int], target: ImageBGR | None = None
+) -> ImageBGR:
+    """Resize (h, w, 3) to (height, width); shrinking by more than 1.5 averages areas.
+
+    Args:
+        image: uint8.
+        size: of the result.
+        target: where to write it, (height, width, 3) uint8; None makes an array.
+    """
+    resized = np.empty((*size, 3), np.uint8) if target is None else target
+    if image.shape[:2] == size:
+        resized[...] = image
+    else:
+        much_smaller = image.shape[0] > 1.5 * size[0]
+        method = cv2.INTER_AREA if much_smaller else cv2.INTER_LINEAR
+        cv2.resize(image, size[::-1], dst=resized, interpolation=method)
     return resized
 
 

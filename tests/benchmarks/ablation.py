@@ -43,8 +43,10 @@ from reid_tracker.train import (
     limit_threads,
     open_dataset,
 )
+from reid_tracker.train.batches.materials import LabelledCrops
 from reid_tracker.train.images import open_crops
-from reid_tracker.train.materials import LabelledCrops
+from reid_tracker.train.loop.net import build_net
+from reid_tracker.train.loop.validate import score
 from reid_tracker.train.recipe import (
     AugmentRecipe,
     DataRecipe,
@@ -56,8 +58,6 @@ from reid_tracker.train.recipe import (
     ScheduleRecipe,
     TeacherRecipe,
 )
-from reid_tracker.train.state import build_net
-from reid_tracker.train.validate import score
 
 HEIGHT, WIDTH = 128, 64
 NET = ModelRecipe(name="osnet_x0_25")
@@ -153,7 +153,7 @@ def recipe_of(run: Run, images: str = "") -> Recipe:
         loss=LossRecipe(
             cross_entropy=1.0, label_smoothing=0.1, distil_cosine=10.0, distil_relation=10.0
         ),
-        teacher=TeacherRecipe(model=TEACHER, identity_pull=0.5),
+        teacher=TeacherRecipe(models=(TEACHER,), identity_pull=0.5),
         optimiser=OptimiserRecipe(name="adamw", lr=0.003, weight_decay=0.02, decay_norms=False),
         schedule=ScheduleRecipe(name="cosine", by_step=True, warmup_steps=50),
         phases=(Phase(run.epochs, HEIGHT, WIDTH),),

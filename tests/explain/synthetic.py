@@ -12,7 +12,7 @@ import torch
 
 from reid_tracker.osnet import EmbeddingNet, osnet_x0_25
 from reid_tracker.train import METRICS
-from reid_tracker.train.history import EpochRecord, History
+from reid_tracker.train.loop.history import EpochRecord, History
 from reid_tracker.types import ImageBGR
 
 # Blue, green, red.

@@ -24,7 +24,7 @@ from reid_tracker.match.places.topology import load_topology
 from reid_tracker.run.moments import parse_moment
 from reid_tracker.train.detector.recipe import load_detector_recipe
 from reid_tracker.train.recipe import Recipe
-from reid_tracker.train.recipe_file import read_recipe
+from reid_tracker.train.recipe.file import read_recipe
 from reid_tracker.transport.brokers.address import read_credentials
 from reid_tracker.transport.brokers.open import parse_address
 from reid_tracker.video.address import stream_address

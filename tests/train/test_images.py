@@ -8,14 +8,14 @@ import torch
 
 from reid_tracker.encode.preprocess import cut_crops
 from reid_tracker.errors import InputError, OutputError
-from reid_tracker.train import images
 from reid_tracker.train.images import (
     FileCrops,
     MemoryCrops,
+    StackedCrops,
     open_crops,
     read_crop,
     read_image,
-    resize_crops,
+    resize_image,
     to_unit_rgb,
 )
 from reid_tracker.train.images import write_image as write_whole_image
@@ -48,7 +48,7 @@ def test_crops_are_resized_like_those_of_the_encoder(tmp_path: Path) -> None:
 
 def test_strong_shrinking_averages() -> None:
     checkers = (np.indices((64, 32)).sum(0) % 2 * 255).astype(np.uint8)
-    small = resize_crops(np.repeat(checkers[None, ..., None], 3, axis=3), (16, 8))
+    small = resize_image(np.repeat(checkers[..., None], 3, axis=2), (16, 8))
     assert np.abs(small.astype(int) - 127).max() <= 1
 
 
@@ -75,19 +75,22 @@ def test_damaged_and_missing_images(tmp_path: Path) -> None:
         read_image(tmp_path / "c.jpg")
 
 
-def test_memory_is_filled_in_parts(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    take = FileCrops.take
+def test_memory_keeps_small_files_as_they_are(tmp_path: Path) -> None:
+    small, large = (np.full((height, 10, 3), 7, np.uint8) for height in (20, 90))
+    paths = [write_image(tmp_path / f"{len(image)}.png", image) for image in (small, large)]
+    crops = open_crops(paths, (32, 16), 1.0)
+    assert isinstance(crops, MemoryCrops)
+    assert [image.shape for image in crops._crops] == [(20, 10, 3), (32, 16, 3)]
 
-    def spy(self: FileCrops, rows: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        asked.append(len(rows))
-        return take(self, rows, size)
 
-    monkeypatch.setattr(images, "_CHUNK", 2)
-    monkeypatch.setattr(FileCrops, "take", spy)
-    crops = open_crops(paths, (32, 16), 1.0).take(np.arange(5), (32, 16))
-    assert asked == [2, 2, 1]
-    assert np.array_equal(crops, np.stack([person(number, 0) for number in range(5)]))
+def test_stacked_sources_follow_each_other() -> None:
+    people = [np.stack([person(n, seed) for n in range(3)]) for seed in (0, 1)]
+    stacked = StackedCrops(
+        [MemoryCrops(people[0]), MemoryCrops(people[0][:0]), MemoryCrops(people[1])]
+    )
+    assert len(stacked) == 6
+    taken = stacked.take(np.array([5, 0, 3, 2]), (32, 16))
+    assert np.array_equal(taken, np.concatenate(people)[[5, 0, 3, 2]])
 
 
 def test_writing_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

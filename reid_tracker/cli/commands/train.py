@@ -25,7 +25,7 @@ _EXAMPLES = """\
 examples:
   reid-track train paper_scratch --data Market-1501-v15.09.15
   reid-track train paper_scratch --data people.csv --set data.name=csv --set sampler.batch_size=32
-  reid-track train osnet_x0_25_step{1,2,3,4,5} osnet_x0_5_step6 --resume
+  reid-track train osnet_x0_25_without_market osnet_x0_25 --resume
   torchrun --nproc-per-node 2 -m reid_tracker.cli.main train paper_scratch --data Market-1501
 """
 

@@ -1,4 +1,4 @@
-"""The data sets that can be trained on, by name."""
+"""The data sets that can be trained on, by name, and several joined into one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from reid_tracker.errors import ConfigError
 from reid_tracker.train.datasets.base import PersonImages, ReidDataset
 from reid_tracker.train.datasets.cuhk03 import read_cuhk03
 from reid_tracker.train.datasets.cuhk03_crops import read_cuhk03_crops
-from reid_tracker.train.datasets.holdout import hold_out
 from reid_tracker.train.datasets.market import read_market
 from reid_tracker.train.datasets.msmt17 import read_msmt17
 from reid_tracker.train.datasets.plain import read_csv, read_identity_folders
+from reid_tracker.train.datasets.splits import hold_out, join_datasets
 
 DATASETS: dict[str, Callable[[Path, str], ReidDataset]] = {
     "market1501": read_market,
@@ -45,4 +45,4 @@ def open_dataset(name: str, root: str | Path, split: str = "new") -> ReidDataset
     return DATASETS[name](Path(root), split)
 
 
-__all__ = ["DATASETS", "PersonImages", "ReidDataset", "hold_out", "open_dataset"]
+__all__ = ["DATASETS", "PersonImages", "ReidDataset", "hold_out", "join_datasets", "open_dataset"]

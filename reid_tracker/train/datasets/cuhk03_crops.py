@@ -24,7 +24,7 @@ def read_cuhk03_crops(root: Path, split: str = "") -> ReidDataset:
     """Read `root`/train, and `root`/val with camera A as query and camera B as gallery.
 
     Args:
-        root: the folder that holds train/ or val/, or both.
+        root: the folder that holds train/ or val/, or both; or a folder of crops to train on.
         split: unused; the crops are split already.
 
     Raises:
@@ -32,10 +32,11 @@ def read_cuhk03_crops(root: Path, split: str = "") -> ReidDataset:
     """
     require_folder(root)
     nobody = PersonImages.from_rows([])
-    if not (root / "val").is_dir():
-        return ReidDataset(_read(root / "train"), nobody, nobody)
+    has_train, has_val = ((root / name).is_dir() for name in ("train", "val"))
+    if not has_val:
+        return ReidDataset(_read(root / "train" if has_train else root), nobody, nobody)
     val = _read(root / "val")
-    train = _read(root / "train") if (root / "train").is_dir() else nobody
+    train = _read(root / "train") if has_train else nobody
     return ReidDataset(train, val[val.cameras == 0], val[val.cameras == 1])
 
 

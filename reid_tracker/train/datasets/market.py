@@ -25,7 +25,8 @@ def read_market(root: Path, split: str = "") -> ReidDataset:
     """Read `bounding_box_train`, `query` and `bounding_box_test` below a folder.
 
     Args:
-        root: the folder that holds the three, or one folder above it; the first may be absent.
+        root: the folder that holds the three, or one folder above it; the first may be absent, or
+            the other two together.
         split: unused; there is one split.
 
     Raises:
@@ -35,6 +36,8 @@ def read_market(root: Path, split: str = "") -> ReidDataset:
     root = _home(root)
     train = _read(root / TRAIN) if (root / TRAIN).is_dir() else PersonImages.from_rows([])
     train = train[train.identities > BACKGROUND]
+    if len(train) and not (root / QUERY).exists() and not (root / GALLERY).exists():
+        return ReidDataset(train, train[:0], train[:0])
     return ReidDataset(train, _read(root / QUERY), _read(root / GALLERY))
 
 

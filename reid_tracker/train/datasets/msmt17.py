@@ -11,7 +11,7 @@ from reid_tracker.train.datasets.base import PersonImages, ReidDataset, require_
 
 _FOLDERS = (("train", "test"), ("mask_train_v2", "mask_test_v2"))
 _TRAIN, _QUERY, _GALLERY = "list_train.txt", "list_query.txt", "list_gallery.txt"
-_MOST_NUMBER = 2**31
+_MAX_NUMBER = 2**31
 
 
 def read_msmt17(root: Path, split: str = "") -> ReidDataset:
@@ -59,7 +59,7 @@ def _read(listing: Path, folder: Path, before: int = 0) -> PersonImages:
         try:
             name, identity = line.rsplit(maxsplit=1)
             camera = int(Path(name).name.split("_")[2])
-            if not (0 <= int(identity) < _MOST_NUMBER and 0 <= camera < _MOST_NUMBER):
+            if not (0 <= int(identity) < _MAX_NUMBER and 0 <= camera < _MAX_NUMBER):
                 raise ValueError
             rows.append((folder / name, int(identity) + 1 + before, camera))
         except (ValueError, IndexError):

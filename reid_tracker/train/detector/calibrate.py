@@ -3,8 +3,8 @@
 First a logistic regression of what turned out to be right on the logit of the confidence makes it
 the probability of a person (Platt, "Probabilistic outputs for support vector machines", 1999), on
 whole pictures that were kept back: composed ones are harder, and would promise too little. Then it
-is shifted so that the project's default threshold is the one at which F1 is greatest; for
-probabilities that is half of the greatest F1 (Lipton et al., "Optimal thresholding of classifiers
+is shifted so that the project's default threshold is the one at which F1 has its maximum; for
+probabilities that is half of the maximum F1 (Lipton et al., "Optimal thresholding of classifiers
 to maximize F1 measure", 2014). Both are folded into the layers that give the confidence.
 """
 
@@ -25,7 +25,7 @@ from reid_tracker.train.detector.pictures import read_yolo_pictures
 
 logger = logging.getLogger(__name__)
 
-_LEAST_CONFIDENCE = 0.01
+_MIN_CONFIDENCE = 0.01
 _FEWEST = 50
 """So many right and so many wrong detections are needed for a fit."""
 _NEWTON_STEPS = 50
@@ -56,7 +56,7 @@ def measure(weights: Path, folder: Path, part: str) -> Measured:
         part: of the pictures: "whole".
     """
     pictures = list(read_yolo_pictures(folder, part))
-    detector = build_detector(weights, conf=_LEAST_CONFIDENCE, device="cpu")
+    detector = build_detector(weights, conf=_MIN_CONFIDENCE, device="cpu")
     found = [detector.detect(picture.image) for picture in pictures]
     hits = match_detections(
         _in_frames([item.boxes for item in found], [item.scores for item in found]),
@@ -71,7 +71,7 @@ def calibrate(measured: Measured, default: float) -> tuple[float, float] | None:
 
     Args:
         measured: on pictures kept back.
-        default: the threshold at which F1 is to be greatest, in (0, 1).
+        default: the threshold at which F1 should have its maximum, in (0, 1).
 
     Returns:
         (slope, offset); None where there is too little to fit.

@@ -14,10 +14,10 @@ from reid_tracker.train.detector.pictures import Picture
 from reid_tracker.train.detector.recipe import PictureRecipe
 from reid_tracker.types import Boxes, ImageBGR
 
-_LEAST_VISIBLE = 0.3
+_MIN_VISIBLE = 0.3
 """A person of whom less is left is no longer labelled."""
-_LEAST_SIDE_PX = 4
-_MOST_WINDOWS = 4
+_MIN_SIDE_PX = 4
+_MAX_WINDOWS = 4
 _WELL_COVERED = 0.6
 """No more windows are laid once they cover this part of the picture."""
 _GREY = 0.2
@@ -57,7 +57,7 @@ class Composer:
         scene = _Scene(self._backdrop())
         peopled = bool(self._peopled) and not (pasting and random.random() < 0.6)
         rows = self._peopled if peopled else range(len(self._pictures))
-        for _ in range(_MOST_WINDOWS):
+        for _ in range(_MAX_WINDOWS):
             source = self._pictures[rows[int(random.integers(len(rows)))]]
             if scene.add_window(*self._window(source)) > _WELL_COVERED:
                 break
@@ -272,10 +272,10 @@ class _Scene:
         kept = [
             np.clip(box, 0, side)
             for box, seen, area in zip(self._boxes, self._seen, self._areas, strict=True)
-            if seen.sum() >= _LEAST_VISIBLE * area
+            if seen.sum() >= _MIN_VISIBLE * area
         ]
         boxes = np.array(kept, np.float32).reshape(-1, 4)
-        return boxes[((boxes[:, 2:] - boxes[:, :2]) >= _LEAST_SIDE_PX).all(1)]
+        return boxes[((boxes[:, 2:] - boxes[:, :2]) >= _MIN_SIDE_PX).all(1)]
 
 
 def _touches(window: npt.NDArray[np.float32], boxes: Boxes) -> bool:

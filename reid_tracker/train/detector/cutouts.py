@@ -18,9 +18,9 @@ from reid_tracker.types import ImageBGR
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _CROP_HEIGHT = 192
 _GRABCUT_ROUNDS = 3
-_LEAST_COVER, _MOST_COVER = 0.25, 0.75
+_MIN_COVER, _MAX_COVER = 0.25, 0.75
 """An outline that covers less or more of its crop is not that of a person."""
-_LEAST_MASK_HEIGHT = 60
+_MIN_MASK_HEIGHT = 60
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _from_masks(folder: Path) -> Iterator[Cutout]:
             raise InputError(f"{file}: another size than {image_file}")
         for value in np.unique(people[people > 0]).tolist():
             outline = (people == value).astype(np.float32)
-            if np.ptp(np.nonzero(outline)[0]) >= _LEAST_MASK_HEIGHT:
+            if np.ptp(np.nonzero(outline)[0]) >= _MIN_MASK_HEIGHT:
                 yield _tight(image, outline)
     if not found:
         raise InputError(f"{folder}: no picture below images/ for any mask below masks/")
@@ -96,22 +96,26 @@ def cut_out_person(crop: ImageBGR) -> Cutout | None:
     return None if outline is None else _tight(image, outline)
 
 
-def outline_person(crop: ImageBGR) -> npt.NDArray[np.float32] | None:
+def outline_person(crop: ImageBGR, height: int = _CROP_HEIGHT) -> npt.NDArray[np.float32] | None:
     """Find the outline of the person of a crop by GrabCut.
 
     A standing person covers the middle of the crop; its borders are background. Rother et al.,
     "GrabCut: interactive foreground extraction using iterated graph cuts", 2004.
 
+    Args:
+        crop: of one person.
+        height: that GrabCut works on, pixels; its time grows with the square.
+
     Returns:
-        (h, w) float32, 1 on the person and 0 beside it, at the height that GrabCut works on; None
-        where what was found is not a person's outline.
+        (height, w) float32, 1 on the person and 0 elsewhere; None where what was found is not a
+        person's outline.
     """
-    image = _at_crop_height(crop)
+    image = _at_crop_height(crop, height)
     width = image.shape[1]
     mask = np.full(image.shape[:2], cv2.GC_PR_BGD, np.uint8)
 
     def fill(left: float, right: float, top: float, bottom: float, value: int) -> None:
-        rows = slice(round(top * _CROP_HEIGHT), round(bottom * _CROP_HEIGHT))
+        rows = slice(round(top * height), round(bottom * height))
         mask[rows, round(left * width) : round(right * width)] = value
 
     fill(0.2, 0.8, 0.03, 0.99, cv2.GC_PR_FGD)
@@ -135,17 +139,17 @@ def outline_person(crop: ImageBGR) -> npt.NDArray[np.float32] | None:
         return None
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     person: npt.NDArray[np.float32] = (labels == largest).astype(np.float32)
-    tall = stats[largest, cv2.CC_STAT_HEIGHT] > 0.75 * _CROP_HEIGHT
-    if not tall or not _LEAST_COVER < person.mean() < _MOST_COVER:
+    tall = stats[largest, cv2.CC_STAT_HEIGHT] > 0.75 * height
+    if not tall or not _MIN_COVER < person.mean() < _MAX_COVER:
         return None
     return person
 
 
-def _at_crop_height(crop: ImageBGR) -> ImageBGR:
-    width = max(16, round(crop.shape[1] * _CROP_HEIGHT / crop.shape[0]))
-    if crop.shape[:2] == (_CROP_HEIGHT, width):
+def _at_crop_height(crop: ImageBGR, height: int = _CROP_HEIGHT) -> ImageBGR:
+    width = max(16, round(crop.shape[1] * height / crop.shape[0]))
+    if crop.shape[:2] == (height, width):
         return crop
-    resized = cv2.resize(crop, (width, _CROP_HEIGHT), interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(resized, np.uint8)
 
 

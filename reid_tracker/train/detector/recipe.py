@@ -9,7 +9,7 @@ from typing import Any
 
 from reid_tracker.config.checked import Checked, number
 from reid_tracker.errors import ConfigError
-from reid_tracker.train.recipe_file import read_recipe
+from reid_tracker.train.recipe.file import read_recipe
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class PictureRecipe(Checked):
         validation: held-out pictures to make, of other pictures, cut-outs and runs of frames than
             training's. The frames are of the same clips, so people and places may be in both.
         side_px: side of a picture.
-        min_height_px: least height of the person around whom a picture is cut.
-        max_height_px: greatest.
+        min_height_px: minimum height of the person around whom a picture is cut.
+        max_height_px: maximum height.
         composed: part of the pictures into which people are pasted.
-        most_pasted: most people pasted into one picture.
+        most_pasted: maximum number of people pasted into one picture.
         distractors: mean number of pasted things that are no people.
     """
 

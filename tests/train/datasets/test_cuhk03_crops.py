@@ -33,8 +33,13 @@ def test_val_alone(tmp_path: Path) -> None:
     assert len(found.query) == len(found.gallery) == IDENTITIES * PER_CAMERA
 
 
+def test_a_folder_of_crops_is_for_training(tiny_data: Path) -> None:
+    found = open_dataset("cuhk03_crops", tiny_data / "train")
+    assert (found.train.identity_count, len(found.query), len(found.gallery)) == (IDENTITIES, 0, 0)
+
+
 def test_neither_train_nor_val(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="train: no such folder"):
+    with pytest.raises(InputError, match="no image in this folder"):
         open_dataset("cuhk03_crops", tmp_path)
 
 

@@ -51,6 +51,19 @@ def test_folder_above_is_accepted(market: Path) -> None:
     assert len(open_dataset("market1501", market.parent).train) == 3
 
 
+def test_training_set_alone(market: Path) -> None:
+    for name in ("query", "bounding_box_test"):
+        shutil.rmtree(market / name)
+    found = open_dataset("market1501", market)
+    assert (len(found.train), len(found.query), len(found.gallery)) == (3, 0, 0)
+
+
+def test_a_test_without_gallery_is_incomplete(market: Path) -> None:
+    shutil.rmtree(market / "bounding_box_test")
+    with pytest.raises(InputError, match="bounding_box_test: no such folder"):
+        open_dataset("market1501", market)
+
+
 @pytest.mark.parametrize("above", [False, True])
 def test_test_alone(market: Path, above: bool) -> None:
     shutil.rmtree(market / "bounding_box_train")

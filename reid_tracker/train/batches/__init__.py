@@ -1,0 +1,1 @@
+"""Batches: sampled and augmented crops with the embeddings of their teachers."""

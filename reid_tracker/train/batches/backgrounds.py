@@ -1,0 +1,117 @@
+"""New backgrounds for labelled people: a data set of two cameras has only two of its own.
+
+A net that sees each person before the same wall learns the wall too. Outlines are found once and
+cached; the background is drawn anew in every step.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from reid_tracker.train.checkpoint import write_atomically
+from reid_tracker.train.detector.cutouts import outline_person
+from reid_tracker.train.images import Crops, CropSource, resize_image
+from reid_tracker.train.teach.backgrounds import random_window, read_backgrounds
+from reid_tracker.train.teach.targets import digest
+from reid_tracker.types import ImageBGR
+
+logger = logging.getLogger(__name__)
+
+SIZE = (128, 64)
+"""Height and width of the outlines: GrabCut takes a third of the time that full size takes."""
+
+Outlines = npt.NDArray[np.uint8]
+"""(N, H, W) 255 on the person and 0 elsewhere; all 0 where no outline was found."""
+
+
+class Backgrounds:
+    """Pastes labelled people onto pictures without people.
+
+    Args:
+        outlines: of the training images.
+        pictures: (h, w, 3) uint8 BGR, of any sizes.
+
+    Attributes:
+        outlines: as given.
+    """
+
+    def __init__(self, outlines: Outlines, pictures: Sequence[ImageBGR]) -> None:
+        self.outlines = outlines
+        self._pictures = pictures
+
+    def replace(
+        self,
+        crops: Crops,
+        rows: npt.NDArray[np.int64],
+        probability: float,
+        generator: np.random.Generator,
+    ) -> Crops:
+        """Return crops, of which some have another background.
+
+        Args:
+            crops: (n, H, W, 3) uint8 BGR.
+            rows: (n,) their row numbers among the training images.
+            probability: for each crop; a person without outline keeps the background.
+            generator: source of randomness.
+        """
+        size = (crops.shape[1], crops.shape[2])
+        chosen = np.nonzero(generator.random(len(crops)) < probability)[0]
+        crops = crops.copy()
+        for place in chosen.tolist():
+            picture = self._pictures[int(generator.integers(len(self._pictures)))]
+            part = random_window(picture, size[0] / size[1], generator)
+            outline = self.outlines[rows[place]]
+            if not outline.any():
+                continue
+            scene = resize_image(part, size).astype(np.float32)
+            alpha = cv2.resize(outline, size[::-1], interpolation=cv2.INTER_LINEAR)
+            weight = alpha[..., None].astype(np.float32) / 255
+            crops[place] = np.rint(scene + weight * (crops[place] - scene)).astype(np.uint8)
+        return crops
+
+
+def open_backgrounds(
+    images: CropSource, parts: Sequence[range], folders: Sequence[str], folder: Path
+) -> Backgrounds:
+    """Find the outlines of all training images, or read them from the cache.
+
+    Args:
+        images: the training images.
+        parts: rows of each data set; each is cached by itself.
+        folders: data sets in YOLO form; their pictures without people are the backgrounds.
+        folder: of the cache.
+
+    Raises:
+        InputError: a folder cannot be used, or no picture is without people.
+    """
+    pictures = read_backgrounds(folders, "augment.background_folders")
+    outlines = [_outlines(images, rows, folder) for rows in parts]
+    return Backgrounds(np.concatenate(outlines), pictures)
+
+
+def _outlines(images: CropSource, rows: range, folder: Path) -> Outlines:
+    file = folder / f"outlines-{digest(images, rows)[:16]}.npy"
+    if not file.is_file():
+        logger.info("finding the outlines of %d people", len(rows))
+        folder.mkdir(parents=True, exist_ok=True)
+        found = np.zeros((len(rows), *SIZE), np.uint8)
+
+        def fill(place: int) -> None:
+            crop = images.take(np.array([rows[place]]), SIZE)[0]
+            outline = outline_person(crop, height=SIZE[0])
+            if outline is not None:
+                found[place] = np.rint(255 * cv2.resize(outline, SIZE[::-1]))
+
+        with ThreadPoolExecutor() as threads:
+            for _ in threads.map(fill, range(len(rows))):
+                pass
+        write_atomically(file, lambda opened: np.save(opened, found))
+    kept: Outlines = np.load(file)
+    return kept

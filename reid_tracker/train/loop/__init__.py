@@ -1,0 +1,1 @@
+"""The training loop: epochs and steps, state and checkpoints, distributed training, results."""

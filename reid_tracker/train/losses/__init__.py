@@ -1,0 +1,1 @@
+"""Loss functions, and the modules that only training needs."""

@@ -1,0 +1,50 @@
+"""Finds and reads recipe files of encoders and detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from reid_tracker.config import load_config, read_yaml
+from reid_tracker.config.checked import Checked
+from reid_tracker.errors import ConfigError
+from reid_tracker.resources import shipped
+
+_OWN_KEYS = {
+    "train": {"data", "model", "loss", "phases"},
+    "train-detector": {"architecture", "pictures"},
+}
+"""Keys that only the recipes of one command have."""
+
+RecipeT = TypeVar("RecipeT", bound=Checked)
+
+
+def read_recipe(
+    source: str | Path, overrides: Mapping[str, Any] | None, kind: type[RecipeT]
+) -> RecipeT:
+    """Read a recipe of a kind, from a file or by its name in configs/train/.
+
+    Raises:
+        ConfigError: there is no such recipe, it is of another kind, a key is unknown, or a value
+            does not fit.
+    """
+    own = _commands({item.name for item in fields(kind)})
+    path = Path(source)
+    if not path.is_file():
+        folder = shipped("configs", "train")
+        path = folder / f"{source}.yaml"
+        if not path.is_file():
+            found = sorted(folder.glob("*.yaml"))
+            names = ", ".join(item.stem for item in found if own & _commands(read_yaml(item)))
+            raise ConfigError(f"no recipe '{source}': expected a YAML file or one of {names}")
+    commands = _commands(read_yaml(path))
+    if commands and not commands & own:
+        raise ConfigError(f"{source} is a recipe for `reid-track {min(commands)}`")
+    return load_config(path, overrides, kind=kind)
+
+
+def _commands(keys: Iterable[str]) -> set[str]:
+    """Return the commands of which there are keys."""
+    return {command for command, own in _OWN_KEYS.items() if not own.isdisjoint(keys)}

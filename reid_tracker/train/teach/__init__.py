@@ -1,0 +1,1 @@
+"""Teachers: their embeddings of labelled and unlabelled crops."""
