@@ -21,8 +21,8 @@ STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 @pytest.fixture(autouse=True)
 def signals_of_a_terminal() -> Iterator[None]:
     """Tests that run in the background or under nohup have ignored signals, which stay ignored."""
-    handlers = [signal.default_int_handler, signal.SIG_DFL, signal.SIG_DFL]
-    before = [signal.signal(*pair) for pair in zip(STOPS, handlers, strict=True)]
+    before = [signal.signal(number, signal.SIG_DFL) for number in STOPS]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in zip(STOPS, before, strict=True):
         signal.signal(number, handler)
