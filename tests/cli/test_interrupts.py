@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,16 @@ from reid_tracker.cli.interrupts import Stopped, StopSignals
 from tests.conftest import ROOT
 
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.fixture(autouse=True)
+def signals_of_a_terminal() -> Iterator[None]:
+    """Tests that run in the background or under nohup have ignored signals, which stay ignored."""
+    before = [signal.signal(number, signal.SIG_DFL) for number in STOPS]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in zip(STOPS, before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", STOPS)

@@ -29,7 +29,10 @@ def largest_difference(net: EmbeddingNet) -> float:
     return float((got - expected).abs().max() / expected.abs().max())
 
 
-@pytest.mark.parametrize("name", OSNETS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if "x0_25" in name else pytest.mark.slow) for name in OSNETS],
+)
 def test_folded_net_equals_the_net(name: str) -> None:
     assert largest_difference(with_random_norms(OSNETS[name]())) < 1e-5
 

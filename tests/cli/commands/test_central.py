@@ -325,4 +325,5 @@ def test_compose_file() -> None:
     assert getattr(arguments, "transport.address") == "nats://nats:4222"
     assert getattr(arguments, "gallery.address") == "postgresql://reid@postgres/people"
     assert services["nats"]["ports"] == ["127.0.0.1:4222:4222"]  # no TLS: not for others
-    assert "--jetstream" in services["nats"]["command"]
+    assert services["nats"]["command"] == ["-c", "/etc/nats-compose.conf"]
+    assert "\njetstream {" in (DEPLOY / "nats-compose.conf").read_text()

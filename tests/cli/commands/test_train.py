@@ -120,6 +120,7 @@ def test_missing_and_empty_data_folders(recipe: Path, tmp_path: Path) -> None:
         run(recipe, "-o", tmp_path / "run", "--data", tmp_path / "empty")
 
 
+@pytest.mark.slow
 def test_a_folder_per_person_needs_no_layout_and_a_refused_start_leaves_nothing(
     recipe: Path, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from reid_tracker.match.places.trails import BUCKET_S, RING, GroundTrails
 from tests.match.worlds import seeds, some
 
 
+@pytest.mark.slow
 def test_many_long_paths_at_once_are_compared_in_little_memory() -> None:
     count = 1500
     trails = GroundTrails()
