@@ -3,6 +3,7 @@
 
 check: lint types quick  ## format, lint, types, import contracts, and the quick tests
 
+check-all: export CI = 1  # tests of properties try all of their examples
 check-all: lint types docs quick slow long  ## everything that CI runs
 
 lint:
