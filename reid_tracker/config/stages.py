@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from reid_tracker.config.checked import Checked, number
 
-SectionT = TypeVar("SectionT", bound="_WithThresholds")
+AnySection = TypeVar("AnySection", bound="_WithThresholds")
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class _WithThresholds(Checked):
             others, **{name: value for name, value in self._own() if value is not None}
         )
 
-    def suited_to(self: SectionT, encoder: Thresholds) -> SectionT:
+    def suited_to(self: AnySection, encoder: Thresholds) -> AnySection:
         """Return a section in which an encoder's distances stand where none were set."""
         chosen = self.thresholds(encoder)
         return dataclasses.replace(self, **{name: getattr(chosen, name) for name, _ in self._own()})
