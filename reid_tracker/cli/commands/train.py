@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
         output = Path(arguments.output or _RUNS / f"train-{Path(name).stem}")
         # With several recipes, the last may not have a checkpoint yet.
         begun = len(recipes) == 1 or (output / CHECKPOINT).exists()
-        with no_empty_folder(output):
+        # Of several processes, the first one alone writes; the others must not judge its folder.
+        first = os.environ.get("RANK", "0") == "0"
+        with no_empty_folder(output) if first else nullcontext():
             _run(recipe, output, arguments, resume=arguments.resume and begun)
     return 0
 
