@@ -174,7 +174,7 @@ def test_metadata(wheel: Path) -> None:
     data = metadata(wheel)
     assert data["Name"] == "reid-tracker"
     assert data["Version"] == reid_tracker.__version__
-    assert data["Requires-Python"] == ">=3.10"
+    assert data["Requires-Python"] == ">=3.11"
     assert "Typing :: Typed" in data.get_all("Classifier", [])
 
 

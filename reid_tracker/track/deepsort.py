@@ -264,7 +264,9 @@ class DeepSort:
         centre = tracks.mean[:, :2, 0]
         outside = ((centre < 0) | (centre > self._extent)).any(axis=1)
         unseen_s = (self._now_s or 0.0) - tracks.seen_s
-        left: BoolArray = outside & (unseen_s > self.config.exit_s + _TIME_SLACK_S)
+        # Right after a gap between frames, as of a camera that was away, nobody was missed yet.
+        missed = (tracks.missed > 1) & (unseen_s > self.config.exit_s + _TIME_SLACK_S)
+        left: BoolArray = outside & missed
         return left
 
     def _same_class(self, boxes: FloatArray, classes: IntArray) -> BoolArray:

@@ -209,7 +209,9 @@ class PlainDeepSort:
         self.tracks = [t for t in self.tracks if self.time() - t.seen_s <= limit_s]
         limit_s = self.options.exit_s + _ROUNDING_S
         self.tracks = [
-            t for t in self.tracks if self.is_inside(t) or self.time() - t.seen_s <= limit_s
+            t
+            for t in self.tracks
+            if self.is_inside(t) or t.missed <= 1 or self.time() - t.seen_s <= limit_s
         ]
 
     def is_inside(self, track: PlainTrack) -> bool:

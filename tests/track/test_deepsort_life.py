@@ -205,6 +205,15 @@ def test_without_an_image_its_edge_is_learned_from_the_boxes() -> None:
     assert len(tracker._tracks) == 0
 
 
+def test_a_camera_that_was_away_makes_nobody_leave() -> None:
+    tracker = DeepSort(DeepSortConfig(n_init=1, max_cosine_distance=1.0))
+    image = np.zeros((600, 800, 3), np.uint8)
+    for frame in range(31):
+        tracker.update(seen(person(700 + 2 * frame)), looks(0), frame / 30, image)
+    tracks = tracker.update(seen(person(790)), looks(0), 2.2, image)
+    assert tracks.ids.tolist() == [1]
+
+
 def test_who_is_lost_inside_the_image_is_found_again() -> None:
     tracker = DeepSort(DeepSortConfig(n_init=1, max_age_s=5.0))
     image = np.zeros((600, 800, 3), np.uint8)

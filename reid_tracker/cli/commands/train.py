@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reid_tracker.train import EpochRecord, Observer, Recipe
 
 _RUNS = Path("runs")
+_SPLITS = {"train", "val", "test", "query", "gallery"}
 
 _EXAMPLES = """\
 examples:
@@ -38,8 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
         overrides["data.root"] = arguments.data
         root = Path(arguments.data)
         layout = guess_format(root) if root.exists() else "folder"
-        # A folder without folders says nothing: the recipe's own layout stays.
-        if "data.name" not in overrides and (layout != "folder" or any(root.glob("[!.]*/*"))):
+        # A folder without people's folders says nothing: the recipe's own layout stays.
+        if "data.name" not in overrides and (layout != "folder" or _has_folders_of_people(root)):
             overrides["data.name"] = layout
     if arguments.output is not None and len(arguments.recipes) > 1:
         raise ConfigError(
@@ -59,6 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
         with no_empty_folder(output) if first else nullcontext():
             _run(recipe, output, arguments, resume=arguments.resume and begun)
     return 0
+
+
+def _has_folders_of_people(root: Path) -> bool:
+    """Whether a folder holds one folder for each person, maybe below train/ and its like."""
+    return any(
+        child.name not in _SPLITS or any(child.glob("[!.@]*/")) for child in root.glob("[!.@]*/")
+    )
 
 
 def add_arguments(parser: Parser) -> None:

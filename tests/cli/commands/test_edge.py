@@ -437,6 +437,7 @@ def answers(port: int, token: str) -> bool:
 def test_status_logs_and_systemd(
     centre: Centre, start: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    centre.listen()  # makes the streams, which hosts never do
     notes = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     notes.bind(str(tmp_path / "notify"))
     notes.settimeout(WAIT_S)

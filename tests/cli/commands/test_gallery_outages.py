@@ -153,7 +153,9 @@ def test_a_database_still_away_at_the_end(
     finally:
         server.start()
     said = "\n".join(run.lines)
-    assert "records were dropped while the gallery was away (gallery.max_waiting = 1)" in said
+    assert (
+        "records were dropped while the gallery was unavailable (gallery.max_waiting = 1)" in said
+    )
     assert "records could not be stored" in said
     assert "Traceback" not in said
 

@@ -46,7 +46,7 @@ def test_main_job(recipe: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str
     printed = capfd.readouterr()
     # ultralytics adds bars of its own where another test has imported it untamed.
     assert printed.out.endswith(f"{output / 'person_tiny.pt'}\n")
-    assert "composing pictures" in printed.err
+    assert "gathering pictures and people" in printed.err
     build_detector(output / "person_tiny.pt", image_size=64)
 
     assert run(recipe, "-o", output) == 1
