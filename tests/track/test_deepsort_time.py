@@ -82,7 +82,7 @@ def test_after_a_gap_the_prediction_has_moved_as_far_as_it_should(gap_s: float) 
 
 
 def test_one_gap_predicts_what_empty_frames_predict() -> None:
-    at_once, stepwise = DeepSort(DeepSortConfig(coast_s=1.0)), DeepSort(DeepSortConfig(coast_s=1.0))
+    at_once, stepwise = (DeepSort(DeepSortConfig(coast_s=1.0, exit_s=2.0)) for _ in range(2))
     for frame in range(30):
         for tracker in (at_once, stepwise):
             tracker.update(seen(walker(frame / 30)), None, frame / 30)
