@@ -488,5 +488,5 @@ def test_messages_that_cannot_be_used(site: Site) -> None:
     } == reasons
     assert costs(central.pid)[2] < size + 32e6
     site.finish(central)
-    for reason in ("schema 99", "encoder", "no JSON"):
+    for reason in ("schema 99", "encoder", "not JSON"):
         assert sum(reason in line for line in central.lines) == 1, reason
