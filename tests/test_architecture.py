@@ -226,6 +226,24 @@ def is_weights_only(word: ast.keyword) -> bool:
     )
 
 
+def test_arguments_and_attributes_are_written_out() -> None:
+    packed = []
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            match node:
+                case ast.Starred(value=ast.Tuple()) if is_argument(node, tree):
+                    packed.append(f"reid_tracker/{name}:{node.lineno} a starred tuple of arguments")
+                case ast.Assign(targets=[ast.Tuple(elts=elements)]) if len(elements) > 3 and all(
+                    isinstance(one, ast.Attribute) for one in elements
+                ):
+                    packed.append(f"reid_tracker/{name}:{node.lineno} many attributes at once")
+    assert not packed
+
+
+def is_argument(starred: ast.Starred, tree: ast.AST) -> bool:
+    return any(isinstance(node, ast.Call) and starred in node.args for node in ast.walk(tree))
+
+
 def test_nothing_unpickles() -> None:
     unpickling = {"pickle", "dill", "joblib", "shelve"}
     assert not [n for n, tree in TREES.items() if unpickling & {p for p, _ in imports(tree)}]

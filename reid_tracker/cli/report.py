@@ -81,7 +81,10 @@ class Steps:
         note: Callable[[], str] = lambda: "",
         every_s: float = _LINE_EVERY_S,
     ) -> None:
-        self._what, self._total, self._done, self._note = what, total, 0, note
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._note = note
         self._every_s, self._shown, self._stopped = every_s, not quiet, threading.Event()
         self._bar: Progress | None = None
         self._lines: threading.Thread | None = None

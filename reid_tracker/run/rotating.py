@@ -64,7 +64,10 @@ class EdgeOutputs(Closing):
         clock: Callable[[], float] = time.monotonic,
         utc: Callable[[], float] = time.time,
     ) -> None:
-        self._folder, self._edge, self._known, self._recent_s = folder, edge, known, recent_s
+        self._folder = folder
+        self._edge = edge
+        self._known = known
+        self._recent_s = recent_s
         self._output = replace(output, mosaic=False, pictures=False)
         self._clock, self._utc = clock, utc
         self._sources: list[Source] = []

@@ -58,7 +58,8 @@ def with_distinct_names(sources: list[Source], used: Iterable[str] = ()) -> list
         if number > 1 and name not in names:
             _log.warning(
                 "the camera '%s' is called '%s' here: its files would be named like others",
-                *(shown(name, str), shown(source.name, str)),
+                shown(name, str),
+                shown(source.name, str),
             )
         names.add(source.name)
         files += _files_of(source.name)

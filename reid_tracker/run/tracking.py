@@ -90,7 +90,7 @@ def track(
         pipeline = Pipeline.from_config(config, remember=remember)
         with watch.writing():
             outputs, shared = _open_outputs(
-                *(pipeline, sources, folder, config, stack), show=show, overwrite=overwrite
+                pipeline, sources, folder, config, stack, show=show, overwrite=overwrite
             )
             if best is not None:
                 for some in outputs.values():
@@ -128,7 +128,10 @@ def _open_outputs(
         for sink in sinks:
             stack.callback(sink.close)
         files = open_sinks(
-            *(folder, config.output, source.info, source.name),
+            folder,
+            config.output,
+            source.info,
+            source.name,
             identities=several,
             overwrite=overwrite,
         )

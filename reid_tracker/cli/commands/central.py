@@ -67,14 +67,16 @@ def run(arguments: argparse.Namespace) -> int:
         stack.callback(broker.close)
         heartbeat = Heartbeat({})
         centre = open_centre(
-            *(config, broker, store),
+            config,
+            broker,
+            store,
             encoder=(model, dim),
             topology=topology,
             observe=heartbeat.observe,
         )
         if arguments.status is not None:
             server, heartbeat.metrics = serve_status(
-                *(arguments.status, token, partial(health, centre), partial(readings, centre))
+                arguments.status, token, partial(health, centre), partial(readings, centre)
             )
             stack.callback(server.close)
         # In reverse: no more signals, then what is held is stored, while the status is served.

@@ -95,7 +95,9 @@ def run(arguments: Namespace) -> int:
     report = Report(quiet=arguments.quiet, stride=config.video.stride)
     with StopSignals() as signals:
         track(
-            *(arguments.sources, config, arguments.output),
+            arguments.sources,
+            config,
+            arguments.output,
             overwrite=arguments.overwrite,
             show=arguments.show,
             reads=[arguments.config] if arguments.config else [],
