@@ -120,6 +120,7 @@ def add_models(parser: Parser) -> None:
     add_setting(models, "--half", key="detector.half encoder.half")
     add_setting(models, "--vid-stride", key="video.stride")
     add_setting(models, "--fps", key="video.frame_rate")
+    add_setting(models, "--live", key="stream.live")
 
 
 def add_gallery_setting(group: Group) -> None:

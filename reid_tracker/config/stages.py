@@ -44,6 +44,7 @@ class StreamConfig(Checked):
             an account after a few wrong ones; doubles up to ten times this.
         hardware: "auto" decodes on a graphics device if there is one, "none" never does; or "cuda",
             "vaapi", "videotoolbox", ...
+        live: read every http:// address as a camera: it is opened again where its video ends.
     """
 
     transport: str = "tcp"
@@ -54,6 +55,7 @@ class StreamConfig(Checked):
     reconnect_most_s: float = number(2.0, 0.01, 3600.0)
     refused_after_s: float = number(30.0, 0.01, 3600.0)
     hardware: str = "auto"
+    live: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Video files and network streams, read with PyAV: exact rates, true times, rotation applied."""
+"""Video files and recordings on servers, read with PyAV: true times, rotation applied."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reid_tracker.config import StreamConfig
 from reid_tracker.errors import SourceError
 from reid_tracker.picture_size import MOST_PIXELS, too_large
 from reid_tracker.types import Frame, VideoInfo
-from reid_tracker.video.address import StreamAddress
 from reid_tracker.video.clock import LOOK_AHEAD, PresentationClock
 from reid_tracker.video.decode import DecodeReport, decode_frames, describe_damage
 from reid_tracker.video.naming import printable, safe_name
@@ -32,12 +30,11 @@ _log = logging.getLogger(__name__)
 
 _EARLIEST_S = 315_532_800.0  # 1980
 _DEFAULT_RATE = Fraction(25)
-_ENDLESS_FORMATS = {"hls", "dash", "mpjpeg", "sdp"}
 _TEXT_ART_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}  # libav "plays" plain text with these
 
 
 class AvSource(BaseSource):
-    """A container that PyAV has opened; use `open_video_file` or `open_web_video`.
+    """A container that PyAV has opened; use `open_video_file` or `open_recording`.
 
     Frames have the pixels as stored, even if the container asks for a non-square pixel shape, and
     are turned upright if it says that the camera was held sideways. A video that changes its size
@@ -49,7 +46,6 @@ class AvSource(BaseSource):
         name: stem for output files.
         stride: every n-th frame is yielded.
         frame_rate: frames per second that replace the container's rate and timestamps, or None.
-        endless: whether the container may be a live stream; it is one if it has no end.
 
     Raises:
         SourceError: the container has no video, or not one frame of it can be decoded.
@@ -63,12 +59,11 @@ class AvSource(BaseSource):
         stride: int,
         *,
         frame_rate: Fraction | None = None,
-        endless: bool = False,
     ) -> None:
         self._container = container
         label = self._label = printable(label)
         try:
-            self._stream = _video_stream(container, label)
+            self._stream = video_stream(container, label)
             if reason := too_large(self._stream.width, self._stream.height):
                 raise SourceError(f"{label} cannot be read: {reason}")
             # A video may become larger midway.
@@ -88,8 +83,7 @@ class AvSource(BaseSource):
             self._own_timestamps = frame_rate is None
             if frame_rate is not None:
                 info = dataclasses.replace(info, frame_rate=frame_rate)
-            live = endless and _is_endless(container)
-            super().__init__(name, info, stride, live=live)
+            super().__init__(name, info, stride)
         except BaseException:
             container.close()
             raise
@@ -139,39 +133,13 @@ def open_video_file(path: Path, stride: int, frame_rate: Fraction | None = None)
         container = av.open(f"file:{path}", mode="r", options={"max_pixels": str(MOST_PIXELS)})
     except av.error.FFmpegError as error:
         raise SourceError(
-            f"cannot read {printable(path)} as a video ({_reason(error)}): expected a file "
+            f"cannot read {printable(path)} as a video ({reason_of(error)}): expected a file "
             "that FFmpeg plays, e.g. MP4, MKV or AVI"
         ) from None
     return AvSource(container, str(path), safe_name(path.stem), stride, frame_rate=frame_rate)
 
 
-def open_web_video(
-    address: StreamAddress, name: str, stride: int, config: StreamConfig
-) -> AvSource:
-    """Open a video on a web server, or from another network address that libav reads.
-
-    Returns:
-        The source; it is `live` if the video has no end, and `NetworkCamera` reads it better.
-
-    Raises:
-        SourceError: nothing answers in time, access is refused, or it is no video.
-    """
-    import av
-
-    timeout = (config.open_timeout_s, config.read_timeout_s)
-    try:
-        options = {"max_pixels": str(MOST_PIXELS)}
-        container = av.open(address.url, mode="r", timeout=timeout, options=options)
-    except av.error.FFmpegError as error:
-        raise SourceError(
-            f"cannot open {address} ({_reason(error)}): expected a video stream that answers "
-            f"within {config.open_timeout_s:g} s; check address, user, password and that it is "
-            "running"
-        ) from None
-    return AvSource(container, address.label, name, stride, endless=True)
-
-
-def _video_stream(container: InputContainer, label: str) -> VideoStream:
+def video_stream(container: InputContainer, label: str) -> VideoStream:
     """Return the first video stream that is not a cover picture."""
     from av.stream import Disposition
 
@@ -183,16 +151,6 @@ def _video_stream(container: InputContainer, label: str) -> VideoStream:
     others = {stream.type for stream in container.streams} - {"video"}
     kinds = ", ".join(sorted(others)) or "text or pictures"
     raise SourceError(f"{label} has no video, only {kinds}: expected a file with moving pictures")
-
-
-def _is_endless(container: InputContainer) -> bool:
-    """Whether a container has no end: neither a duration, nor a body of known length.
-
-    Playlists and pictures in parts have a length of their own that says nothing.
-    """
-    if container.duration is not None:
-        return False
-    return container.size <= 0 or container.format.name in _ENDLESS_FORMATS
 
 
 def _describe(container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:
@@ -217,6 +175,6 @@ def _recorded_s(text: str) -> float | None:
     return seconds if seconds > _EARLIEST_S else None
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Return libav's reason without the address, which may hold a password."""
     return getattr(error, "strerror", None) or type(error).__name__

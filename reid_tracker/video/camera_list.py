@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ _KINDS: dict[str, tuple[Any, str]] = {
     "password_file": _TEXT,
     "transport": _TEXT,
     "rotate": (int, "0, 90, 180 or 270"),
+    "live": (bool, "true or false"),
     "enabled": (bool, "true or false"),
 }
 
@@ -48,6 +49,7 @@ class CameraEntry(Checked):
         password_file: file that holds the password, beside the list if the path is relative.
         transport: "tcp" or "udp"; null takes that of the configuration.
         rotate: degrees by which pictures are turned clockwise.
+        live: true reads an address as a camera also if its video ends: it is opened again.
         enabled: false leaves the camera out.
     """
 
@@ -58,6 +60,7 @@ class CameraEntry(Checked):
     password_file: str | None = None
     transport: str | None = None
     rotate: int = 0
+    live: bool = False
     enabled: bool = True
 
 
@@ -149,9 +152,10 @@ def _resolve(entry: CameraEntry, path: Path) -> CameraEntry:
     if entry.password is not None and entry.password_file is not None:
         raise ConfigError(f"{where}: expected password or password_file, not both")
     only_streams = (entry.username, entry.password, entry.password_file, entry.transport)
-    if not is_url(entry.url) and (entry.rotate or any(item is not None for item in only_streams)):
+    turned_or_live = entry.rotate or entry.live
+    if not is_url(entry.url) and (turned_or_live or any(one is not None for one in only_streams)):
         raise ConfigError(
-            f"{where}: credentials, transport and rotate are for addresses such as rtsp://"
+            f"{where}: credentials, transport, rotate and live are for addresses such as rtsp://"
         )
     username, password = entry.username, entry.password
     if entry.password_file is not None:
@@ -161,9 +165,7 @@ def _resolve(entry: CameraEntry, path: Path) -> CameraEntry:
         password = expand_variables(password, where)
     if username is not None:
         username = expand_variables(username, where)
-    return CameraEntry(
-        entry.name, entry.url, username, password, None, entry.transport, entry.rotate
-    )
+    return replace(entry, username=username, password=password, password_file=None)
 
 
 def _read_text(path: Path, failure: str) -> str:

@@ -12,7 +12,7 @@ from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.picture_size import MOST_PIXELS, too_large
 from reid_tracker.video.address import StreamAddress
-from reid_tracker.video.decode import flags_whole_packets
+from reid_tracker.video.decode import ends_body, flags_whole_packets
 from reid_tracker.video.hardware import hardware_decoder
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _NO_PICTURE_S = 30.0  # data without a picture; "smart" codecs go 20 s between k
 _KEY_FRAME_S = 10.0  # a stream without key frames refreshes bit by bit; by then it has
 _MICROSECONDS = 1_000_000
 _TRANSPORTS = ("tcp", "udp")
+_LIVE_SCHEMES = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srtp", "udp", "srt", "mmsh", "mmst"}
+_ENDLESS_FORMATS = {"hls", "dash", "mpjpeg", "sdp"}
 
 
 class ConnectionBroken(Exception):  # noqa: N818 - it breaks sooner or later; that is no error
@@ -33,12 +35,14 @@ class ConnectionBroken(Exception):  # noqa: N818 - it breaks sooner or later; th
     Attributes:
         reason: why, in words without an address.
         refused: whether the camera refused user and password.
+        ended: whether it was a recording, which has been read to its end.
     """
 
-    def __init__(self, reason: str, *, refused: bool = False) -> None:
+    def __init__(self, reason: str, *, refused: bool = False, ended: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.refused = refused
+        self.ended = ended
 
 
 class DecodedPicture(NamedTuple):
@@ -75,6 +79,7 @@ class Connection:
 
     def __init__(self, address: StreamAddress, config: StreamConfig) -> None:
         self._config = config
+        self._always_live = config.live or is_live_address(address.url)
         self.damaged = 0
         self._container = _open(address, config)
         try:
@@ -98,16 +103,17 @@ class Connection:
             ConnectionBroken: always, at last.
         """
         began = last = time.monotonic()
-        in_sync = False
+        in_sync = seen = False
         for packet in self._packets():
             now = time.monotonic()
             in_sync = in_sync or packet.is_keyframe or now - began > _KEY_FRAME_S
             for frame in self._decode(packet) if in_sync else ():
-                last = now
+                last, seen = now, True
                 yield self._picture(frame)
             if now - last > max(_NO_PICTURE_S, self._config.read_timeout_s):
                 raise ConnectionBroken("it sends data, but no picture")
-        raise ConnectionBroken("the stream ended")
+        ended = seen and not (self._always_live or never_ends(self._container))
+        raise ConnectionBroken("the stream ended", ended=ended)
 
     def close(self) -> None:
         """Disconnect."""
@@ -128,6 +134,8 @@ class Connection:
                 asked = time.monotonic()
         except (av.error.FFmpegError, OSError) as error:
             timed_out = time.monotonic() - asked > limit_s
+            if not (timed_out or self._always_live) and ends_body(self._container, error):
+                return
             broken = ConnectionBroken(silent) if timed_out else _broken(error)
             raise broken from None
 
@@ -177,6 +185,16 @@ def _open(address: StreamAddress, config: StreamConfig) -> InputContainer:
             raise ConnectionBroken(f"no answer within {config.open_timeout_s:g} s") from None
         raise _broken(error) from None
     return container
+
+
+def is_live_address(url: str) -> bool:
+    """Whether the protocol of an address is one of cameras, and not of servers of recordings."""
+    return url.partition("://")[0].lower() in _LIVE_SCHEMES
+
+
+def never_ends(container: InputContainer) -> bool:
+    """Whether a format without a duration is one of cameras, whatever length its body has."""
+    return container.duration is None and container.format.name in _ENDLESS_FORMATS
 
 
 def check_stream_config(config: StreamConfig) -> None:

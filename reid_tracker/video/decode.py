@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -56,6 +57,19 @@ def decode_frames(
     times: deque[int | None] | None = deque() if container.format.name == "avi" else None
     gaps: deque[int] = deque()  # numbers of frames behind which the numbering leaves one out
     skipped = 0
+
+    def numbered(frames: Iterable[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
+        nonlocal skipped
+        for frame in frames:
+            while gaps and report.frames >= gaps[0]:
+                gaps.popleft()
+                skipped += 1
+            if times:
+                frame.pts = times.popleft()
+            report.damaged += frame.is_corrupt
+            report.frames += 1
+            yield report.frames - 1 + skipped, frame
+
     for packet in _packets(container, stream, report):
         if packet.is_corrupt and not flags_whole_packets(container):
             # Half a packet decodes to half a picture and can take its neighbours along. The decoder
@@ -74,15 +88,21 @@ def decode_frames(
                 times.popleft()
             continue
         report.damaged += packet.is_corrupt
-        for frame in frames:
-            while gaps and report.frames >= gaps[0]:
-                gaps.popleft()
-                skipped += 1
-            if times:
-                frame.pts = times.popleft()
-            report.damaged += frame.is_corrupt
-            report.frames += 1
-            yield report.frames - 1 + skipped, frame
+        yield from numbered(frames)
+    yield from numbered(_held_back(stream))
+
+
+def _held_back(stream: VideoStream) -> list[VideoFrame]:
+    """Return what the decoder still holds where reading stopped early."""
+    import av.error
+
+    try:
+        frames = stream.decode(None)
+    except av.error.FFmpegError:  # a regular end has brought all out
+        return []
+    for frame in frames:
+        frame.time_base = stream.time_base
+    return frames
 
 
 def flags_whole_packets(container: InputContainer) -> bool:
@@ -92,6 +112,14 @@ def flags_whole_packets(container: InputContainer) -> bool:
     are joined.
     """
     return container.format.name in ("mpegts", "hls")
+
+
+def ends_body(container: InputContainer, error: Exception) -> bool:
+    """Whether an error only means that a web server closed a body of unknown length.
+
+    libav calls it an input/output error; only a body in chunks has an end of its own.
+    """
+    return container.size <= 0 and getattr(error, "errno", None) == errno.EIO
 
 
 def _packets(
@@ -119,7 +147,8 @@ def _packets(
                 return
             report.stopped_by = None
         except av.error.FFmpegError as error:
-            report.stopped_by = error.strerror
+            if not ends_body(container, error):
+                report.stopped_by = error.strerror
             return
 
 

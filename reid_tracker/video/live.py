@@ -41,7 +41,7 @@ class NetworkCamera(BaseSource):
     """An RTSP or other network stream without an end.
 
     Iterating waits for frames and ends when the source is closed; `poll` does not wait. Both give
-    the newest frame and drop those in between.
+    the newest frame and drop those in between. A video that turns out to end closes the source.
 
     Args:
         address: of the camera.
@@ -78,7 +78,10 @@ class NetworkCamera(BaseSource):
         Raises:
             SourceError: reading has ended for good, by an error of this program.
         """
+        over = self._feed.over  # looked up first: no picture comes after it
         waiting = self._feed.pop()
+        if waiting is None and over:
+            self.close()
         if waiting is None or self._closed:
             return None
         image = to_upright_bgr(waiting.picture.frame, self._rotate)
@@ -129,10 +132,12 @@ class _Feed:
 
     Attributes:
         bell: set whenever there is something new.
+        over: whether it was a recording, and has been read to its end.
     """
 
     def __init__(self, health: LiveHealth, stride: int) -> None:
         self.bell = threading.Event()
+        self.over = False
         self._health = health
         self._stride = stride
         self._clock = LiveClock()
@@ -168,6 +173,11 @@ class _Feed:
 
     def lost(self, reason: str) -> None:
         self._health.note_loss(reason)
+
+    def ended(self) -> None:
+        self._health.note_end()
+        self.over = True
+        self.bell.set()
 
     def failed(self, error: BaseException) -> None:
         with self._lock:

@@ -72,6 +72,16 @@ class LiveHealth:
         if announced:
             self._log_loss(reason)
 
+    def note_end(self) -> None:
+        """Note that what was taken for a camera was a recording, which has ended."""
+        with self._lock:
+            self._lost, self._lost_since_s = "the video ended", self._clock()
+        _log.warning(
+            "%s has ended, and was a recording; if it is a camera, use --live, or live: true in a "
+            "list of cameras",
+            self._label,
+        )
+
     def announce(self) -> None:
         """Log losses from now on, and the present one if the camera is gone already.
 

@@ -28,6 +28,9 @@ class LiveObserver(Protocol):
     def lost(self, reason: str) -> None:
         """The connection broke, or could not be made."""
 
+    def ended(self) -> None:
+        """It was a recording, whose end was read."""
+
     def failed(self, error: BaseException) -> None:
         """Reading has ended for good, by an error of this program."""
 
@@ -66,6 +69,9 @@ class LiveReader:
                 began_s = time.monotonic()
                 broken = self._connect_and_read()
                 if self._stop.is_set():
+                    break
+                if broken.ended:
+                    self._observer.ended()
                     break
                 failed = 1 if time.monotonic() - began_s > _SOUND_S else failed + 1
                 self._observer.lost(broken.reason)

@@ -28,7 +28,6 @@ _log = logging.getLogger(__name__)
 
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]{1,3})")
 _SLOWEST_RATE = 0.001
-_LIVE_SCHEMES = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srtp", "udp", "srt", "mmsh", "mmst"}
 
 
 def open_source(
@@ -189,26 +188,25 @@ class _Opener:
         return _open_path(Path(text), self.stride, exact)
 
     def _begin_stream(self, entry: CameraEntry, *, alone: bool) -> Source:
-        from reid_tracker.video.av_source import open_web_video
-        from reid_tracker.video.connection import check_stream_config
+        from reid_tracker.video.connection import check_stream_config, is_live_address
         from reid_tracker.video.live import NetworkCamera
+        from reid_tracker.video.web import open_recording
 
         config = self.stream
         if entry.transport is not None:
             config = dataclasses.replace(config, transport=entry.transport)
+        if entry.live:
+            config = dataclasses.replace(config, live=True)
         check_stream_config(config)
         address = stream_address(entry.url, entry.username, entry.password)
         name = entry.name or url_name(entry.url)
-        if entry.url.partition("://")[0].lower() not in _LIVE_SCHEMES:
+        if not config.live and not is_live_address(entry.url):
             try:
-                video = open_web_video(address, name, self.stride, config)
+                if recording := open_recording(address, name, self.stride, config):
+                    return recording
             except SourceError:
                 if alone:
                     raise
-            else:
-                if not video.live:
-                    return video
-                video.close()
         return NetworkCamera(address, name, config, self.stride, entry.rotate)
 
     def _refuse_rate(self, label: str) -> None:

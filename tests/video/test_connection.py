@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from reid_tracker.video.connection import (
     ConnectionBroken,
     DecodedPicture,
     check_stream_config,
+    is_live_address,
 )
-from tests.video.clips import FRAMES, damage, write_clip
+from reid_tracker.video.picture import to_upright_bgr
+from tests.video.clips import FRAMES, damage, number_of, write_clip
 
 CONFIG = StreamConfig(hardware="none")
 
@@ -51,6 +54,27 @@ def test_damaged_pictures_are_counted_and_left_out(tmp_path: Path) -> None:
     pictures, _ = read(connection)
     assert connection.damaged > 0
     assert 0 < len(pictures) < 60
+
+
+@pytest.mark.parametrize("bf", ["0", "3"])
+def test_joined_segments_lose_no_picture(tmp_path: Path, bf: str) -> None:
+    segment = write_clip(tmp_path / "one.ts", 12, encoder={"bf": bf}).read_bytes()
+    (tmp_path / "joined.ts").write_bytes(segment * 3)
+    connection = Connection(StreamAddress("x", str(tmp_path / "joined.ts")), CONFIG)
+    pictures, reason = read(connection)
+    assert reason == "the stream ended"
+    numbers = [number_of(to_upright_bgr(picture.frame)) for picture in pictures]
+    assert numbers == [*range(12)] * 3
+
+
+def test_only_what_may_be_a_recording_ends(tmp_path: Path) -> None:
+    path = str(write_clip(tmp_path / "c.ts"))
+    for config, ends in ((CONFIG, True), (replace(CONFIG, live=True), False)):
+        with pytest.raises(ConnectionBroken) as caught:
+            list(Connection(StreamAddress("x", path), config).pictures())
+        assert caught.value.ended is ends
+    assert is_live_address("RTSP://door/1")
+    assert not is_live_address("https://door/1")
 
 
 def test_what_is_no_video_is_a_broken_connection_without_its_address(tmp_path: Path) -> None:

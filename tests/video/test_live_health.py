@@ -72,3 +72,15 @@ def test_losses_are_logged_once_a_reason_after_announcing(
         "camera door is live after 2.5 s",
         gone.format("no answer"),
     ]
+
+
+def test_a_video_that_has_ended_is_gone(
+    health: LiveHealth, caplog: pytest.LogCaptureFixture
+) -> None:
+    health.note_picture()
+    health.note_end()
+    assert (health.status().state, health.status().reason) == (SourceState.GONE, "the video ended")
+    assert caplog.messages == [
+        "rtsp://***@door/1 has ended, and was a recording; if it is a camera, use --live, or live: "
+        "true in a list of cameras"
+    ]

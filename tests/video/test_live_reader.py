@@ -38,6 +38,9 @@ class Events:
     def lost(self, reason: str) -> None:
         self._queue.put(("lost", reason))
 
+    def ended(self) -> None:
+        self._queue.put(("ended",))
+
     def failed(self, error: BaseException) -> None:
         self._queue.put(("failed", type(error)))
 
@@ -86,6 +89,16 @@ def test_reads_connects_again_and_adds_damage_up(monkeypatch: pytest.MonkeyPatch
         assert events.next() == ("lost", "the stream ended")
     reader.stop()
     assert len(closed) >= 3
+
+
+def test_a_recording_is_not_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = connect_with(monkeypatch, raising(ConnectionBroken("the stream ended", ended=True)))
+    events = Events()
+    reader = LiveReader(ADDRESS, "door", QUICK, events)
+    assert events.next() == ("connected",)
+    assert events.next() == ("ended",)
+    reader.stop()
+    assert len(closed) == 1
 
 
 def test_whatever_reading_raises_is_a_loss_without_its_text(

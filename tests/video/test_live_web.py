@@ -1,12 +1,10 @@
-"""Cameras that speak HTTP: endless pictures are a live source, a video file is not."""
+"""A camera that sends pictures over HTTP without an end."""
 
 from __future__ import annotations
 
-import contextlib
 import http.server
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,8 +13,6 @@ import pytest
 from reid_tracker.config import StreamConfig
 from reid_tracker.types import SourceState
 from reid_tracker.video import LiveSource, open_source
-from tests.video.clips import number_of as number_in_clip
-from tests.video.clips import numbered, write_clip
 from tests.video.rtsp import number_of, scene, wait_for
 
 QUICK = StreamConfig(
@@ -78,47 +74,3 @@ def test_motion_jpeg_is_live(address: str) -> None:
         MotionJpeg.silent.clear()
         wait_for(lambda: source.status().state is SourceState.LIVE)
         assert "hunter2" not in f"{source.name} {source.label} {source.status()}"
-
-
-class Recording(http.server.BaseHTTPRequestHandler):
-    """Sends a file with its length, from the beginning and once a request."""
-
-    file = b""
-    kind = "video/mp2t"
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", self.kind)
-        self.send_header("Content-Length", str(len(self.file)))
-        self.end_headers()
-        with contextlib.suppress(OSError):
-            self.wfile.write(self.file)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.mark.parametrize(
-    ("name", "muxer"),
-    [
-        ("a.mkv", {"live": "1"}),
-        ("a.h264", {}),
-        ("a.ts", {}),
-        ("a.mjpeg", {}),
-        ("a.mp4", {"movflags": "faststart"}),
-    ],
-)
-def test_a_recording_with_a_length_is_read_once(
-    tmp_path: Path, name: str, muxer: dict[str, str]
-) -> None:
-    if name == "a.mjpeg":
-        pictures = (cv2.imencode(".jpg", numbered(number))[1].tobytes() for number in range(20))
-        Recording.file = b"".join(pictures)
-    else:
-        Recording.file = write_clip(tmp_path / name, 20, muxer=muxer).read_bytes()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recording) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        source = open_source(f"http://127.0.0.1:{server.server_port}/{name}", stream=QUICK)
-        assert not source.live
-        assert [number_in_clip(frame.image) for frame in source] == list(range(20))
-        server.shutdown()
