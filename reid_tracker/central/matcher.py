@@ -29,6 +29,7 @@ from reid_tracker.match.gallery.records import EventRecord, SightingRecord, Wher
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.transport import IdentityMessage, Received, TrackletMessage, new_boot_id
 from reid_tracker.types import IdentityEvent
+from reid_tracker.zoo.spaces import space_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Matching(NamedTuple):
     """How the tracklets of a site are compared.
 
     Attributes:
-        model: fingerprint of the encoder's weights.
+        model: fingerprint of the encoder.
         new_matcher: makes the matcher.
         dim: size of the embeddings; 0 takes that of the first message.
         asking: time for questions to the gallery, which sites may share; None makes a new one for a
@@ -115,7 +116,7 @@ class SiteMatcher:
     ) -> None:
         self._site = site
         self._store = store
-        self._model = matching.model
+        self._model = space_of(matching.model)
         self._asking = matching.asking
         self._boot = new_boot_id()
         self._event_numbers = itertools.count(1)

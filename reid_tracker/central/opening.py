@@ -10,10 +10,9 @@ from reid_tracker.central.recognise import AskingTime
 from reid_tracker.central.recording import Observe
 from reid_tracker.central.site import CentralSite
 from reid_tracker.config import Config
-from reid_tracker.errors import ModelMismatchError
 from reid_tracker.match.build import build_matcher
 from reid_tracker.match.decide.matcher import CrossCameraMatcher
-from reid_tracker.match.gallery.store import GalleryStore
+from reid_tracker.match.gallery.store import GalleryStore, check_model
 from reid_tracker.match.places.topology import Topology
 from reid_tracker.transport import Broker
 
@@ -27,11 +26,8 @@ def check_gallery(store: GalleryStore, model: str) -> int:
     info = store.info()
     if info.model is None or info.embedding_size is None:
         return 0
-    if info.model != model:
-        raise ModelMismatchError(
-            f"{info.place} holds embeddings of encoder {info.model[:16]}, not of {model[:16]}; "
-            "take the same --encoder, or another --gallery for this one"
-        )
+    known = info.model, info.embedding_size
+    check_model(info.place, known, model, info.embedding_size)
     return info.embedding_size
 
 

@@ -65,7 +65,7 @@ def recognised(
         matcher: its identities are renamed, too.
         events: the matcher's latest events.
         store: the gallery.
-        model: fingerprint of the encoder's weights.
+        model: fingerprint of the encoder.
         asking: limits the time; a person who is not looked up in time stays new.
 
     Returns:

@@ -108,8 +108,9 @@ class CentralConfig(Checked):
 
     Attributes:
         sites: names of the places whose cameras are matched here, each place by itself.
-        fingerprint: SHA-256 of the encoder's weights, for a centre without the file; null takes
-            the hash of `encoder.model`.
+        fingerprint: embedding space of the camera hosts, for a centre without the encoder's file:
+            osnet_x0_5_cuhk03, or for an encoder that is not shipped the SHA-256 of its checkpoint;
+            null takes that of `encoder.model`.
         window_s: longest time that a message waits for earlier messages of other cameras.
         batch_s: time between two batches.
         batch_most: largest number of messages in a batch.

@@ -18,12 +18,14 @@ from reid_tracker.arrays import Float32Array
 from reid_tracker.encode.base import Crops
 from reid_tracker.encode.preprocess import IMAGENET, PERSON_SIZE, Normalisation, normalise
 from reid_tracker.errors import ConfigError, WeightsError
+from reid_tracker.zoo.spaces import SPACE_KEY
 
 logger = logging.getLogger(__name__)
 
 _CUDA = "CUDAExecutionProvider"
 _INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _MAX_REASON = 160
+_SPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 class OnnxNetwork:
@@ -115,6 +117,16 @@ def _open_session(path: Path, device: str) -> Any:
         )
     logger.info("%s runs on %s", path, session.get_providers()[0])
     return session
+
+
+def exported_space(path: Path) -> str | None:
+    """Return the embedding space that an export of this project names; None for other files.
+
+    Raises:
+        WeightsError: the file is damaged.
+    """
+    space = _open_session(path, "cpu").get_modelmeta().custom_metadata_map.get(SPACE_KEY, "")
+    return space if _SPACE.fullmatch(space) else None
 
 
 def execution_providers(device: str) -> list[Any]:

@@ -29,6 +29,14 @@ def encoder_thresholds(config: EncoderConfig) -> Thresholds:
     return Thresholds()
 
 
+def space_thresholds(space: str) -> Thresholds:
+    """Return the thresholds of the weights manifest for an embedding space, or the defaults."""
+    for entry in zoo.load_manifest().of_task("encoder"):
+        if entry.space == space and entry.thresholds is not None:
+            return entry.thresholds
+    return Thresholds()
+
+
 def _is(path: Path, entry: zoo.Entry) -> bool:
     """Whether a file is that of an entry; files of another size are not read."""
     if not path.is_file() or path.stat().st_size != entry.size_bytes:

@@ -60,6 +60,8 @@ class Entry(Checked):
         rank: position in the search order of "auto", 1 first; "auto" never takes None.
         cpu_form: a faster form that runs only on CPUs; "auto" skips it if there is a GPU.
         architecture: name of the network, for OSNet checkpoints.
+        space: name of an encoder's embeddings; forms of one model (.onnx, .pth) share it. None for
+            models that come in one form.
         thresholds: measured cosine distances that suit an encoder, or None.
     """
 
@@ -76,6 +78,7 @@ class Entry(Checked):
     rank: int | None = number(None, 1)
     cpu_form: bool = False
     architecture: str | None = None
+    space: str | None = None
     thresholds: Thresholds | None = None
 
     def __post_init__(self) -> None:
@@ -91,6 +94,10 @@ class Entry(Checked):
             self.sha256,
             "64 hexadecimal digits in lower case",
         )
+        if self.space is not None:
+            named = _NAME.fullmatch(self.space) and not _SHA256.fullmatch(self.space)
+            expected = "a name of an encoder's embeddings, which is not a hash"
+            _expect(named and self.task == "encoder", "space", self.space, expected)
         if self.url is None:
             _expect(self.sha256, "sha256", self.sha256, "a checksum, since the file is shipped")
         else:

@@ -76,6 +76,7 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
         raise ConfigError(f"{where}: {found}; expected the key 'models' with a list of models")
     entries = tuple(_entry(item, f"{where}: models[{n}].") for n, item in enumerate(models))
     _check_unique(entries, where)
+    _check_spaces(entries, where)
     return Manifest(entries, path.parent)
 
 
@@ -104,3 +105,13 @@ def _check_unique(entries: tuple[Entry, ...], where: str) -> None:
         twins = {value for value in values if values.count(value) > 1}
         if twins:
             raise ConfigError(f"{where}: two models have the {kind} '{min(twins)}'")
+
+
+def _check_spaces(entries: tuple[Entry, ...], where: str) -> None:
+    """Raise if two networks claim the same embeddings."""
+    seen: dict[str, str | None] = {}
+    for entry in entries:
+        if entry.space and seen.setdefault(entry.space, entry.architecture) != entry.architecture:
+            raise ConfigError(
+                f"{where}: models of the space '{entry.space}' differ in their architecture"
+            )

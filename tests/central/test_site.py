@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from reid_tracker.errors import (
     TransportUnavailableError,
@@ -21,6 +22,7 @@ from reid_tracker.transport import (
     open_broker,
     pattern_of,
 )
+from reid_tracker.zoo import load_manifest
 from tests.central.world import (
     SITE,
     groups,
@@ -75,6 +77,27 @@ def test_a_sudden_end_changes_nothing(store: GalleryStore) -> None:
     found = identities(store)
     assert groups(found) == same(truth)
     assert replayed(store.events()) == found
+
+
+def test_hosts_with_other_forms_of_one_encoder_share_a_site(store: GalleryStore) -> None:
+    """One has the .onnx file and an earlier version, the other the .pth file."""
+    onnx = load_manifest().get("osnet_x0_5_cuhk03_onnx").sha256 or ""
+    encoders = {"e1": onnx, "e2": "osnet_x0_5_cuhk03"}
+    messages, truth = walks(6)
+    broker = MemoryBroker()
+    centre = open_site(broker, store, model="osnet_x0_5_cuhk03")
+    for one in messages:
+        sent = replace(one.prototypes, encoder=encoders[one.edge])
+        broker.publish([outgoing(replace(one, prototypes=sent))])
+    turn_until_done(centre)
+    assert groups(identities(store)) == same(truth)
+    assert centre.intake.receiver.counts.refused == 0
+    assert store.info().model == "osnet_x0_5_cuhk03"
+    # What the gallery knows by the new name serves a centre that is told the old one.
+    centre = open_site(broker, store, model=onnx)
+    centre.turn(0.05)
+    assert centre.recording.matcher is not None
+    assert centre.recording.matcher.identities == 6
 
 
 @pytest.mark.slow

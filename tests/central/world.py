@@ -85,9 +85,10 @@ def open_site(
     config: CentralConfig = CENTRAL,
     match: MatchConfig = MATCH,
     site: str = SITE,
+    model: str = MODEL,
     clock: Callable[[], float] = time.time,
 ) -> CentralSite:
-    matching = Matching(MODEL, lambda numbers: CrossCameraMatcher(match, numbers=numbers))
+    matching = Matching(model, lambda numbers: CrossCameraMatcher(match, numbers=numbers))
     return CentralSite(site, broker, store, matching, config=config, clock=clock)
 
 

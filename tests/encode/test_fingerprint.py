@@ -1,19 +1,33 @@
-"""A model's fingerprint follows its weights, not its place."""
+"""A model's fingerprint follows its weights, not its place nor the kind of its file."""
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
 from reid_tracker.config import EncoderConfig
+from reid_tracker.encode import build_encoder
 from reid_tracker.encode.fingerprint import model_fingerprint
+from reid_tracker.encode.preprocess import PERSON_SIZE
 from reid_tracker.errors import WeightsError
+from reid_tracker.osnet import OSNETS
+from reid_tracker.resources import shipped
+from reid_tracker.train import ONNX_RESULT, RESULT
+from reid_tracker.train.loop.result import write_result
+from reid_tracker.video import open_source
+from reid_tracker.zoo.content import content_of
+from reid_tracker.zoo.spaces import SPACE_KEY
+from tests.conftest import ROOT
+from tests.encode.samples import tiny_onnx
 
 
 def test_it_is_the_hash_of_the_file(tmp_path: Path) -> None:
-    first, second = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    first, second = tmp_path / "a.pth", tmp_path / "b.pth"
     for path in (first, second):
         path.write_bytes(b"weights")
     expected = hashlib.sha256(b"weights").hexdigest()
@@ -21,6 +35,62 @@ def test_it_is_the_hash_of_the_file(tmp_path: Path) -> None:
     assert model_fingerprint(EncoderConfig(model=str(second))) == expected
     second.write_bytes(b"others")
     assert model_fingerprint(EncoderConfig(model=str(second))) != expected
+
+
+@pytest.mark.parametrize("name", ["osnet_x0_5_cuhk03", "osnet_x0_25_cuhk03"])
+def test_forms_of_a_shipped_model_are_one(name: str, tmp_path: Path) -> None:
+    for suffix in (".onnx", ".pth"):
+        copy = tmp_path / f"mine{suffix}"
+        shutil.copy(shipped("weights", f"{name}{suffix}"), copy)
+        assert model_fingerprint(EncoderConfig(model=str(copy))) == name
+    for model in (name, f"{name}_onnx"):
+        assert model_fingerprint(EncoderConfig(model=model)) == name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["osnet_x0_5_cuhk03", "osnet_x0_25_cuhk03"])
+def test_forms_of_one_fingerprint_give_the_same_embeddings(name: str) -> None:
+    boxes = np.array([[x, 20, x + 60, 200] for x in range(0, 640, 40)], np.float32)
+    with open_source(str(ROOT / "demo" / "pedestrians.mp4")) as source:
+        image = next(iter(source)).image
+    rows = [
+        build_encoder(str(shipped("weights", f"{name}{suffix}")), device="cpu").encode(image, boxes)
+        for suffix in (".onnx", ".pth")
+    ]
+    assert (rows[0] * rows[1]).sum(axis=1).min() > 0.999
+
+
+@pytest.mark.slow
+def test_an_export_is_its_checkpoint(tmp_path: Path) -> None:
+    write_result(OSNETS["osnet_x0_25"](), tmp_path, PERSON_SIZE)
+    found = {
+        model_fingerprint(EncoderConfig(model=str(tmp_path / name)))
+        for name in (RESULT, ONNX_RESULT)
+    }
+    assert found == {content_of(tmp_path / RESULT).sha256}
+    onnx.checker.check_model(onnx.load(tmp_path / ONNX_RESULT))
+
+
+@pytest.mark.slow
+def test_an_export_for_images_of_another_size_is_another_encoder(tmp_path: Path) -> None:
+    write_result(OSNETS["osnet_x0_25"](), tmp_path, (64, 32))
+    own = content_of(tmp_path / ONNX_RESULT).sha256
+    assert model_fingerprint(EncoderConfig(model=str(tmp_path / ONNX_RESULT))) == own
+
+
+@pytest.mark.parametrize("space", ["no name", "", "x" * 101])
+def test_metadata_that_name_no_space_are_ignored(space: str, tmp_path: Path) -> None:
+    path = tiny_onnx(tmp_path / "a.onnx")
+    model = onnx.load(path)
+    model.metadata_props.add(key=SPACE_KEY, value=space)
+    onnx.save(model, path)
+    assert model_fingerprint(EncoderConfig(model=str(path))) == content_of(path).sha256
+
+
+def test_a_damaged_export_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"weights")
+    with pytest.raises(WeightsError, match="not an ONNX file"):
+        model_fingerprint(EncoderConfig(model=str(tmp_path / "a.onnx")))
 
 
 def test_models_without_a_file_are_known_by_name() -> None:

@@ -28,12 +28,14 @@ from reid_tracker.cli.status import (
 )
 from reid_tracker.config import Config
 from reid_tracker.encode.fingerprint import model_fingerprint
+from reid_tracker.encode.thresholds import space_thresholds
 from reid_tracker.errors import ConfigError
 from reid_tracker.match.gallery.open import open_gallery
 from reid_tracker.match.places.topology import load_topology
 from reid_tracker.monitor import notify_systemd
 from reid_tracker.pipeline import MOTION_ONLY, suited_to_encoder
 from reid_tracker.transport import open_broker
+from reid_tracker.zoo.spaces import known_spaces, space_of
 
 _EXAMPLES = """\
 examples:
@@ -43,8 +45,9 @@ examples:
     --topology site.yaml --status 127.0.0.1:9101 --json-logs
 
 In topologies and in the gallery a camera is called EDGE/CAMERA. Camera hosts and their centre must
-use the same encoder. A centre without the encoder's file takes --fingerprint, the SHA-256 of that
-file. A site has one centre; several sites may share it. Stop it with Ctrl-C or SIGTERM.
+use the same encoder, in any form (.onnx, .pth). A centre without the encoder's file takes
+--fingerprint osnet_x0_5_cuhk03, or for an encoder that is not shipped the SHA-256 of its
+checkpoint. A site has one centre; several sites may share it. Stop it with Ctrl-C or SIGTERM.
 """
 
 _LIMIT_S = 4.0
@@ -58,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = _checked_config(arguments)
     token = read_token(arguments.status_token_file)
     topology = None if config.match.topology is None else load_topology(config.match.topology)
-    model, config = _encoder_of(config)
+    model, config = encoder_of(config)
     with ExitStack() as stack:
         signals = stack.enter_context(StopSignals())
         store = stack.enter_context(open_gallery(str(config.gallery.address), limit_s=_LIMIT_S))
@@ -142,7 +145,7 @@ def _checked_config(arguments: argparse.Namespace) -> Config:
     return config
 
 
-def _encoder_of(config: Config) -> tuple[str, Config]:
+def encoder_of(config: Config) -> tuple[str, Config]:
     """Return the fingerprint of the encoder, and the configuration with its thresholds.
 
     Raises:
@@ -150,12 +153,13 @@ def _encoder_of(config: Config) -> tuple[str, Config]:
     """
     fingerprint = config.central.fingerprint
     if fingerprint is not None:
-        if not re.fullmatch(r"[0-9a-f]{64}", fingerprint):
+        space = space_of(fingerprint)
+        if space not in known_spaces() and not re.fullmatch(r"[0-9a-f]{64}", space):
             raise ConfigError(
-                f"central.fingerprint = '{fingerprint[:80]}': expected a SHA-256, 64 digits of 0-9 "
-                "and a-f, such as sha256sum shows for the encoder's file"
+                f"central.fingerprint = '{fingerprint[:80]}': expected {', '.join(known_spaces())}"
+                ", or for another encoder the SHA-256 that sha256sum shows for its checkpoint"
             )
-        return fingerprint, config
+        return space, config.suited_to(space_thresholds(space))
     if config.encoder.model == MOTION_ONLY:
         raise ConfigError(
             "encoder.model = none: people are matched by their embeddings; expected the encoder of "

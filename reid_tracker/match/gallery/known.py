@@ -53,7 +53,7 @@ def who_is(
     Args:
         store: the gallery.
         tracklets: of one person, at least one.
-        model: hash of the weights that made the embeddings.
+        model: space of the embeddings, see `SightingRecord`.
         config: thresholds and the number of people to compare.
         excluded: people that it cannot be, such as those in view now.
 

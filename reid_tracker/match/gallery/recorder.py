@@ -33,7 +33,7 @@ class RunLink:
 
     Attributes:
         run: text that no other run in the gallery has, such as a random one.
-        model: hash of the encoder's weights.
+        model: space of the embeddings, see `SightingRecord`.
         site: name of the place, may be empty.
         start_s: UTC seconds since 1970 at time 0 of the run.
     """

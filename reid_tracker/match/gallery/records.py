@@ -15,6 +15,7 @@ import numpy as np
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.types import Embeddings, EventKind
+from reid_tracker.zoo.spaces import space_of
 
 IDENTITY_LIMIT = 2**62
 """All identities are smaller than this."""
@@ -38,7 +39,8 @@ class SightingRecord:
         end_s: last time seen.
         embeddings: (P, D) float32 unit rows, P >= 1 views of the person.
         quality: reliability of the embeddings, 0 to 1.
-        model: hash of the weights that made the embeddings.
+        model: space of the embeddings, see `reid_tracker.zoo.spaces`; a hash that is an alias of
+            one becomes its name.
 
     Raises:
         InputError: a value is not allowed.
@@ -73,6 +75,7 @@ class SightingRecord:
             )
         check_unit(f"sighting {self.id}: embeddings", rows)
         object.__setattr__(self, "embeddings", rows)
+        object.__setattr__(self, "model", space_of(self.model))
         object.__setattr__(self, "identity", int(self.identity))
         for name in ("start_s", "end_s", "quality"):
             object.__setattr__(self, name, float(getattr(self, name)))
@@ -204,7 +207,7 @@ class StoreInfo:
         cameras: names, sorted.
         first_s: earliest time seen, UTC seconds since 1970; None without sightings.
         last_s: latest time seen; None without sightings.
-        model: hash of the model that made the embeddings; None without embeddings.
+        model: space of the embeddings, as in `SightingRecord`; None without embeddings.
         embedding_size: D; None without embeddings.
         next_identity: the smallest number that was never given out.
         size_bytes: size on the disk.

@@ -58,7 +58,7 @@ def remembering(
 
     Args:
         config: address and retention of the gallery.
-        model: hash of the encoder's weights.
+        model: space of the embeddings, see `SightingRecord`.
         start_s: UTC seconds since 1970 at time 0 of the run.
         picture_of: returns pictures to store; None stores none.
 

@@ -31,6 +31,7 @@ from reid_tracker.match.gallery.records import (
 from reid_tracker.match.gallery.store import check_model, check_query
 from reid_tracker.picture_size import picture_size, too_large
 from reid_tracker.types import Embeddings
+from reid_tracker.zoo.spaces import space_of
 
 logger = logging.getLogger(__name__)
 
@@ -330,7 +331,7 @@ class SqlStore(Closing, Generic[ConnectionT]):
 
     def _model(self, connection: ConnectionT) -> tuple[str, int] | None:
         found = self._run(connection, "SELECT hash, embedding_size FROM models").fetchone()
-        return None if found is None else (found[0], found[1])
+        return None if found is None else (space_of(found[0]), found[1])
 
     def _among(self, column: str, kind: str, values: Iterable[Any]) -> Condition:
         """Return the condition that a column has one of some values, and its parameter."""

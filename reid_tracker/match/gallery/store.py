@@ -25,6 +25,7 @@ from reid_tracker.match.gallery.records import (
     Where,
     check_unit,
 )
+from reid_tracker.zoo.spaces import space_of
 
 
 class GalleryStore(Protocol):
@@ -79,7 +80,7 @@ class GalleryStore(Protocol):
 
         Args:
             query: (D,) unit embedding.
-            model: hash of the weights that made it.
+            model: its space, as in `SightingRecord`.
             k: maximum number of hits.
             where: filter of sightings.
             one_per_identity: only the best sighting of each identity, and none of identity 0.
@@ -156,14 +157,15 @@ def check_query(query: Any, k: int) -> Float32Array:
 def check_model(place: str, known: tuple[str, int] | None, model: str, size: int) -> None:
     """Refuse an embedding of another model than the store's.
 
-    `known` is the store's model hash and embedding size, None if it is empty; `place` its name.
+    `known` is the store's model and embedding size, None if it is empty; `place` its name.
 
     Raises:
         ModelMismatchError: model or size differ.
     """
+    model = space_of(model)
     if known is not None and (model, size) != known:
         raise ModelMismatchError(
-            f"{place} holds embeddings of model {shown(known[0][:16], str)} with {known[1]} "
-            f"numbers, not of {shown(model[:16], str)} with {size}; use the same encoder, or "
+            f"{place} holds embeddings of model {shown(known[0][:24], str)} with {known[1]} "
+            f"numbers, not of {shown(model[:24], str)} with {size}; use the same encoder, or "
             "another gallery"
         )

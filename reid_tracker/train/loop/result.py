@@ -11,8 +11,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from reid_tracker.encode.preprocess import PERSON_SIZE
 from reid_tracker.osnet import fold_batch_norm
 from reid_tracker.train.checkpoint import save_checkpoint, write_atomically
+from reid_tracker.zoo.content import content_of
+from reid_tracker.zoo.spaces import SPACE_KEY
 
 RESULT = "model.pth"
 """Weights without the classifier, which belongs to the identities of the training set."""
@@ -38,7 +41,21 @@ def write_result(net: nn.Module, folder: Path, size: tuple[int, int]) -> None:
         if not name.startswith("classifier.")
     }
     save_checkpoint({"state_dict": state}, folder / RESULT)
-    write_atomically(folder / ONNX_RESULT, to_onnx(net, size))
+    onnx = to_onnx(net, size)
+    if size == PERSON_SIZE:  # images of another size give other embeddings than the checkpoint's
+        onnx += _metadata(SPACE_KEY, content_of(folder / RESULT).sha256)
+    write_atomically(folder / ONNX_RESULT, onnx)
+
+
+def _metadata(key: str, value: str) -> bytes:
+    """Return an entry of metadata to append to an ONNX file.
+
+    The file is a message of protobuf, in which a list (metadata_props, field 14) goes on wherever
+    its number stands again. Lengths are below 128 here, so that each takes one byte.
+    """
+    parts = [(1, key.encode()), (2, value.encode())]
+    entry = b"".join(bytes([number << 3 | 2, len(part)]) + part for number, part in parts)
+    return bytes([14 << 3 | 2, len(entry)]) + entry
 
 
 def to_onnx(net: nn.Module, size: tuple[int, int]) -> bytes:

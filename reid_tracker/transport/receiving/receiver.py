@@ -1,11 +1,14 @@
 """Receives messages from any broker: decodes them, drops copies, and counts losses.
 
-Malformed messages are counted, and acknowledged so that they do not come again for ever.
+Malformed messages, and those of another encoder, are counted and acknowledged. Otherwise they would
+come again for ever, and as a broker has few places for unacknowledged messages, those of one host
+could take all of them.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -22,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _WARN_EVERY_S = 3600.0
 _MOST_COPIES = 8
+_MOST_WARNINGS = 1000
 
 
 @dataclass
@@ -140,7 +144,7 @@ class Receiver:
         self._subscription.close()
 
     def _read(self, delivery: Delivery) -> Received | None:
-        reason = "subject"
+        reason, sender = "subject", ""
         try:
             subject = parse_subject(delivery.subject)
             reason = "content"
@@ -148,11 +152,11 @@ class Receiver:
             reason = "sender"
             if not belongs(message, subject):
                 raise MessageError(f"a message on {delivery.subject} names another sender or kind")
-            reason = "encoder"
+            reason, sender = "encoder", subject.edge
             self._check_encoder(message)
         except MessageError as error:
             known = isinstance(error, MessageVersionError)
-            self._refuse(delivery, error, "version" if known else reason)
+            self._refuse(delivery, error, "version" if known else reason, sender)
             return None
         if message.message_id in self._stored:
             delivery.ack()
@@ -204,15 +208,20 @@ class Receiver:
                 text = "%d messages of %s are missing before number %s"
                 self._warn("missing", text, gap, source, number)
 
-    def _refuse(self, delivery: Delivery, error: MessageError, reason: str) -> None:
+    def _refuse(self, delivery: Delivery, error: MessageError, reason: str, sender: str) -> None:
         delivery.ack()
         self.counts.refused += 1
         count = self.counts.refused_by.get(reason, 0) + 1
         self.counts.refused_by[reason] = count
-        self._warn(reason, "a message was refused (%d so far): %s", count, error)
+        # Each host with another encoder is named, since somebody has to correct each.
+        self._warn(f"{reason} {sender}", "a message was refused (%d so far): %s", count, error)
 
-    def _warn(self, reason: str, text: str, *values: object) -> None:
-        """Warn once an hour for each reason, so that a bad sender cannot fill the log."""
-        if self._clock() >= self._next_warning.get(reason, -float("inf")):
-            self._next_warning[reason] = self._clock() + _WARN_EVERY_S
+    def _warn(self, about: str, text: str, *values: object) -> None:
+        """Warn once an hour about each thing, so that a bad sender cannot fill the log."""
+        next_s = self._next_warning.pop(about, -math.inf)
+        due = self._clock() >= next_s
+        self._next_warning[about] = self._clock() + _WARN_EVERY_S if due else next_s
+        if len(self._next_warning) > _MOST_WARNINGS:
+            del self._next_warning[next(iter(self._next_warning))]
+        if due:
             logger.warning(text, *values)

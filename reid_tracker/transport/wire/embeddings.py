@@ -43,7 +43,7 @@ class Prototypes(Record, frozen=True, eq=False):
     """The appearance of a person: weighted mean embeddings, one for each group of similar views.
 
     Attributes:
-        encoder: fingerprint of the encoder's weights; embeddings of others cannot be compared.
+        encoder: fingerprint of the encoder; embeddings of others cannot be compared.
         dim: D, size of an embedding.
         dtype: always "float16".
         weights: (P,) weights above 0: how much each view was seen.

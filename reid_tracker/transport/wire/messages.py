@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import MessageError
 from reid_tracker.transport.wire.embeddings import Prototypes
 from reid_tracker.transport.wire.names import escape
@@ -27,6 +28,7 @@ from reid_tracker.transport.wire.record import (
     wrong,
 )
 from reid_tracker.types import ClockSource, EventKind
+from reid_tracker.zoo.spaces import space_of
 
 SCHEMA_VERSION = 1
 
@@ -304,7 +306,8 @@ def check_encoder(message: Message, fingerprint: str, dim: int) -> None:
 
     Args:
         message: one without embeddings always passes.
-        fingerprint: see `reid_tracker.encode.fingerprint.model_fingerprint`.
+        fingerprint: see `reid_tracker.encode.fingerprint.model_fingerprint`. Hosts of earlier
+            versions send the hash of the encoder's file, which is an alias of its space.
         dim: size of its embeddings.
 
     Raises:
@@ -313,11 +316,12 @@ def check_encoder(message: Message, fingerprint: str, dim: int) -> None:
     if not isinstance(message, TrackletMessage):
         return
     sent = message.prototypes
-    if sent.encoder != fingerprint or sent.dim != dim:
+    space, expected = space_of(sent.encoder), space_of(fingerprint)
+    if space != expected or sent.dim != dim:
         raise MessageError(
-            f"edge {message.edge!r} sends embeddings of encoder {sent.encoder[:12]} with "
-            f"{sent.dim} values, expected {fingerprint[:12]} with {dim}; run the same weights on "
-            "all edges"
+            f"host {message.edge!r} sends embeddings of encoder {shown(space[:24], str)} with "
+            f"{sent.dim} values, expected {expected[:24]} with {dim}; give the host and the centre "
+            "the same --encoder"
         )
 
 

@@ -19,13 +19,15 @@ import numpy as np
 import pytest
 
 from reid_tracker.central.records import sighting_id
+from reid_tracker.cli.commands.central import encoder_of
 from reid_tracker.cli.main import main, parser_of
-from reid_tracker.config import read_yaml
+from reid_tracker.config import load_config, read_yaml
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.match.gallery.open import open_gallery
 from reid_tracker.match.gallery.records import SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.transport import Broker, TrackletMessage, open_broker
+from reid_tracker.zoo import load_manifest
 from tests.central.world import (
     CAMERAS,
     MODEL,
@@ -264,11 +266,27 @@ def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str], tmp_path: P
     memory = ("--broker", "memory", "--site", "hall")
     assert "--broker" in refusal(capsys, 2, *memory, *gallery, *model)
     wrong = ("--site", "hall", "--fingerprint", "abc")
-    assert "SHA-256" in refusal(capsys, 2, *broker, *gallery, *wrong)
+    said = refusal(capsys, 2, *broker, *gallery, *wrong)
+    assert "osnet_x0_5_cuhk03" in said
+    assert "SHA-256" in said
     none = ("--site", "hall", "--encoder", "none")
     assert "--encoder" in refusal(capsys, 2, *broker, *gallery, *none)
     absent = ("--site", "hall", *model, "--topology", str(tmp_path / "absent.yaml"))
     assert "absent.yaml" in refusal(capsys, 2, *broker, *gallery, *absent)
+
+
+def test_a_fingerprint_brings_the_thresholds_of_its_encoder() -> None:
+    manifest, here = load_manifest(), "osnet_x0_25_cuhk03"
+    expected = encoder_of(load_config(None, {"encoder.model": here}))
+    assert expected[0] == here
+    hashes = [manifest.get(name).sha256 for name in (here, f"{here}_onnx")]
+    for fingerprint in (here, *hashes):
+        given = {"central.fingerprint": fingerprint, "encoder.model": here}
+        space, config = encoder_of(load_config(None, given))
+        assert (space, config.match) == (here, expected[1].match)
+    other, config = encoder_of(load_config(None, {"central.fingerprint": MODEL}))
+    assert other == MODEL
+    assert config.match != expected[1].match
 
 
 def test_a_broker_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -290,7 +308,7 @@ def test_a_gallery_of_another_encoder(capsys: pytest.CaptureFixture[str], tmp_pa
     words = ["--broker", f"nats://127.0.0.1:{free_port()}", "--site", "hall"]
     said = refusal(capsys, 1, *words, "--gallery", str(path), "--fingerprint", MODEL)
     assert "cdcdcdcdcdcdcdcd" in said
-    assert "another --gallery" in said
+    assert "another gallery" in said
 
 
 def test_help_has_commands_to_copy(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reid_tracker.errors import InputError
+from reid_tracker.errors import InputError, ModelMismatchError
 from reid_tracker.match.gallery.records import EventRecord, Where
 from reid_tracker.match.gallery.sql_store import SIGHTING_COLUMNS, record_of, row_of
 from reid_tracker.match.gallery.store import GalleryStore
+from reid_tracker.zoo import load_manifest, spaces
 from tests.conftest import Clock
 from tests.match.gallery.samples import MODEL, identities, person, plain, sighting
 
@@ -57,3 +58,28 @@ def test_a_failed_write_leaves_the_search_as_it_was(store: GalleryStore) -> None
     (hit,) = store.nearest(person(1), model=MODEL)
     assert hit.score == pytest.approx(1, abs=1e-3)
     np.testing.assert_allclose(hit.sighting.embeddings, person(1)[None], atol=1e-3)
+
+
+def test_a_gallery_of_an_earlier_version_has_the_space_of_its_model(
+    store: GalleryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx, checkpoint = (
+        load_manifest().get(name).sha256 or ""
+        for name in ("osnet_x0_5_cuhk03_onnx", "osnet_x0_5_cuhk03")
+    )
+    with monkeypatch.context() as earlier:
+        earlier.setattr(spaces, "_by_hash", dict)
+        store.write([sighting("a", 1, model=onnx)])
+        assert store.info().model == onnx
+    assert store.info().model == "osnet_x0_5_cuhk03"
+    store.write([sighting("b", 2, model=checkpoint)])
+    store.write([sighting("c", 3, model="osnet_x0_5_cuhk03")])
+    assert {one.model for one in store.sightings()} == {"osnet_x0_5_cuhk03"}
+    for model in (onnx, checkpoint, "osnet_x0_5_cuhk03"):
+        (hit, *_) = store.nearest(person(1), model=model)
+        assert (hit.sighting.id, hit.sighting.model) == ("a", "osnet_x0_5_cuhk03")
+    with pytest.raises(ModelMismatchError, match=r"osnet_x0_5_cuhk03 .*not of osnet_x0_25_cuhk03 "):
+        store.nearest(person(1), model="osnet_x0_25_cuhk03")
+    with monkeypatch.context() as earlier:  # nothing was rewritten
+        earlier.setattr(spaces, "_by_hash", dict)
+        assert store.info().model == onnx

@@ -37,6 +37,6 @@ def test_an_empty_store_takes_any_model_and_a_full_one_only_its_own() -> None:
         with pytest.raises(ModelMismatchError) as caught:
             check_model("people", (MODEL, 16), model, size)
         assert str(caught.value).startswith(
-            f"people holds embeddings of model {MODEL[:16]} with 16 numbers, "
-            f"not of {model[:16]} with {size}"
+            f"people holds embeddings of model {MODEL[:24]} with 16 numbers, "
+            f"not of {model[:24]} with {size}"
         )

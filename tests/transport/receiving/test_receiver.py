@@ -119,7 +119,19 @@ def test_what_is_refused_is_acknowledged_and_counted(caplog: pytest.LogCaptureFi
     source.given.append(bad[-2])
     assert number(receiver) is None
     assert "3 so far" in caplog.text
-    assert "run the same weights" in caplog.text
+    assert "give the host and the centre the same --encoder" in caplog.text
+
+
+def test_each_host_with_another_encoder_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    hosts = [f"e{number}" for number in range(3)]
+    source = Copies(*(outgoing(tracklet(n, edge=host)) for n in range(5) for host in hosts))
+    receiver = Receiver(source, encoder=("cd" * 32, 32))
+    assert [number(receiver) for _ in range(15)] == [None] * 15
+    assert receiver.counts.refused_by == {"encoder": 15}
+    said = [record.getMessage() for record in caplog.records]
+    assert [f"host {host!r} sends" in line for host, line in zip(hosts, said, strict=True)] == [
+        True
+    ] * 3
 
 
 def test_missing_messages(caplog: pytest.LogCaptureFixture) -> None:

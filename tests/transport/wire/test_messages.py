@@ -6,10 +6,12 @@ import base64
 import json
 from typing import get_args
 
+import numpy as np
 import pytest
 
 from reid_tracker.errors import MessageError
 from reid_tracker.transport.wire.codec import decode_message, encode_message
+from reid_tracker.transport.wire.embeddings import Prototypes
 from reid_tracker.transport.wire.messages import (
     MOST_PICTURE_BYTES,
     CameraState,
@@ -18,6 +20,7 @@ from reid_tracker.transport.wire.messages import (
     new_boot_id,
 )
 from reid_tracker.types import SourceState
+from reid_tracker.zoo import load_manifest
 from tests.transport.samples import (
     ENCODER,
     NOW_S,
@@ -61,10 +64,23 @@ def test_another_encoder() -> None:
     message = tracklet()
     check_encoder(message, ENCODER, 32)
     check_encoder(status(), "other", 1)
-    with pytest.raises(MessageError, match="edge 'e1' sends embeddings of encoder abababababab"):
+    with pytest.raises(MessageError, match="host 'e1' sends embeddings of encoder abababababab"):
         check_encoder(message, "cd" * 32, 32)
-    with pytest.raises(MessageError, match="with 32 values, expected abababababab with 512"):
+    with pytest.raises(MessageError, match=r"with 32 values, expected (ab)+ with 512"):
         check_encoder(message, ENCODER, 512)
+
+
+def test_forms_of_one_model_are_one_encoder() -> None:
+    """Hosts of earlier versions name the file; new ones name its space."""
+    manifest = load_manifest()
+    names = ["osnet_x0_5_cuhk03"]
+    names += [manifest.get(name).sha256 or "" for name in (names[0], f"{names[0]}_onnx")]
+    for sent in names:
+        message = tracklet(prototypes=Prototypes.of(sent, np.eye(32)[:1], [1]))
+        for expected in names:
+            check_encoder(message, expected, 32)
+        with pytest.raises(MessageError, match=r"osnet_x0_5_cuhk03 .*osnet_x0_25_cuhk03 "):
+            check_encoder(message, "osnet_x0_25_cuhk03", 32)
 
 
 def test_boot_ids_differ() -> None:

@@ -36,7 +36,7 @@ class Query(NamedTuple):
 
     Attributes:
         embedding: (D,) float32 of length 1.
-        model: hash of the model that made it.
+        model: space of the embedding, see `SightingRecord`.
         picture: (H, W, 3) uint8 BGR.
     """
 

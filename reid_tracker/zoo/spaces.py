@@ -1,0 +1,34 @@
+"""Embedding spaces: embeddings of one model can be compared, whatever file the model comes in.
+
+A space is named in the manifest. A model that is not listed there is its own space, named by the
+SHA-256 of its checkpoint.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from reid_tracker.zoo.manifest import load_manifest
+
+SPACE_KEY = "reid_tracker.space"
+"""Under this key, the metadata of an exported ONNX file names its space."""
+
+
+def space_of(fingerprint: str) -> str:
+    """Return the space that a fingerprint stands for.
+
+    Galleries and hosts of earlier versions name a model by the hash of its file. The hashes of
+    listed files are aliases of their space; any other text is returned as it is.
+    """
+    return _by_hash().get(fingerprint, fingerprint)
+
+
+def known_spaces() -> list[str]:
+    """Return the spaces of the manifest, sorted."""
+    return sorted(set(_by_hash().values()))
+
+
+@functools.cache
+def _by_hash() -> dict[str, str]:
+    entries = load_manifest().entries
+    return {one.sha256: one.space for one in entries if one.sha256 and one.space}
