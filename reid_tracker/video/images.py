@@ -23,6 +23,7 @@ from reid_tracker.video.source import BaseSource, Source
 _log = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+_ANIMATED_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".webp"})
 _DEFAULT_RATE = Fraction(25)
 _MOST_ANIMATED_PIXELS = 4 * MOST_PIXELS  # of all pictures of a file, which are decoded at once
 _LEAST_S = 0.001
@@ -44,8 +45,9 @@ _RATE = re.compile(r"\d{1,9}(\.\d{1,9})?(/\d{1,9})?", re.ASCII)
 class ImageSource(BaseSource):
     """Images in natural order ("frame9" before "frame10"), one frame each.
 
-    An image that cannot be read is skipped with a warning and leaves a gap in the frame numbers.
-    Images of different sizes are yielded as they are, with one warning; `info` describes the first.
+    Files that hold several pictures give a frame for each. An image that cannot be read is skipped
+    with a warning and leaves a gap in the frame numbers. Images of different sizes are yielded as
+    they are, with one warning; `info` describes the first.
 
     Args:
         paths: the images, in order.
@@ -61,7 +63,6 @@ class ImageSource(BaseSource):
     def __init__(
         self, paths: Sequence[Path], label: str, name: str, frame_rate: Fraction, stride: int
     ) -> None:
-        self._paths = paths
         label = self._label = printable(label)
         # Unreadable images at the start are reported when reading meets them.
         reason = ""
@@ -76,31 +77,46 @@ class ImageSource(BaseSource):
                 f"{label}: none of {len(paths)} images can be read ({reason}); expected JPEG, PNG "
                 "or similar"
             )
-        super().__init__(name, VideoInfo(width, height, frame_rate, len(paths)), stride)
+        self._pictures = [(path, row) for path in paths for row in range(_count_pictures(path))]
+        info = VideoInfo(width, height, frame_rate, len(self._pictures))
+        super().__init__(name, info, stride)
 
     def _read(self) -> Iterator[Frame]:
         expected = (self.info.height, self.info.width)
         mixed = False
-        for index in range(0, len(self._paths), self._stride):
-            try:
-                image = read_image(self._paths[index])
-            except UnreadablePictureError as error:
-                name = printable(self._paths[index])
-                _log.warning("%s cannot be read as an image, skipped: %s", name, error)
-                continue
+        for index, image in self._images():
             if image.shape[:2] != expected and not mixed:
                 mixed = True
                 _log.warning(
                     "%s holds images of different sizes: the first has %d x %d pixels, %s %d x %d",
                     self._label,
                     *reversed(expected),
-                    printable(self._paths[index].name),
+                    printable(self._pictures[index][0].name),
                     *reversed(image.shape[:2]),
                 )
             yield Frame(image, index, float(Fraction(index) / self.info.frame_rate))
 
+    def _images(self) -> Iterator[tuple[int, ImageBGR]]:
+        """Yield every n-th picture with its number; those that cannot be read are left out."""
+        opened: tuple[Path, Iterator[Frame]] | None = None
+        for index in range(0, len(self._pictures), self._stride):
+            path, row = self._pictures[index]
+            only_one = row == 0 and self._pictures[index + 1 : index + 2] != [(path, 1)]
+            if only_one:
+                try:
+                    yield index, read_image(path)
+                except UnreadablePictureError as error:
+                    name = printable(path)
+                    _log.warning("%s cannot be read as an image, skipped: %s", name, error)
+                continue
+            if opened is None or opened[0] != path:
+                opened = path, iter(_open_animation(path, 1, None) or ())
+            image = next((frame.image for frame in opened[1] if frame.index == row), None)
+            if image is not None:
+                yield index, image
+
     def _release(self) -> None:
-        """No file stays open between two images."""
+        """Files are closed as soon as their pictures have been read."""
 
 
 def open_image_folder(folder: Path, stride: int, frame_rate: Fraction | None) -> ImageSource:
@@ -280,14 +296,28 @@ class PictureSequence(BaseSource):
         self._images = ()
 
 
+def _count_pictures(path: Path) -> int:
+    """Return how many pictures a file gives in a folder; 1 also if it cannot be read."""
+    if path.suffix.lower() not in _ANIMATED_SUFFIXES:
+        return 1
+    try:
+        animation = _open_animation(path, 1, None)
+        return 1 if animation is None else max(1, sum(1 for _ in animation))
+    except OSError:  # reading it says why
+        return 1
+    except SourceError as error:
+        _log.warning("%s; only its first is read", error)
+        return 1
+
+
 def _open_animation(path: Path, stride: int, frame_rate: Fraction | None) -> Source | None:
     """Open a picture file that holds several pictures; None if it holds one, or is no picture.
 
     Raises:
         SourceError: its pictures are too many or too large.
     """
-    data = np.fromfile(path, np.uint8)
-    head = data[:4096].tobytes()
+    with path.open("rb") as file:
+        head = file.read(4096)
     if head.startswith(b"\x89PNG") and b"acTL" in head:
         from reid_tracker.video.av_source import open_video_file
 
@@ -295,6 +325,7 @@ def _open_animation(path: Path, stride: int, frame_rate: Fraction | None) -> Sou
     is_webp = head[8:12] == b"WEBP" and b"ANIM" in head[:64]
     if not is_webp and not head.startswith((b"II*\0", b"MM\0*")):
         return None
+    data = np.fromfile(path, np.uint8)
     size = picture_size(data.tobytes())
     count = cv2.imcount(str(path))
     if size is None or (count < 2 and not is_webp):

@@ -207,6 +207,35 @@ def test_all_pages_of_a_tiff_are_read(tmp_path: Path) -> None:
     assert [int(frame.image[0, 0, 0]) for frame in frames] == [0, 80, 160]
 
 
+@pytest.mark.skipif(not hasattr(cv2, "imwriteanimation"), reason="OpenCV from 4.11 on writes them")
+@pytest.mark.parametrize("stride", [1, 2])
+def test_all_frames_of_animations_in_a_folder_are_read(tmp_path: Path, stride: int) -> None:
+    animation = cv2.Animation()
+    animation.frames, animation.durations = SHADES, [200] * len(SHADES)
+    cv2.imwrite(str(tmp_path / "0.jpg"), SHADES[4])
+    cv2.imwriteanimation(str(tmp_path / "1.webp"), animation)
+    cv2.imwrite(str(tmp_path / "2.png"), SHADES[4])
+    cv2.imwriteanimation(str(tmp_path / "3.png"), animation)
+    cv2.imwritemulti(str(tmp_path / "4.tiff"), SHADES)
+    source = open_source(tmp_path, stride=stride, frame_rate=10)
+    assert source.info.frame_count == 17
+    frames = list(source)
+    assert [frame.index for frame in frames] == [*range(0, 17, stride)]
+    assert [frame.timestamp_s for frame in frames] == [index / 10 for index in range(0, 17, stride)]
+    shades = [4, *range(5), 4, *range(5), *range(5)][::stride]
+    assert [round(frame.image.mean() / 40) for frame in frames] == shades
+
+
+def test_an_animation_in_a_folder_that_is_too_large_gives_its_first_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("reid_tracker.video.images._MOST_ANIMATED_PIXELS", 10_000)
+    cv2.imwritemulti(str(tmp_path / "a.tiff"), SHADES)
+    assert len(list(open_source(tmp_path))) == 1
+    assert "a.tiff holds 5 pictures of 60 x 40" in caplog.text
+    assert "only its first is read" in caplog.text
+
+
 def test_a_plain_picture_is_one_frame(tmp_path: Path) -> None:
     for name in ("a.png", "a.webp", "a.tiff"):
         cv2.imwrite(str(tmp_path / name), SHADES[1])
