@@ -12,10 +12,11 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import reid_tracker
 from reid_tracker.cli.interrupts import STOPS, Stopped, StopSignals
@@ -86,6 +87,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Exception as error:
             message = f"{type(error).__name__}: {error} (run again with --debug for details)"
             return _fail(message, _RUN_TIME_ERROR, debug=debug)
+
+
+def program() -> NoReturn:
+    """Run the command line as a program of its own, and end the process.
+
+    The thread that reads a frozen camera may still wait inside FFmpeg. Python can crash if it ends
+    around such a thread, so the process then ends without Python's own clean-up: every output is
+    closed already.
+    """
+    code = main()
+    if any(thread.daemon for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # the terminal or the reader may be gone
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(words: Sequence[str]) -> int:
@@ -211,4 +228,4 @@ def _logging_to_stderr(*, debug: bool, quiet: bool) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from fractions import Fraction
@@ -12,6 +13,7 @@ from reid_tracker.video.address import StreamAddress
 from reid_tracker.video.connection import Connection, ConnectionBroken, DecodedPicture
 
 _JOIN_S = 0.1  # each; a run of many frozen cameras must end within 2 s, too
+_EXIT_S = 10.0  # above the usual time-outs
 _SOUND_S = 5.0  # a connection that lasted this long was no failed attempt
 _MOST_REFUSED = 10  # times `refused_after_s`
 
@@ -58,9 +60,15 @@ class LiveReader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop reading; a read that blocks until its time-out cleans up by itself later."""
+        """Stop reading; a read that blocks until its time-out cleans up by itself later.
+
+        A program that ends before then waits for it, because Python can crash if it ends around a
+        thread that is inside FFmpeg.
+        """
         self._stop.set()
         self._thread.join(_JOIN_S)
+        if self._thread.is_alive():
+            atexit.register(self._thread.join, _EXIT_S)
 
     def _run(self) -> None:
         failed = 0

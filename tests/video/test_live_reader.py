@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -126,3 +127,23 @@ def test_waits_double_up_to_a_limit() -> None:
     assert waits == [0.5, 1.0, 2.0, 3.0, 3.0]
     waits = [wait_before_retry_s(config, failed, refused=True) for failed in (1, 2, 4, 5, 99)]
     assert waits == [20.0, 40.0, 160.0, 200.0, 200.0]
+
+
+def test_a_program_waits_for_a_read_that_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only so long that the time-out of the read ends it."""
+    frozen = threading.Event()
+
+    def read() -> Iterator[DecodedPicture]:
+        frozen.wait()
+        raise ConnectionBroken("no data")
+
+    waits: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("atexit.register", lambda *call: waits.append(call))
+    connect_with(monkeypatch, read)
+    reader = LiveReader(ADDRESS, "door", QUICK, Events())
+    reader.stop()
+    ((join, limit_s),) = waits
+    assert 5 <= limit_s <= 10
+    frozen.set()
+    join(60)
+    assert not reader._thread.is_alive()
