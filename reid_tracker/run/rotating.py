@@ -23,7 +23,7 @@ from reid_tracker.arrays import BoolArray
 from reid_tracker.closing import Closing
 from reid_tracker.config import EdgeConfig, OutputConfig
 from reid_tracker.errors import OutputError
-from reid_tracker.run.folders import OutputFolders
+from reid_tracker.run.dated_folders import DatedFolders
 from reid_tracker.run.known import KnownIdentities
 from reid_tracker.run.writer import ResultWriter, Write
 from reid_tracker.sink import open_shared_sinks, open_sinks
@@ -74,7 +74,7 @@ class EdgeOutputs(Closing):
         self._period: _Period | None = None
         self._settling: list[tuple[float, _Period]] = []
         self._finishing: dict[threading.Thread, Path] = {}
-        self._folders = OutputFolders(folder, edge.delete_after_h, utc=utc)
+        self._folders = DatedFolders(folder, edge.delete_after_h, utc=utc)
         self._began_s = self._again_at_s = self._delete_at_s = 0.0
         self._why = ""
         self._closed = False
