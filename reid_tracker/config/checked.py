@@ -46,6 +46,8 @@ class Checked:
 def from_mapping(kind: type[CheckedT], data: Mapping[str, Any], where: str = "") -> CheckedT:
     """Build a configuration dataclass from nested mappings.
 
+    Nothing, as in `--set model.weights=`, is the empty text where that is the default.
+
     Args:
         kind: the dataclass.
         data: its fields; missing ones take their defaults.
@@ -59,10 +61,12 @@ def from_mapping(kind: type[CheckedT], data: Mapping[str, Any], where: str = "")
             f"{where.rstrip('.') or 'configuration'} = {shown(data)}: expected a mapping"
         )
     hints = typing.get_type_hints(kind)
+    may_be_empty = {item.name for item in dataclasses.fields(kind) if item.default == ""}
     values = {}
     for key, value in data.items():
         if key not in hints:
             raise ConfigError(f"unknown key '{where}{shown(key, str)}'{_nearest(str(key), hints)}")
+        value = "" if value is None and key in may_be_empty else value
         values[key] = _convert(hints[key], value, f"{where}{key}")
     try:
         return kind(**values)
@@ -120,7 +124,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return hint(value)
         except OverflowError:
             pass
-    raise ConfigError(f"{where} = {shown(value)}: expected {_describe(hint)}")
+    given = "is empty" if value is None else f"= {shown(value)}"
+    raise ConfigError(f"{where} {given}: expected {_describe(hint)}")
 
 
 def _matches(hint: Any, value: Any) -> bool:

@@ -360,7 +360,8 @@ def test_wrong_type_is_named_with_its_value(key: str, value: Any, expected: str)
     section, _, name = key.partition(".")
     data = {section: {name: value}} if name else {section: value}
     shown = value[0] if isinstance(value, list) and name == "classes" else value
-    parts = (f"{key} = {shown!r}: expected ", expected)
+    given = "is empty" if shown is None else f"= {shown!r}"
+    parts = (f"{key} {given}: expected ", expected)
     refusal(lambda: from_mapping(Config, data), *parts)
     refusal(lambda: load_config(None, {key: value}), *parts)
 
@@ -535,6 +536,15 @@ def test_override_that_is_no_yaml_is_refused(value: str) -> None:
 @pytest.mark.parametrize("value", ["[" * 5000, "1" * 5000])
 def test_override_of_absurd_size_is_refused(value: str) -> None:
     refusal(lambda: parse_override(f"tracker.n_init={value}"), "tracker.n_init=")
+
+
+def test_an_empty_override_is_the_empty_text_where_that_is_the_default() -> None:
+    key, value = parse_override("edge.site=")
+    assert load_config(None, {key: value}).edge.site == ""
+    key, value = parse_override("gallery.address=")
+    assert load_config(None, {key: value}).gallery.address is None
+    key, value = parse_override("encoder.model=")
+    refusal(lambda: load_config(None, {key: value}), "encoder.model is empty: expected text")
 
 
 def test_override_goes_over_the_file(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from reid_tracker.config import parse_override
 from reid_tracker.config.checked import to_yaml
 from reid_tracker.errors import ConfigError
 from reid_tracker.train.recipe import (
@@ -79,6 +80,8 @@ def test_phases_follow_each_other() -> None:
 
 def test_overrides_go_on_top() -> None:
     assert load_recipe("paper_scratch", {"optimiser.lr": 0.1}).optimiser.lr == 0.1
+    emptied = dict([parse_override("model.weights=")])
+    assert load_recipe("osnet_x0_25_without_market", emptied).model.weights == ""
 
 
 @pytest.mark.parametrize(
