@@ -66,8 +66,8 @@ def from_mapping(kind: type[CheckedT], data: Mapping[str, Any], where: str = "")
     for key, value in data.items():
         if key not in hints:
             raise ConfigError(f"unknown key '{where}{shown(key, str)}'{_nearest(str(key), hints)}")
-        value = "" if value is None and key in may_be_empty else value
-        values[key] = _convert(hints[key], value, f"{where}{key}")
+        text = "" if value is None and key in may_be_empty else value
+        values[key] = _convert(hints[key], text, f"{where}{key}")
     try:
         return kind(**values)
     except ConfigError as error:
