@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from reid_tracker import zoo
-from reid_tracker.config import Config, EncoderConfig
-from reid_tracker.detect import Detector, build_detector
+from reid_tracker.config import Config, EncoderConfig, Thresholds
+from reid_tracker.detect import Detector, build_detector, detector_thresholds
 from reid_tracker.encode import Encoder, build_encoder, encoder_thresholds
 from reid_tracker.errors import ConfigError
 from reid_tracker.match import CrossCameraMatcher, Matcher, looks_of, matching_from_config
@@ -108,7 +108,7 @@ class Pipeline:
             ReidTrackerError: a model is missing, damaged or needs a package that is not installed.
         """
         encoder = _encoder_or_none(config.encoder)
-        config = suited_to_encoder(config)
+        config = suited_to_models(config)
         base = matching_from_config(config.match) if config.match.enabled else None
         if remember is not None and (base is None or encoder is None):
             raise ConfigError(
@@ -235,15 +235,22 @@ class Pipeline:
         return replace(result, identities=identities, events=tuple(self._matcher.events()))
 
 
-def suited_to_encoder(config: Config) -> Config:
-    """Return a configuration with the encoder's own thresholds for those that nobody set.
+def suited_to_models(config: Config) -> Config:
+    """Return a configuration with the models' own thresholds for those that nobody set.
 
     Raises:
-        WeightsError: the encoder named is not on this machine, or cannot be read.
+        WeightsError: the encoder named is not on this machine, or a model cannot be read.
     """
-    if _has_no_encoder(config.encoder):
-        return config
-    return config.suited_to(encoder_thresholds(config.encoder))
+    detector = detector_thresholds(config.detector)
+    without = _has_no_encoder(config.encoder)
+    encoder = Thresholds() if without else encoder_thresholds(config.encoder)
+    return config.suited_to(
+        replace(
+            encoder,
+            min_confidence=detector.min_confidence,
+            high_confidence=detector.high_confidence,
+        )
+    )
 
 
 def _has_no_encoder(config: EncoderConfig) -> bool:

@@ -204,12 +204,13 @@ class Report:
         self._identities[result.camera].update(found.ids[found.ids > 0].tolist())
         self._steps.advance()
 
-    def finish(self, seconds: Mapping[str, float], folder: Path) -> None:
+    def finish(self, seconds: Mapping[str, float], folder: Path, advice: str | None = None) -> None:
         """Print the summary.
 
         Args:
             seconds: time spent in each stage.
             folder: where the results are.
+            advice: one more line.
         """
         if self._quiet:
             return
@@ -234,7 +235,8 @@ class Report:
             f"{total} frames in {elapsed:.1f} s ({total / max(elapsed, 1e-9):.1f} frames/s)"
         )
         printer.print(f"ms a frame: {stages}")
-        printer.print(one_line(f"results: {folder}"), soft_wrap=True, markup=False, highlight=False)
+        for text in filter(None, [advice, f"results: {folder}"]):
+            printer.print(one_line(text), soft_wrap=True, markup=False, highlight=False)
 
 
 def describe_cameras(statuses: Sequence[SourceStatus]) -> str:

@@ -41,12 +41,12 @@ class Config(Checked):
     edge: EdgeConfig = EdgeConfig()
     central: CentralConfig = CentralConfig()
 
-    def suited_to(self, encoder: Thresholds) -> Config:
-        """Return a configuration in which an encoder's distances stand where none were set."""
+    def suited_to(self, models: Thresholds) -> Config:
+        """Return a configuration in which the models' thresholds stand where none were set."""
         return dataclasses.replace(
             self,
-            tracker=self.tracker.suited_to(encoder),
-            match=self.match.suited_to(encoder),
+            tracker=self.tracker.suited_to(models),
+            match=self.match.suited_to(models),
         )
 
 

@@ -110,20 +110,25 @@ class EncoderConfig(Checked):
 
 @dataclass(frozen=True)
 class Thresholds(Checked):
-    """Cosine distances at which an encoder's embeddings mean the same or another person.
+    """What a detector's confidences and the distances of an encoder's embeddings mean.
 
-    Encoders differ in how far they spread people apart. Those of the manifest come with their own;
-    the defaults were measured with an OSNet x0.25 trained on MSMT17.
+    Detectors differ in how sure they are of the same person, and encoders in how far they spread
+    people apart. Those of the manifest come with their own thresholds; the defaults were measured
+    with YOLO11n of COCO and with an OSNet x0.25 trained on MSMT17.
 
     Attributes:
-        max_cosine_distance: see `DeepSortConfig`.
-        prototype_spread: see `MatchConfig`, as for the others.
+        min_confidence: see `DeepSortConfig`; of a detector, as the next.
+        high_confidence: see `DeepSortConfig`.
+        max_cosine_distance: see `DeepSortConfig`; of an encoder, as the others: cosine distances.
+        prototype_spread: see `MatchConfig`.
         tight: an identity at most this far away is taken at once.
         loose: an identity at most this far away is taken in the end.
         margin: lead over the next best identity.
         revise_threshold: highest cost at which two groups are joined.
     """
 
+    min_confidence: float = number(0.3, 0.0, 1.0)
+    high_confidence: float = number(0.65, 0.0, 1.0)
     max_cosine_distance: float = number(0.3, 0.0, 1.0)
     prototype_spread: float = number(0.15, 0.0, 1.0)
     tight: float = number(0.25, 0.0, 2.0)
@@ -134,7 +139,7 @@ class Thresholds(Checked):
 
 @dataclass(frozen=True)
 class _WithThresholds(Checked):
-    """A section with some of the thresholds, where null takes the encoder's own."""
+    """A section with some of the thresholds, where null takes the model's own."""
 
     def thresholds(self, others: Thresholds = Thresholds()) -> Thresholds:
         """Return the distances to go by: those set here, and `others` where none is set."""
@@ -142,9 +147,9 @@ class _WithThresholds(Checked):
             others, **{name: value for name, value in self._own() if value is not None}
         )
 
-    def suited_to(self: AnySection, encoder: Thresholds) -> AnySection:
-        """Return a section in which an encoder's distances stand where none were set."""
-        chosen = self.thresholds(encoder)
+    def suited_to(self: AnySection, models: Thresholds) -> AnySection:
+        """Return a section in which the models' thresholds stand where none were set."""
+        chosen = self.thresholds(models)
         return dataclasses.replace(self, **{name: getattr(chosen, name) for name, _ in self._own()})
 
     def _own(self) -> Iterator[tuple[str, float | None]]:
@@ -158,7 +163,8 @@ class DeepSortConfig(_WithThresholds):
     """DeepSORT (arXiv 1703.07402) within one camera; defaults measured for OSNet embeddings.
 
     Attributes:
-        min_confidence: detections with a lower confidence are ignored.
+        min_confidence: detections with a lower confidence are ignored; null takes the detector's
+            own, as below, see `Thresholds`.
         high_confidence: only detections with at least this confidence start tracks and enter the
             appearance memory; weaker ones, often half hidden, continue tracks.
         max_cosine_distance: appearance gate; OSNet embeddings are non-negative, so distances lie
@@ -181,8 +187,8 @@ class DeepSortConfig(_WithThresholds):
         std_weight_velocity: velocity noise per nominal frame, as a part of the box height.
     """
 
-    min_confidence: float = number(0.3, 0.0, 1.0)
-    high_confidence: float = number(0.65, 0.0, 1.0)
+    min_confidence: float | None = number(None, 0.0, 1.0)
+    high_confidence: float | None = number(None, 0.0, 1.0)
     max_cosine_distance: float | None = number(None, 0.0, 1.0)
     motion_weight: float = number(0.1, 0.0, 1.0)
     max_iou_distance: float = number(0.8, 0.0, 1.0)

@@ -5,5 +5,6 @@ ultralytics is imported by `build_detector`, not here.
 
 from reid_tracker.detect.base import Detector
 from reid_tracker.detect.build import build_detector
+from reid_tracker.detect.thresholds import detector_thresholds
 
-__all__ = ["Detector", "build_detector"]
+__all__ = ["Detector", "build_detector", "detector_thresholds"]

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from reid_tracker.config import Config
 from reid_tracker.errors import OutputError
-from reid_tracker.pipeline import Pipeline, suited_to_encoder
+from reid_tracker.pipeline import Pipeline, suited_to_models
 from reid_tracker.run.folders import result_folder
 from reid_tracker.run.memory import open_memory
 from reid_tracker.run.outputs import RunOutputs
@@ -86,7 +86,7 @@ def track(
         _refuse_inputs(inputs, folder, [source.name for source in sources])
         best = open_best_crops() if config.gallery.store_crops else None
         remember = open_memory(config, sources, stack, best.take if best else None)
-        config = suited_to_encoder(config)
+        config = suited_to_models(config)
         pipeline = Pipeline.from_config(config, remember=remember)
         with watch.writing():
             outputs, shared = _open_outputs(

@@ -38,7 +38,10 @@ class DeepSort:
     def __init__(self, config: DeepSortConfig | None = None) -> None:
         """Make a tracker; `config` defaults to `DeepSortConfig()`."""
         self.config = config or DeepSortConfig()
-        self._max_cosine_distance = self.config.thresholds().max_cosine_distance
+        thresholds = self.config.thresholds()
+        self._min_confidence = thresholds.min_confidence
+        self._high_confidence = thresholds.high_confidence
+        self._max_cosine_distance = thresholds.max_cosine_distance
         self._filter = BoxKalmanFilter(
             self.config.std_weight_position, self.config.std_weight_velocity
         )
@@ -71,7 +74,7 @@ class DeepSort:
         self._predict(timestamp_s)
         self._delete(self._left())
         usable = np.flatnonzero(
-            (detections.scores >= self.config.min_confidence)
+            (detections.scores >= self._min_confidence)
             & (detections.boxes[:, 2:] > detections.boxes[:, :2]).all(axis=1)
         )
         boxes = detections.boxes[usable].astype(np.float64)
@@ -82,7 +85,7 @@ class DeepSort:
         self._correct(rows, usable[columns], measurements[columns], detections)
         self._delete(~self._tracks.confirmed & (self._tracks.missed > 0))
         new = np.setdiff1d(np.arange(len(usable)), columns, assume_unique=True)
-        new = new[detections.scores[usable[new]] >= self.config.high_confidence]
+        new = new[detections.scores[usable[new]] >= self._high_confidence]
         new = self._without_duplicates(new, columns, usable, detections, usable_embeddings)
         self._start(usable[new], measurements[new], detections)
         self._remember(embeddings)
@@ -351,9 +354,7 @@ class DeepSort:
         """
         if embeddings is None:
             return
-        seen = (self._tracks.detection_index >= 0) & (
-            self._tracks.scores >= self.config.high_confidence
-        )
+        seen = (self._tracks.detection_index >= 0) & (self._tracks.scores >= self._high_confidence)
         self._memory.append(
             self._tracks.slots[seen], embeddings[self._tracks.detection_index[seen]]
         )

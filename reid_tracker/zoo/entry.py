@@ -62,7 +62,10 @@ class Entry(Checked):
         architecture: name of the network, for OSNet checkpoints.
         space: name of an encoder's embeddings; forms of one model (.onnx, .pth) share it. None for
             models that come in one form.
-        thresholds: measured cosine distances that suit an encoder, or None.
+        thresholds: confidences that suit a detector, or cosine distances that suit an encoder, as
+            measured; None takes the defaults.
+        better: name of a model to download that finds or knows people better in places that neither
+            has seen; for shipped models that "auto" may take.
     """
 
     name: str = ""
@@ -80,6 +83,7 @@ class Entry(Checked):
     architecture: str | None = None
     space: str | None = None
     thresholds: Thresholds | None = None
+    better: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+from reid_tracker.zoo.content import content_of
 from reid_tracker.zoo.entry import Entry
 from reid_tracker.zoo.manifest import Manifest, load_manifest
 
@@ -53,3 +55,40 @@ def best(
         if fits and (path := locate(entry, manifest)) is not None:
             return entry, path
     return None
+
+
+def recognise(name: str, path: Path, task: str) -> Entry | None:
+    """Return the entry of a model that somebody named, or None.
+
+    Args:
+        name: as given; that of an entry is enough.
+        path: where the model is. A file or folder is recognised in any place, by its content.
+        task: "detector" or "encoder".
+
+    Raises:
+        WeightsError: the model cannot be read.
+    """
+    manifest = load_manifest()
+    if (named := manifest.known(name, task)) is not None:
+        return named
+    known = {entry.sha256: entry for entry in manifest.of_task(task) if entry.sha256 is not None}
+    sizes = {entry.size_bytes for entry in known.values()}
+    if not path.is_dir() and not (path.is_file() and path.stat().st_size in sizes):
+        return None  # files of other sizes are not read
+    return known.get(content_of(path).sha256)
+
+
+def advice(models: Mapping[str, str]) -> str | None:
+    """Say where better models than the shipped ones are, if a run has used these by default.
+
+    Args:
+        models: names that the run was given, by task: {"detector": "auto", "encoder": "none"}.
+
+    Returns:
+        One line with a command, or None.
+    """
+    used = [found[0] for task, name in models.items() if name == "auto" and (found := best(task))]
+    better = [entry.better for entry in used if entry.better is not None]
+    if not better:
+        return None
+    return f"more accurate models, but slower: reid-track weights pull {' '.join(better)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker.cli.report import Steps, describe_cameras, new_file, write_text
+from reid_tracker.cli.report import Report, Steps, describe_cameras, new_file, write_text
 from reid_tracker.errors import OutputError
 from reid_tracker.types import SourceState, SourceStatus
 
@@ -88,3 +88,14 @@ def test_a_new_file_replaces_nothing_unasked(tmp_path: Path) -> None:
         new_file(str(tmp_path / "nowhere" / "scores.json"), overwrite=False)
     with pytest.raises(OutputError, match="cannot write"):
         write_text(tmp_path, "{}")
+
+
+def test_advice_stands_before_the_results_and_not_with_quiet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for quiet in (False, True):
+        Report(quiet=quiet).finish({}, tmp_path, "better: reid-track weights pull one two")
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[-2:] == (
+            [] if quiet else ["better: reid-track weights pull one two", f"results: {tmp_path}"]
+        )

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker import zoo
 from reid_tracker.config import Config, DeepSortConfig, EncoderConfig, MatchConfig, Thresholds
 from reid_tracker.encode import encoder_thresholds
 from tests.zoo.samples import entry, manifest_of, sha256
@@ -29,7 +28,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         thresholds=OWN,
     )
     manifest = manifest_of(tmp_path, known)
-    monkeypatch.setattr(zoo, "load_manifest", lambda: manifest)
+    monkeypatch.setattr("reid_tracker.zoo.places.load_manifest", lambda: manifest)
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from reid_tracker.config import DeepSortConfig
+from reid_tracker.config import DeepSortConfig, Thresholds
 from reid_tracker.geometry import iou_matrix
 from reid_tracker.track import DeepSort
 from reid_tracker.types import Detections, Tracks
@@ -60,8 +60,7 @@ def play(tracker: DeepSort, scene: list[Observation]) -> list[Tracks]:
 
 def assert_equals_the_plain_tracker(scene: list[Observation], config: DeepSortConfig) -> None:
     tracker = DeepSort(config)
-    gate = config.thresholds().max_cosine_distance
-    options = dataclasses.replace(config, max_cosine_distance=gate)
+    options = config.suited_to(Thresholds())
     oracle = PlainDeepSort(PlainOptions(**dataclasses.asdict(options)))
     for frame in scene:
         actual = tracker.update(frame.detections, frame.embeddings, frame.timestamp_s)

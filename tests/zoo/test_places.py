@@ -75,3 +75,34 @@ def test_part_of_a_download_is_not_here(tmp_path: Path, own_downloads: Path) -> 
     (own_downloads / "tiny.pt.part").write_bytes(archive())
     assert zoo.find("tiny", manifest) is None
     assert zoo.best("detector", manifest) is None
+
+
+def test_advice_names_better_models_until_they_are_here(
+    tmp_path: Path, own_downloads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = [
+        entry(f"small_{task}", task=task, sha256="0" * 64, rank=5, better=f"big_{task}")
+        for task in ("detector", "encoder")
+    ]
+    better = entry("big_detector", url="https://example.org/big.pt", rank=1)
+    manifest = manifest_of(tmp_path, *shipped, better)
+    monkeypatch.setattr("reid_tracker.zoo.places.load_manifest", lambda: manifest)
+    for one in shipped:
+        (tmp_path / one["file"]).touch()
+    both = {"detector": "auto", "encoder": "auto"}
+    assert str(zoo.advice(both)).endswith("reid-track weights pull big_detector big_encoder")
+    rest = zoo.advice({**both, "detector": "mine.pt"})
+    assert str(rest).endswith("reid-track weights pull big_encoder")
+    own_downloads.mkdir(parents=True, exist_ok=True)
+    (own_downloads / "big_detector.pt").touch()
+    assert zoo.advice(both) == rest
+    assert zoo.advice({"detector": "mine.pt", "encoder": "none"}) is None
+
+
+def test_advice_of_the_shipped_manifest_can_be_followed() -> None:
+    manifest = zoo.load_manifest()
+    for one in manifest.entries:
+        if one.better is not None:
+            better = manifest.get(one.better)
+            assert (one.shipped, better.shipped, better.task) == (True, False, one.task)
+            assert (better.rank or 2**63) < (one.rank or 0)

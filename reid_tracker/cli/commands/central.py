@@ -33,7 +33,7 @@ from reid_tracker.errors import ConfigError
 from reid_tracker.match.gallery.open import open_gallery
 from reid_tracker.match.places.topology import load_topology
 from reid_tracker.monitor import notify_systemd
-from reid_tracker.pipeline import MOTION_ONLY, suited_to_encoder
+from reid_tracker.pipeline import MOTION_ONLY, suited_to_models
 from reid_tracker.transport import open_broker
 from reid_tracker.zoo.spaces import known_spaces, space_of
 
@@ -165,7 +165,7 @@ def encoder_of(config: Config) -> tuple[str, Config]:
             "encoder.model = none: people are matched by their embeddings; expected the encoder of "
             "the camera hosts, e.g. --encoder osnet_x0_5_cuhk03.onnx"
         )
-    return model_fingerprint(config.encoder), suited_to_encoder(config)
+    return model_fingerprint(config.encoder), suited_to_models(config)
 
 
 def _stopping(centre: Central) -> None:

@@ -36,7 +36,7 @@ from reid_tracker.edge.opening import check_names, check_transport, open_spool, 
 from reid_tracker.errors import ConfigError
 from reid_tracker.match import GroundPlane, load_ground
 from reid_tracker.monitor import notify_systemd
-from reid_tracker.pipeline import Pipeline, suited_to_encoder
+from reid_tracker.pipeline import Pipeline, suited_to_models
 from reid_tracker.run.memory import start_of
 from reid_tracker.sink import FORMATS
 from reid_tracker.transport import Sender
@@ -150,7 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
         cameras = stack.enter_context(CameraSet(arguments.sources, config, check_names))
         sources = cameras.sources
         start_s = start_of(config.gallery.start_time, sources)
-        config = suited_to_encoder(replace(config, match=replace(config.match, enabled=False)))
+        config = suited_to_models(replace(config, match=replace(config.match, enabled=False)))
         pipeline = Pipeline.from_config(config)
         settings = reported(config, pipeline, ground)
         spool = open_spool(config, numbers.edge, stack)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from reid_tracker import zoo
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.options import (
     add_format,
@@ -19,6 +20,7 @@ from reid_tracker.cli.options import (
 )
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.report import Report
+from reid_tracker.config import Config
 from reid_tracker.run.tracking import Watch, track
 from reid_tracker.sink import FORMATS
 from reid_tracker.types import FrameResult
@@ -101,7 +103,7 @@ def run(arguments: Namespace) -> int:
             overwrite=arguments.overwrite,
             show=arguments.show,
             reads=[arguments.config] if arguments.config else [],
-            watch=_OnScreen(report, signals),
+            watch=_OnScreen(report, signals, config),
         )
     return 0
 
@@ -109,8 +111,10 @@ def run(arguments: Namespace) -> int:
 class _OnScreen(Watch):
     """Shows progress and summary, and keeps signals away from what must stay whole."""
 
-    def __init__(self, report: Report, signals: StopSignals) -> None:
+    def __init__(self, report: Report, signals: StopSignals, config: Config) -> None:
         self._report, self._signals = report, signals
+        models = {"detector": config.detector.model, "encoder": config.encoder.model}
+        self._advice = zoo.advice(models)
 
     def running(self, sources: Sequence[Source]) -> AbstractContextManager[object]:
         return self._report.progress(sources)
@@ -123,4 +127,4 @@ class _OnScreen(Watch):
 
     def ending(self, seconds: Mapping[str, float], folder: Path) -> None:
         self._signals.ignore()
-        self._report.finish(seconds, folder)
+        self._report.finish(seconds, folder, self._advice)
