@@ -181,7 +181,7 @@ def test_metadata(wheel: Path) -> None:
 def test_entry_point(wheel: Path) -> None:
     parser = configparser.ConfigParser()
     parser.read_string(dist_info(wheel, "entry_points.txt"))
-    assert dict(parser["console_scripts"]) == {"reid-track": "reid_tracker.cli.main:program"}
+    assert dict(parser["console_scripts"]) == {"reid-track": "reid_tracker.cli.program:program"}
 
 
 def test_every_imported_package_is_a_declared_dependency_and_no_other(wheel: Path) -> None:

@@ -8,8 +8,12 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 STOPS = {
     signal.SIGINT: "interrupted",
@@ -28,24 +32,51 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
+def end_by(interrupt: KeyboardInterrupt) -> int:
+    """Say what stopped the program, and return its exit code."""
+    number = interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
+    say(f"{STOPS[signal.Signals(number)]}\n")
+    return 128 + number
+
+
+def say(text: str) -> None:
+    """Write to standard error, unless the terminal or the reader is gone."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def hide_lost_stops(lost: UnraisableHookArgs) -> None:
+    """Print exceptions that nobody can catch, but none of a signal, which `StopSignals` keeps."""
+    if not isinstance(lost.exc_value, Stopped):
+        sys.__unraisablehook__(lost)
+
+
 class StopSignals:
     """Raises `Stopped` for the signals that ask a program to stop.
 
     Use it as a context manager, which restores the earlier handlers. Outside the main thread, where
     Python allows no handlers, it does nothing. A signal that the program was started to ignore, as
     nohup does with SIGHUP, stays ignored.
+
+    Attributes:
+        asked: the signal that came, also if its exception was lost or became another one.
     """
 
     def __init__(self) -> None:
+        self.asked: int | None = None
         self._held = False
         self._ignored = False
-        self._asked: int | None = None
+        self._outer: StopSignals | None = None
 
     def __enter__(self) -> StopSignals:
         self._before, self._pid = {}, os.getpid()
         if threading.current_thread() is threading.main_thread():
             for number in STOPS:
-                if signal.getsignal(number) is not signal.SIG_IGN:
+                before = signal.getsignal(number)
+                if before is not signal.SIG_IGN:
+                    outer = getattr(before, "__self__", None)
+                    self._outer = outer if isinstance(outer, StopSignals) else self._outer
                     self._before[number] = signal.signal(number, self._handle)
         return self
 
@@ -56,14 +87,13 @@ class StopSignals:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Delay signals until the end of the `with` block, so that frames are written whole."""
+        self._raise_if_asked()
         self._held = True
         try:
             yield
         finally:
             self._held = False
-        # Also a signal whose exception was lost: in a destructor nobody can catch it.
-        if self._asked is not None and not self._ignored:
-            raise Stopped(self._asked)
+        self._raise_if_asked()
 
     def ignore(self) -> None:
         """Ignore signals from now on, while outputs are closed."""
@@ -76,9 +106,20 @@ class StopSignals:
             return
         if number not in {signal.SIGINT, signal.SIGTERM}:
             _leave_terminal()
-        self._asked = number
-        if not (self._held or self._ignored):
-            raise Stopped(number)
+        self._note(number)
+        if not self._held:
+            self._raise_if_asked()
+
+    def _note(self, number: int) -> None:
+        if not self._ignored:
+            self.asked = number
+            if self._outer is not None:
+                self._outer._note(number)
+
+    def _raise_if_asked(self) -> None:
+        """Raise `Stopped`, also for a signal whose exception was lost, as in a destructor."""
+        if self.asked is not None and not self._ignored:
+            raise Stopped(self.asked)
 
 
 def _leave_terminal() -> None:

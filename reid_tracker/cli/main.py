@@ -10,16 +10,14 @@ import importlib
 import io
 import logging
 import os
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import NamedTuple, NoReturn
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import reid_tracker
-from reid_tracker.cli.interrupts import STOPS, Stopped, StopSignals
+from reid_tracker.cli.interrupts import Stopped, StopSignals, end_by, say
 from reid_tracker.cli.parser import Parser, suggestion
 from reid_tracker.cli.redact import one_line, redact
 from reid_tracker.errors import ConfigError, ReidTrackerError
@@ -73,36 +71,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # no console ends a run
+    signals = StopSignals()
     with _logging_to_stderr(debug=debug, quiet="--quiet" in words):
         try:
-            with StopSignals():
+            with signals:
                 return run(words)
-        except ReidTrackerError as error:
-            usage = isinstance(error, ConfigError)
-            return _fail(str(error), _USAGE_ERROR if usage else _RUN_TIME_ERROR, debug=debug)
         except KeyboardInterrupt as interrupt:
-            number = interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
-            _say(f"{STOPS[signal.Signals(number)]}\n")
-            return 128 + number
+            return end_by(interrupt)
         except Exception as error:
-            message = f"{type(error).__name__}: {error} (run again with --debug for details)"
-            return _fail(message, _RUN_TIME_ERROR, debug=debug)
-
-
-def program() -> NoReturn:
-    """Run the command line as a program of its own, and end the process.
-
-    The thread that reads a frozen camera may still wait inside FFmpeg. Python can crash if it ends
-    around such a thread, so the process then ends without Python's own clean-up: every output is
-    closed already.
-    """
-    code = main()
-    if any(thread.daemon for thread in threading.enumerate()):
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):  # the terminal or the reader may be gone
-                stream.flush()
-        os._exit(code)
-    sys.exit(code)
+            if signals.asked is not None:  # a library made an error of its own of it
+                return end_by(Stopped(signals.asked))
+            message = str(error)
+            if not isinstance(error, ReidTrackerError):
+                message = f"{type(error).__name__}: {error} (run again with --debug for details)"
+            usage = isinstance(error, ConfigError)
+            return _fail(message, _USAGE_ERROR if usage else _RUN_TIME_ERROR, debug=debug)
 
 
 def run(words: Sequence[str]) -> int:
@@ -188,15 +171,9 @@ def _is_no_source(word: str) -> bool:
 
 def _fail(message: str, code: int, *, debug: bool) -> int:
     if debug:
-        _say(redact(traceback.format_exc()))
-    _say(f"reid-track: error: {one_line(' '.join(message.split()))}\n")
+        say(redact(traceback.format_exc()))
+    say(f"reid-track: error: {one_line(' '.join(message.split()))}\n")
     return code
-
-
-def _say(text: str) -> None:
-    with suppress(OSError):  # the terminal or the reader may be gone
-        sys.stderr.write(text)
-        sys.stderr.flush()
 
 
 class _Redacted(logging.Formatter):
@@ -228,4 +205,4 @@ def _logging_to_stderr(*, debug: bool, quiet: bool) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    program()
+    sys.exit(main())

@@ -83,13 +83,16 @@ def choose_encoder(arguments: argparse.Namespace) -> EncoderConfig:
     return resolve_model(config) if config.model == "auto" else config
 
 
-def open_sides(dataset: str | Path, layout: str, split: str) -> tuple[str, Images, Images]:
+def open_sides(
+    dataset: str | Path, layout: str, split: str, *, compared: bool = True
+) -> tuple[str, Images, Images]:
     """Read a data set; without separate queries, every picture is a query among all others.
 
     Args:
         dataset: its folder, or a CSV file.
         layout: name of its format; "auto" finds it by the files.
         split: of CUHK03.
+        compared: whether a person needs two pictures.
 
     Returns:
         The name of its format, its queries and its gallery.
@@ -117,14 +120,15 @@ def open_sides(dataset: str | Path, layout: str, split: str) -> tuple[str, Image
         # Half a test set; scoring the training images instead would answer another question.
         found, missing = ("queries", "gallery") if len(data.query) else ("a gallery", "queries")
         raise InputError(f"{root}: {found} but no {missing}; a test needs both")
-    _check_all_against_all(data.train, root)
+    if not len(data.train):
+        raise InputError(f"{root}: no queries and no images of people; there is nothing to score")
+    if compared:
+        _check_all_against_all(data.train, root)
     return name, data.train, data.train
 
 
 def _check_all_against_all(images: Images, root: Path) -> None:
-    """Raise an `InputError` if there is no image, or a person with one image only."""
-    if not len(images.paths):
-        raise InputError(f"{root}: no queries and no images of people; there is nothing to score")
+    """Raise an `InputError` if a person has one image only."""
     _, identity, counts = np.unique(images.identities, return_inverse=True, return_counts=True)
     lonely = np.nonzero(counts[identity] == 1)[0]
     if len(lonely):

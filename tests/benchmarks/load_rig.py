@@ -203,7 +203,7 @@ def _write_layout(layout: Topology, path: Path) -> None:
 def _centre_words(
     broker: Server, gallery: str, layout: Path, names: Sequence[str], overrides: Sequence[str]
 ) -> list[str]:
-    words = ["reid_tracker.cli.main", "central", "--broker", f"nats://127.0.0.1:{broker.port}"]
+    words = ["reid_tracker.cli.program", "central", "--broker", f"nats://127.0.0.1:{broker.port}"]
     words += ["--gallery", gallery, "--topology", str(layout), "--fingerprint", ENCODER]
     words += [word for name in names for word in ("--site", name)]
     return words + [word for text in overrides for word in ("--set", text)]

@@ -210,7 +210,7 @@ def _edge(
     words += [word for text in overrides for word in ("--set", text)]
     with tempfile.TemporaryDirectory(prefix="reid-sent-") as home:
         process = subprocess.Popen(
-            [sys.executable, "-m", "reid_tracker.cli.main", "edge", str(clip), *words],
+            [sys.executable, "-m", "reid_tracker.cli.program", "edge", str(clip), *words],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT), "REID_TRACKER_HOME": home},
             stdout=subprocess.DEVNULL,

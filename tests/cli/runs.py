@@ -45,7 +45,7 @@ class Run:
 
     def __init__(self, words: list[str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "reid_tracker.cli.main", *words],
+            [sys.executable, "-m", "reid_tracker.cli.program", *words],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ import pytest
 from reid_tracker.cli.main import COMMANDS, main, parser_of
 from tests.conftest import ROOT, write_detections, write_video
 
-PROGRAM = [sys.executable, "-m", "reid_tracker.cli.main"]
+PROGRAM = [sys.executable, "-m", "reid_tracker.cli.program"]
 
 
 def test_help_lists_all_commands_in_groups(capsys: pytest.CaptureFixture[str]) -> None:

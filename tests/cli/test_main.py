@@ -369,7 +369,7 @@ def test_interrupted_run_leaves_playable_outputs(
     """Ctrl-C in the middle of a long video: everything written so far is whole."""
     words = motion_only(long_clip, tmp_path / "out")
     process = subprocess.Popen(
-        [sys.executable, "-m", "reid_tracker.cli.main", *map(str, words)],
+        [sys.executable, "-m", "reid_tracker.cli.program", *map(str, words)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
@@ -388,29 +388,3 @@ def test_interrupted_run_leaves_playable_outputs(
     assert 100 < len(lines) < LONG
     assert read_mot(mot)[:, 0].max() <= len(lines)
     assert decoded_frames(tmp_path / "out" / "long.mp4") == len(lines)
-
-
-@pytest.mark.parametrize(("thread", "cleaned"), [("True", ""), ("None", "cleaned up")])
-def test_a_program_does_not_wait_for_a_frozen_camera(thread: str, cleaned: str) -> None:
-    """Python's own clean-up would crash around a thread that FFmpeg still holds."""
-    code = f"""
-import atexit, threading
-from reid_tracker.cli import main
-def stays():
-    print("closed", end=" ")
-    if {thread}:
-        threading.Thread(target=threading.Event().wait, daemon=True).start()
-    return 3
-main.main = stays
-atexit.register(print, "cleaned up", end="")
-main.program()
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
-    assert (done.returncode, done.stdout) == (3, f"closed {cleaned}"), done.stderr

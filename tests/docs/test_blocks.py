@@ -74,7 +74,7 @@ def folder(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     home = Path(shutil.copytree(clips, tmp_path / "work"))
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name, words in {"reid-track": "-m reid_tracker.cli.main", "python": ""}.items():
+    for name, words in {"reid-track": "-m reid_tracker.cli.program", "python": ""}.items():
         (tools / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {words} "$@"\n')
         (tools / name).chmod(0o755)
     path = [str(tools), str(Path(sys.executable).parent), os.environ["PATH"]]

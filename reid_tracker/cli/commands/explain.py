@@ -150,8 +150,10 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _dataset_tasks(arguments: argparse.Namespace) -> dict[str, Draw]:
     """Open the data set and the networks, and return functions that draw."""
-    queries, gallery = open_sides(arguments.dataset, arguments.format, arguments.split)[1:]
     kinds = tuple(arguments.only or _KINDS)
+    _, queries, gallery = open_sides(
+        arguments.dataset, arguments.format, arguments.split, compared="ranked" in kinds
+    )
     chosen = choose_encoder(arguments)
     arguments.encoder = chosen.model  # titles name what "auto" means
     tasks: dict[str, Draw] = {}

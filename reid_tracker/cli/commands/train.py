@@ -28,7 +28,7 @@ examples:
   reid-track train paper_scratch --data Market-1501-v15.09.15
   reid-track train paper_scratch --data people.csv --set data.name=csv --set sampler.batch_size=32
   reid-track train osnet_x0_25_without_market osnet_x0_25 --resume
-  torchrun --nproc-per-node 2 -m reid_tracker.cli.main train paper_scratch --data Market-1501
+  torchrun --nproc-per-node 2 -m reid_tracker.cli.program train paper_scratch --data Market-1501
 """
 
 

@@ -1,6 +1,7 @@
 """The forms that anyone can make: a folder per identity, or a CSV of path, identity, camera.
 
-Identities and cameras may have any names; they are numbered in the order of the names.
+Identities and cameras may have any names. Numbers stay as they are; other names are numbered in
+their order.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _HELD = ("val", "valid", "test")
 """Folders of people who are kept from training."""
 
 _MARKET = re.compile(r"(\d+)_c(\d+)")
+_LONGEST_NUMBER = 18  # digits that fit into int64
 _CAMERA = re.compile(r"(?:^|_)c(\d+)(?:_|s\d|$)")
 
 
@@ -142,6 +144,13 @@ def _dataset(rows: list[_Row], where: Path) -> ReidDataset:
 
 
 def _numbers(names: Iterable[str]) -> dict[str, int]:
-    """Number names from 1: identity 0 stands for nobody in evaluations."""
+    """Return names that are numbers as they are, such as a track's; others count from 1.
+
+    Identity 0 stands for nobody in evaluations.
+    """
     unique = sorted(set(names), key=lambda name: (len(name), name) if name.isdigit() else (0, name))
+    if all(name.isdecimal() and len(name) <= _LONGEST_NUMBER for name in unique):
+        numbers = {name: int(name) for name in unique}
+        if 0 not in numbers.values() and len(set(numbers.values())) == len(unique):
+            return numbers
     return {name: number for number, name in enumerate(unique, 1)}

@@ -86,7 +86,7 @@ class Process:
         self.log = folder / "central.log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "reid_tracker.cli.main", "central", *words, *more],
+                [sys.executable, "-m", "reid_tracker.cli.program", "central", *words, *more],
                 stderr=log,
                 env=environment,
             )

@@ -39,7 +39,7 @@ def test_tracklets_of_a_camera_host_become_identities_of_the_centre(tmp_path: Pa
         "REID_TRACKER_HOME": str(tmp_path / "home"),
     }
     shared = ["--broker", f"nats://127.0.0.1:{server.port}", "--site", "yard", "--encoder", ENCODER]
-    command = [sys.executable, "-m", "reid_tracker.cli.main"]
+    command = [sys.executable, "-m", "reid_tracker.cli.program"]
     central = subprocess.Popen(
         [*command, "central", *shared, "--gallery", str(gallery)], cwd=ROOT, env=environment
     )

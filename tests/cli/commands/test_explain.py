@@ -100,6 +100,27 @@ def test_without_an_osnet_the_rest_is_drawn(
     assert "activation and gates are left out" in caplog.text
 
 
+def test_people_of_one_picture_are_drawn_but_not_ranked(
+    crops: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in crops.glob("*/*"):
+        if one.name != "a_c1.png":
+            one.unlink()
+    drawn: list[list[str]] = []
+
+    def sheet(net: object, images: Sequence[object], labels: list[str], *, title: str) -> Sheet:
+        assert len(images) == len(labels)
+        drawn.append(labels)
+        return Sheet(10, 10, "", "")
+
+    monkeypatch.setattr(reid_tracker.explain, "activation_sheet", sheet)
+    words = [crops, "--encoder", checkpoint, "--quiet", "-o", tmp_path / "pictures"]
+    assert run(*words, "--only", "activation", "gates") == 0
+    assert drawn == [[f"person {row}, camera 1" for row in range(1, PEOPLE + 1)]]
+    with pytest.raises(InputError, match="this person has no other image"):
+        run(*words, "--only", "activation", "ranked")
+
+
 def test_titles_name_the_encoder_that_auto_means(
     crops: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

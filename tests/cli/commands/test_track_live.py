@@ -48,7 +48,7 @@ class Run:
         options += ["--set", "stream.hardware=none", *words]
         self.folder = folder / "out"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "reid_tracker.cli.main", source, *options],
+            [sys.executable, "-m", "reid_tracker.cli.program", source, *options],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdout=subprocess.PIPE,

@@ -50,8 +50,27 @@ def test_csv(tmp_path: Path) -> None:
     )
     found = open_dataset("csv", tmp_path / "people.csv").train
     assert found.paths[1] == tmp_path / "sub" / "b.jpg"
-    assert found.identities.tolist() == [2, 1, 1]  # 9 comes before 10
+    assert found.identities.tolist() == [10, 9, 9]
     assert found.cameras.tolist() == [2, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers"),
+    [
+        (("000003", "000012"), [3, 12]),
+        (("0", "7"), [1, 2]),
+        (("7", "07"), [1, 2]),
+        (("9" * 18, "5"), [10**18 - 1, 5]),
+        (("9" * 19, "5"), [2, 1]),
+    ],
+)
+def test_numbers_stay_where_they_can(
+    tmp_path: Path, names: tuple[str, ...], numbers: list[int]
+) -> None:
+    touch(tmp_path, *(f"{name}/1.jpg" for name in names))
+    train = open_dataset("folder", tmp_path).train
+    found = {path.parent.name: row for path, row in zip(train.paths, train.identities, strict=True)}
+    assert [found[name] for name in names] == numbers
 
 
 def test_csv_with_splits(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from reid_tracker.arrays import Float32Array
 from reid_tracker.cli.commands.search.picture import build_query_detector, find_person, read_query
-from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.config import EncoderConfig
 from reid_tracker.encode import Encoder, build_encoder
 from reid_tracker.errors import ConfigError
@@ -42,7 +41,7 @@ def search_video(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             "--camera, --site, --save-crops and --sheet are for galleries, not for --in"
         )
     image = read_query(arguments.query)
-    with open_source(arguments.video) as source, StopSignals():
+    with open_source(arguments.video) as source:
         detector = build_query_detector(arguments)
         encoder = build_encoder(EncoderConfig(model=arguments.encoder, device=arguments.device))
         box = find_person(image, arguments, None if arguments.whole else detector)
