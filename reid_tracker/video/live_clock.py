@@ -90,7 +90,10 @@ class LiveClock:
                 self.jumps += 1
                 self._distrusted = True  # what RTCP said of timestamps no longer holds
             else:
-                anchor_s = min(anchor_s, self._anchor_s + _DRIFT * passed_s)
+                # Timestamps that go back a little may have restarted; a smaller delay shows if not.
+                restarted_s = passed_s - stepped_s if stepped_s < 0 else 0.0
+                later_s = max(_DRIFT * passed_s, restarted_s)
+                anchor_s = min(anchor_s, self._anchor_s + later_s)
         self._anchor_s = anchor_s
         return anchor_s
 
