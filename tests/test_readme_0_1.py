@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
+import shutil
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -12,7 +16,12 @@ import reid_tracker
 from reid_tracker.cli.main import main, parser_of
 from reid_tracker.config import Config
 from reid_tracker.config.docs import keys_of
+from reid_tracker.errors import StoreError
+from reid_tracker.match.gallery.open import open_to_read
+from tests.cli.runs import Run
 from tests.conftest import ROOT
+from tests.train.samples import person, write_image
+from tests.transport.servers import nats_server
 
 FRAMES = 30
 
@@ -136,6 +145,13 @@ def run(line: str) -> None:
     assert main([*shlex.split(line), "--quiet"]) == 0
 
 
+def answer(line: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what a command prints."""
+    capsys.readouterr()
+    assert main(shlex.split(line)) == 0
+    return capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_outputs_of_one_camera(folder: Path) -> None:
     run("video.mp4 --save-csv --save-crops -o results --set tracker.n_init=2")
@@ -193,6 +209,89 @@ def test_models_and_thresholds(folder: Path, capsys: pytest.CaptureFixture[str])
     assert "osnet_x0_5_cuhk03_onnx" in capsys.readouterr().out
     run("weights verify")
     assert "0 wrong" in capsys.readouterr().out
+
+
+@pytest.fixture
+def people(folder: Path) -> Path:
+    """A small Market-1501, and the same pictures in a folder a person."""
+    for row, identity, camera, number in itertools.product(range(3), (1, 2, 3), (1, 2), (1, 2)):
+        part = ("bounding_box_train", "query", "bounding_box_test")[row]
+        name = f"{identity:04d}_c{camera}s1_{number:06d}_00.jpg"
+        picture = person(identity, 10 * camera + number)
+        write_image(folder / "Market-1501-v15.09.15" / part / name, picture)
+        write_image(folder / "people" / f"{identity:04d}" / f"c{camera}_{number}.jpg", picture)
+    return folder
+
+
+SMALL = (
+    "--device cpu --threads 1 --set model.name=osnet_x0_25 --set sampler.batch_size=4 "
+    "--set 'phases=[{epochs: 1, height: 64, width: 32}]'"
+)
+
+
+@pytest.mark.slow
+def test_an_encoder_is_trained_scored_and_explained(
+    people: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pytorch_metric_learning")
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("sklearn")
+    run(f"train paper_scratch --data Market-1501-v15.09.15 {SMALL}")
+    model = people / "runs" / "train-paper_scratch" / "model.pth"
+    trained = model.read_bytes()
+    run(f"train paper_scratch --data Market-1501-v15.09.15 --resume {SMALL}")
+    assert model.read_bytes() == trained
+    shutil.copy(model, "start.pth")
+    words = "--data people/ --set data.name=folder --set model.weights=start.pth"
+    run(f"train paper_finetune {words} {SMALL} --set schedule.frozen_epochs=0")
+    assert "mAP" in answer(f"eval-reid Market-1501-v15.09.15 --encoder {model}", capsys)
+    run(f"explain Market-1501-v15.09.15 --encoder {model} -o inside --images 2")
+    drawn = {"activation.png", "gate_profiles.png", "gate_clusters.png", "ranked.png", "map.png"}
+    assert {path.name for path in (people / "inside").iterdir()} == drawn
+    exported = ROOT / "weights" / "osnet_x0_25_cuhk03.onnx"
+    run(f"explain people/ --encoder {exported} --only ranked map -o outside")
+    assert {path.name for path in (people / "outside").iterdir()} == {"ranked.png", "map.png"}
+    run("explain --curves runs/train-paper_scratch runs/train-paper_finetune -o curves")
+    assert (people / "curves" / "curves.png").stat().st_size > 10_000
+    assert "tight" in answer("calibrate --labelled people/", capsys)
+
+
+@pytest.mark.slow
+def test_identities_over_cameras_are_scored(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("trackeval")
+    (folder / "truth.txt").write_text("c1 1 0 10 10 40 90 0 0\nc2 1 5 10 10 40 90 0 0\n")
+    (folder / "result.txt").write_text("c1 7 0 10 10 40 90 0 0\nc2 7 5 10 10 40 90 0 0\n")
+    assert "1.000" in answer("eval-mtmc truth.txt result.txt", capsys)
+
+
+def has_people(gallery: Path) -> bool:
+    with suppress(StoreError), open_to_read(gallery) as store:
+        return any(sighting.identity for sighting in store.sightings())
+    return False
+
+
+@pytest.mark.slow
+def test_a_camera_host_and_its_centre(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = nats_server(folder / "nats", open_to_all=True)
+    try:
+        broker = f"--broker nats://127.0.0.1:{server.port} --site hall"
+        gallery = folder / "people.sqlite"
+        centre = Run(shlex.split(f"central {broker} --encoder auto --gallery {gallery}"))
+        outputs = "--output out --no-save-video --save-csv --rotate-h 2 --delete-after-h 72"
+        run(
+            f"edge entrance.mp4 {broker} --edge gate-host --start-time 2026-11-24T18:30 "
+            f"--send-pictures --blur-heads --spool spool {outputs} --set tracker.n_init=2"
+        )
+        assert main(["edge", "hall.mp4", *broker.split()[:2], "--quiet"]) == 2  # of which site?
+        centre.until(lambda: has_people(gallery), "people are stored")
+        assert centre.end(signal.SIGTERM) == 143
+        assert {path.suffix for path in folder.glob("out/*/*")} >= {".csv", ".jsonl", ".txt"}
+        assert "gate-host/entrance" in answer("search 1 --gallery people.sqlite", capsys)
+    finally:
+        centre.kill()
+        server.kill()
 
 
 @pytest.mark.slow
