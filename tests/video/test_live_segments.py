@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -44,12 +45,12 @@ class Camera:
         port = free_port()
         if self._way == "udp":
             self._socket.connect(("127.0.0.1", port))
-            work = self._send, (self._datagram, segment)
+            work = partial(self._send, self._datagram, segment)
         else:
             self._socket.bind(("127.0.0.1", port))
             self._socket.listen()
-            work = self._serve, (segment,)
-        threading.Thread(target=work[0], args=work[1], daemon=True).start()
+            work = partial(self._serve, segment)
+        threading.Thread(target=work, daemon=True).start()
         return f"{self._way}://127.0.0.1:{port}"
 
     def end(self) -> None:
