@@ -61,6 +61,7 @@ def test_whole_people_are_chosen() -> None:
 
 @pytest.mark.parametrize("people", [3, 20, 60])
 @pytest.mark.parametrize("cameras", [1, 12])
+@pytest.mark.slow
 def test_sheet_with_few_and_many(people: int, cameras: int) -> None:
     generator = np.random.default_rng(0)
     positions = generator.normal(size=(people * 2, 2)).astype(np.float32)

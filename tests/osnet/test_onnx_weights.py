@@ -215,6 +215,7 @@ def onnx_runtime(path: Path, x: Tensor) -> Tensor:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_real_weights_give_every_key(shared_onnx: Path) -> None:
     state = load_onnx_weights(shared_onnx)
     assert infer_architecture(state) == "osnet_x0_25"

@@ -128,6 +128,7 @@ def test_a_long_recording_without_a_length_is_read_once_and_whole(
     assert Video.requests == 1
 
 
+@pytest.mark.slow
 def test_what_comes_as_slowly_as_it_is_played_is_a_camera_until_it_ends(
     server: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

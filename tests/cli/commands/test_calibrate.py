@@ -56,6 +56,7 @@ def test_thresholds_of_footage_are_a_configuration(footage: list[str], tmp_path:
         run(["calibrate", *footage, "--save", str(output)])
 
 
+@pytest.mark.slow
 def test_without_a_file_thresholds_are_printed(
     footage: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

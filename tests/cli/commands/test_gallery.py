@@ -57,6 +57,7 @@ def test_info(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert data["cameras"] == ["door", "yard"]
 
 
+@pytest.mark.slow
 def test_a_gallery_that_a_run_holds_is_read(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copy = path.parent / "copy.jsonl"
     before = path.read_bytes()

@@ -54,6 +54,7 @@ def gallery(tmp_path: Path) -> Path:
     return tmp_path / "gallery.sqlite"
 
 
+@pytest.mark.slow
 def test_one_source_is_stored_and_known_again(
     walkers: Clip, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,7 @@ def mot(path: Path) -> np.ndarray:
     return np.loadtxt(path, delimiter=",", ndmin=2)
 
 
+@pytest.mark.slow
 def test_everything_is_written_and_agrees(cameras: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     floor = tmp_path / "floor.yaml"
@@ -146,6 +147,7 @@ def test_earlier_files_are_refused_before_any_work(
     assert (tmp_path / "out" / name).read_bytes() != b"mine"
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_whole_files(
     cameras: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

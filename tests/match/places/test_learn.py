@@ -109,6 +109,7 @@ def test_a_matcher_learns_and_is_deterministic() -> None:
 
 
 @pytest.mark.parametrize(("links", "same"), [(5, False), (0, True)])
+@pytest.mark.slow
 def test_what_was_learned_parts_two_who_look_alike(links: int, same: bool) -> None:
     """After nine people, two who look alike are at the door and in the hall at the same time."""
     late = [Visit("door", 50, 20, 200, 206), Visit("hall", 50, 20, 202, 208)]

@@ -170,6 +170,7 @@ def test_lower_crf_makes_larger_files(tmp_path: Path) -> None:
     assert sizes[0] > 1.5 * sizes[1]
 
 
+@pytest.mark.slow
 def test_growing_file_is_readable(tmp_path: Path) -> None:
     path = tmp_path / "o.mp4"
     with VideoSink(path, INFO) as sink:

@@ -76,6 +76,7 @@ def test_outlines_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert np.array_equal(first.outlines, again.outlines)
 
 
+@pytest.mark.slow
 def test_a_batch_has_other_backgrounds_where_the_recipe_asks(
     tmp_path: Path, tiny_data: Path
 ) -> None:

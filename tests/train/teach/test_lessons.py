@@ -69,6 +69,7 @@ def test_lessons_are_kept_and_read_back(
         prepare_lessons(recipe, crops(4), labels[:4], tmp_path / "t", seed=1)
 
 
+@pytest.mark.slow
 def test_a_run_with_one_more_data_set_asks_about_that_one_only(
     tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_run_with_one_more_data_set_asks_about_that_one_only(
     assert np.array_equal(after.unlabelled[:4], before.unlabelled)
 
 
+@pytest.mark.slow
 def test_several_teachers_stand_side_by_side(tiny_data: Path, tmp_path: Path) -> None:
     recipe = distilling(tiny_data, tmp_path, models=[TEACHER, "osnet_ain_x0_25"]).teacher
     both = prepare_lessons(recipe, crops(), np.arange(6) // 2, tmp_path / "t", seed=1)

@@ -182,6 +182,7 @@ def test_a_receiver_knows_that_it_has_caught_up(world: World) -> None:
         assert receiver.caught_up()
 
 
+@pytest.mark.slow
 def test_a_receiver_that_is_killed(world: World) -> None:
     server, credentials = world.server, world.config.credentials
     assert credentials is not None

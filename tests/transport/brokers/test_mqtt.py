@@ -30,6 +30,7 @@ def open_mqtt(config: TransportConfig) -> MqttBroker:
     return MqttBroker(config, parse_address(config))
 
 
+@pytest.mark.slow
 def test_a_connection_that_ends_just_before(
     start: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

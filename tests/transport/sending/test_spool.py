@@ -135,6 +135,7 @@ def test_the_disk_is_given_back(tmp_path: Path) -> None:
     spool.close()
 
 
+@pytest.mark.slow
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     path = str(tmp_path / "spool")

@@ -15,6 +15,7 @@ from tests.match.gallery.holding import held
 from tests.match.gallery.samples import identities, sighting
 
 
+@pytest.mark.slow
 def test_the_second_process_is_refused(path: Path) -> None:
     script = """
 import sys
@@ -53,6 +54,7 @@ def test_an_empty_file_that_everybody_may_read_becomes_private(path: Path) -> No
         assert {stat.S_IMODE(item.stat().st_mode) for item in files} == {0o600}
 
 
+@pytest.mark.slow
 def test_a_file_is_read_while_another_process_writes(path: Path) -> None:
     with held(path):
         with EmbeddedStore(path, read_only=True) as store:

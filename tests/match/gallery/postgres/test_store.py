@@ -168,6 +168,7 @@ def test_another_machine_sees_it(postgres: Server, schema: str) -> None:
         assert other.info().model == OTHER_MODEL
 
 
+@pytest.mark.slow
 def test_searches_use_the_index_on_camera_and_time(postgres: Server, schema: str) -> None:
     """So that the time of a filtered search does not grow with the gallery."""
     import psycopg
