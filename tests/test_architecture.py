@@ -165,6 +165,7 @@ def test_fences_name_only_what_exists() -> None:
 
 
 @pytest.mark.parametrize("name", FOUNDATION)
+@pytest.mark.slow
 def test_foundation_imports_no_more_than_it_says(name: str) -> None:
     assert {package for file, package, _ in third_party() if file == name} <= FOUNDATION[name]
 

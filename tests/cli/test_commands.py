@@ -83,7 +83,8 @@ def test_heavy_packages_are_not_loaded(words: str) -> None:
     assert "LOADED []" in done.stdout, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_no_console_ends_a_run(encoding: str, tmp_path: Path) -> None:
     """Names that the console cannot print are printed otherwise."""
     video = write_video(tmp_path / "дверь ☂.mp4", frames=12)

@@ -26,7 +26,7 @@ def postgres() -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(params=["embedded", "postgres"])
+@pytest.fixture(params=["embedded", pytest.param("postgres", marks=pytest.mark.slow)])
 def open_gallery(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> Callable[[], GalleryStore]:

@@ -51,6 +51,7 @@ def before_relu(net: EmbeddingNet, images: Tensor) -> Tensor:
         (osnet_ain_x0_25, osnet_ain_x0_5, 2),
     ],
 )
+@pytest.mark.slow
 def test_the_wide_net_embeds_as_the_mean(
     narrow: Callable[[], EmbeddingNet], wide: Callable[[], EmbeddingNet], count: int
 ) -> None:

@@ -182,7 +182,8 @@ def interrupted(path: Path, how: str) -> None:
     assert process.returncode == (-signal.SIGKILL if how == "kill" else 1)
 
 
-@pytest.mark.parametrize("how", ["kill", pytest.param("raise", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["kill", "raise"])
 def test_an_interrupted_run_leaves_what_was_written(path: Path, how: str) -> None:
     from tests.sink.readers import count_frames
 

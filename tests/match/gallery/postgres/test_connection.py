@@ -37,6 +37,7 @@ def test_nobody_listens() -> None:
     assert "postgresql://127.0.0.1:1/people is not available" in text
 
 
+@pytest.mark.slow
 def test_no_such_database(postgres: Server) -> None:
     text = refused(postgres.address.replace("/postgres?", "/nowhere?"), StoreError)
     assert 'database "nowhere" does not exist' in text
@@ -51,6 +52,7 @@ def test_no_address(address: str) -> None:
     assert "expected postgresql://USER@HOST/DATABASE" in refused(address, ConfigError)
 
 
+@pytest.mark.slow
 def test_a_user_who_may_not(postgres: Server, schema: str) -> None:
     import psycopg
 
@@ -67,6 +69,7 @@ def test_a_user_who_may_not(postgres: Server, schema: str) -> None:
         )
 
 
+@pytest.mark.slow
 def test_another_format(postgres: Server, schema: str) -> None:
     import psycopg
 

@@ -19,6 +19,8 @@ from reid_tracker.match.gallery.writer import GalleryWriter
 from tests.match.gallery.samples import MODEL, OTHER_MODEL, identities, person, sighting, unit
 from tests.match.gallery.server import Server, start_or_skip
 
+pytestmark = pytest.mark.slow  # each process that runs tests would start a server
+
 
 @pytest.fixture
 def schema() -> str:
@@ -89,7 +91,6 @@ def test_pictures_of_an_earlier_version_are_read(postgres: Server, schema: str) 
         assert store.crops(["a"]) == {"a": b"new"}
 
 
-@pytest.mark.slow
 def test_a_server_that_goes_away_and_returns(own_server: Server) -> None:
     with PostgresStore(own_server.address) as store:
         store.write([sighting("before", 1)])
@@ -168,7 +169,6 @@ def test_another_machine_sees_it(postgres: Server, schema: str) -> None:
         assert other.info().model == OTHER_MODEL
 
 
-@pytest.mark.slow
 def test_searches_use_the_index_on_camera_and_time(postgres: Server, schema: str) -> None:
     """So that the time of a filtered search does not grow with the gallery."""
     import psycopg
