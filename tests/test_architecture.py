@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tokenize
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -142,6 +144,34 @@ def test_import_contracts() -> None:
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert "0 broken" in done.stdout
+
+
+def test_the_document_names_every_room() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    block = text.partition("```text\nreid_tracker/\n")[2].partition("\n```")[0]
+    room, named = "", []
+    for line in block.partition("\nconfigs/")[0].splitlines():
+        found = re.match(r"( +)([\w.]+/?) ", line)
+        if found is not None:
+            inner = len(found[1]) > 2
+            named.append(f"{room}{found[2]}" if inner else found[2])
+            room = room if inner else found[2]
+    rooms = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("__init__.py")]
+    deep = ("match/gallery/", "cli/commands/")  # their folders stand in one line
+    exist = {name.removesuffix("__init__.py") for name in rooms if not name.startswith(deep)}
+    exist |= {name for name in FILES if "/" not in name} | set(deep)
+    assert len(named) == len(set(named))
+    assert set(named) == exist - {"", "__init__.py"}
+
+
+def test_the_document_names_the_layers_of_the_contract() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("| Layer, top first | Rooms |")[2].partition("\n\n")[0]
+    rows = [re.sub(r"\(.*?\)", "", row) for row in table.strip().splitlines()[1:]]
+    told = [sorted(re.findall(r"`(\w+)`", row)) for row in rows]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert told == [sorted(re.findall(r"reid_tracker\.(\w+)", layer)) for layer in layers]
 
 
 def test_heavy_packages_stay_behind_their_fences() -> None:

@@ -50,6 +50,20 @@ def anchors(path: Path) -> set[str]:
     }
 
 
+def test_the_table_of_faults_names_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 80
+    for file, test in named:
+        assert re.search(rf"\bdef {test}\(", (ROOT / file).read_text(encoding="utf-8")), test
+    text = (ROOT / "docs" / "operations" / "faults.md").read_text(encoding="utf-8")
+    rows = [row for row in text.splitlines() if re.match(r"\| (?!Fault|---)", row)]
+    tests = (ROOT / "tests" / "cli" / "test_faults.py").read_text(encoding="utf-8")
+    for row in rows:
+        for test in re.findall(r"`(\w+)`", row.rsplit("|", 2)[1]):
+            assert f"def test_{test}(" in tests, test
+
+
 @pytest.mark.slow
 def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="needs the extra docs")
