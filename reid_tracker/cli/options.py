@@ -103,8 +103,8 @@ def add_models(parser: Parser) -> None:
         "--conf",
         # The tracker must not drop what the user asked the detector to keep.
         key="detector.confidence tracker.min_confidence",
-        help="minimum detection confidence; weak detections only continue tracks, "
-        "tracker.high_confidence is what starts them",
+        help="minimum detection confidence; detections below tracker.high_confidence "
+        "continue tracks, but start none",
     )
     add_setting(models, "--iou", key="detector.iou")
     add_setting(models, "--imgsz", key="detector.image_size", metavar="PIXELS")

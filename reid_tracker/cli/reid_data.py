@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from reid_tracker.arrays import IntArray
+from reid_tracker.cli.options import add_device
 from reid_tracker.config import EncoderConfig
 from reid_tracker.encode import Encoder, resolve_model
 from reid_tracker.errors import ConfigError, InputError
@@ -64,7 +65,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 def add_encoder_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how the encoder runs."""
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps")
+    add_device(parser)
     parser.add_argument(
         "--batch-size", type=int, default=64, metavar="N", help="pictures encoded at a time"
     )
@@ -77,7 +78,7 @@ def choose_encoder(arguments: argparse.Namespace) -> EncoderConfig:
         ReidTrackerError: an option is out of range, or no encoder is here for "auto".
     """
     config = EncoderConfig(
-        model=arguments.encoder, device=arguments.device or "auto", batch_size=arguments.batch_size
+        model=arguments.encoder, device=arguments.device, batch_size=arguments.batch_size
     )
     # Other names stay as they were typed: they say more than a path.
     return resolve_model(config) if config.model == "auto" else config

@@ -279,7 +279,7 @@ class GalleryConfig(Checked):
     Attributes:
         address: file, or postgresql://USER@HOST/DATABASE; null stores nothing beyond the run.
         site: name of the place that the cameras belong to; may be empty.
-        retention_h: sightings stored longer ago are deleted; null keeps them until they are purged.
+        retention_h: delete sightings that were stored longer ago; null keeps them until a purge.
         store_crops: also store a picture of each sighting, with the same retention.
         start_time: time at which the recording begins, such as "2026-11-24T18:30" (local time) or
             with a time zone; null takes the time in the file, and the current time for cameras and

@@ -63,6 +63,13 @@ def test_a_bare_number_is_a_cuda_device() -> None:
     assert config_of("a.mp4 --device mps").encoder.device == "mps"
 
 
+@pytest.mark.parametrize("line", ["search 1", "train fast", "explain people", "eval-reid people"])
+def test_a_bare_number_is_a_cuda_device_for_every_command(line: str) -> None:
+    command, *words = line.split()
+    assert parser_of(command).parse(words).device == "auto"
+    assert parser_of(command).parse([*words, "--device", "1"]).device == "cuda:1"
+
+
 def test_switches_can_be_negated() -> None:
     assert not config_of("a.mp4 --no-save-video").output.video
     assert not config_of("a.mp4 --no-half").detector.half

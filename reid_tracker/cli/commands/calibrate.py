@@ -67,7 +67,11 @@ def add_arguments(parser: Parser) -> None:
     ):
         add_setting(parser, *flags, key=key, metavar="MODEL", help="as for reid-track track")
     add_general(parser)
-    parser.add_argument("--save", metavar="FILE", help="write a configuration instead of printing")
+    parser.add_argument(
+        "--save",
+        metavar="FILE",
+        help="write the thresholds to this configuration file instead of printing them",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace that file")
 
 

@@ -36,7 +36,7 @@ def add_arguments(parser: Parser) -> None:
         help="YAML file, or a name in configs/: fast, accurate, rtsp, ... (default: the defaults)",
     )
     parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="also set a key"
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="set a key (repeatable)"
     )
 
 

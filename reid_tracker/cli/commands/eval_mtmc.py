@@ -73,7 +73,7 @@ def add_arguments(parser: Parser) -> None:
         default=[],
         metavar="CAMERA",
         help="a camera whose truth does not know everybody: score only boxes that lie on a true "
-        "one; may be given several times",
+        "one (repeatable)",
     )
     parser.add_argument("--save-json", metavar="FILE", help="also write the scores to a file")
     parser.add_argument("--overwrite", action="store_true", help="replace that file")

@@ -96,8 +96,10 @@ def _add_scoring(parser: argparse.ArgumentParser) -> None:
         default="standard",
         help="cuhk03-classic: CMC over random galleries of one picture a person",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the random galleries")
-    parser.add_argument("--metric", choices=METRICS, default="cosine")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random galleries")
+    parser.add_argument(
+        "--metric", choices=METRICS, default="cosine", help="distance of two embeddings"
+    )
     parser.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
 
 

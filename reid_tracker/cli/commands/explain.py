@@ -119,7 +119,11 @@ def add_arguments(parser: Parser) -> None:
         "--curves", nargs="+", metavar="RUN", help="draw the training curves of these run folders"
     )
     parser.add_argument(
-        "--images", type=int, default=12, metavar="N", help="crops or queries on a sheet (12)"
+        "--images",
+        type=int,
+        default=12,
+        metavar="N",
+        help="crops or queries on a sheet (default: 12)",
     )
     add_data_options(parser)
     add_encoder_options(parser)
@@ -177,7 +181,7 @@ def _find_net(arguments: argparse.Namespace) -> EmbeddingNet | None:
     from reid_tracker.explain import load_osnet
 
     try:
-        return load_osnet(arguments.encoder, device=arguments.device or "auto")
+        return load_osnet(arguments.encoder, device=arguments.device)
     except ReidTrackerError as error:
         if arguments.only:
             raise

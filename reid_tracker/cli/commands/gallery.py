@@ -48,9 +48,11 @@ def add_arguments(parser: Parser) -> None:
     parser.epilog = _EXAMPLES
     add = parser.add_actions(add_gallery_option)
     info = add("info", "show what the gallery holds")
-    info.add_argument("--json", action="store_true", help="print it as JSON")
+    info.add_argument("--json", action="store_true", help="print JSON")
     forget = add("forget", "delete all that is known of a person")
-    forget.add_argument("identities", nargs="+", type=_identity, metavar="ID", help="their numbers")
+    forget.add_argument(
+        "identities", nargs="+", type=_identity, metavar="ID", help="number of an identity"
+    )
     purge = add("purge", "delete what was stored long ago, or everything")
     which = purge.add_mutually_exclusive_group(required=True)
     which.add_argument("--older-than", metavar="AGE", help="hours, or e.g. 90m, 48h, 7d")

@@ -84,7 +84,10 @@ def add_arguments(parser: Parser) -> None:
         "--unit", choices=_METRES, default="mm", help="unit of the calibration file (default: mm)"
     )
     parser.add_argument(
-        "--save", metavar="FILE", default="floor.yaml", help="YAML to write or add to (floor.yaml)"
+        "--save",
+        metavar="FILE",
+        default="floor.yaml",
+        help="YAML file to write or add to (default: floor.yaml)",
     )
     parser.add_argument(
         "--picture", metavar="FILE", help="PNG to check the result (default: beside --save)"

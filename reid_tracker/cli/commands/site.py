@@ -62,7 +62,12 @@ def add_arguments(parser: Parser) -> None:
     adding = parser.add_actions()("add-host", "give a camera host a user and its rights")
     adding.add_argument("name", metavar="NAME", help="name of the host, as edge --edge has it")
     adding.add_argument("--site", required=True, metavar="NAME", help="site of the host")
-    adding.add_argument("--broker", choices=("nats", "mqtt"), default="nats", help="its kind")
+    adding.add_argument(
+        "--broker",
+        choices=("nats", "mqtt"),
+        default="nats",
+        help="kind of the broker (default: nats)",
+    )
     adding.add_argument(
         "--folder", type=Path, metavar="DIR", help="add to the files in DIR (default: print them)"
     )

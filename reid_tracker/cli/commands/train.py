@@ -10,6 +10,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reid_tracker.cli.options import add_device
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.reid_data import guess_format
 from reid_tracker.cli.report import Steps
@@ -99,7 +100,7 @@ def add_arguments(parser: Parser) -> None:
         default=[],
         help="set any key of the recipe, e.g. optimiser.lr=0.01 (repeatable)",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    add_device(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     parser.add_argument("--tensorboard", action="store_true", help="write FOLDER/tensorboard too")
 

@@ -43,9 +43,9 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_actions()
     listing = add("list", "show all models")
     listing.add_argument("--json", action="store_true", help="print all that is known, as JSON")
-    pulling = add("pull", "download models that are not here, and print their paths")
+    pulling = add("pull", "download models, unless they are here, and print their paths")
     pulling.add_argument("names", nargs="+", metavar="NAME", help="names of `weights list`")
-    add("verify", "check all models that are here")
+    add("verify", "check the checksums of all models that are here")
 
 
 def _list(*, as_json: bool) -> int:

@@ -82,7 +82,7 @@ def add_arguments(parser: Parser) -> None:
     )
     limits.add_argument("--until", metavar="TIME", help="seen at or before")
     limits.add_argument(
-        "--top", type=int, default=20, metavar="N", help="largest number of results (default: 20)"
+        "--top", type=int, default=20, metavar="N", help="show at most N results (default: 20)"
     )
     limits.add_argument(
         "--identities", action="store_true", help="only the best sighting of each identity"
@@ -121,7 +121,7 @@ def _add_output(parser: Parser) -> None:
     output.add_argument(
         "--sheet", metavar="FILE", help="draw the stored pictures of the results, a PNG file"
     )
-    output.add_argument("--overwrite", action="store_true", help="replace that file")
+    output.add_argument("--overwrite", action="store_true", help="replace existing files")
 
 
 def _where(arguments: argparse.Namespace) -> Where:
