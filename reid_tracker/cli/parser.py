@@ -96,7 +96,7 @@ class Parser(argparse.ArgumentParser):
         else:
             arguments, unknown = self.parse_known_args(words)
         if unknown:
-            self.error(self._about_unknown(unknown))
+            self.error(self._about_unknown(unknown, getattr(arguments, "action", None)))
         return arguments
 
     def error(self, message: str) -> NoReturn:
@@ -104,15 +104,22 @@ class Parser(argparse.ArgumentParser):
         line = one_line(" ".join(message.split()))
         self.exit(2, f"reid-track: error: {line} (see {self.prog} --help)\n")
 
-    def _about_unknown(self, words: Sequence[str]) -> str:
+    def _about_unknown(self, words: Sequence[str], action: str | None) -> str:
         options = [word.partition("=")[0] for word in words if word.startswith("-")]
         if not options:
             return f"unexpected argument: {' '.join(words)}"
-        known = [name for name in self._option_string_actions if name.startswith("--")]
-        hint = suggestion(options[0], known)
+        hint = suggestion(options[0], self._options(action))
         if options[0] in _FOREIGN:
             hint = f": use {_FOREIGN[options[0]]}"
         return f"unknown option {options[0]}{hint}"
+
+    def _options(self, action: str | None) -> list[str]:
+        """Return the long options of this command and of one of its actions."""
+        known = [*self._option_string_actions]
+        for one in self._actions:
+            if isinstance(one, argparse._SubParsersAction) and action is not None:
+                known += one.choices[action]._option_string_actions
+        return [name for name in known if name.startswith("--")]
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -158,9 +158,17 @@ def _describe(hint: Any) -> str:
     return f"a list of {text}" if typing.get_origin(hint) is tuple else text
 
 
-def _nearest(key: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
-    return f": did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
+def _nearest(key: str, hints: Mapping[str, Any]) -> str:
+    """Return the key that is meant, also one that lacks its section, or else all that there are."""
+    for section, hint in hints.items():
+        if (
+            isinstance(hint, type)
+            and issubclass(hint, Checked)
+            and key in typing.get_type_hints(hint)
+        ):
+            return f": did you mean '{section}.{key}'?"
+    close = difflib.get_close_matches(key, list(hints), n=1, cutoff=0.5)
+    return f": did you mean '{close[0]}'?" if close else f"; known: {', '.join(hints)}"
 
 
 def _plain(value: Any) -> Any:

@@ -75,7 +75,10 @@ def test_actions_share_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert arguments.quiet
     with pytest.raises(SystemExit):
         oven.parse(["close", "--wide"])
-    assert "unknown option --wide" in capsys.readouterr().err
+    assert "unknown option --wide (see oven --help)" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        oven.parse(["open", "--widely"])
+    assert "did you mean --wide?" in capsys.readouterr().err
 
 
 def test_suggestion() -> None:

@@ -274,6 +274,11 @@ def test_unknown_key_names_the_nearest(section: str, name: str) -> None:
     refusal(lambda: from_mapping(SECTIONS[section], {f"{name}x": 1}), f"'{name}x'", *parts[1:])
 
 
+def test_a_key_without_its_section_is_found() -> None:
+    message = "unknown key 'max_age_s': did you mean 'tracker.max_age_s'?"
+    refusal(lambda: load_config(None, {"max_age_s": 3}), message)
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_unknown_section_names_the_nearest(section: str, tmp_path: Path) -> None:
     wrong = section[:-1]
