@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,16 +51,17 @@ def draw_separations(separations: Sequence[Separation], title: str) -> Sheet:
 def _draw(chart: Axes, one: Separation) -> None:
     values = np.concatenate(list(one.kinds.values()))
     edges = np.linspace(values.min(), max(values.max(), values.min() + 1e-6), _BINS + 1)
-    handles = []
+    handles: list[Any] = []
+    labels = []
     for colour, (name, kind) in zip(CYCLE, one.kinds.items(), strict=False):
         shares = np.histogram(kind, edges)[0] / max(len(kind), 1)
         drawn = chart.stairs(shares, edges, color=colour, fill=True, alpha=0.5)
-        handles.append((drawn, f"{name} ({len(kind)})"))
+        handles.append(drawn)
+        labels.append(f"{name} ({len(kind)})")
     for style, (name, value) in zip(_STYLES, one.thresholds.items(), strict=False):
-        handles.append(
-            (chart.axvline(value, color="black", linestyle=style), f"{name} {value:.3g}")
-        )
+        handles.append(chart.axvline(value, color="black", linestyle=style))
+        labels.append(f"{name} {value:.3g}")
     chart.set_title(one.title, fontsize=NORMAL, fontweight="bold", loc="left")
     chart.set_xlabel(one.unit, fontsize=SMALL)
     chart.set_ylabel("share", fontsize=SMALL)
-    legend(chart, [handle for handle, _ in handles], [label for _, label in handles])
+    legend(chart, handles, labels)
