@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from reid_tracker.arrays import Float32Array, FloatArray, IntArray
+from reid_tracker.arrays import FloatArray, IntArray
 from reid_tracker.match.decide.evidence import Pairs, soft_weights
 
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 128  # these and a few copies of them fit into a processor's cache
 
 
 class Clusters(NamedTuple):
@@ -32,119 +31,97 @@ def cluster(pairs: Pairs, bound: IntArray, threshold: float, softness: float) ->
     near. Tracklets with the same number above 0 in (N,) `bound` stay together. For the softness see
     `soft_weights`. Time and memory grow with the square of N.
     """
-    count = len(pairs.costs)
-    labels = np.where(bound > 0, -bound, np.arange(count))
-    highest = np.zeros(count)
-    for rows in _linked(pairs, bound, threshold):
-        _, start = np.unique(labels[rows], return_inverse=True)
-        joined, paid = _Groups(pairs, rows, start, softness).join(threshold)
-        highest[rows] = paid[joined[start]]
-        labels[rows] = _by_first(rows, joined[start])
-    return Clusters(_by_first(np.arange(count), labels), highest)
-
-
-def _linked(pairs: Pairs, bound: IntArray, threshold: float) -> Iterator[IntArray]:
-    """Yield sets of at least two rows that joins can reach from each other.
-
-    A join needs at least one pair below the threshold: groups without one never meet.
-    """
-    free = np.ones(len(bound), np.bool_)
-    for first in range(len(bound)):
-        found = free & (np.arange(len(bound)) == first)
-        edge = np.flatnonzero(found)
-        while len(edge):
-            free[edge] = False
-            near = np.isin(bound, bound[edge]) & (bound > 0)
-            for start in range(0, len(edge), _ROWS_AT_ONCE):
-                part = edge[start : start + _ROWS_AT_ONCE]
-                near |= ((pairs.costs[part] <= threshold) & pairs.possible[part]).any(axis=0)
-            edge = np.flatnonzero(near & free)
-            found[edge] = True
-        if found.sum() > 1:
-            yield np.flatnonzero(found)
+    groups = _Groups(pairs, softness)
+    first: dict[int, int] = {}
+    for row in np.flatnonzero(bound > 0).tolist():
+        kept = first.setdefault(int(bound[row]), row)
+        if kept != row:
+            groups.join(kept, row)
+    highest = np.zeros(len(bound))
+    while True:
+        kept, gone, cost = groups.cheapest(threshold)
+        if not cost <= threshold:
+            break
+        groups.join(kept, gone)
+        highest[kept] = max(highest[kept], highest[gone], cost)
+    _, start, inverse = np.unique(groups.labels, return_index=True, return_inverse=True)
+    return Clusters(start[inverse], highest[groups.labels])
 
 
 class _Groups:
-    """Sums over the pairs between G groups, (G, G) each; they add up when groups join."""
+    """Groups of N tracklets, each under the number of one of them, and its cheapest partner.
 
-    def __init__(self, pairs: Pairs, rows: IntArray, start: IntArray, softness: float) -> None:
-        """Start with the groups that `start` numbers, one number for each of the rows."""
-        order = np.argsort(start, kind="stable")
-        first = np.flatnonzero(np.diff(start[order], prepend=-1))
-        rows = rows[order]
-        block = np.ix_(rows, rows)
-        costs = pairs.costs[block]
-        weights = soft_weights(costs, softness)
-        blocked = ~pairs.possible[block] | ~np.isfinite(costs)
-        costs[~np.isfinite(costs)] = 0
-        costs *= weights
-        near = pairs.near[block]
-        if len(first) < len(rows):
-            costs, weights = (
-                np.add.reduceat(np.add.reduceat(part, first, axis=0), first, axis=1)
-                for part in (costs, weights)
-            )
-            blocked, near = (
-                np.logical_or.reduceat(np.logical_or.reduceat(part, first, axis=0), first, axis=1)
-                for part in (blocked, near)
-            )
-        np.fill_diagonal(blocked, True)
-        self._weighted, self._weights = costs, weights
-        self._blocked, self._near = blocked, near
+    The cost of a join is a weighted mean over the pairs, so no join makes the other groups cheaper
+    for a third one. Hence a group that lost its cheapest partner looks for another only when its
+    old cost comes up, as in the generic algorithm of Müllner, "Modern hierarchical, agglomerative
+    clustering algorithms" (2011).
 
-    def costs(self, rows: IntArray) -> FloatArray | Float32Array:
-        """Return the (R, G) costs of joining groups with all groups; +inf if that is forbidden."""
-        weights = self._weights[rows]
-        allowed = self._near[rows] & ~self._blocked[rows] & (weights > 0)
-        found = np.full(weights.shape, np.inf, weights.dtype)
-        np.divide(self._weighted[rows], weights, out=found, where=allowed)
+    Attributes:
+        labels: (N,) the group of each tracklet.
+    """
+
+    def __init__(self, pairs: Pairs, softness: float) -> None:
+        """Start with a group for each tracklet."""
+        count = len(pairs.costs)
+        self.labels = np.arange(count)
+        # Sums over the tracklets of a group (row) for each tracklet (column); +inf if impossible.
+        self._weights, self._weighted = np.empty((2, *pairs.costs.shape), pairs.costs.dtype)
+        self._near = pairs.near.copy()
+        self._partner, self._lowest = np.zeros(count, np.int64), np.zeros(count)
+        for start in range(0, count, _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            costs = np.where(pairs.possible[rows], pairs.costs[rows], np.inf)
+            self._weights[rows] = weights = soft_weights(pairs.costs[rows], softness)
+            self._weighted[rows] = np.inf
+            np.multiply(costs, weights, out=self._weighted[rows], where=costs < np.inf)
+            costs[~pairs.near[rows]] = np.inf
+            np.fill_diagonal(costs[:, start:], np.inf)
+            self._partner[rows], self._lowest[rows] = costs.argmin(axis=1), costs.min(axis=1)
+        self._stale = np.zeros(count, np.bool_)
+
+    def cheapest(self, threshold: float) -> tuple[int, int, float]:
+        """Return the two groups whose join is the cheapest, and its cost.
+
+        Beyond the threshold, the cost may be lower than it really is.
+        """
+        while True:
+            group = int(self._lowest.argmin())
+            if not self._stale[group] or not self._lowest[group] <= threshold:
+                break
+            costs = self.costs(group)
+            self._partner[group] = partner = costs.argmin()
+            self._lowest[group] = costs[partner]
+            self._stale[group] = False
+        kept, gone = sorted((group, int(self._partner[group])))
+        return kept, gone, float(self._lowest[group])
+
+    def costs(self, group: int) -> FloatArray:
+        """Return the (N,) costs of joining a group with each group; +inf if that is forbidden."""
+        count = len(self.labels)
+        weights = np.bincount(self.labels, self._weights[group], count)
+        weighted = np.bincount(self.labels, self._weighted[group], count)
+        allowed = weights > 0
+        allowed[group] = False
+        if not self._near[group].all():
+            allowed &= np.bincount(self.labels, self._near[group], count) > 0
+        found = np.full(count, np.inf)
+        np.divide(weighted, weights, out=found, where=allowed)
         return found
 
-    def join(self, threshold: float) -> tuple[IntArray, FloatArray]:
-        """Return the (G,) final group of each group and the (G,) highest cost of a join in it.
-
-        The cheapest partner of every group is remembered, so that a join compares the new group
-        with all others, and besides only those groups anew that lost their cheapest partner.
-        """
-        count = len(self._weights)
-        joined, highest = np.arange(count), np.zeros(count)
-        partner, lowest = np.zeros(count, np.int64), np.full(count, np.inf)
-        stale = np.arange(count)
-        while True:
-            for start in range(0, len(stale), _ROWS_AT_ONCE):
-                part = stale[start : start + _ROWS_AT_ONCE]
-                costs = self.costs(part)
-                partner[part] = costs.argmin(axis=1)
-                lowest[part] = costs.min(axis=1)
-            kept = int(lowest.argmin())
-            cost, gone = float(lowest[kept]), int(partner[kept])
-            if not cost <= threshold:
-                return joined, highest
-            self._merge(kept, gone)
-            joined[joined == gone] = kept
-            highest[kept] = max(highest[kept], highest[gone], cost)
-            lowest[gone] = np.inf
-            lost = (partner == kept) | (partner == gone)
-            lost[kept] = True
-            stale = np.flatnonzero(lost & (lowest < np.inf))
-            # The others keep their partner, unless the new group is cheaper.
-            to_kept = self.costs(np.array([kept]))[0]
-            cheaper = ~lost & ((to_kept < lowest) | ((to_kept == lowest) & (kept < partner)))
-            cheaper &= to_kept < np.inf
-            partner[cheaper], lowest[cheaper] = kept, to_kept[cheaper]
-
-    def _merge(self, kept: int, gone: int) -> None:
-        for sums in (self._weighted, self._weights):
-            sums[kept] += sums[gone]
-            sums[:, kept] = sums[kept]
-        for flags in (self._blocked, self._near):
-            flags[kept] |= flags[gone]
-            flags[:, kept] = flags[kept]
-        self._blocked[gone] = self._blocked[:, gone] = True
-
-
-def _by_first(rows: IntArray, labels: IntArray) -> IntArray:
-    """Replace each label by the first of `rows` that has it."""
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    numbers: IntArray = rows[first][inverse]
-    return numbers
+    def join(self, kept: int, gone: int) -> None:
+        """Make the second group a part of the first."""
+        self.labels[self.labels == gone] = kept
+        self._weights[kept] += self._weights[gone]
+        self._weighted[kept] += self._weighted[gone]
+        self._near[kept] |= self._near[gone]
+        self._stale |= (self._partner == kept) | (self._partner == gone)
+        self._lowest[gone] = np.inf
+        costs = self.costs(kept)
+        self._partner[kept] = partner = costs.argmin()
+        self._lowest[kept] = costs[partner]
+        self._stale[kept] = False
+        # A group that was not near one of the two may be near both together.
+        cheaper = costs < self._lowest
+        cheaper[kept] = False
+        self._partner[cheaper], self._lowest[cheaper] = kept, costs[cheaper]
+        self._stale[cheaper] = False

@@ -10,12 +10,17 @@ from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reid_tracker.config import MatchConfig
 from reid_tracker.match.decide.relations import relate
 from reid_tracker.match.places.topology import TravelTimes
-from reid_tracker.match.tracklets.prototypes import prototype_distance
+from reid_tracker.match.places.trails import Together
+from reid_tracker.match.tracklets.prototypes import (
+    PrototypeMemory,
+    paired_prototype_distance,
+    prototype_distance,
+)
 from reid_tracker.match.tracklets.table import TrackletTable
 
-_ROWS_AT_ONCE = 512
+_ROWS_AT_ONCE = 128
 _MIN_BUCKETS = 3  # a single common moment may be an error of one detector
-
+_DENSE = 0.25  # from this share on, comparing all pairs is faster than picking out the close ones
 
 AnyFloats = TypeVar("AnyFloats", FloatArray, Float32Array, FloatArray | Float32Array)
 
@@ -43,59 +48,89 @@ def compare(
 ) -> Pairs:
     """Compare (A,) rows of the table with (B,) rows of it."""
     relations = relate(table, rows_a, rows_b, times)
-    return Pairs(
-        pair_costs(table, rows_a, rows_b, config), possible=relations.possible, near=relations.near
-    )
+    costs = _distances(table.prototypes, rows_a, rows_b).astype(np.float64)
+    if table.trails.known(rows_a):
+        together = table.trails.together(rows_a, rows_b)
+        too_fast = _too_fast(table, rows_a, rows_b, config)
+        _weigh_positions(costs, together, too_fast, config)
+    return Pairs(costs, relations.possible, relations.near)
 
 
 def compare_all(
-    table: TrackletTable, rows: IntArray, times: TravelTimes, config: MatchConfig
+    table: TrackletTable, rows: IntArray, times: TravelTimes, config: MatchConfig, limit: float
 ) -> Pairs:
     """Compare (N,) rows of the table with each other; the result is symmetric, costs are float32.
 
-    Only half of the pairs is computed, and a part at a time, because N may be thousands.
+    N may be thousands. So only half of the pairs is computed, a part at a time, and a pair whose
+    mean embeddings are farther apart than `limit` costs the distance of the means.
     """
-    count = len(rows)
-    costs = np.empty((count, count), np.float32)
-    possible, near = np.empty((2, count, count), np.bool_)
-    for start in range(0, count, _ROWS_AT_ONCE):
-        here, rest = slice(start, start + _ROWS_AT_ONCE), slice(start, count)
-        part = compare(table, rows[here], rows[rest], times, config)
-        for whole, found in zip((costs, possible, near), part, strict=True):
-            whole[here, rest] = found
-            whole[rest, here] = found.T
+    memory = table.prototypes
+    means = memory.means(rows)
+    costs = 1 - means @ means.T
+    possible, near = np.empty((2, *costs.shape), np.bool_)
+    together = table.trails.together(rows, rows) if table.trails.known(rows) else None
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        here, rest = slice(start, start + _ROWS_AT_ONCE), slice(start, None)
+        part = costs[here, rest]
+        relations = relate(table, rows[here], rows[rest], times)
+        if memory.vectors.shape[1] > 1:
+            _compare_closely(part, memory, rows[here], rows[rest], limit)
+        if together:
+            at_once = Together(together.metres[here, rest], together.buckets[here, rest])
+            too_fast = _too_fast(table, rows[here], rows[rest], config)
+            _weigh_positions(part, at_once, too_fast, config)
+        costs[rest, here] = part.T
+        for whole, block in ((possible, relations.possible), (near, relations.near)):
+            whole[here, rest] = block
+            whole[rest, here] = block.T
     return Pairs(costs, possible, near)
 
 
-def pair_costs(
-    table: TrackletTable, rows_a: IntArray, rows_b: IntArray, config: MatchConfig
-) -> FloatArray:
-    """Return the (A, B) cost of joining every pair of tracklets.
+def _compare_closely(
+    costs: Float32Array,
+    memory: PrototypeMemory,
+    rows_a: IntArray,
+    rows_b: IntArray,
+    limit: float,
+) -> None:
+    """Replace the (A, B) distances of means that are at most `limit` by those of all prototypes."""
+    close = costs <= limit
+    if close.mean() > _DENSE:
+        np.copyto(costs, _distances(memory, rows_a, rows_b), where=close)
+        return
+    for row in np.flatnonzero(close.any(axis=1)).tolist():
+        columns = np.flatnonzero(close[row])
+        own, others = rows_a[row : row + 1], rows_b[columns][None]
+        costs[row, columns] = paired_prototype_distance(
+            memory.vectors[own], memory.weights[own], memory.vectors[others], memory.weights[others]
+        )[0]
 
-    The cost is the cosine distance of their embeddings. If both have ground positions at the same
-    times, standing together lowers it and standing apart raises it, by at most `floor_weight`. It
-    is +inf for two people more than `floor_gate_m` apart, and where a person would have to be
-    faster than `floor_speed_m_s` between the two sightings.
+
+def _distances(memory: PrototypeMemory, rows_a: IntArray, rows_b: IntArray) -> Float32Array:
+    """Return the (A, B) cosine distances of the prototypes of every pair of tracklets."""
+    if memory.vectors.shape[1] == 1:
+        return 1 - memory.means(rows_a) @ memory.means(rows_b).T
+    return prototype_distance(
+        memory.vectors[rows_a],
+        memory.weights[rows_a],
+        memory.vectors[rows_b],
+        memory.weights[rows_b],
+    )
+
+
+def _weigh_positions(
+    costs: FloatArray | Float32Array, together: Together, too_fast: BoolArray, config: MatchConfig
+) -> None:
+    """Change the (A, B) costs of pairs of tracklets by what is known of their ground positions.
+
+    If both have positions at the same times, standing together lowers the cost and standing apart
+    raises it, by at most `floor_weight`. It becomes +inf for two people more than `floor_gate_m`
+    apart, and for pairs that are too fast.
     """
-    memory = table.prototypes
-    costs: FloatArray
-    if config.prototypes == 1:
-        costs = (1 - memory.means(rows_a) @ memory.means(rows_b).T).astype(np.float64)
-    else:
-        costs = prototype_distance(
-            memory.vectors[rows_a],
-            memory.weights[rows_a],
-            memory.vectors[rows_b],
-            memory.weights[rows_b],
-        ).astype(np.float64)
-    if not np.isfinite(table.trails.last[rows_a]).any():
-        return costs
-    together = table.trails.together(rows_a, rows_b)
     known = together.buckets >= _MIN_BUCKETS
     apart = np.where(known, together.metres / config.floor_gate_m, 0.5)
     costs += config.floor_weight * (2 * np.minimum(apart, 1) - 1)
-    costs[(known & (apart > 1)) | _too_fast(table, rows_a, rows_b, config)] = np.inf
-    return costs
+    costs[(known & (apart > 1)) | too_fast] = np.inf
 
 
 def soft_weights(costs: AnyFloats, softness: float) -> AnyFloats:

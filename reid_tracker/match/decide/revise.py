@@ -70,14 +70,17 @@ def revise(
         return []
     rows = rows[np.argsort(table.order[rows])]
     identity = table.identity[rows]
-    pairs = compare_all(table, rows, times, config)
+    threshold = config.thresholds().revise_threshold
+    # Farther apart, a pair can hardly cost less than the threshold, and hardly weighs in a group.
+    limit = threshold + config.keep_bonus + config.floor_weight + 2 * config.softness
+    pairs = compare_all(table, rows, times, config, limit)
     same = (identity[:, None] == identity[None]) & (identity > 0)[None]
     np.subtract(pairs.costs, np.float32(config.keep_bonus), out=pairs.costs, where=same)
     np.maximum(pairs.costs, 0, out=pairs.costs, where=same)
     clusters = cluster(
         pairs,
         np.where(table.last_s[rows] < since_s, identity, 0),
-        config.thresholds().revise_threshold,
+        threshold,
         config.softness,
     )
     overdue = now_s - table.joined_s[rows] >= patience_s

@@ -16,7 +16,7 @@ from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 BUCKET_S = 0.25
 RING = 256
 _NEVER = -(2**62)
-_MAX_DISTANCES = 10_000_000
+_MAX_DISTANCES = 20_000_000
 """Distances that one comparison computes, for its time not to grow with the length of paths."""
 
 
@@ -25,11 +25,11 @@ class Together(NamedTuple):
 
     Attributes:
         metres: (A, B) float32 mean distance, NaN without a common bucket.
-        buckets: (A, B) int32 number of common buckets.
+        buckets: (A, B) uint16 number of common buckets.
     """
 
     metres: Float32Array
-    buckets: npt.NDArray[np.int32]
+    buckets: npt.NDArray[np.uint16]
 
 
 class GroundTrails:
@@ -89,13 +89,17 @@ class GroundTrails:
         self._places = np.concatenate([self._places, np.zeros((more, RING, 2), np.float32)])
         self._buckets = np.concatenate([self._buckets, np.full((more, RING), _NEVER)])
 
+    def known(self, rows: IntArray) -> bool:
+        """Return whether any of (K,) rows has a position."""
+        return bool(np.isfinite(self.last[rows]).any())
+
     def together(self, rows_a: IntArray, rows_b: IntArray) -> Together:
         """Compare the paths of every pair of (A,) and (B,) rows over their common buckets.
 
         Beyond `_MAX_DISTANCES` distances, only every second, third, ... of all buckets counts.
         """
         shape = (len(rows_a), len(rows_b))
-        metres, buckets = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+        metres, buckets = np.zeros(shape, np.float32), np.zeros(shape, np.uint16)
         common = np.empty(0, np.int64)
         if self._used:
             seen_a, seen_b = self._buckets[rows_a], self._buckets[rows_b]
@@ -107,13 +111,20 @@ class GroundTrails:
             common, in_a, in_b = np.intersect1d(common, known, return_indices=True)
             distances = int((count_a[in_a] * count_b[in_b]).sum())
             common = common[:: 1 + distances // _MAX_DISTANCES]
+        flat_metres, flat_buckets = metres.ravel(), buckets.ravel()  # views
         for bucket in common.tolist():
             slot = bucket % RING
             a, b = (np.flatnonzero(seen[:, slot] == bucket) for seen in (seen_a, seen_b))
-            way = self._places[rows_a[a], slot][:, None] - self._places[rows_b[b], slot]
-            pairs = np.ix_(a, b)
-            metres[pairs] += np.sqrt(way[..., 0] ** 2 + way[..., 1] ** 2)
-            buckets[pairs] += 1
+            x_a, y_a = self._places[rows_a[a], slot].T.copy()
+            x_b, y_b = self._places[rows_b[b], slot].T.copy()
+            # In place, because thousands of tracklets are millions of pairs.
+            square, other = x_a[:, None] - x_b, y_a[:, None] - y_b
+            square *= square
+            other *= other
+            square += other
+            pairs = a[:, None] * len(rows_b) + b
+            flat_metres[pairs] += np.sqrt(square, out=square)
+            flat_buckets[pairs] += 1
         metres[buckets == 0] = np.nan
         metres /= np.maximum(buckets, 1)
         return Together(metres, buckets)

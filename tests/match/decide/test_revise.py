@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import tracemalloc
 
 import numpy as np
 import pytest
 
+from reid_tracker.config import MatchConfig
 from reid_tracker.match import CrossCameraMatcher, Topology
 from reid_tracker.match.decide.revise import revise
+from tests.benchmarks.city_looks import ENCODERS
 from tests.match.batch_worlds import CONFIG, batch
 from tests.match.crowds import crowd
 from tests.match.worlds import QUICK, TOPOLOGY, embeddings_of, tracks
+from tests.oracles.match_plain import cluster_plain, set_distance
+
+TIMES = Topology().travel_times([f"{camera}" for camera in range(20)])
+"""Of the cameras of a crowd."""
 
 
 def test_looking_back_merges_two_identities_and_says_so() -> None:
@@ -49,13 +56,41 @@ def test_too_many_tracklets_are_not_clustered_anew(caplog: pytest.LogCaptureFixt
 @pytest.mark.slow
 @pytest.mark.parametrize("ground", [False, True])
 def test_three_thousand_tracklets_are_revised_in_300_mb(ground: bool) -> None:
-    table = crowd(3000, people=600, prototypes=2, ground=ground)
-    config = dataclasses.replace(CONFIG, prototypes=6)
-    times = Topology().travel_times([f"{camera}" for camera in range(20)])
+    table = crowd(3000, people=600, prototypes=6, ground=ground)
     tracemalloc.start()
-    changes = revise(table, times, 60.0, 0.0, config)
+    changes = revise(table, TIMES, 60.0, 0.0, MatchConfig())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 300e6
     assert sum(len(change.rows) for change in changes) == 3000
     assert ground or len(changes) < 900
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_revision_agrees_with_comparing_all_prototypes_of_all_pairs(encoder: str) -> None:
+    for seed in range(3):
+        table = crowd(50, 10, 6, ground=False, looks=ENCODERS[encoder], seed=seed)
+        config = MatchConfig()
+        changes = revise(table, TIMES, 60.0, 0.0, config)
+        held = [
+            [
+                (vector.astype(np.float64), float(weight))
+                for vector, weight in zip(*row, strict=True)
+            ]
+            for row in zip(
+                table.prototypes.vectors[:50], table.prototypes.weights[:50], strict=True
+            )
+        ]
+        costs = np.array([[set_distance(one, other) for other in held] for one in held])
+        spans = list(zip(table.camera[:50], table.first_s[:50], table.last_s[:50], strict=True))
+        possible = np.eye(50, dtype=np.bool_)
+        for a, b in itertools.permutations(range(50), 2):
+            (camera_a, first_a, last_a), (camera_b, first_b, last_b) = spans[a], spans[b]
+            possible[a, b] = camera_a != camera_b or last_a < first_b or last_b < first_a
+        anywhere = np.ones_like(possible)
+        threshold = config.thresholds().revise_threshold
+        expected = cluster_plain(costs, possible, anywhere, [0] * 50, threshold, config.softness)
+        assert 5 < len(expected) < 45
+        assert {frozenset(change.rows.tolist()) for change in changes} == set(
+            map(frozenset, expected)
+        )
