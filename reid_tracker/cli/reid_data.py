@@ -196,25 +196,11 @@ def embed_sides(
 
 def _batches(paths: Sequence[Path], size: int) -> Iterator[tuple[int, list[ImageBGR]]]:
     """Yield images in batches with the number of the first, reading the next batch meanwhile."""
+    from reid_tracker.video.images import read_picture
+
     with ThreadPoolExecutor(_READERS) as readers:
         waiting = readers.map(read_picture, paths[:size])
         for start in range(0, len(paths), size):
             images = list(waiting)
             waiting = readers.map(read_picture, paths[start + size : start + 2 * size])
             yield start, images
-
-
-def read_picture(path: Path) -> ImageBGR:
-    """Read an image file as (H, W, 3) uint8 BGR.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    from reid_tracker.video.images import UnreadablePictureError, read_image
-
-    try:
-        return read_image(path)
-    except UnreadablePictureError as error:
-        raise InputError(
-            f"{path}: cannot be read as an image: {error}; remove it or get it again"
-        ) from None

@@ -13,12 +13,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from reid_tracker.errors import InputError
+from reid_tracker.encode.base import Crops
 from reid_tracker.train.checkpoint import write_atomically
 from reid_tracker.types import ImageBGR
-
-Crops = npt.NDArray[np.uint8]
-"""Crops of one size, (N, H, W, 3) uint8 BGR."""
+from reid_tracker.video.images import read_picture
 
 _READERS = 4
 _MORE_PIXELS = 1.5
@@ -143,29 +141,13 @@ def read_crop(path: Path, size: tuple[int, int]) -> ImageBGR:
     Raises:
         InputError: the file cannot be decoded.
     """
-    return resize_image(read_image(path), size)
+    return resize_image(read_picture(path), size)
 
 
 def _read_reduced(path: Path, size: tuple[int, int]) -> ImageBGR:
-    image = read_image(path)
+    image = read_picture(path)
     pixels = image.shape[0] * image.shape[1]
     return image if pixels <= _MORE_PIXELS * size[0] * size[1] else resize_image(image, size)
-
-
-def read_image(path: Path) -> ImageBGR:
-    """Read an image file, (H, W, 3) uint8 BGR.
-
-    Raises:
-        InputError: the file cannot be decoded.
-    """
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    if image is None:
-        raise InputError(f"{path}: not an image, or damaged; remove it or get it again")
-    return np.asarray(image, np.uint8)
 
 
 def write_image(path: Path, image: ImageBGR) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reid_tracker.errors import SourceError
+from reid_tracker.errors import InputError, SourceError
 from reid_tracker.picture_size import MOST_PIXELS, picture_size, too_large
 from reid_tracker.types import Frame, ImageBGR, VideoInfo
 from reid_tracker.video.naming import printable, safe_name
@@ -217,6 +217,20 @@ def read_image(path: Path) -> ImageBGR:
     if image is None:
         raise UnreadablePictureError("it is damaged, or no picture")
     return np.asarray(image, dtype=np.uint8)
+
+
+def read_picture(path: Path) -> ImageBGR:
+    """Read an image that cannot be left out, as (H, W, 3) uint8 BGR.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return read_image(path)
+    except UnreadablePictureError as error:
+        raise InputError(
+            f"{printable(path)}: cannot be read as an image: {error}; remove it or get it again"
+        ) from None
 
 
 def contents(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -231,7 +231,7 @@ def main() -> None:
     """Measure, and print the table."""
     from reid_tracker import build_encoder
     from reid_tracker.train import open_dataset
-    from reid_tracker.train.images import read_image
+    from reid_tracker.video.images import read_picture
     from tests.benchmarks.encoder_scores import encode_crops
     from tests.benchmarks.mot_cached import SHARED
 
@@ -242,7 +242,7 @@ def main() -> None:
     data = open_dataset("cuhk03_crops", SHARED / "reid" / "cuhk03")
     sides = (data.query, data.gallery)
     rows = np.concatenate(
-        [encode_crops(encoder, [read_image(image) for image in side.paths]) for side in sides]
+        [encode_crops(encoder, [read_picture(image) for image in side.paths]) for side in sides]
     )
     people = np.concatenate([side.identities for side in sides])
     cameras = np.repeat([0, 1], [len(side.paths) for side in sides])

@@ -32,8 +32,8 @@ from reid_tracker.encode import Encoder, encoder_thresholds
 from reid_tracker.evaluate import Labels, ReidScores, Samples, evaluate_reid
 from reid_tracker.geometry import iou_matrix, tlwh_to_xyxy
 from reid_tracker.train import open_dataset
-from reid_tracker.train.images import read_image
 from reid_tracker.types import Detections, Embeddings, Frame, ImageBGR
+from reid_tracker.video.images import read_picture
 from tests.benchmarks.mot_cached import SEQUENCES, SHARED, track
 from tests.benchmarks.mot_scores import Rows, read_mot, score
 
@@ -106,7 +106,7 @@ def cuhk03(encoder: Encoder) -> ReidScores:
     data = open_dataset("cuhk03_crops", SHARED / "reid" / "cuhk03")
     sides = []
     for images in (data.query, data.gallery):
-        crops = [read_image(path) for path in images.paths]
+        crops = [read_picture(path) for path in images.paths]
         labels = Labels(images.identities, images.cameras)
         sides.append(Samples(encode_crops(encoder, crops), labels))
     return evaluate_reid(*sides)
@@ -116,7 +116,7 @@ def market1501(encoder: Encoder) -> ReidScores:
     """Search every picture of some training people in the pictures by other cameras."""
     images = open_dataset("market1501", SHARED / "reid" / "market1501").train
     images = images[np.isin(images.identities, np.unique(images.identities)[:MARKET_PEOPLE])]
-    crops = [read_image(path) for path in images.paths]
+    crops = [read_picture(path) for path in images.paths]
     samples = Samples(encode_crops(encoder, crops), Labels(images.identities, images.cameras))
     return evaluate_reid(samples, samples)
 

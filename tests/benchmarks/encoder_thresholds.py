@@ -20,7 +20,7 @@ from reid_tracker import build_encoder
 from reid_tracker.config import Thresholds
 from reid_tracker.encode import Encoder
 from reid_tracker.train import open_dataset
-from reid_tracker.train.images import read_image
+from reid_tracker.video.images import read_picture
 from tests.benchmarks.encoder_scores import MSMT17, encode_crops
 from tests.benchmarks.mot_cached import SHARED
 
@@ -31,7 +31,7 @@ def different_people(encoder: Encoder) -> FloatArray:
     """Return the sorted distances of all pairs of different people of CUHK03 val."""
     data = open_dataset("cuhk03_crops", SHARED / "reid" / "cuhk03")
     sides = (data.query, data.gallery)
-    crops = [read_image(path) for images in sides for path in images.paths]
+    crops = [read_picture(path) for images in sides for path in images.paths]
     people = np.concatenate([images.identities for images in sides])
     rows = encode_crops(encoder, crops)
     first, second = np.triu_indices(len(rows), 1)

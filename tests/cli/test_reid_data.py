@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reid_tracker.cli.reid_data import guess_format, label_sides, open_sides, read_picture
+from reid_tracker.cli.reid_data import guess_format, label_sides, open_sides
 from reid_tracker.errors import ConfigError, InputError
 
 
@@ -99,6 +99,3 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     picture(tmp_path / "anna" / "1.jpg")
     with pytest.raises(InputError, match="this person has no other image"):
         open_sides(tmp_path, "auto", "new")
-    (tmp_path / "broken.jpg").write_text("no picture")
-    with pytest.raises(InputError):
-        read_picture(tmp_path / "broken.jpg")

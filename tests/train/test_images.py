@@ -14,11 +14,11 @@ from reid_tracker.train.images import (
     StackedCrops,
     open_crops,
     read_crop,
-    read_image,
     resize_image,
     to_unit_rgb,
 )
 from reid_tracker.train.images import write_image as write_whole_image
+from reid_tracker.video.images import read_picture
 from tests.train.samples import person, write_image
 
 
@@ -69,10 +69,10 @@ def test_damaged_and_missing_images(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("no")
     (tmp_path / "b.jpg").touch()
     for name in ("a.jpg", "b.jpg"):
-        with pytest.raises(InputError, match=f"{name}: not an image, or damaged"):
-            read_image(tmp_path / name)
-    with pytest.raises(InputError, match=r"cannot read .*c\.jpg: No such file"):
-        read_image(tmp_path / "c.jpg")
+        with pytest.raises(InputError, match=f"{name}: cannot be read as an image: it is damaged"):
+            read_crop(tmp_path / name, (32, 16))
+    with pytest.raises(InputError, match=r"c\.jpg: cannot be read as an image: No such file"):
+        read_crop(tmp_path / "c.jpg", (32, 16))
 
 
 def test_memory_keeps_small_files_as_they_are(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_stacked_sources_follow_each_other() -> None:
 
 def test_writing_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_whole_image(tmp_path / "a.png", person(1, 0))
-    assert np.array_equal(read_image(tmp_path / "a.png"), person(1, 0))
+    assert np.array_equal(read_picture(tmp_path / "a.png"), person(1, 0))
 
     def no_space(descriptor: int) -> None:
         raise OSError("6 requested and 0 written")
@@ -103,5 +103,5 @@ def test_writing_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("os.fsync", no_space)
     with pytest.raises(OutputError, match="0 written; the previous one is unharmed"):
         write_whole_image(tmp_path / "a.png", person(2, 0))
-    assert np.array_equal(read_image(tmp_path / "a.png"), person(1, 0))
+    assert np.array_equal(read_picture(tmp_path / "a.png"), person(1, 0))
     assert [item.name for item in tmp_path.iterdir()] == ["a.png"]

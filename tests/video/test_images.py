@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from reid_tracker.errors import ConfigError, SourceError
+from reid_tracker.errors import ConfigError, InputError, SourceError
 from reid_tracker.video import open_source, open_sources
+from reid_tracker.video.images import read_picture
 from tests.video.clips import number_of, numbered, write_clip, write_images
 
 
@@ -249,3 +250,9 @@ def test_pages_that_are_too_many_are_refused(
     cv2.imwritemulti(str(tmp_path / "a.tiff"), SHADES)
     with pytest.raises(SourceError, match="5 pictures of 60 x 40"):
         open_source(tmp_path / "a.tiff")
+
+
+def test_an_image_that_cannot_be_left_out_is_named_if_it_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_text("no picture")
+    with pytest.raises(InputError, match=r"broken\.jpg: cannot be read as an image: it is damaged"):
+        read_picture(tmp_path / "broken.jpg")

@@ -23,7 +23,6 @@ from reid_tracker.cli.reid_data import (
     embed_sides,
     label_sides,
     open_sides,
-    read_picture,
 )
 from reid_tracker.encode import Encoder, build_encoder
 from reid_tracker.errors import ConfigError, ReidTrackerError
@@ -204,6 +203,7 @@ class _InsideNet:
         """Draw activation maps of queries, one for each of some people."""
         from reid_tracker.explain import activation_sheet
         from reid_tracker.explain.choose import one_per_identity
+        from reid_tracker.video.images import read_picture
 
         side = self.queries
         rows = one_per_identity(side.identities, self.arguments.images).tolist()
@@ -221,6 +221,7 @@ class _InsideNet:
             record_gates,
         )
         from reid_tracker.explain.choose import spread
+        from reid_tracker.video.images import read_picture
 
         paths = list(dict.fromkeys((*self.queries.paths, *self.gallery.paths)))
         images = [read_picture(paths[row]) for row in spread(len(paths), _GATE_CROPS)]
@@ -253,6 +254,7 @@ class _Embedded:
     def ranked(self) -> list[Sheet]:
         """Draw ranked lists of some queries."""
         from reid_tracker.explain import rank_queries, ranked_sheet
+        from reid_tracker.video.images import read_picture
 
         labels = label_sides(self.queries, self.gallery)
         query, gallery = map(Samples, self.embeddings, labels)

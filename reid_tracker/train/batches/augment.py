@@ -13,8 +13,9 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F  # noqa: N812 - the name that every PyTorch reader knows
 
+from reid_tracker.encode.base import Crops
 from reid_tracker.train.batches.rectangles import random_rectangles
-from reid_tracker.train.images import Crops, to_unit_rgb
+from reid_tracker.train.images import to_unit_rgb
 from reid_tracker.train.recipe import AugmentRecipe
 
 MEAN = (0.485, 0.456, 0.406)

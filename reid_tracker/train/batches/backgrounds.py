@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.encode.base import Crops
 from reid_tracker.train.checkpoint import write_atomically
 from reid_tracker.train.detector.cutouts import outline_person
-from reid_tracker.train.images import Crops, CropSource, resize_image
+from reid_tracker.train.images import CropSource, resize_image
 from reid_tracker.train.teach.backgrounds import random_window, read_backgrounds
 from reid_tracker.train.teach.targets import digest
 from reid_tracker.types import ImageBGR

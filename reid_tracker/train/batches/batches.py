@@ -11,13 +11,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from reid_tracker.encode.base import Crops
 from reid_tracker.errors import ConfigError
 from reid_tracker.train.batches.augment import augment
 from reid_tracker.train.batches.materials import Materials
 from reid_tracker.train.batches.patches import PatchPool
 from reid_tracker.train.batches.prefetch import prefetch
 from reid_tracker.train.batches.samplers import pk_batches, random_batches
-from reid_tracker.train.images import Crops
 from reid_tracker.train.loop.distributed import World
 from reid_tracker.train.recipe import Recipe
 

@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from reid_tracker.arrays import IntArray
 from reid_tracker.errors import InputError
-
-IntArray = npt.NDArray[np.int64]
 
 
 def random_batches(count: int, batch_size: int, generator: np.random.Generator) -> IntArray:

@@ -117,7 +117,7 @@ def _classic(folder: Path, testsets: Path, number: int) -> ReidDataset:
     except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError):
         raise InputError(
             f"{testsets} is damaged: expected pairs of numbers for each of the classic splits; "
-            "delete it, and it is made anew from the release"
+            "delete it, and it is made again from the release"
         ) from None
     rows = []
     for path in list_images(folder):

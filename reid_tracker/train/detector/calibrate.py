@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.special import expit, logit
 
+from reid_tracker.arrays import BoolArray, FloatArray
 from reid_tracker.detect import build_detector
 from reid_tracker.evaluate import FrameBoxes, match_detections, precision_recall_f1
 from reid_tracker.train.detector.pictures import read_yolo_pictures
@@ -30,8 +30,6 @@ _FEWEST = 50
 """So many right and so many wrong detections are needed for a fit."""
 _NEWTON_STEPS = 50
 
-Floats = npt.NDArray[np.float64]
-
 
 class Measured(NamedTuple):
     """What a detector found in labelled pictures.
@@ -42,8 +40,8 @@ class Measured(NamedTuple):
         people: number of people in the pictures.
     """
 
-    scores: Floats
-    hits: npt.NDArray[np.bool_]
+    scores: FloatArray
+    hits: BoolArray
     people: int
 
 
@@ -85,7 +83,7 @@ def calibrate(measured: Measured, default: float) -> tuple[float, float] | None:
     return slope, offset + float(logit(default) - logit(f1[:, 2].max() / 2))
 
 
-def fit(scores: Floats, hits: npt.NDArray[np.bool_]) -> tuple[float, float] | None:
+def fit(scores: FloatArray, hits: BoolArray) -> tuple[float, float] | None:
     """Fit slope and offset so that sigmoid(slope * logit(score) + offset) is the hit rate.
 
     Args:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from reid_tracker.errors import InputError
 from reid_tracker.train.detector.recipe import PictureRecipe
-from reid_tracker.train.images import read_image
 from reid_tracker.types import ImageBGR
+from reid_tracker.video.images import read_picture
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _CROP_HEIGHT = 192
@@ -53,7 +53,7 @@ def collect_cutouts(recipe: PictureRecipe, generator: np.random.Generator) -> li
             raise InputError(f"{recipe.crop_folder}: no pictures; expected crops of people")
         chosen = generator.permutation(len(files))[: recipe.crops]
         for row in np.sort(chosen).tolist():
-            cutout = cut_out_person(read_image(files[row]))
+            cutout = cut_out_person(read_picture(files[row]))
             if cutout is not None:
                 found.append(cutout)
     return found
@@ -73,8 +73,8 @@ def _from_masks(folder: Path) -> Iterator[Cutout]:
         if image_file is None:
             continue
         found = True
-        image = read_image(image_file)
-        people = read_image(file)[..., 0]
+        image = read_picture(image_file)
+        people = read_picture(file)[..., 0]
         if people.shape != image.shape[:2]:
             raise InputError(f"{file}: another size than {image_file}")
         for value in np.unique(people[people > 0]).tolist():

@@ -13,9 +13,9 @@ from reid_tracker.detect import Detector, build_detector
 from reid_tracker.errors import InputError
 from reid_tracker.geometry import iou_matrix
 from reid_tracker.train.detector.recipe import PictureRecipe
-from reid_tracker.train.images import read_image
 from reid_tracker.types import Boxes, ImageBGR
 from reid_tracker.video import open_source
+from reid_tracker.video.images import read_picture
 
 _PERSON = 0
 _SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -94,7 +94,7 @@ def read_yolo_pictures(folder: Path, part: str = "") -> Iterator[Picture]:
         if image_file is None:
             continue
         found = True
-        image = read_image(image_file)
+        image = read_picture(image_file)
         rows = _read_labels(labels)
         people = rows[rows[:, 0] == _PERSON, 1:]
         centres, sides = people[:, :2], people[:, 2:]

@@ -37,7 +37,7 @@ TEACHERS = "teachers"
 _GPU_REPORT_STEPS = 50
 """Steps between two reads of the losses on a GPU, since each read synchronises."""
 
-_NOT_FINITE = "resume with --resume; if it comes again, start anew with a lower optimiser.lr"
+_NOT_FINITE = "resume with --resume; if it comes again, start again with a lower optimiser.lr"
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -51,7 +51,7 @@ class Trainer:
         device: where to compute.
         resume: continue from the folder's checkpoint.
         world: the processes of the run.
-        observers: told of each step and epoch, in the main process.
+        observers: called after each step and each epoch, in the main process.
 
     Raises:
         ReidTrackerError: data, teacher, checkpoint or folder cannot be used.

@@ -35,7 +35,7 @@ def read_earlier(path: Path, recipe: Recipe) -> dict[str, Any]:
         if before[key] != now[key]:
             raise ConfigError(
                 f"{key} = {now[key]}: the run in {path.parent} was begun with {before[key]}, and "
-                "cannot go on with another; set it back, or start anew with another --output"
+                "cannot go on with another; set it back, or start again with another --output"
             )
     if earlier != recipe:
         logger.warning("%s was made by another recipe; the run goes on with the new one", path)
@@ -49,7 +49,8 @@ def _parse(text: str, path: Path) -> Recipe:
     except (ConfigError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
-            f"{path}: its recipe is of another version ({reason}); start anew with another --output"
+            f"{path}: its recipe is of another version ({reason}); start again with another "
+            "--output"
         ) from None
 
 

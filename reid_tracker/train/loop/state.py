@@ -152,5 +152,5 @@ class TrainingState:
             raise WeightsError(
                 f"{path} is a checkpoint of another architecture or data set: {len(different)} "
                 f"tensors differ from {self._recipe.model.name}, such as {min(different)}; resume "
-                "with the recipe and data that made it, or start anew with another --output"
+                "with the recipe and data that made it, or start again with another --output"
             )

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.encode.base import Crops
 from reid_tracker.train.checkpoint import write_atomically
-from reid_tracker.train.images import Crops, CropSource, MemoryCrops, RowsOf, StackedCrops
+from reid_tracker.train.images import CropSource, MemoryCrops, RowsOf, StackedCrops
 from reid_tracker.train.recipe import TeacherRecipe
 from reid_tracker.train.teach.backgrounds import read_backgrounds
 from reid_tracker.train.teach.targets import SIZE, Targets, ask, digest, pull_together

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.detect import build_detector
+from reid_tracker.encode.base import Crops
 from reid_tracker.train.detector.cutouts import cut_out_person
 from reid_tracker.train.detector.pictures import read_yolo_pictures
-from reid_tracker.train.images import Crops, CropSource, resize_image
+from reid_tracker.train.images import CropSource, resize_image
 from reid_tracker.train.recipe import TeacherRecipe
 from reid_tracker.train.teach.backgrounds import random_window
 from reid_tracker.types import Boxes, ImageBGR

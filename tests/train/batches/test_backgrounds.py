@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reid_tracker.encode.base import Crops
 from reid_tracker.train.batches import backgrounds
 from reid_tracker.train.batches.backgrounds import Backgrounds, open_backgrounds
 from reid_tracker.train.batches.batches import Batches
 from reid_tracker.train.batches.materials import open_materials
-from reid_tracker.train.images import Crops, MemoryCrops
+from reid_tracker.train.images import MemoryCrops
 from reid_tracker.train.loop.distributed import World
 from tests.train.samples import tiny_recipe, yolo_folder
 

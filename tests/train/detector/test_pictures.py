@@ -76,7 +76,7 @@ def test_missing_and_empty_folders(tmp_path: Path) -> None:
 def test_damaged_picture(tmp_path: Path) -> None:
     folder = labels(tmp_path, "")
     (folder / "images" / "000.png").write_text("no")
-    with pytest.raises(InputError, match=r"000\.png: not an image, or damaged"):
+    with pytest.raises(InputError, match=r"000\.png: cannot be read as an image: it is damaged"):
         list(read_yolo_pictures(folder))
 
 

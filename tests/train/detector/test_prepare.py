@@ -15,7 +15,7 @@ from reid_tracker.train.detector import DetectorRecipe, prepare, prepare_picture
 from reid_tracker.train.detector.compose import Composer
 from reid_tracker.train.detector.cutouts import Cutout
 from reid_tracker.train.detector.pictures import Picture
-from reid_tracker.train.images import read_image
+from reid_tracker.video.images import read_picture
 from tests.train.detector.samples import block_cutout, some_pictures, tiny_recipe, write_yolo_folder
 
 
@@ -51,7 +51,7 @@ def test_yolo_form(recipe: DetectorRecipe, tmp_path: Path) -> None:
         assert [path.stem for path in images] == [path.stem for path in labels]
         assert [path.name for path in images] == [f"{number:06d}.jpg" for number in range(count)]
         for image in images:
-            assert read_image(image).shape == (64, 64, 3)
+            assert read_picture(image).shape == (64, 64, 3)
     rows = np.array(" ".join(path.read_text() for path in labels).split(), float).reshape(-1, 5)
     assert len(rows)
     assert (rows[:, 0] == 0).all()

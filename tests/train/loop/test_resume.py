@@ -51,7 +51,7 @@ def checkpoint(tmp_path: Path) -> Path:
     ],
 )
 def test_what_a_run_keeps(checkpoint: Path, changes: dict[str, Any], key: str) -> None:
-    message = f"{key}: the run in .* was begun with .*; set it back, or start anew"
+    message = f"{key}: the run in .* was begun with .*; set it back, or start again"
     with pytest.raises(ConfigError, match=message):
         read_earlier(checkpoint, tiny_recipe(ROOT, **changes))
 

@@ -131,7 +131,7 @@ def read_query(query: str) -> ImageBGR:
     """
     path = Path(query)
     if path.is_file():
-        from reid_tracker.cli.reid_data import read_picture
+        from reid_tracker.video.images import read_picture
 
         return read_picture(path)
     name, at, time = query.rpartition("@")

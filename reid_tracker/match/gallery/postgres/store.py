@@ -323,7 +323,7 @@ class PostgresStore(SqlStore["Connection[Any]"]):
         return count
 
     def _erase_keys(self, deleted: int) -> None:
-        """Write the table of keys anew: a deleted row stays in its file otherwise."""
+        """Write the table of keys again: a deleted row stays in its file otherwise."""
         with self._lock_of_threads:
             connection = self._connection
             if not deleted or connection is None:
