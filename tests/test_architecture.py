@@ -49,7 +49,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "sklearn": ("explain/embedding_map.py",),
     "supervision": ("sink/*",),
     "timm": ("encode/timm_backbone.py",),
-    "trackeval": ("evaluate/multi_camera.py",),
+    "trackeval": ("evaluate/engine.py",),
     "torch": ("osnet/*", "encode/torch_backend.py", "train/*", "explain/*"),
     "typing_extensions": ("osnet/variants.py",),
     "ultralytics": ("detect/ultralytics_backend.py",),

@@ -63,11 +63,11 @@ class Parser(argparse.ArgumentParser):
                 add("--debug", default=False, help="log more, and show tracebacks of errors")
         return self
 
-    def add_sources(self, help: str) -> None:
+    def add_sources(self, help: str, metavar: str = "SOURCE") -> None:
         """Add SOURCE..., which may stand before, between and after options."""
-        self.add_argument("sources", nargs="+", metavar="SOURCE", help=help)
+        self.add_argument("sources", nargs="+", metavar=metavar, help=help)
         self._any_order = True
-        self.usage = f"{self.prog} SOURCE... [OPTIONS]"
+        self.usage = f"{self.prog} {metavar}... [OPTIONS]"
 
     def add_actions(
         self, fill: Callable[[Parser], None] = lambda parser: None

@@ -15,7 +15,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from reid_tracker.arrays import FloatArray, IntArray, to_array
-from reid_tracker.errors import InputError, MissingDependencyError
+from reid_tracker.errors import InputError
+from reid_tracker.evaluate.engine import load_metrics, metric_data
 from reid_tracker.geometry import iou_matrix
 
 
@@ -112,11 +113,12 @@ def evaluate_multi_camera(cameras: Mapping[str, CameraResult]) -> MultiCameraSco
 
     Raises:
         MissingDependencyError: trackeval is not installed.
+        InputError: there are too many ids to be scored.
     """
-    identity_metric, hota_metric = _metrics()
+    metrics = load_metrics()
     data = _concatenated(cameras)
-    identity = identity_metric.eval_sequence(data)
-    hota = hota_metric.eval_sequence(data)
+    identity = metrics.identity.eval_sequence(data)
+    hota = metrics.hota.eval_sequence(data)
     return MultiCameraScores(
         idf1=float(identity["IDF1"]),
         idp=float(identity["IDP"]),
@@ -146,17 +148,6 @@ def match_boxes(truth: FloatArray, result: FloatArray, min_iou: float) -> tuple[
     return rows[kept].astype(np.int64), columns[kept].astype(np.int64)
 
 
-def _metrics() -> tuple[Any, Any]:
-    try:
-        from trackeval.metrics import HOTA, Identity
-    except ImportError:
-        raise MissingDependencyError(
-            "scores over several cameras need the package trackeval; install it with "
-            "pip install 'reid-tracker[eval]'"
-        ) from None
-    return Identity({"PRINT_CONFIG": False}), HOTA()
-
-
 def _concatenated(cameras: Mapping[str, CameraResult]) -> dict[str, Any]:
     """Concatenate the frames of all cameras in the form that trackeval's metric classes take."""
     true_ids, found_ids, overlaps = [], [], []
@@ -172,22 +163,4 @@ def _concatenated(cameras: Mapping[str, CameraResult]) -> dict[str, Any]:
                 overlaps.append(iou_matrix(truth.boxes, result.boxes))
             true_ids.append(truth.ids)
             found_ids.append(result.ids)
-    true_ids, true_count = _from_zero(true_ids)
-    found_ids, found_count = _from_zero(found_ids)
-    return {
-        "num_timesteps": len(overlaps),
-        "num_gt_dets": sum(map(len, true_ids)),
-        "num_tracker_dets": sum(map(len, found_ids)),
-        "num_gt_ids": true_count,
-        "num_tracker_ids": found_count,
-        "gt_ids": true_ids,
-        "tracker_ids": found_ids,
-        "similarity_scores": overlaps,
-    }
-
-
-def _from_zero(ids: list[IntArray]) -> tuple[list[IntArray], int]:
-    """Renumber the identities of all frames from 0; return them and their number."""
-    known, inverse = np.unique(np.concatenate([np.empty(0, np.int64), *ids]), return_inverse=True)
-    ends = np.cumsum([len(part) for part in ids])[:-1]
-    return np.split(inverse, ends) if ids else [], len(known)
+    return metric_data(true_ids, found_ids, overlaps)

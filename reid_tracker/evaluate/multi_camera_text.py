@@ -9,13 +9,14 @@ MOTChallenge text of each camera, `CAMERA.txt` or `CAMERA/gt/gt.txt`, with the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from reid_tracker.errors import InputError
 from reid_tracker.evaluate.multi_camera import IdentityBoxes
+from reid_tracker.evaluate.text_lines import text_lines
 from reid_tracker.geometry import tlwh_to_xyxy
 
 _LARGEST = (2**53, 2**53, 1e9, 1e9, 1e9, 1e9)
@@ -34,13 +35,16 @@ def read_tracks(path: Path) -> dict[str, IdentityBoxes]:
             frame.
     """
     if not path.is_dir():
-        rows = ((where, cells[0], cells[1:7], cells) for where, cells in _lines(path))
+        rows = (
+            (f"{path}, line {number}", cells[0], cells[1:7], cells)
+            for number, cells in text_lines(path)
+        )
         return _boxes(rows, "camera identity frame left top width height")
     found: dict[str, IdentityBoxes] = {}
     for camera, file in _files(path).items():
         rows = (
-            (where, camera, [*cells[1:2], *cells[:1], *cells[2:6]], cells)
-            for where, cells in _lines(file)
+            (f"{file}, line {number}", camera, [*cells[1:2], *cells[:1], *cells[2:6]], cells)
+            for number, cells in text_lines(file)
             if _counts(cells, truth=file.name == "gt.txt")
         )
         found |= _boxes(rows, "frame,identity,left,top,width,height")
@@ -57,18 +61,6 @@ def _files(folder: Path) -> dict[str, Path]:
             f"{folder}: expected CAMERA_global.txt of a run, CAMERA.txt or CAMERA/gt/gt.txt"
         )
     return files
-
-
-def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield the cells of each line, with its place for messages."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise InputError(f"cannot read {path}: {reason}") from None
-    for number, line in enumerate(lines, 1):
-        if line.strip() and not line.startswith("#"):
-            yield f"{path}, line {number}", line.replace(",", " ").split()
 
 
 def _counts(cells: list[str], *, truth: bool) -> bool:

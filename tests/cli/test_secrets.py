@@ -62,6 +62,8 @@ POSITIONS = [
     f"explain x --only {RTSP}",
     f"eval-reid {RTSP}",
     f"eval-reid x --metric {RTSP}",
+    f"eval-mot {RTSP} {RTSP}",
+    f"eval-mot --run {RTSP}",
     f"eval-mtmc {RTSP} {RTSP}",
     f"eval-mtmc {RTSP}",
     f"config {RTSP}",

@@ -1,0 +1,108 @@
+"""The rules by which MOTChallenge takes rows out before it scores.
+
+MOT15 takes out the true rows that are marked by zero. MOT16, MOT17 and MOT20 also take out what is
+no pedestrian, and found boxes that lie on a distractor: a person on a vehicle, a statue, a
+reflection, in MOT20 also a vehicle. Whoever finds one of those is neither rewarded nor punished.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from reid_tracker.arrays import BoolArray, FloatArray, IntArray
+from reid_tracker.errors import InputError
+from reid_tracker.evaluate.engine import check_pairs
+from reid_tracker.evaluate.mot.text import TrueBoxes
+from reid_tracker.evaluate.multi_camera import IdentityBoxes
+from reid_tracker.geometry import iou_matrix
+
+Benchmark = Literal["MOT15", "MOT16", "MOT17", "MOT20"]
+BENCHMARKS: tuple[Benchmark, ...] = get_args(Benchmark)
+
+MIN_IOU = 0.5 - np.finfo(np.float64).eps
+"""Boxes that overlap less are no match; trackeval allows for rounding, too."""
+
+_PEDESTRIAN = 1
+_DISTRACTORS = (2, 7, 8, 12)
+"""A person on a vehicle, a static person, a distractor, a reflection."""
+_VEHICLE = 6
+"""A vehicle without a motor, a distractor in MOT20 only."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredFrames:
+    """What is scored of a sequence, for each frame with boxes.
+
+    Attributes:
+        numbers: (F,) frame numbers, ascending.
+        true_ids: of each frame (G,).
+        found_ids: of each frame (R,).
+        overlaps: of each frame (G, R) IoU.
+    """
+
+    numbers: IntArray
+    true_ids: list[IntArray]
+    found_ids: list[IntArray]
+    overlaps: list[FloatArray]
+
+
+def benchmark_of(name: str, truth: TrueBoxes) -> Benchmark:
+    """Return whose rules a sequence has, by its name and the columns of its ground truth.
+
+    A truth with classes has the rules of MOT17, unless its name says MOT16 or MOT20; that also
+    suits DanceTrack, SportsMOT and exports of CVAT. Others have the rules of MOT15.
+    """
+    if truth.classes is None:
+        return "MOT15"
+    return next((one for one in BENCHMARKS[1:] if name.upper().startswith(one)), "MOT17")
+
+
+def scored_frames(truth: TrueBoxes, found: IdentityBoxes, benchmark: Benchmark) -> ScoredFrames:
+    """Compare true and found boxes frame by frame, by the rules of a benchmark.
+
+    Raises:
+        InputError: the rules need classes that the truth lacks, or there are too many boxes.
+    """
+    if benchmark != "MOT15" and truth.classes is None:
+        raise InputError(
+            f"the rules of {benchmark} need a class from 1 to 13 in column 8 of 9 of the ground "
+            "truth; use those of MOT15"
+        )
+    boxes = truth.boxes
+    numbers = np.union1d(boxes.frames, found.frames)
+    true_rows, found_rows = _by_frame(boxes.frames, numbers), _by_frame(found.frames, numbers)
+    check_pairs(np.array([*map(len, true_rows)]), np.array([*map(len, found_rows)]))
+    true_ids, found_ids, overlaps = [], [], []
+    for true, others in zip(true_rows, found_rows, strict=True):
+        overlap = iou_matrix(boxes.boxes[true], found.boxes[others])
+        kept, scored = truth.marked[true], np.ones(len(others), np.bool_)
+        if benchmark != "MOT15" and truth.classes is not None:
+            classes = truth.classes[true]
+            kept &= classes == _PEDESTRIAN
+            scored = ~_on_distractors(overlap, classes, benchmark)
+        true_ids.append(boxes.ids[true[kept]])
+        found_ids.append(found.ids[others[scored]])
+        overlaps.append(overlap[np.ix_(kept, scored)])
+    return ScoredFrames(numbers, true_ids, found_ids, overlaps)
+
+
+def _by_frame(frames: IntArray, numbers: IntArray) -> list[IntArray]:
+    """Return the rows of each frame, in their order."""
+    order = np.argsort(frames, kind="stable")
+    ends = np.searchsorted(frames[order], numbers, side="right")
+    return np.split(order, ends[:-1]) if len(numbers) else []
+
+
+def _on_distractors(overlap: FloatArray, classes: IntArray, benchmark: Benchmark) -> BoolArray:
+    """Return (R,) whether a found box is matched with a true one of a distractor's class."""
+    taken = np.zeros(overlap.shape[1], np.bool_)
+    weights = np.where(overlap < MIN_IOU, 0, overlap)
+    rows, columns = linear_sum_assignment(-weights)
+    matched = weights[rows, columns] > np.finfo(np.float64).eps
+    distractors = (*_DISTRACTORS, _VEHICLE) if benchmark == "MOT20" else _DISTRACTORS
+    taken[columns[matched]] = np.isin(classes[rows[matched]], distractors)
+    return taken
