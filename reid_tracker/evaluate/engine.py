@@ -13,7 +13,7 @@ from reid_tracker.errors import InputError, MissingDependencyError
 _MOST_BYTES = 8 << 30
 
 
-class Metrics(NamedTuple):
+class TrackMetrics(NamedTuple):
     """One object of each of trackeval's metric classes."""
 
     hota: Any
@@ -21,7 +21,7 @@ class Metrics(NamedTuple):
     identity: Any
 
 
-def load_metrics() -> Metrics:
+def load_metrics() -> TrackMetrics:
     """Return trackeval's metrics with its default settings, as the benchmarks use them.
 
     Raises:
@@ -35,7 +35,7 @@ def load_metrics() -> Metrics:
             "pip install 'reid-tracker[eval]'"
         ) from None
     silent = {"PRINT_CONFIG": False}
-    return Metrics(HOTA(), CLEAR(silent), Identity(silent))
+    return TrackMetrics(HOTA(), CLEAR(silent), Identity(silent))
 
 
 def metric_data(
