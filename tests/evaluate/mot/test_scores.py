@@ -105,9 +105,9 @@ def theirs(folder: Path, benchmark: str) -> dict[str, dict[str, Any]]:
 
 def assert_equal(scores: MotScores, expected: dict[str, Any]) -> None:
     for name, (metric, field) in _NAMES.items():
-        value, other = getattr(scores, name), np.asarray(expected[metric][field], np.float64)
-        other = other if isinstance(value, tuple) else np.mean(other)
-        assert value == pytest.approx(other, abs=1e-6), name
+        value = np.asarray(getattr(scores, name))
+        other = np.asarray(expected[metric][field])
+        assert value == pytest.approx(other if value.ndim else other.mean(), abs=1e-6), name
 
 
 def assert_as_trackeval(folder: Path, benchmark: Benchmark) -> MotReport:
