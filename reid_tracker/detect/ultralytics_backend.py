@@ -66,6 +66,7 @@ class UltralyticsDetector:
             **({"half": True} if config.half else {}),
         }
         self._model, black = _load(yolo, config, self._options)
+        _take_image_size(self._model.predictor.model, config.image_size)
         self._options["classes"] = _class_numbers(config.classes, self._model.names)
         self._static_batch = _static_batch(self._model.predictor.model)
         _to_detections(black)
@@ -138,6 +139,17 @@ def _load(yolo: Any, config: DetectorConfig, options: dict[str, Any]) -> tuple[A
             f"{config.model}: not a model that ultralytics loads, or damaged "
             f"({type(error).__name__}: {_first_line(error)}); get it again or give another"
         ) from None
+
+
+def _take_image_size(backend: Any, side: int) -> None:
+    """Let a model that takes any size see the wanted one on CPUs with AMX, too.
+
+    There OpenVINO fails with int8 models of variable size, so ultralytics compiles them for one
+    size, and would always take that of the export.
+    """
+    if getattr(backend, "read_model", None) is not None:
+        stride = int(backend.stride)
+        backend.imgsz = [-(-side // stride) * stride] * 2
 
 
 def _class_numbers(wanted: Sequence[int | str], names: dict[int, str]) -> list[int] | None:

@@ -78,11 +78,10 @@ class Row:
                     for source in self.sources
                 }
             )
-        (source,) = self.sources
-        result = output / f"{source.stem}.txt"
+        (result,) = output.glob("*.txt")
         if self.matched_only:
             both = CameraResult(_boxes(self.truth), _boxes(result), matched_only=True)
-            return _identities({source.stem: both})
+            return _identities({result.stem: both})
         return score(read_mot(self.truth), read_mot(result))
 
 

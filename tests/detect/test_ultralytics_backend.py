@@ -17,6 +17,7 @@ from reid_tracker.detect import build_detector
 from reid_tracker.detect.ultralytics_backend import UltralyticsDetector
 from reid_tracker.errors import ConfigError, ReidTrackerError, WeightsError
 from reid_tracker.geometry import iou_matrix
+from reid_tracker.resources import shipped
 from tests.detect.samples import OPENVINO, TUD, picture
 
 
@@ -217,3 +218,11 @@ def test_threads_that_share_a_detector_take_turns(
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(detector.detect, [picture()] * 4))
     assert not together.is_set()
+
+
+@pytest.mark.parametrize("side", [320, 640])
+def test_the_shipped_model_sees_frames_of_the_wanted_size_on_every_cpu(side: int) -> None:
+    model = shipped("weights", "person_yolo11n_int8_openvino_model")
+    detector = UltralyticsDetector(DetectorConfig(model=str(model), image_size=side, device="cpu"))
+    detector.detect(np.zeros((240, 320, 3), np.uint8))
+    assert list(detector._model.predictor.imgsz) == [side, side]
