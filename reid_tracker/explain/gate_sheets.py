@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.arrays import Float32Array
+from reid_tracker.arrays import Float32Array, IntArray
 from reid_tracker.errors import InputError
 from reid_tracker.explain.choose import spread_by
 from reid_tracker.explain.gates import LAST_BLOCKS, GateClusters, GateRecord, in_deviations
@@ -44,13 +44,20 @@ _CLUSTER_CAPTION = (
 
 
 def gate_profile_sheet(
-    record: GateRecord, images: Sequence[ImageBGR], *, count: int = 10, title: str = "Gate profiles"
+    record: GateRecord,
+    images: Sequence[ImageBGR],
+    *,
+    identities: IntArray | None = None,
+    count: int = 10,
+    title: str = "Gate profiles",
 ) -> Sheet:
     """Draw images with the streams that the gates prefer for them.
 
     Args:
         record: gate activations of B images.
         images: the same B images, (H, W, 3) uint8 BGR.
+        identities: (B,) who they show: only the first image of each person is drawn; None draws
+            any.
         count: number of drawn images, spread from finest to coarsest.
         title: title of the sheet.
 
@@ -59,15 +66,18 @@ def gate_profile_sheet(
     """
     _check_count(record, images)
     coarseness = record.coarseness()
-    shown = spread_by(coarseness, count)
+    rows = np.arange(len(images))
+    if identities is not None:
+        rows = np.unique(identities, return_index=True)[1]
+    shown = rows[spread_by(coarseness[rows], count)]
     profiles = in_deviations(record.profiles())
     streams = len(record.receptive_fields)
     entry = _CROP[1] + _NAMES + streams * _CELL + 40
     row_height = _CROP[0] + line_height(SMALL) + 40
     columns = min(_ENTRIES, len(shown))
-    rows = -(-len(shown) // columns)
+    lines = -(-len(shown) // columns)
     caption = _PROFILE_CAPTION.format(strides="4, 8 and 16", total=len(record))
-    sheet = Sheet(max(columns, 3) * entry, 40 + rows * row_height, title, caption)
+    sheet = Sheet(max(columns, 3) * entry, 40 + lines * row_height, title, caption)
     _draw_scale(sheet)
     for index, (row, crop) in enumerate(
         zip(shown.tolist(), to_crops([images[row] for row in shown], _CROP), strict=True)

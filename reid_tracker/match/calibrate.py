@@ -28,9 +28,10 @@ FALSE_RATE = 0.01
 
 @dataclass(frozen=True)
 class CalibratedThresholds:
-    """Thresholds for `MatchConfig`, and the evidence for them.
+    """Thresholds for `MatchConfig` and `DeepSortConfig`, and the evidence for them.
 
     Attributes:
+        max_cosine_distance: halfway between `tight` and `loose`, as in the defaults.
         tight: at most `FALSE_RATE` of the pairs of different people are as near.
         loose: the rates of both errors, missed and false pairs, are equal here.
         revise_threshold: the same as `loose`, because looking back has more evidence.
@@ -39,6 +40,7 @@ class CalibratedThresholds:
         equal_error: rate of both errors at `loose`.
     """
 
+    max_cosine_distance: float
     tight: float
     loose: float
     revise_threshold: float
@@ -70,6 +72,7 @@ def calibrate(same: FloatArray, different: FloatArray) -> CalibratedThresholds:
     loose = float((steps[best[0]] + after) / 2)
     tight = float(min(loose, np.quantile(different, FALSE_RATE, method="lower")))
     return CalibratedThresholds(
+        max_cosine_distance=round((tight + loose) / 2, 4),
         tight=round(tight, 4),
         loose=round(loose, 4),
         revise_threshold=round(loose, 4),

@@ -46,15 +46,15 @@ def translate(reference: FloatArray, other: FloatArray, distance: float) -> floa
     return float(np.quantile(other, part))
 
 
-def translated(reference: FloatArray, other: FloatArray, given: Thresholds) -> Thresholds:
-    """Return all thresholds for the other encoder; the margin is a step from `tight` on."""
+def translated(reference: FloatArray, other: FloatArray, given: Thresholds) -> dict[str, float]:
+    """Return all distances for the other encoder; the margin is a step from `tight` on."""
     values = {
         name: round(translate(reference, other, value), 3)
         for name, value in dataclasses.asdict(given).items()
-        if name != "margin"
+        if name != "margin" and not name.endswith("_confidence")
     }
     beyond = translate(reference, other, given.tight + given.margin)
-    return Thresholds(**values, margin=round(beyond - values["tight"], 3))
+    return values | {"margin": round(beyond - values["tight"], 3)}
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def main() -> None:
     reference, other = (
         different_people(build_encoder(model)) for model in (arguments.reference, arguments.encoder)
     )
-    found = dataclasses.asdict(translated(reference, other, Thresholds()))
+    found = translated(reference, other, Thresholds())
     print("  thresholds:")
     print("    {" + ", ".join(f"{name}: {value}" for name, value in found.items()) + "}")
 

@@ -26,6 +26,14 @@ def test_sheets_show_the_crops() -> None:
     assert max(profiles.shape[1], clusters.shape[1]) <= 2000
 
 
+@pytest.mark.slow
+def test_a_person_is_drawn_once() -> None:
+    record, images = made_record(), [np.full((9, 5, 3), (250, 20, 10), np.uint8)] * 18
+    people = np.repeat([5, 2, 9], 6)
+    drawn = gate_profile_sheet(record, images, identities=people, count=7).pixels()
+    assert (drawn == (10, 20, 250)).all(axis=2).sum() == 3 * 192 * 96
+
+
 def test_sheets_of_another_number_of_images() -> None:
     record = made_record()
     with pytest.raises(InputError, match="got 2 images and a record of 18"):

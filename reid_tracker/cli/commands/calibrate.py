@@ -1,4 +1,4 @@
-"""`reid-track calibrate SOURCE...`: thresholds of the matcher for an encoder and a site."""
+"""`reid-track calibrate SOURCE...`: thresholds for a detector, an encoder and a site."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.reid_data import add_data_options, embed_sides, label_sides, open_sides
 from reid_tracker.cli.report import new_file, write_text
 from reid_tracker.config import Config, MatchConfig
-from reid_tracker.encode import build_encoder, encoder_thresholds
+from reid_tracker.detect.calibrate import ConfidenceRecorder, separating_confidence
+from reid_tracker.encode import build_encoder
 from reid_tracker.errors import ConfigError
+from reid_tracker.explain.threshold_plot import Separation, draw_separations
 from reid_tracker.match.calibrate import CalibratedThresholds, PieceRecorder, calibrate
-from reid_tracker.pipeline import Pipeline
+from reid_tracker.pipeline import Pipeline, suited_to_models
 from reid_tracker.track import Tracker, build_tracker
 from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
 from reid_tracker.video import open_source
 
 _EXAMPLES = """\
 examples:
-  reid-track calibrate door.mp4 hall.mp4 --save site.yaml
+  reid-track calibrate door.mp4 hall.mp4 --save site.yaml --plot site.png
   reid-track calibrate --labelled people/ --encoder my.onnx
   reid-track door.mp4 hall.mp4 --config site.yaml
 """
@@ -37,25 +39,36 @@ def run(arguments: argparse.Namespace) -> int:
     if bool(arguments.sources) == bool(arguments.labelled):
         raise ConfigError("expected videos, or --labelled with a data set; see --help")
     output = new_file(arguments.save, overwrite=arguments.overwrite)
-    config = to_config(arguments)
-    config = config.suited_to(encoder_thresholds(config.encoder))
+    plot = new_file(arguments.plot, overwrite=arguments.overwrite)
+    config = suited_to_models(to_config(arguments))
     if arguments.labelled:
         same, different = _labelled(arguments, config)
+        hidden = clear = np.empty(0)
     else:
-        same, different = _footage(arguments.sources, config)
-    text = _written(calibrate(same, different))
+        same, different, (hidden, clear) = _footage(arguments.sources, config)
+    found, confidence = calibrate(same, different), separating_confidence(hidden, clear)
+    text = _written(found, confidence)
     if output is None:
         sys.stdout.write(text)
     else:
         write_text(output, text)
+    if plot is not None:
+        kinds = {"one person": same, "two people": different}
+        limits = {"tight": found.tight, "loose": found.loose}
+        separations = [Separation("Embeddings", "cosine distance", kinds, limits)]
+        if confidence is not None:
+            kinds = {"half hidden": hidden, "seen clearly": clear}
+            limits = {"high_confidence": confidence}
+            separations.append(Separation("Detections", "confidence", kinds, limits))
+        draw_separations(separations, "Thresholds").save(plot, overwrite=arguments.overwrite)
     return 0
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Choose the matcher's thresholds for an encoder, on your own footage: videos "
-        "without labels, or pictures of known people."
+        "Choose the thresholds of the tracker and the matcher for a detector and an encoder, on "
+        "your own footage: videos without labels, or pictures of known people."
     )
     parser.epilog = _EXAMPLES
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="videos, without labels")
@@ -72,7 +85,10 @@ def add_arguments(parser: Parser) -> None:
         metavar="FILE",
         help="write the thresholds to this configuration file instead of printing them",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace that file")
+    parser.add_argument(
+        "--plot", metavar="PNG", help="also draw what each threshold separates, as a picture"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace those files")
 
 
 class _RecordingTracker:
@@ -100,8 +116,15 @@ class _RecordingTracker:
         self._tracker.reset()
 
 
-def _footage(names: Sequence[str], config: Config) -> tuple[FloatArray, FloatArray]:
-    """Return distances within a person and between two people in videos without labels."""
+def _footage(
+    names: Sequence[str], config: Config
+) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray]]:
+    """Return distances and confidences of videos without labels.
+
+    The distances are within a person and between two people, the confidences those of people half
+    hidden and of people seen clearly.
+    """
+    confidences = ConfidenceRecorder()
     trackers: list[_RecordingTracker] = []
 
     def new_tracker() -> Tracker:
@@ -116,10 +139,11 @@ def _footage(names: Sequence[str], config: Config) -> tuple[FloatArray, FloatArr
             sources.append(source)
         unmatched = dataclasses.replace(config, match=MatchConfig(enabled=False))
         pipeline = Pipeline.from_config(unmatched, new_tracker=new_tracker)
-        for _ in pipeline.run(sources):
-            pass
+        for result in pipeline.run(sources):
+            confidences.add(result.detections)
     parts = [tracker.recorder.distances() for tracker in trackers]
-    return np.concatenate([one for one, _ in parts]), np.concatenate([two for _, two in parts])
+    same, different = (np.concatenate(kind) for kind in zip(*parts, strict=True))
+    return same, different, confidences.confidences()
 
 
 def _labelled(arguments: argparse.Namespace, config: Config) -> tuple[FloatArray, FloatArray]:
@@ -136,10 +160,14 @@ def _labelled(arguments: argparse.Namespace, config: Config) -> tuple[FloatArray
     return distances[one & other_camera], distances[~one & other_camera]
 
 
-def _written(found: CalibratedThresholds) -> str:
+def _written(found: CalibratedThresholds, confidence: float | None) -> str:
+    high = f"  high_confidence: {confidence}\n"
+    if confidence is None:
+        high = "  # high_confidence: too few people stand before others to choose it\n"
     return (
         f"# {found.same_pairs} pairs of one person, {found.different_pairs} of two people; "
         f"{100 * found.equal_error:.1f} % of both on the wrong side of `loose`.\n"
+        f"tracker:\n  max_cosine_distance: {found.max_cosine_distance}\n{high}"
         f"match:\n  tight: {found.tight}\n  loose: {found.loose}\n"
         f"  revise_threshold: {found.revise_threshold}\n"
     )

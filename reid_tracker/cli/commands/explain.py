@@ -213,7 +213,7 @@ class _InsideNet:
         return [activation_sheet(self.net, images, labels, title=title)]
 
     def gates(self) -> list[Sheet]:
-        """Draw gate profiles of some pictures, and clusters of all whose gates are recorded."""
+        """Draw gate profiles of some people, and clusters of all whose gates are recorded."""
         from reid_tracker.explain import (
             cluster_gates,
             gate_cluster_sheet,
@@ -223,11 +223,18 @@ class _InsideNet:
         from reid_tracker.explain.choose import spread
         from reid_tracker.video.images import read_picture
 
-        paths = list(dict.fromkeys((*self.queries.paths, *self.gallery.paths)))
-        images = [read_picture(paths[row]) for row in spread(len(paths), _GATE_CROPS)]
+        people: dict[Path, int] = {}
+        for side in (self.queries, self.gallery):
+            people.update(zip(side.paths, side.identities.tolist(), strict=True))
+        chosen = spread(len(people), _GATE_CROPS).tolist()
+        paths, numbers = list(people), list(people.values())
+        images = [read_picture(paths[row]) for row in chosen]
+        identities = np.array([numbers[row] for row in chosen], np.int64)
         record = record_gates(self.net, images, batch_size=self.arguments.batch_size)
         title = _titled("Gate profiles", self.arguments)
-        profiles = gate_profile_sheet(record, images, count=self.arguments.images, title=title)
+        profiles = gate_profile_sheet(
+            record, images, identities=identities, count=self.arguments.images, title=title
+        )
         title = _titled("Clusters of crops with similar gates", self.arguments)
         return [profiles, gate_cluster_sheet(record, images, cluster_gates(record), title=title)]
 

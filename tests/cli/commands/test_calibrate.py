@@ -12,6 +12,7 @@ from reid_tracker.cli.main import run
 from reid_tracker.config import MatchConfig, load_config
 from reid_tracker.errors import ConfigError, InputError, OutputError
 from reid_tracker.types import Embeddings, ImageBGR
+from reid_tracker.video.images import read_image
 from tests.conftest import write_detections, write_video
 
 
@@ -45,15 +46,21 @@ def footage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.slow
 def test_thresholds_of_footage_are_a_configuration(footage: list[str], tmp_path: Path) -> None:
-    output = tmp_path / "site.yaml"
-    assert run(["calibrate", *footage, "--save", str(output)]) == 0
-    match = load_config(output).match
+    output, plot = tmp_path / "site.yaml", tmp_path / "site.png"
+    assert run(["calibrate", *footage, "--save", str(output), "--plot", str(plot)]) == 0
+    assert read_image(plot).shape[1] > 600
+    tracker, match = load_config(output).tracker, load_config(output).match
+    assert match.tight is not None
+    assert match.loose is not None
+    assert tracker.max_cosine_distance == pytest.approx((match.tight + match.loose) / 2, abs=1e-4)
+    assert tracker.high_confidence is None  # nobody stands before another
     found = match.thresholds()
     assert 0 < found.tight <= found.loose == found.revise_threshold < 1
-    assert None not in (match.tight, match.loose, match.revise_threshold)
+    assert match.revise_threshold is not None
     assert match.min_hits == MatchConfig().min_hits
-    with pytest.raises(OutputError, match="exists already"):
-        run(["calibrate", *footage, "--save", str(output)])
+    for option, taken in (("--save", output), ("--plot", plot)):
+        with pytest.raises(OutputError, match="exists already"):
+            run(["calibrate", *footage, option, str(taken)])
 
 
 @pytest.mark.slow
