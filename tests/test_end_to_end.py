@@ -44,6 +44,6 @@ def test_command_line_scores_as_the_cache(sequence: CachedSequence, tmp_path: Pa
     (written,) = tmp_path.glob("*.txt")
     truth = read_mot(sequence.truth)
     from_video = score(truth, read_mot(written))
-    from_cache = score(truth, track(sequence, build_tracker("deepsort")))
+    from_cache = score(truth, track(sequence, build_tracker()))
     for metric in ("HOTA", "IDF1"):
         assert from_video[metric] == pytest.approx(from_cache[metric], abs=2.0)

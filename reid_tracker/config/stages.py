@@ -172,19 +172,29 @@ class DeepSortConfig(_WithThresholds):
         motion_weight: lambda of the paper's combined cost: the part of motion in ranking the pairs
             that pass both gates.
         max_iou_distance: gate of the IoU stage, on 1 - IoU.
+        gate_overlap: the appearance gate also holds in the IoU stage, for detections with at least
+            `high_confidence`.
         gate_probability: part of the chi-square distribution inside the Mahalanobis gate.
         nn_budget: number of embeddings remembered per track.
         n_init: number of consecutive detections that confirm a track.
+        confirm_first: confident detections of the first frame are confirmed at once, as in
+            ByteTrack (arXiv 2110.06864).
         max_age_s: a confirmed track that is not seen for longer is deleted.
         exit_s: a track that is not seen for longer, and whose predicted centre lies outside the
             image, is deleted.
         duplicate_cover: a box that shares more than this part of the smaller box with another, and
             shows the same head or person, starts no second track; 1 switches this off.
+        whole_below: a box whose lower edge lies behind another person, and that is lower than this
+            part of the track's height, gets the track's height; 0 takes boxes as they are.
         coast_s: a track that is not seen is still reported for this long, at its predicted box.
+        hidden_s: the same for a track whose predicted box lies for the most part behind another
+            person.
+        matched_weight: part of the detector's box in the reported one; the rest is the filter's.
         nominal_rate: frames per second for which the noise weights hold; time steps are measured
             in frames of this rate.
         std_weight_position: position noise per nominal frame, as a part of the box height.
         std_weight_velocity: velocity noise per nominal frame, as a part of the box height.
+        std_weight_measurement: noise of a detector's box, as a part of its height.
     """
 
     min_confidence: float | None = number(None, 0.0, 1.0)
@@ -192,16 +202,22 @@ class DeepSortConfig(_WithThresholds):
     max_cosine_distance: float | None = number(None, 0.0, 1.0)
     motion_weight: float = number(0.1, 0.0, 1.0)
     max_iou_distance: float = number(0.8, 0.0, 1.0)
+    gate_overlap: bool = True
     gate_probability: float = number(0.95, 0.0, 0.9999, exclusive=True)
     nn_budget: int = number(100, 1, 10_000)
     n_init: int = number(3, 1)
+    confirm_first: bool = True
     max_age_s: float = number(2.0, 0.0)
     exit_s: float = number(0.5, 0.0)
     duplicate_cover: float = number(0.85, 0.0, 1.0)
-    coast_s: float = number(0.1, 0.0)
+    whole_below: float = number(0.9, 0.0, 1.0)
+    coast_s: float = number(0.0, 0.0)
+    hidden_s: float = number(0.7, 0.0)
+    matched_weight: float = number(0.3, 0.0, 1.0)
     nominal_rate: float = number(30.0, 0.0, 1e6, exclusive=True)
     std_weight_position: float = number(1 / 20, 0.0, 1e3, exclusive=True)
     std_weight_velocity: float = number(1 / 160, 0.0, 1e3, exclusive=True)
+    std_weight_measurement: float = number(0.1, 0.0, 1e3, exclusive=True)
 
 
 @dataclass(frozen=True)

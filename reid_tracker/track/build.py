@@ -12,12 +12,12 @@ from reid_tracker.track.deepsort import DeepSort
 
 
 def build_tracker(
-    config: str | Path | DeepSortConfig = "deepsort", **options: float | None
+    config: str | Path | DeepSortConfig = "default", **options: float | None
 ) -> Tracker:
     """Make a tracker with its own ids.
 
     Args:
-        config: name of a file in configs/trackers/ ("deepsort"), path of a YAML file with the keys
+        config: name of a file in configs/trackers/ ("default"), path of a YAML file with the keys
             of `DeepSortConfig`, or a `DeepSortConfig`.
         options: fields of `DeepSortConfig` that override `config`: `build_tracker(max_age_s=3)`.
 

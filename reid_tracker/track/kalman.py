@@ -37,10 +37,12 @@ class BoxKalmanFilter:
     Attributes:
         std_weight_position: position noise per nominal frame, relative to the box height.
         std_weight_velocity: velocity noise per nominal frame, relative to the box height.
+        std_weight_measurement: noise of a detector's box, relative to the box height.
     """
 
     std_weight_position: float = 1 / 20
     std_weight_velocity: float = 1 / 160
+    std_weight_measurement: float = 1 / 20
 
     def initiate(self, measurements: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Start tracks with zero velocity.
@@ -164,6 +166,6 @@ class BoxKalmanFilter:
 
     def _measurement_var(self, mean: FloatArray) -> FloatArray:
         """Return the variance of the measurement noise, (T, 4)."""
-        variance = np.repeat((self.std_weight_position * mean[:, _HEIGHT, :1]) ** 2, 4, axis=1)
+        variance = np.repeat((self.std_weight_measurement * mean[:, _HEIGHT, :1]) ** 2, 4, axis=1)
         variance[:, _ASPECT] = _ASPECT_MEASUREMENT_STD**2
         return variance

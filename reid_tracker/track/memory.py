@@ -61,6 +61,10 @@ class AppearanceMemory:
         self._latest[slots] = embeddings
         self._written[slots] += 1
 
+    def filled(self, slots: IntArray) -> BoolArray:
+        """Return (P,) whether each slot holds an embedding."""
+        return self._written[slots] > 0
+
     def latest_distance(self, slots: IntArray, embeddings: Float32Array) -> Float32Array:
         """Return cosine distances to the newest embeddings, an upper bound of `distance`.
 

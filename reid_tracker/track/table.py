@@ -18,6 +18,7 @@ class TrackTable:
         slots: slot of the track in the appearance memory.
         mean: (T, 4, 2) Kalman mean, see `kalman`.
         covariance: (T, 4, 3) Kalman covariance.
+        measured: (T, 4) xyxy box of the last match, float64.
         hits: number of matched detections.
         missed: frames since the last match; 0 if matched in this frame.
         confirmed: False while the track is tentative.
@@ -25,13 +26,15 @@ class TrackTable:
         seen_s: time of the last detection.
         scores: confidence of the last detection.
         classes: class of the last detection.
-        detection_index: row of the matched detection in this frame, or -1.
+        detection_index: row of the matched detection in what `update` was given, or -1.
+        found: row of the matched detection among the usable ones of this frame, or -1.
     """
 
     ids: IntArray
     slots: IntArray
     mean: FloatArray
     covariance: FloatArray
+    measured: FloatArray
     hits: IntArray
     missed: IntArray
     confirmed: BoolArray
@@ -40,6 +43,7 @@ class TrackTable:
     scores: Float32Array
     classes: IntArray
     detection_index: IntArray
+    found: IntArray
 
     @classmethod
     def empty(cls) -> TrackTable:
@@ -50,6 +54,7 @@ class TrackTable:
             slots=integers,
             mean=np.empty((0, 4, 2)),
             covariance=np.empty((0, 4, 3)),
+            measured=np.empty((0, 4)),
             hits=integers,
             missed=integers,
             confirmed=np.empty(0, np.bool_),
@@ -58,6 +63,7 @@ class TrackTable:
             scores=np.empty(0, np.float32),
             classes=integers,
             detection_index=integers,
+            found=integers,
         )
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
 """Track the cached detections and embeddings of ../shared/data/cache and score the result.
 
-python -m tests.benchmarks.mot_cached [--preset deepsort] [--set KEY=VALUE ...]
+python -m tests.benchmarks.mot_cached [--preset default] [--set KEY=VALUE ...]
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def track(sequence: CachedSequence, tracker: Tracker, frames: Frames | None = No
 def main() -> None:
     """Track and score every cached sequence."""
     parser = argparse.ArgumentParser(description="Score a tracker on cached detections.")
-    parser.add_argument("--preset", default="deepsort", help="preset or YAML file")
+    parser.add_argument("--preset", default="default", help="preset or YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     config = load_config(

@@ -177,12 +177,12 @@ def test_every_file_in_configs_loads(path: Path) -> None:
 
 def test_default_yaml_spells_out_every_default() -> None:
     assert load_config("default") == Config()
-    assert load_config("deepsort", kind=DeepSortConfig) == DeepSortConfig()
+    assert load_config("default", kind=DeepSortConfig) == DeepSortConfig()
     assert set(yaml_of("default.yaml")) == set(SECTIONS)
     for section, kind in SECTIONS.items():
         names = [item.name for item in dataclasses.fields(kind)]
         assert list(yaml_of("default.yaml")[section]) == names
-    assert list(yaml_of("trackers", "deepsort.yaml")) == list(yaml_of("default.yaml")["tracker"])
+    assert list(yaml_of("trackers", "default.yaml")) == list(yaml_of("default.yaml")["tracker"])
 
 
 def yaml_of(*parts: str) -> dict[str, Any]:
@@ -568,7 +568,7 @@ def test_override_creates_sections_and_replaces_them() -> None:
 
 
 def test_override_of_a_tracker_file_has_no_section() -> None:
-    assert load_config("deepsort", {"n_init": 6}, kind=DeepSortConfig) == DeepSortConfig(n_init=6)
+    assert load_config("default", {"n_init": 6}, kind=DeepSortConfig) == DeepSortConfig(n_init=6)
 
 
 @pytest.mark.parametrize(

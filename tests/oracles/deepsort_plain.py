@@ -3,7 +3,8 @@
 The options have the names and meanings of `reid_tracker.config.DeepSortConfig`. What goes beyond
 the paper: a combined cost relative to the gates, two confidence thresholds, ages in seconds,
 missing frames, which are stepped over one nominal frame at a time, tracks that leave the image,
-classes, and no second track for a nested box of one person.
+classes, no second track for a nested box of one person, the appearance gate in the overlap stage,
+a confirmed first frame, hidden feet, hidden people, and a reported box between two.
 """
 
 from __future__ import annotations
@@ -34,16 +35,22 @@ class PlainOptions:
     max_cosine_distance: float = 0.3
     motion_weight: float = 0.1
     max_iou_distance: float = 0.8
+    gate_overlap: bool = True
     gate_probability: float = 0.95
     nn_budget: int = 100
     n_init: int = 3
+    confirm_first: bool = True
     max_age_s: float = 3.0
     exit_s: float = 0.5
     duplicate_cover: float = 0.85
-    coast_s: float = 0.1
+    whole_below: float = 0.9
+    coast_s: float = 0.0
+    hidden_s: float = 0.7
+    matched_weight: float = 0.3
     nominal_rate: float = 30.0
     std_weight_position: float = 1 / 20
     std_weight_velocity: float = 1 / 160
+    std_weight_measurement: float = 1 / 10
 
 
 @dataclass
@@ -58,6 +65,7 @@ class PlainTrack:
     detection: int
     features: deque[Array]
     confirmed: bool
+    measured: Sequence[float]
     hits: int = 1
     missed: int = 0
 
@@ -134,7 +142,11 @@ def _area(box: Sequence[float]) -> float:
 class PlainDeepSort:
     def __init__(self, options: PlainOptions) -> None:
         self.options = options
-        self.filter = DenseKalmanFilter(options.std_weight_position, options.std_weight_velocity)
+        self.filter = DenseKalmanFilter(
+            options.std_weight_position,
+            options.std_weight_velocity,
+            options.std_weight_measurement,
+        )
         self.gate = float(chi2.ppf(options.gate_probability, 4))
         self.tracks: list[PlainTrack] = []
         self.next_id = 1
@@ -152,6 +164,7 @@ class PlainDeepSort:
                 max(self.right, float(box[2])),
                 max(self.bottom, float(box[3])),
             )
+        first = self.now_s is None
         self.move_to(timestamp_s)
         self.delete_too_old()
         usable = self.usable(detections, embeddings)
@@ -159,7 +172,7 @@ class PlainDeepSort:
         matches = self.match_by_motion_and_appearance(usable, embeddings is not None)
         matches += self.match_by_overlap(usable, matches)
         for track, detection in matches:
-            self.correct(track, detection)
+            self.correct(track, detection, usable)
 
         self.tracks = [t for t in self.tracks if t.confirmed or t.missed == 0]
         taken = {detection.row for _, detection in matches}
@@ -171,7 +184,7 @@ class PlainDeepSort:
                 present.append(detection)
                 started.append(detection)
         for detection in sorted(started, key=lambda d: d.row):
-            self.start(detection)
+            self.start(detection, confirmed=first and self.options.confirm_first)
         return self.report()
 
     def is_duplicate(self, detection: PlainDetection, other: PlainDetection) -> bool:
@@ -296,17 +309,29 @@ class PlainDeepSort:
         cost = np.ones((len(tracks), len(free)))
         for i, track in enumerate(tracks):
             for j, detection in enumerate(free):
-                if self.may_take(track, detection):
+                if self.may_take(track, detection) and not self.looks_strange(track, detection):
                     cost[i, j] = 1 - overlap(track.box(), detection.box)
                 else:
                     cost[i, j] = np.inf
         pairs = match_within_gate(cost, self.options.max_iou_distance)
         return [(tracks[i], free[j]) for i, j in pairs]
 
-    def correct(self, track: PlainTrack, detection: PlainDetection) -> None:
-        track.mean, track.covariance = self.filter.update(
-            track.mean, track.covariance, detection.measurement
-        )
+    def looks_strange(self, track: PlainTrack, detection: PlainDetection) -> bool:
+        """Whether both appearances are known, to be trusted, and too different."""
+        known = detection.feature is not None and bool(detection.feature.any())
+        known = known and self.is_confident(detection)
+        if not self.options.gate_overlap or not known or not track.features:
+            return False
+        return self.cosine_distance(track, detection) > self.options.max_cosine_distance
+
+    def correct(
+        self, track: PlainTrack, detection: PlainDetection, usable: list[PlainDetection]
+    ) -> None:
+        measurement = self.whole_body(track, detection, usable)
+        x, y, aspect, height = measurement
+        half = aspect * height / 2
+        track.measured = (x - half, y - height / 2, x + half, y + height / 2)
+        track.mean, track.covariance = self.filter.update(track.mean, track.covariance, measurement)
         track.hits += 1
         track.missed = 0
         track.confirmed = track.confirmed or track.hits >= self.options.n_init
@@ -315,7 +340,23 @@ class PlainDeepSort:
         track.detection = detection.row
         self.remember(track, detection)
 
-    def start(self, detection: PlainDetection) -> None:
+    def whole_body(
+        self, track: PlainTrack, detection: PlainDetection, usable: list[PlainDetection]
+    ) -> Array:
+        """The measurement; where somebody in front hides the feet, as tall as the track."""
+        left, top, right, bottom = detection.box
+        height = bottom - top
+        _, _, aspect, whole = track.mean[:4]
+        if not track.confirmed or height >= self.options.whole_below * whole:
+            return detection.measurement
+        for other in usable:
+            a, b, c, d = other.box
+            shared = max(min(right, c) - max(left, a), 0.0)
+            if b < bottom < d - 0.05 * height and shared >= 0.5 * (right - left):
+                return np.array([(left + right) / 2, top + whole / 2, aspect, whole])
+        return detection.measurement
+
+    def start(self, detection: PlainDetection, *, confirmed: bool) -> None:
         mean, covariance = self.filter.initiate(detection.measurement)
         track = PlainTrack(
             id=self.next_id,
@@ -327,7 +368,8 @@ class PlainDeepSort:
             class_number=detection.class_number,
             detection=detection.row,
             features=deque(maxlen=self.options.nn_budget),
-            confirmed=self.options.n_init == 1,
+            confirmed=confirmed or self.options.n_init == 1,
+            measured=detection.box,
         )
         self.next_id += 1
         self.remember(track, detection)
@@ -342,12 +384,11 @@ class PlainDeepSort:
         return bool(detection.score >= np.float32(self.options.high_confidence))
 
     def report(self) -> list[PlainReport]:
-        """Confirmed tracks seen in this frame, or a short time ago."""
-        limit_s = self.options.coast_s + _ROUNDING_S
+        """Confirmed tracks seen in this frame, or a short time ago, or hidden behind others."""
         return [
             PlainReport(
                 id=track.id,
-                box=track.box(),
+                box=self.reported_box(track),
                 score=track.score,
                 class_number=track.class_number,
                 age_s=self.time() - track.born_s,
@@ -355,8 +396,35 @@ class PlainDeepSort:
                 detection_index=track.detection,
             )
             for track in self.tracks
-            if track.confirmed and (track.missed == 0 or self.time() - track.seen_s <= limit_s)
+            if track.confirmed and self.is_reported(track)
         ]
+
+    def is_reported(self, track: PlainTrack) -> bool:
+        unseen_s = self.time() - track.seen_s
+        if track.missed == 0 or unseen_s <= self.options.coast_s + _ROUNDING_S:
+            return True
+        return unseen_s <= self.options.hidden_s + _ROUNDING_S and any(
+            self.hides(self.reported_box(other), track.box())
+            for other in self.tracks
+            if other.confirmed and other.missed == 0
+        )
+
+    def hides(self, front: Sequence[float], box: Sequence[float]) -> bool:
+        """Whether a person stands in front of at least half of a box."""
+        width = max(min(front[2], box[2]) - max(front[0], box[0]), 0.0)
+        height = max(min(front[3], box[3]) - max(front[1], box[1]), 0.0)
+        in_front = front[3] > box[3] - 0.1 * (box[3] - box[1])
+        return in_front and width * height >= 0.5 * _area(box) > 0
+
+    def reported_box(self, track: PlainTrack) -> tuple[float, float, float, float]:
+        if track.missed:
+            return track.box()
+        weight = self.options.matched_weight
+        left, top, right, bottom = (
+            (1 - weight) * filtered + weight * matched
+            for filtered, matched in zip(track.box(), track.measured, strict=True)
+        )
+        return (left, top, right, bottom)
 
     def time(self) -> float:
         assert self.now_s is not None

@@ -2,11 +2,11 @@
 
 State: (cx, cy, a, h, and the velocity of each), a = width / height, constant velocity, one unit of
 time a frame. Measurement: (cx, cy, a, h). Noise (arXiv 1703.07402, section 2.1, and the table of
-its published settings), with p and v the two weights and h the height of the track's box:
+its published settings, where m = p), with p, v and m the weights and h the height of the box:
 
                        cx, cy, h    a       velocities of cx, cy, h    velocity of a
     process, per frame   p h        1e-2            v h                    1e-5
-    measurement          p h        1e-1
+    measurement          m h        1e-1
     at the start       2 p h        1e-2         10 v h                    1e-5
 """
 
@@ -22,10 +22,14 @@ class DenseKalmanFilter:
     """Mean is (8,), covariance is (8, 8)."""
 
     def __init__(
-        self, std_weight_position: float = 1 / 20, std_weight_velocity: float = 1 / 160
+        self,
+        std_weight_position: float = 1 / 20,
+        std_weight_velocity: float = 1 / 160,
+        std_weight_measurement: float = 1 / 20,
     ) -> None:
         self.position_weight = std_weight_position
         self.velocity_weight = std_weight_velocity
+        self.measurement_weight = std_weight_measurement
         self.transition = np.eye(8)
         for coordinate in range(4):
             self.transition[coordinate, coordinate + 4] = 1.0
@@ -58,8 +62,8 @@ class DenseKalmanFilter:
 
     def project(self, mean: Array, covariance: Array) -> tuple[Array, Array]:
         """Return the expected measurement (4,) and its covariance (4, 4)."""
-        p = self.position_weight * mean[3]
-        measurement_noise = np.diag(np.array([p, p, 1e-1, p]) ** 2)
+        m = self.measurement_weight * mean[3]
+        measurement_noise = np.diag(np.array([m, m, 1e-1, m]) ** 2)
         expected = self.observation @ mean
         return expected, self.observation @ covariance @ self.observation.T + measurement_noise
 

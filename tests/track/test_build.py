@@ -19,14 +19,14 @@ def config_of(tracker: Tracker) -> DeepSortConfig:
     return tracker.config
 
 
-def test_the_default_is_deepsort() -> None:
+def test_the_default_is_the_preset_of_that_name() -> None:
     assert config_of(build_tracker()) == DeepSortConfig()
-    assert config_of(build_tracker("deepsort")) == DeepSortConfig()
+    assert config_of(build_tracker("default")) == DeepSortConfig()
 
 
 def test_the_shipped_preset_states_every_default() -> None:
-    path = shipped("configs", "trackers", "deepsort.yaml")
-    assert load_config("deepsort", kind=DeepSortConfig) == DeepSortConfig()
+    path = shipped("configs", "trackers", "default.yaml")
+    assert load_config("default", kind=DeepSortConfig) == DeepSortConfig()
     assert list(yaml.safe_load(path.read_text())) == list(yaml.safe_load(to_yaml(DeepSortConfig())))
 
 

@@ -42,15 +42,21 @@ configs = st.builds(
     max_cosine_distance=st.sampled_from([0.1, 0.3, 0.6, 1.0]),
     motion_weight=st.sampled_from([0.02, 0.1, 0.5, 1.0]),
     max_iou_distance=st.sampled_from([0.5, 0.8]),
+    gate_overlap=st.booleans(),
     gate_probability=st.sampled_from([0.8, 0.95, 0.999]),
     nn_budget=st.sampled_from([1, 4, 100]),
     n_init=st.integers(1, 4),
+    confirm_first=st.booleans(),
     max_age_s=st.sampled_from([0.1, 0.5, 3.0]),
     exit_s=st.sampled_from([0.0, 0.2, 1.0]),
     duplicate_cover=st.sampled_from([0.5, 0.85, 1.0]),
+    whole_below=st.sampled_from([0.0, 0.9, 1.0]),
     coast_s=st.sampled_from([0.0, 0.1, 0.3]),
+    hidden_s=st.sampled_from([0.0, 0.2, 1.0]),
+    matched_weight=st.sampled_from([0.0, 0.3, 1.0]),
     std_weight_position=st.sampled_from([1 / 20, 1 / 40]),
     std_weight_velocity=st.sampled_from([1 / 160, 1 / 60]),
+    std_weight_measurement=st.sampled_from([1 / 10, 1 / 40]),
 )
 
 

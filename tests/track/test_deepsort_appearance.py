@@ -91,7 +91,7 @@ def test_weak_detections_do_not_describe_a_track() -> None:
 
 def test_the_budget_forgets_old_looks() -> None:
     for budget, expected in ((5, 2), (100, 1)):
-        tracker = DeepSort(DeepSortConfig(nn_budget=budget))
+        tracker = DeepSort(DeepSortConfig(nn_budget=budget, gate_overlap=False))
         for frame in range(20):
             tracker.update(seen(person(200)), looks(0 if frame < 10 else 1))
         for _ in range(10):

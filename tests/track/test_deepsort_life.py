@@ -22,12 +22,20 @@ def ids_after(tracker: DeepSort, times: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("n_init", [1, 2, 3, 5])
 def test_confirmed_after_n_init_detections_in_a_row(n_init: int) -> None:
-    tracker = DeepSort(DeepSortConfig(n_init=n_init))
+    tracker = DeepSort(DeepSortConfig(n_init=n_init, confirm_first=False))
     assert ids_after(tracker, n_init + 1) == [[]] * (n_init - 1) + [[1], [1]]
 
 
+def test_who_is_there_in_the_first_frame_is_confirmed_at_once() -> None:
+    tracker = DeepSort()
+    assert tracker.update(seen(ANNA, person(500))).ids.tolist() == [1, 2]
+    assert tracker.update(seen(ANNA, person(800))).ids.tolist() == [1]
+    tracker.reset()
+    assert tracker.update(seen(ANNA)).ids.tolist() == [1]
+
+
 def test_a_tentative_track_dies_at_its_first_miss() -> None:
-    tracker = DeepSort(DeepSortConfig(n_init=3))
+    tracker = DeepSort(DeepSortConfig(n_init=3, confirm_first=False))
     ids_after(tracker, 2)
     tracker.update(NOBODY)
     assert len(tracker._tracks) == 0

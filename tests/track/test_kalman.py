@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reid_tracker.track import DeepSort
 from reid_tracker.track.kalman import BoxKalmanFilter
 from tests.oracles.kalman_dense import DenseKalmanFilter
 
@@ -70,7 +69,8 @@ def assert_same(mean: Array, covariance: Array, oracle: Dense) -> None:
 @given(seed=seeds)
 def test_equals_the_dense_filter(seed: int) -> None:
     generator = np.random.default_rng(seed)
-    weights = generator.uniform(0.01, 0.2), generator.uniform(0.001, 0.05)
+    position, measurement = generator.uniform(0.01, 0.2, 2)
+    weights = position, generator.uniform(0.001, 0.05), measurement
     kalman, dense = BoxKalmanFilter(*weights), DenseKalmanFilter(*weights)
     mean, covariance, oracle, measurements = random_tracks(generator, kalman, dense)
     assert_same(mean, covariance, oracle)
@@ -216,7 +216,3 @@ def test_the_arguments_are_left_alone() -> None:
     kalman.squared_mahalanobis(mean, covariance, measurements)
     for array, copy in zip((mean, covariance, measurements), before, strict=True):
         np.testing.assert_array_equal(array, copy)
-
-
-def test_the_gate_is_the_published_one() -> None:
-    assert DeepSort()._gate == pytest.approx(9.4877, abs=1e-4)

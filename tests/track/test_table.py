@@ -16,6 +16,7 @@ def filled(ids: list[int]) -> TrackTable:
         slots=numbers + 10,
         mean=np.ones((len(ids), 4, 2)) * numbers[:, None, None],
         covariance=np.ones((len(ids), 4, 3)) * numbers[:, None, None],
+        measured=np.ones((len(ids), 4)) * numbers[:, None],
         hits=numbers + 20,
         missed=numbers + 30,
         confirmed=numbers % 2 == 0,
@@ -24,6 +25,7 @@ def filled(ids: list[int]) -> TrackTable:
         scores=(numbers / 100).astype(np.float32),
         classes=numbers + 40,
         detection_index=numbers - 1,
+        found=numbers - 2,
     )
 
 

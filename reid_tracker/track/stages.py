@@ -1,0 +1,167 @@
+"""The stages that match tracks with detections, in the order in which `DeepSort` runs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import chdtri
+
+from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from reid_tracker.config import DeepSortConfig
+from reid_tracker.geometry import cxcyah_to_xyxy, iou_matrix
+from reid_tracker.track.assignment import assign
+from reid_tracker.track.cascade import match_cascade
+from reid_tracker.track.kalman import BoxKalmanFilter
+from reid_tracker.track.memory import AppearanceMemory
+from reid_tracker.track.observations import Observations
+from reid_tracker.track.table import TrackTable
+from reid_tracker.types import Embeddings
+
+_MEASUREMENT_DIMENSIONS = 4
+_SAME_OBJECT_IOU = 0.7  # a detection of another class that lies on a track so closely is its object
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Rows of the track table and the detections of the frame that belong to them.
+
+    Attributes:
+        tracks: (K,) distinct rows of the track table.
+        detections: (K,) distinct rows of the frame.
+    """
+
+    tracks: IntArray
+    detections: IntArray
+
+    def joined(self, tracks: IntArray, detections: IntArray) -> Matches:
+        """Return these matches and more."""
+        return Matches(
+            np.concatenate([self.tracks, tracks]), np.concatenate([self.detections, detections])
+        )
+
+    def free(self, count: int) -> IntArray:
+        """Return which of `count` detections are not matched, in rising order."""
+        taken = np.zeros(count, np.bool_)
+        taken[self.detections] = True
+        return np.flatnonzero(~taken)
+
+
+class Stages:
+    """The matching stages of one tracker, with its settings, motion model and memory."""
+
+    def __init__(
+        self, config: DeepSortConfig, motion: BoxKalmanFilter, memory: AppearanceMemory
+    ) -> None:
+        self._config = config
+        self._high_confidence = config.thresholds().high_confidence
+        self._max_cosine_distance = config.thresholds().max_cosine_distance
+        self._motion = motion
+        self._gate = float(chdtri(_MEASUREMENT_DIMENSIONS, 1 - config.gate_probability))
+        self._memory = memory
+
+    def same_class(self, tracks: TrackTable, frame: Observations) -> BoolArray:
+        """Return (T, N) whether a track may take a detection, as far as their classes say.
+
+        Detectors waver between classes: a detection of another class that lies almost exactly on a
+        track is the same object.
+        """
+        same: BoolArray = tracks.classes[:, None] == frame.classes[None]
+        if not same.all():
+            same |= iou_matrix(cxcyah_to_xyxy(tracks.mean[..., 0]), frame.boxes) >= _SAME_OBJECT_IOU
+        return same
+
+    def confident(self, tracks: TrackTable, frame: Observations, same_class: BoolArray) -> Matches:
+        """Match confirmed tracks by appearance inside the motion gate, recently seen ones first.
+
+        The matching cascade of DeepSORT (arXiv 1703.07402, listing 1, equations 1 to 6), with
+        motion and appearance in one cost, each relative to its gate.
+        """
+        confirmed = np.flatnonzero(tracks.confirmed)
+        motion = self._motion.squared_mahalanobis(
+            tracks.mean[confirmed], tracks.covariance[confirmed], frame.measurements
+        )
+        allowed = (motion <= self._gate) & same_class[confirmed]
+        ranked = motion / self._gate
+        embeddings = frame.embeddings
+        if embeddings is None:
+            # The paper's combined cost with lambda = 1: motion alone ranks, as it gates.
+            cost = np.where(allowed, ranked, np.inf)
+            rows, columns = match_cascade(
+                tracks.missed[confirmed], allowed, lambda r, c: cost[np.ix_(r, c)], 1.0
+            )
+        else:
+            slots = tracks.slots[confirmed]
+            rows, columns = match_cascade(
+                tracks.missed[confirmed],
+                allowed,
+                lambda r, c: self._combined_cost(
+                    slots[r], embeddings[c], ranked[np.ix_(r, c)], allowed[np.ix_(r, c)]
+                ),
+                1.0,
+            )
+        return Matches(confirmed[rows], columns)
+
+    def overlapping(
+        self, tracks: TrackTable, frame: Observations, same_class: BoolArray, matches: Matches
+    ) -> Matches:
+        """Match tentative tracks, and confirmed ones seen in the last frame, by IoU.
+
+        With `gate_overlap`, a confident detection must also pass the appearance gate, so that a
+        person who steps in front does not take the track of who is hidden (after BoT-SORT, arXiv
+        2206.14651). A weak one, often half hidden, may look like the person in front of it.
+        """
+        candidate = ~tracks.confirmed | (tracks.missed == 1)
+        candidate[matches.tracks] = False
+        candidates = np.flatnonzero(candidate)
+        free = matches.free(len(frame))
+        predicted = cxcyah_to_xyxy(tracks.mean[candidates, :, 0])
+        cost = 1 - iou_matrix(predicted, frame.boxes[free])
+        cost[~same_class[np.ix_(candidates, free)]] = np.inf
+        if self._config.gate_overlap and frame.embeddings is not None:
+            looked_at = cost <= self._config.max_iou_distance
+            looked_at &= frame.scores[free] >= self._high_confidence
+            strange = self._looks_strange(
+                tracks.slots[candidates], frame.embeddings[free], looked_at
+            )
+            cost[strange] = np.inf
+        rows, columns = assign(cost, self._config.max_iou_distance)
+        return matches.joined(candidates[rows], free[columns])
+
+    def _looks_strange(
+        self, slots: IntArray, embeddings: Embeddings, looked_at: BoolArray
+    ) -> BoolArray:
+        """Return the (S, N) pairs to look at whose appearances are known and too different."""
+        comparable = self._memory.filled(slots)[:, None] & embeddings.any(axis=1)[None] & looked_at
+        distance = self._memory.distance(slots, embeddings, comparable)
+        strange: BoolArray = comparable & (distance > self._max_cosine_distance)
+        return strange
+
+    def _combined_cost(
+        self, slots: IntArray, embeddings: Embeddings, motion: FloatArray, allowed: BoolArray
+    ) -> FloatArray:
+        """Return the cost of equation 5 where both gates pass (equation 6), +inf elsewhere."""
+        appearance = self._appearance_distance(slots, embeddings, allowed)
+        weight = self._config.motion_weight
+        cost = weight * motion + (1 - weight) * appearance
+        cost[~allowed | (appearance > self._max_cosine_distance)] = np.inf
+        return cost
+
+    def _appearance_distance(
+        self, slots: IntArray, embeddings: Embeddings, allowed: BoolArray
+    ) -> Float32Array:
+        """Return the smallest cosine distance of each allowed pair, 1 elsewhere.
+
+        A pair without competitors only has to pass the gate. If it passes with the newest
+        embedding, it gets that distance, which saves reading the whole memory of the track.
+        """
+        lone = allowed & (allowed.sum(axis=1) == 1)[:, None] & (allowed.sum(axis=0) == 1)
+        rows, columns = np.nonzero(lone)
+        upper_bound = self._memory.latest_distance(slots[rows], embeddings[columns])
+        passes = upper_bound <= self._max_cosine_distance
+        rows, columns = rows[passes], columns[passes]
+        open_pairs = allowed.copy()
+        open_pairs[rows, columns] = False
+        distance = self._memory.distance(slots, embeddings, open_pairs)
+        distance[rows, columns] = upper_bound[passes]
+        return distance
