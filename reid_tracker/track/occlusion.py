@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from reid_tracker.arrays import BoolArray, FloatArray
 
@@ -47,12 +46,12 @@ def feet_hidden(boxes: FloatArray, others: FloatArray) -> BoolArray:
         others[None, :, 3] > (boxes[:, 3] + _CLEARLY_LOWER * tall)[:, None]
     )
     covered = _shared(boxes, others, 0) / (boxes[:, 2] - boxes[:, 0])[:, None]
-    hidden: BoolArray = (crosses & (covered >= _HIDDEN_EDGE)).any(axis=1)
-    return hidden
+    return np.asarray((crosses & (covered >= _HIDDEN_EDGE)).any(axis=1))
 
 
-def _shared(a: FloatArray, b: FloatArray, axis: int) -> npt.NDArray[np.float64]:
+def _shared(a: FloatArray, b: FloatArray, axis: int) -> FloatArray:
     """Return the (M, V) lengths that two boxes share along x (axis 0) or y (axis 1)."""
     low = np.maximum(a[:, None, axis], b[None, :, axis])
     high = np.minimum(a[:, None, axis + 2], b[None, :, axis + 2])
-    return np.maximum(high - low, 0)
+    length: FloatArray = np.maximum(high - low, 0)
+    return length

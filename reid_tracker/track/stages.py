@@ -132,7 +132,8 @@ class Stages:
         self, slots: IntArray, embeddings: Embeddings, looked_at: BoolArray
     ) -> BoolArray:
         """Return the (S, N) pairs to look at whose appearances are known and too different."""
-        comparable = self._memory.filled(slots)[:, None] & embeddings.any(axis=1)[None] & looked_at
+        described = np.linalg.norm(embeddings, axis=1) > 0
+        comparable = self._memory.filled(slots)[:, None] & described[None] & looked_at
         distance = self._memory.distance(slots, embeddings, comparable)
         strange: BoolArray = comparable & (distance > self._max_cosine_distance)
         return strange

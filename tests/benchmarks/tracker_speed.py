@@ -70,8 +70,8 @@ def _unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 
 def ours() -> Update:
-    """This project's DeepSORT."""
-    tracker = build_tracker("deepsort")
+    """This project's tracker with the default preset."""
+    tracker = build_tracker()
     return lambda index, detections, embeddings: tracker.update(
         detections, embeddings, index / RATE
     )
@@ -135,7 +135,7 @@ def roboflow_sort() -> Update:
 
 
 TRACKERS: dict[str, Callable[[], Update]] = {
-    "reid_tracker deepsort": ours,
+    "reid_tracker default": ours,
     "trackers SORT (motion)": roboflow_sort,
     "deep-sort-realtime": deep_sort_realtime,
     "BoxMOT StrongSORT": boxmot_strongsort,

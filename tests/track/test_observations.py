@@ -34,7 +34,7 @@ def test_weak_and_empty_boxes_are_left_out() -> None:
 def test_rows_get_unit_length_and_zeros_stay() -> None:
     rows = checked_embeddings(np.array([[3.0, 4.0], [0.0, 0.0]], np.float32), 2, None)
     assert rows is not None
-    np.testing.assert_allclose(rows, [[0.6, 0.8], [0, 0]])
+    np.testing.assert_allclose(rows, np.array([[0.6, 0.8], [0, 0]]), rtol=1e-6)
     assert checked_embeddings(np.empty((0, 0), np.float32), 0, 8) is None
     with pytest.raises(InputError, match="2 columns, this tracker has seen 8"):
         checked_embeddings(np.ones((1, 2), np.float32), 1, 8)

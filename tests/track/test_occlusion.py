@@ -16,7 +16,7 @@ some = settings(max_examples=examples(40), deadline=None, derandomize=True)
 NOTHING = np.empty((0, 4))
 
 
-def random_boxes(generator: np.random.Generator, count: int) -> np.ndarray:  # type: ignore[type-arg]
+def random_boxes(generator: np.random.Generator, count: int) -> np.ndarray:
     corner = generator.uniform(0, 100, (count, 2))
     return np.concatenate([corner, corner + generator.uniform(5, 80, (count, 2))], axis=1)
 
