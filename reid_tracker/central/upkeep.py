@@ -37,8 +37,9 @@ class GalleryUpkeep:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._monotonic = store, monotonic
-        self._aging = None if retention_s is None else Aging(retention_s, clock, monotonic)
+        self._store, self._retention_s = store, retention_s
+        self._clock, self._monotonic = clock, monotonic
+        self._aging: Aging | None = None
         self._next_s = -math.inf
         self.sightings: int | None = None
 
@@ -52,6 +53,10 @@ class GalleryUpkeep:
             return
         self._next_s = self._monotonic() + _EVERY_S
         with contextlib.suppress(StoreUnavailableError):
-            if self._aging is not None:
+            if self._retention_s is not None:
+                if self._aging is None:
+                    newest_s = self._store.info().stored_s
+                    clocks = self._clock, self._monotonic
+                    self._aging = Aging(self._retention_s, *clocks, newest_s=newest_s)
                 self._store.purge(self._aging.limit_s(heard_s))
             self.sightings = self._store.count()

@@ -61,8 +61,17 @@ def test_what_is_too_old_goes(tmp_path: Path) -> None:
         kept.turn()
         assert kept.sightings == 1
         purged = GalleryUpkeep(store, 3600.0, clock=lambda: far_s)
-        purged.turn()
+        purged.turn([far_s])
         assert purged.sightings == 0
+
+
+def test_a_clock_that_may_be_days_ahead_from_the_start_deletes_nobody(tmp_path: Path) -> None:
+    far_s = time.time() + 4 * 86_400
+    with EmbeddedStore(tmp_path / "g.sqlite") as store:
+        store.write([seen("a")])
+        made = GalleryUpkeep(store, 3600.0, clock=lambda: far_s)
+        made.turn()
+        assert made.sightings == 1
 
 
 def test_nothing_goes_while_the_clock_is_in_doubt(

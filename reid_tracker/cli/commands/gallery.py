@@ -13,7 +13,8 @@ from pathlib import Path
 from reid_tracker.cli.options import add_gallery_option, default_gallery
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.redact import one_line
-from reid_tracker.errors import ConfigError, InputError
+from reid_tracker.errors import ConfigError, InputError, StoreError
+from reid_tracker.match.gallery.aging import doubt
 from reid_tracker.match.gallery.open import open_gallery, open_to_read
 from reid_tracker.match.gallery.records import StoreInfo, Where, number_now
 from reid_tracker.match.gallery.store import GalleryStore
@@ -57,6 +58,11 @@ def add_arguments(parser: Parser) -> None:
     which = purge.add_mutually_exclusive_group(required=True)
     which.add_argument("--older-than", metavar="AGE", help="hours, or e.g. 90m, 48h, 7d")
     which.add_argument("--all", action="store_true", help="everything")
+    purge.add_argument(
+        "--clock-is-right",
+        action="store_true",
+        help="delete by age also where nobody wrote to the gallery for a day",
+    )
     export = add("export", "copy the gallery to a file of JSON lines")
     export.add_argument("file", type=Path, metavar="FILE", help=".jsonl, or .jsonl.gz to compress")
     export.add_argument("--crops", action="store_true", help="with the stored pictures")
@@ -134,7 +140,14 @@ def _forget(arguments: argparse.Namespace) -> int:
 def _purge(arguments: argparse.Namespace) -> int:
     age_s = None if arguments.all else parse_age(arguments.older_than)
     with _open(arguments) as store:
-        count = store.purge() if age_s is None else store.purge(time.time() - age_s)
+        now_s = time.time()
+        reason = doubt(store.info().stored_s, now_s)
+        if age_s is not None and reason and not arguments.clock_is_right:
+            raise StoreError(
+                f"{reason}, {moment(now_s)}: a clock that is ahead would delete too much; if it is "
+                "right, add --clock-is-right"
+            )
+        count = store.purge() if age_s is None else store.purge(now_s - age_s)
     _say(arguments, f"{count} sightings deleted")
     return 0
 

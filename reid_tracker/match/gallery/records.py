@@ -207,6 +207,7 @@ class StoreInfo:
         cameras: names, sorted.
         first_s: earliest time seen, UTC seconds since 1970; None without sightings.
         last_s: latest time seen; None without sightings.
+        stored_s: latest time of writing a sighting; None without sightings.
         model: space of the embeddings, as in `SightingRecord`; None without embeddings.
         embedding_size: D; None without embeddings.
         next_identity: the smallest number that was never given out.
@@ -224,6 +225,7 @@ class StoreInfo:
     cameras: tuple[str, ...]
     first_s: float | None
     last_s: float | None
+    stored_s: float | None
     model: str | None
     embedding_size: int | None
     next_identity: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from reid_tracker.config import GalleryConfig
 from reid_tracker.errors import ConfigError
 from reid_tracker.match.decide.matcher import CrossCameraMatcher
+from reid_tracker.match.gallery.aging import Aging
 from reid_tracker.match.gallery.asker import PatientAsker
 from reid_tracker.match.gallery.matcher import GalleryMatcher
 from reid_tracker.match.gallery.open import open_gallery
@@ -28,7 +28,8 @@ _LIMIT_S = 10.0
 def writing_to(config: GalleryConfig) -> Iterator[tuple[GalleryStore, GalleryWriter]]:
     """Open the gallery of a configuration, and write what waits before it is closed.
 
-    Records older than the retention are deleted first, and about once a minute from then on.
+    Records older than the retention are deleted first, and about once a minute from then on, unless
+    the clock is in doubt, see `Aging`.
 
     Yields:
         The store, to ask; and the queue in front of it, to write.
@@ -41,10 +42,11 @@ def writing_to(config: GalleryConfig) -> Iterator[tuple[GalleryStore, GalleryWri
         raise ConfigError("gallery.address = null: expected a file or postgresql://...")
     retention_s = None if config.retention_h is None else 3600 * config.retention_h
     with open_gallery(config.address, limit_s=_LIMIT_S) as store:
+        aging = None
         if retention_s is not None:
-            store.purge(time.time() - retention_s)
-        writer = GalleryWriter(store, capacity=config.max_waiting, retention_s=retention_s)
-        with writer:
+            aging = Aging(retention_s, newest_s=store.info().stored_s)
+            store.purge(aging.limit_s())
+        with GalleryWriter(store, capacity=config.max_waiting, aging=aging) as writer:
             yield store, writer
 
 
@@ -54,7 +56,8 @@ def remembering(
 ) -> Iterator[Remember]:
     """Open the gallery of a configuration for a run, and write what waits before it is closed.
 
-    Records older than the retention are deleted first, so that nobody is recognised by them.
+    Records older than the retention are deleted first, so that nobody is recognised by them, unless
+    the clock is in doubt, see `Aging`.
 
     Args:
         config: address and retention of the gallery.

@@ -313,6 +313,7 @@ class SqlStore(Closing, Generic[ConnectionT]):
                 cameras=tuple(sorted(row[0] for row in cameras)),
                 first_s=one("SELECT min(start_s) FROM sightings"),
                 last_s=one("SELECT max(end_s) FROM sightings"),
+                stored_s=one("SELECT max(stored_s) FROM sightings"),
                 model=model,
                 embedding_size=size,
                 next_identity=next_identity,

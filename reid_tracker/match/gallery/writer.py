@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from reid_tracker.closing import Closing
@@ -48,9 +48,8 @@ class GalleryWriter(Closing):
         store: is not closed here.
         capacity: maximum number of sightings and events that wait; above it, the oldest are dropped
             and counted.
-        retention_s: what was written longer ago is deleted about once a minute; None keeps all.
+        aging: says what is too old, and deleted about once a minute; None keeps all.
         first_wait_s: pause after a failed attempt, which doubles up to 15 seconds.
-        clock: returns the time, UTC seconds since 1970.
 
     Attributes:
         dropped: number of records dropped.
@@ -63,13 +62,12 @@ class GalleryWriter(Closing):
         store: GalleryStore,
         *,
         capacity: int = 20_000,
-        retention_s: float | None = None,
+        aging: Aging | None = None,
         first_wait_s: float = _FIRST_WAIT_S,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._capacity = capacity
-        self._aging = None if retention_s is None else Aging(retention_s, clock)
+        self._aging = aging
         self._first_wait_s = first_wait_s
         self._next_purge = time.monotonic()
         self._waiting: deque[_Batch] = deque()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,23 @@ def test_purge(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert left(path) == {}
     assert run("purge", "--all", "--quiet") == 0
     assert capsys.readouterr().out == ""
+
+
+def test_a_purge_by_age_is_refused_where_the_clock_may_be_ahead(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "old.sqlite"
+    with EmbeddedStore(path, clock=lambda: time.time() - 4 * 86_400) as store:
+        store.write([sighting("a", 1)])
+    purge = "purge", "--older-than", "72h", "--gallery", path
+    assert run(*purge) == 1
+    line = error_line(capsys)
+    assert "last written 4.0 days ago by this machine's clock" in line
+    assert "--clock-is-right" in line
+    assert left(path) == {"a": 1}
+    assert run(*purge, "--clock-is-right") == 0
+    assert left(path) == {}
+    assert run(*purge) == 0  # nothing is left to lose
 
 
 def test_export_and_import(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

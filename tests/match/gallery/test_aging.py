@@ -43,6 +43,22 @@ def test_four_days_ahead_for_a_minute_purge_nothing(
         assert identities(store) == {}
 
 
+def test_a_gallery_that_was_last_written_days_ago_leaves_the_clock_in_doubt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clocks = Clocks()
+    ages = (lambda: clocks.now_s), (lambda: clocks.steady_s)
+    for newest_s in (None, clocks.now_s - DAY_S, clocks.now_s + DAY_S):
+        assert Aging(10.0, *ages, newest_s=newest_s).limit_s() == clocks.now_s - 10
+    aging = Aging(10.0, *ages, newest_s=clocks.now_s - 4 * DAY_S)
+    assert aging.limit_s() == -math.inf
+    assert "last written 4.0 days ago" in caplog.text
+    assert aging.limit_s([clocks.now_s + 5]) == clocks.now_s - 10  # a broker agrees
+    assert aging.limit_s() == -math.inf
+    clocks.wait(3600)
+    assert aging.limit_s() == clocks.now_s - 10
+
+
 def test_a_clock_that_was_put_right_is_trusted_again_after_an_hour() -> None:
     clocks = Clocks()
     aging = Aging(100.0, lambda: clocks.now_s, lambda: clocks.steady_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_another_encoder_is_refused_before_anything_is_tracked(tmp_path: Path) -
 
 def test_what_is_too_old_is_gone_before_anybody_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "gallery.sqlite"
-    with EmbeddedStore(path, clock=lambda: 1_000.0) as store:
+    with EmbeddedStore(path, clock=lambda: time.time() - 7200) as store:
         store.write([sighting("a", 1)])
     config = GalleryConfig(address=str(path), retention_h=1)
     with remembering(config, OTHER_MODEL):  # an empty gallery takes any
@@ -41,6 +42,19 @@ def test_what_is_too_old_is_gone_before_anybody_is_asked_for(tmp_path: Path) -> 
     with EmbeddedStore(path) as store:
         assert identities(store) == {}
         assert store.reserve_identities(1).start == 2
+
+
+def test_a_clock_that_may_be_days_ahead_deletes_nobody_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "gallery.sqlite"
+    with EmbeddedStore(path, clock=lambda: time.time() - 4 * 86_400) as store:
+        store.write([sighting("a", 1)])
+    with writing_to(GalleryConfig(address=str(path), retention_h=72)) as (store, writer):
+        writer.put([sighting("b", 2)])
+        writer.flush()
+        assert identities(store) == {"a": 1, "b": 2}
+    assert "nothing is deleted by age for an hour" in caplog.text
 
 
 def test_a_run_that_is_interrupted_is_stored_to_the_last_frame(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reid_tracker.errors import ModelMismatchError, StoreUnavailableError
+from reid_tracker.match.gallery.aging import Aging
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.match.gallery.records import EventRecord, SightingRecord
 from reid_tracker.match.gallery.store import GalleryStore
@@ -146,6 +147,6 @@ def test_the_error_that_ended_the_run_is_the_one_reported(shaky: Shaky) -> None:
 def test_retention(shaky: Shaky, clock: Clock) -> None:
     shaky.write([sighting("old")])
     clock.now_s += 7200
-    with GalleryWriter(shaky, retention_s=3600, clock=clock) as writer:
+    with GalleryWriter(shaky, aging=Aging(3600, clock)) as writer:
         writer.put([sighting("new")])
         wait_until(lambda: set(identities(shaky)) == {"new"})
