@@ -1,0 +1,162 @@
+"""What `reid-track eval-mot` writes: a table, CSV, JSON and pictures."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reid_tracker.cli.report import console, new_file
+from reid_tracker.evaluate.mot import (
+    Benchmark,
+    MotReport,
+    MotScores,
+    MotSequence,
+    ScoredFrames,
+    TrueBoxes,
+    follow,
+)
+from reid_tracker.evaluate.multi_camera import IdentityBoxes
+from reid_tracker.video import open_source
+
+_SHOWN = {
+    "HOTA": "hota",
+    "DetA": "det_a",
+    "AssA": "ass_a",
+    "LocA": "loc_a",
+    "MOTA": "mota",
+    "MOTP": "motp",
+    "IDF1": "idf1",
+    "IDSW": "switches",
+    "Frag": "fragments",
+    "MT": "mostly_tracked",
+    "ML": "mostly_lost",
+    "FP": "false_positives",
+    "FN": "missed",
+}
+_ALL = "COMBINED"
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A sequence, its result, and what is scored of them."""
+
+    sequence: MotSequence
+    result: Path
+    benchmark: Benchmark
+    truth: TrueBoxes
+    found: IdentityBoxes
+    frames: ScoredFrames
+
+
+def _numbers(scores: MotScores) -> dict[str, Any]:
+    """Return the scores by name, without those at each threshold."""
+    found = dataclasses.asdict(scores)
+    return {name: value for name, value in found.items() if not isinstance(value, tuple)}
+
+
+def as_csv(compared: Sequence[Compared], report: MotReport) -> str:
+    """Return a line per sequence and one for all together, with a line of names above."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["sequence", "benchmark", *_numbers(report.combined)])
+    for one in compared:
+        name = one.sequence.name
+        writer.writerow([name, one.benchmark, *_numbers(report.sequences[name]).values()])
+    writer.writerow([_ALL, "", *_numbers(report.combined).values()])
+    return text.getvalue()
+
+
+def as_json(compared: Sequence[Compared], report: MotReport) -> dict[str, Any]:
+    """Return the scores, and who was switched, broken off or lost in which frame."""
+    sequences = {}
+    for one in compared:
+        people = follow(one.frames)
+        sequences[one.sequence.name] = {
+            "truth": str(one.sequence.truth),
+            "result": str(one.result),
+            "benchmark": one.benchmark,
+            "scores": dataclasses.asdict(report.sequences[one.sequence.name]),
+            "switches": [switch._asdict() for person in people for switch in person.switches],
+            "fragments": [
+                {"person": person.person, "frame": frame}
+                for person in people
+                for frame in person.fragments
+            ],
+            "losses": [
+                {"person": person.person, "first": loss.first, "last": loss.last}
+                for person in people
+                for loss in person.losses
+            ],
+        }
+    return {"sequences": sequences, "combined": dataclasses.asdict(report.combined)}
+
+
+def show(compared: Sequence[Compared], report: MotReport) -> None:
+    """Print the table of the scores that most people compare."""
+    from rich.table import Table
+    from rich.text import Text
+
+    rules = ", ".join(dict.fromkeys(one.benchmark for one in compared))
+    table = Table(title=f"rules of {rules}; percent", title_justify="left", box=None)
+    table.add_column("sequence")
+    for name in _SHOWN:
+        table.add_column(name, justify="right")
+    rows = dict(report.sequences)
+    if len(rows) > 1:
+        rows[_ALL] = report.combined
+    for name, scores in rows.items():
+        values = (getattr(scores, field) for field in _SHOWN.values())
+        table.add_row(
+            Text(name), *(f"{100 * x:.1f}" if isinstance(x, float) else str(x) for x in values)
+        )
+    console().print(table)
+
+
+def picture_files(arguments: argparse.Namespace, sequences: Sequence[MotSequence]) -> list[Path]:
+    """Return the file of each sequence's picture; none without --save-picture.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+        OutputError: a file exists.
+    """
+    if arguments.save_picture is None:
+        return []
+    from reid_tracker.explain.sheet import require_matplotlib
+
+    require_matplotlib()
+    file = Path(arguments.save_picture)
+    names = [""] if len(sequences) == 1 else [f"_{one.name}" for one in sequences]
+    files = [file.with_name(f"{file.stem}{name}.png") for name in names]
+    for one in files:
+        new_file(str(one), overwrite=arguments.overwrite)
+    return files
+
+
+def draw(compared: Compared, report: MotReport, video: Path | None, file: Path) -> None:
+    """Draw a sequence, with the frames of its switches where there is a video."""
+    from reid_tracker.explain.switch_strips import switch_strips
+    from reid_tracker.explain.track_sheet import track_sheet
+
+    name, rate = compared.sequence.name, compared.sequence.frame_rate
+    people = follow(compared.frames)
+    switches = [switch for person in people for switch in person.switches]
+    strips = []
+    if video is not None and switches:
+        with open_source(video) as source:
+            strips = switch_strips(
+                source, switches, compared.truth.boxes, compared.found, rate or 25.0
+            )
+    sheet = track_sheet(
+        name,
+        report.sequences[name],
+        people,
+        combined=report.combined if len(report.sequences) > 1 else None,
+        strips=strips,
+    )
+    sheet.save(file, overwrite=True)
