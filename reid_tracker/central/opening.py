@@ -12,23 +12,9 @@ from reid_tracker.central.site import CentralSite
 from reid_tracker.config import Config
 from reid_tracker.match.build import build_matcher
 from reid_tracker.match.decide.matcher import CrossCameraMatcher
-from reid_tracker.match.gallery.store import GalleryStore, check_model
+from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.places.topology import Topology
 from reid_tracker.transport import Broker
-
-
-def check_gallery(store: GalleryStore, model: str) -> int:
-    """Refuse a gallery of another encoder; returns the size of its embeddings, 0 if it has none.
-
-    Raises:
-        ModelMismatchError: the gallery holds embeddings of another encoder.
-    """
-    info = store.info()
-    if info.model is None or info.embedding_size is None:
-        return 0
-    known = info.model, info.embedding_size
-    check_model(info.place, known, model, info.embedding_size)
-    return info.embedding_size
 
 
 def open_centre(

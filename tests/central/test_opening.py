@@ -1,25 +1,37 @@
-"""A centre refuses the gallery of another encoder."""
+"""A centre is opened with the sites, the limits and the matcher of its configuration."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from unittest.mock import Mock
+import dataclasses
+import time
 
-import pytest
-
-from reid_tracker.central.opening import check_gallery
-from reid_tracker.errors import ModelMismatchError
-from reid_tracker.match.gallery.open import open_gallery
-
-
-def test_an_empty_gallery_fits_every_encoder(tmp_path: Path) -> None:
-    with open_gallery(str(tmp_path / "people.sqlite")) as store:
-        assert check_gallery(store, "ab" * 32) == 0
+from reid_tracker.central.opening import open_centre
+from reid_tracker.central.records import key_of_sighting
+from reid_tracker.config import Config, GalleryConfig
+from reid_tracker.match.gallery.store import GalleryStore
+from reid_tracker.transport.brokers.memory import MemoryBroker
+from tests.central.world import CENTRAL, MATCH, MODEL, groups, outgoing, same, walks
+from tests.waiting import PATIENCE_S
 
 
-def test_the_encoder_must_be_that_of_the_gallery() -> None:
-    store = Mock()
-    store.info.return_value = Mock(place="people", model="ab" * 32, embedding_size=512)
-    assert check_gallery(store, "ab" * 32) == 512
-    with pytest.raises(ModelMismatchError, match=r"not of (cd)+ with 512; use the same encoder"):
-        check_gallery(store, "cd" * 32)
+def test_a_centre_of_a_configuration_matches_each_of_its_sites(store: GalleryStore) -> None:
+    broker, stages = MemoryBroker(), set[str]()
+    central = dataclasses.replace(CENTRAL, sites=("north", "south"), recognise=False)
+    config = Config(match=MATCH, central=central, gallery=GalleryConfig(retention_h=None))
+    centre = open_centre(
+        config,
+        broker,
+        store,
+        encoder=(MODEL, 0),
+        topology=None,
+        observe=lambda name, _: stages.add(name),
+    )
+    messages, truth = walks(2)
+    broker.publish([outgoing(one, "north") for one in messages])
+    end_s = time.monotonic() + PATIENCE_S
+    while store.count() < len(truth) and time.monotonic() < end_s:
+        centre.turn()
+    centre.finish()
+    own = {key_of_sighting("north", one.id): one.identity for one in store.sightings()}
+    assert groups({key: number for key, number in own.items() if key}) == same(truth)
+    assert stages

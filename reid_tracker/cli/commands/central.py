@@ -9,7 +9,7 @@ from functools import partial
 
 from reid_tracker.central.centre import Central
 from reid_tracker.central.monitoring import health, readings
-from reid_tracker.central.opening import check_gallery, open_centre
+from reid_tracker.central.opening import open_centre
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.options import (
     add_broker,
@@ -31,6 +31,7 @@ from reid_tracker.encode.fingerprint import model_fingerprint
 from reid_tracker.encode.thresholds import space_thresholds
 from reid_tracker.errors import ConfigError
 from reid_tracker.match.gallery.open import open_gallery
+from reid_tracker.match.gallery.store import check_gallery
 from reid_tracker.match.places.topology import load_topology
 from reid_tracker.monitor import notify_systemd
 from reid_tracker.pipeline import MOTION_ONLY, suited_to_models

@@ -14,7 +14,7 @@ from reid_tracker.match.gallery.asker import PatientAsker
 from reid_tracker.match.gallery.matcher import GalleryMatcher
 from reid_tracker.match.gallery.open import open_gallery
 from reid_tracker.match.gallery.recorder import PictureOf, RunLink
-from reid_tracker.match.gallery.store import GalleryStore, check_model
+from reid_tracker.match.gallery.store import GalleryStore, check_gallery
 from reid_tracker.match.gallery.writer import GalleryWriter
 
 Remember = Callable[[CrossCameraMatcher], GalleryMatcher]
@@ -75,10 +75,7 @@ def remembering(
     """
     made: list[GalleryMatcher] = []
     with writing_to(config) as (store, writer):
-        info = store.info()
-        if info.model is not None and info.embedding_size is not None:
-            known = info.model, info.embedding_size
-            check_model(info.place, known, model, info.embedding_size)
+        check_gallery(store, model)
         asker = PatientAsker(store)
 
         def remember(matcher: CrossCameraMatcher) -> GalleryMatcher:

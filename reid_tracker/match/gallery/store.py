@@ -169,3 +169,17 @@ def check_model(place: str, known: tuple[str, int] | None, model: str, size: int
             f"numbers, not of {shown(model[:24], str)} with {size}; use the same encoder, or "
             "another gallery"
         )
+
+
+def check_gallery(store: GalleryStore, model: str) -> int:
+    """Refuse a gallery of another encoder; returns the size of its embeddings, 0 if it has none.
+
+    Raises:
+        ModelMismatchError: the gallery holds embeddings of another encoder.
+    """
+    info = store.info()
+    if info.model is None or info.embedding_size is None:
+        return 0
+    known = info.model, info.embedding_size
+    check_model(info.place, known, model, info.embedding_size)
+    return info.embedding_size

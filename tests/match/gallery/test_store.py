@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 
 from reid_tracker.errors import InputError, ModelMismatchError
-from reid_tracker.match.gallery.store import check_model, check_query
+from reid_tracker.match.gallery.open import open_gallery
+from reid_tracker.match.gallery.store import check_gallery, check_model, check_query
 from tests.match.gallery.samples import MODEL, OTHER_MODEL, person
 
 
@@ -40,3 +44,16 @@ def test_an_empty_store_takes_any_model_and_a_full_one_only_its_own() -> None:
             f"people holds embeddings of model {MODEL[:24]} with 16 numbers, "
             f"not of {model[:24]} with {size}"
         )
+
+
+def test_an_empty_gallery_fits_every_encoder(tmp_path: Path) -> None:
+    with open_gallery(str(tmp_path / "people.sqlite")) as store:
+        assert check_gallery(store, "ab" * 32) == 0
+
+
+def test_the_encoder_must_be_that_of_the_gallery() -> None:
+    store = Mock()
+    store.info.return_value = Mock(place="people", model="ab" * 32, embedding_size=512)
+    assert check_gallery(store, "ab" * 32) == 512
+    with pytest.raises(ModelMismatchError, match=r"not of (cd)+ with 512; use the same encoder"):
+        check_gallery(store, "cd" * 32)

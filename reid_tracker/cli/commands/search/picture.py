@@ -18,6 +18,7 @@ from reid_tracker.encode import build_encoder
 from reid_tracker.encode.fingerprint import model_fingerprint
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.geometry import cover_matrix
+from reid_tracker.match.gallery.store import GalleryStore, check_gallery
 from reid_tracker.types import Boxes, ImageBGR
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
@@ -45,17 +46,20 @@ class Query(NamedTuple):
     picture: ImageBGR
 
 
-def embed_query(arguments: argparse.Namespace) -> Query:
-    """Find the person meant in a picture or a frame of a video, and embed them.
+def embed_query(arguments: argparse.Namespace, store: GalleryStore) -> Query:
+    """Find the person meant in a picture or a frame of a video, and embed them for a gallery.
 
     Raises:
         ConfigError: there is no such picture.
+        ModelMismatchError: the gallery holds embeddings of another encoder; nothing was decoded.
         InputError: it shows several people, and none is chosen.
         WeightsError: a model is missing.
     """
-    image = read_query(arguments.query)
+    place = _locate(arguments.query)
     config = EncoderConfig(model=arguments.encoder, device=arguments.device)
     model = model_fingerprint(config)
+    check_gallery(store, model)
+    image = _read(*place)
     detector = None if arguments.whole else build_query_detector(arguments)
     box = find_person(image, arguments, detector)
     left, top, right, bottom = box[0].round().astype(int).clip(0).tolist()
@@ -129,11 +133,14 @@ def read_query(query: str) -> ImageBGR:
         ConfigError: the file does not exist, or the time is malformed.
         InputError: it cannot be read, or the video ends before.
     """
+    return _read(*_locate(query))
+
+
+def _locate(query: str) -> tuple[Path, float | None]:
+    """Return the file of a query, and the second that is meant if it is a video."""
     path = Path(query)
     if path.is_file():
-        from reid_tracker.video.images import read_picture
-
-        return read_picture(path)
+        return path, None
     name, at, time = query.rpartition("@")
     match = _TIME.fullmatch(time) if at else None
     if match is None or not Path(name).is_file():
@@ -142,17 +149,21 @@ def read_query(query: str) -> ImageBGR:
             "cam1.mp4@0:35, or the number of an identity"
         )
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return _frame_at(name, 3600 * hours + 60 * minutes + seconds)
+    return Path(name), 3600 * hours + 60 * minutes + seconds
 
 
-def _frame_at(name: str, time_s: float) -> ImageBGR:
+def _read(path: Path, time_s: float | None) -> ImageBGR:
+    if time_s is None:
+        from reid_tracker.video.images import read_picture
+
+        return read_picture(path)
     from reid_tracker.video import open_source
 
     last_s = 0.0
-    with open_source(name) as source:
+    with open_source(str(path)) as source:
         for frame in source:
             # The frame on the screen at that time.
             last_s = frame.timestamp_s
             if last_s >= time_s - 1e-3:
                 return frame.image
-    raise InputError(f"{name} ends after {last_s:.1f} s, before {time_s:g} s")
+    raise InputError(f"{path} ends after {last_s:.1f} s, before {time_s:g} s")

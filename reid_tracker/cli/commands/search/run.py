@@ -166,7 +166,7 @@ def _of_picture(arguments: argparse.Namespace, where: Where) -> list[dict[str, A
     # First, so that a typing error shows before models are loaded.
     with open_to_read(arguments.gallery or default_gallery()) as store:
         _check_cameras(arguments, store)
-        query = embed_query(arguments)
+        query = embed_query(arguments, store)
         hits = store.nearest(
             query.embedding,
             model=query.model,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
-from tests.cli.commands.search.searches import NOON, error_line, found, run
+from tests.cli.commands.search.searches import ENCODER, NOON, error_line, found, run
 from tests.match.gallery.samples import identities
 
 
@@ -58,6 +58,21 @@ def test_one_line(
 ) -> None:
     assert run(*words) == code
     assert message in error_line(capsys)
+
+
+@pytest.mark.parametrize("moment", ["", "@0:01"])
+def test_another_encoder_is_refused_before_the_query_is_decoded(
+    path: Path, capsys: pytest.CaptureFixture[str], moment: str
+) -> None:
+    query = path.with_name("query.jpg")
+    query.write_bytes(b"no picture, no video")
+    words = "--encoder", ENCODER, "--device", "cpu"
+    assert run(f"{query}{moment}", *words) == 1
+    assert "use the same encoder" in error_line(capsys)
+    with EmbeddedStore(path) as store:
+        store.purge()  # an empty gallery takes any encoder
+    assert run(f"{query}{moment}", *words) == 1
+    assert "use the same encoder" not in error_line(capsys)
 
 
 @pytest.mark.slow
