@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, write_video
+from tests.transport.servers import free_port
 from tests.waiting import PATIENCE_S
 
 STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
@@ -76,6 +77,27 @@ def test_a_signal_before_the_first_frame(
     assert not (tmp_path / "runs").exists() or all(
         path.suffix in {".mp4", ".txt", ".jsonl"} for path in output.iterdir()
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("event", "name", "number"),
+    [
+        ("import", "reid_tracker.edge.run", signal.SIGHUP),
+        ("sqlite3.connect", "spool.sqlite", signal.SIGTERM),
+        ("import", "nats", signal.SIGINT),
+        ("open", "short.jsonl", signal.SIGHUP),
+    ],
+)
+def test_a_signal_before_a_camera_host_runs(
+    tmp_path: Path, event: str, name: str, number: signal.Signals
+) -> None:
+    clip = write_video(tmp_path / "short.mp4", frames=5)
+    spool = tmp_path / "spool.sqlite"
+    words = ["--broker", f"nats://127.0.0.1:{free_port()}", "--site", "hall", "--spool", spool]
+    code, said = stopped_at(event, name, number, "edge", clip, *words, "-o", tmp_path / "out")
+    assert (code, said[-1]) == (128 + number, STOPS[number])
+    assert not [line for line in said if "Traceback" in line or "error" in line]
 
 
 @pytest.mark.parametrize(("thread", "cleaned"), [("True", ""), ("None", "cleaned up")])
