@@ -91,7 +91,9 @@ class Intake:
                 received = self.receiver.receive(left_s)
             except TransportUnavailableError as error:
                 if self.broker_up:
-                    logger.warning("%s; messages at hand are matched, connecting again", error)
+                    logger.warning(
+                        "%s; connecting again, while messages that arrived are matched", error
+                    )
                 self.broker_up = False
                 return
             if not self.broker_up:

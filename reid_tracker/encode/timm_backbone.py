@@ -83,6 +83,6 @@ def _create(timm: Any, model: str, name: str, options: dict[str, str]) -> Any:
     except Exception as error:  # any error of the download or the file's reader
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(
-            f"{model}: its weights cannot be had ({type(error).__name__}: {reason}); go online, "
-            "give a file as ?weights=FILE, or take random weights with ?pretrained=0"
+            f"{model}: its weights are not available ({type(error).__name__}: {reason}); go "
+            "online, give a file as ?weights=FILE, or take random weights with ?pretrained=0"
         ) from None

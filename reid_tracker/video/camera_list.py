@@ -92,7 +92,9 @@ def read_camera_list(path: Path) -> list[CameraEntry]:
     else:
         entries = [_resolve(entry, path) for entry in _read_entries(path) if entry.enabled]
     if not entries:
-        raise ConfigError(f"{path} lists no camera that is enabled; see the README for an example")
+        raise ConfigError(
+            f"{path} lists no camera that is enabled: expected at least one with a name and a url"
+        )
     names = [entry.name for entry in entries if entry.name]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ConfigError(

@@ -286,7 +286,7 @@ def test_a_broker_that_is_away_for_a_minute(site: Site, people: Path) -> None:
     site.server.kill()
     away_s = time.time()
     edge.until_said("messages are kept and sent later")
-    central.until_said("messages at hand are matched, connecting again")
+    central.until_said("connecting again, while messages that arrived are matched")
     frames = edge.metric("frames_total")
     edge.until(lambda: time.time() > away_s + 60, "a minute")
     assert edge.metric("frames_total") > frames + 100

@@ -127,8 +127,8 @@ def _forget(arguments: argparse.Namespace) -> int:
             now = number_now(identity, events)
             if now != identity:
                 raise InputError(
-                    f"{identity} was found to be the same person as {now}; to forget both say "
-                    f"forget {now}"
+                    f"{identity} was found to be the same person as {now}; to forget both, run "
+                    f"reid-track gallery forget {now}"
                 )
             if not store.sightings(Where(identities=(identity,)), limit=1):
                 raise InputError(f"the gallery {store.info().place} knows nobody as {identity}")

@@ -122,7 +122,10 @@ class EventRecord:
         if not all(map(math.isfinite, (self.time_s, self.score))):
             raise InputError(f"event {self.id}: time_s and score must be finite")
         if self.kind == "merge" and not (self.previous and self.identity):
-            raise InputError(f"event {self.id} is a merge of {self.previous} into {self.identity}")
+            raise InputError(
+                f"event {self.id} is a merge of {self.previous} into {self.identity}: expected "
+                "previous identities and an identity from 1"
+            )
         object.__setattr__(self, "identity", int(self.identity))
         object.__setattr__(self, "previous", tuple(int(old) for old in self.previous))
         object.__setattr__(self, "sightings", tuple(self.sightings))

@@ -70,7 +70,7 @@ class Publisher:
                     self._publish_all(broker, [one])
             else:
                 self.refused += 1
-                logger.warning("a message is dropped that no broker accepts: %s", error)
+                logger.warning("a message that no broker accepts is dropped: %s", error)
 
     def _note(self, error: ReidTrackerError) -> None:
         heals = isinstance(error, TransportUnavailableError)  # the connection, by itself

@@ -154,8 +154,8 @@ def _compare(sequence: MotSequence, result: Path, rules: str) -> Compared:
     truth = read_truth(sequence.truth, sequence.length)
     if len(truth.marked) and not truth.marked.any():
         _log.warning(
-            "%s: column 7 is below 1 in all %d rows, so nobody is to be found; a ground truth has "
-            "1 there for whom a tracker must find",
+            "%s: column 7 is below 1 in all %d rows, so no box counts; a ground truth has "
+            "1 there for people whom a tracker must find",
             sequence.truth,
             len(truth.marked),
         )

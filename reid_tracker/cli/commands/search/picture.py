@@ -85,7 +85,7 @@ def find_person(image: ImageBGR, arguments: argparse.Namespace, detector: Detect
         return whole
     found = detector.detect_batch([image], [0])[0].boxes
     if not len(found):
-        _log.warning("nobody was detected in %s: the whole of it is taken", arguments.query)
+        _log.warning("nobody was detected in %s: the whole picture is taken", arguments.query)
         return whole
     if arguments.person is None and _is_filled(found, *image.shape[:2]):
         return whole
@@ -112,7 +112,9 @@ def _chosen(boxes: Boxes, person: int | None) -> Boxes:
     boxes = boxes[np.argsort(boxes[:, 0], kind="stable")]
     if person is not None:
         if not 1 <= person <= len(boxes):
-            raise ConfigError(f"--person {person}: expected 1 to {len(boxes)}, as many are seen")
+            raise ConfigError(
+                f"--person {person}: expected 1 to {len(boxes)}, the number of people seen"
+            )
         return boxes[person - 1 : person]
     if len(boxes) > 1:
         places = "; ".join(

@@ -131,7 +131,7 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
     @contextmanager
     def _change(self, patience: float = 1.0) -> Iterator[sqlite3.Connection]:
         if self._read_only:
-            raise StoreError(f"{self._path} was opened only to read it; open it to write, too")
+            raise StoreError(f"{self._path} was opened for reading only; open it for writing")
         with self._use(patience) as database:
             self._pending = MemoryChange()
             with transaction(database):
