@@ -68,8 +68,10 @@ class DetectorConfig(Checked):
             OpenVINO, .engine), a YOLO name such as "yolo11n.pt", which is downloaded, or a
             MOTChallenge detection file (.txt) to replay.
         confidence: detections with a lower confidence are dropped.
-        iou: overlap above which non-maximum suppression drops the weaker of two boxes.
-        image_size: length in pixels to which the longer side of a frame is scaled.
+        iou: overlap above which non-maximum suppression drops the weaker of two boxes; null takes
+            the detector's own, or 0.7.
+        image_size: length in pixels to which the longer side of a frame is scaled; null takes the
+            detector's own, or 640.
         classes: class numbers or names to keep; an empty list keeps all.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         half: compute in float16 (GPU only).
@@ -78,8 +80,8 @@ class DetectorConfig(Checked):
 
     model: str = "auto"
     confidence: float = number(0.3, 0.0, 1.0)
-    iou: float = number(0.7, 0.0, 1.0)
-    image_size: int = number(640, 32, 8192)
+    iou: float | None = number(None, 0.0, 1.0)
+    image_size: int | None = number(None, 32, 8192)
     classes: tuple[int | str, ...] = ("person",)
     device: str = "auto"
     half: bool = False

@@ -38,9 +38,10 @@ def build_detector(
             configuration, whose fields the keywords below override. A .pt file can run code when it
             is loaded: take it from a source you trust.
         conf: detections below it are dropped.
-        iou: overlap above which non-maximum suppression drops the weaker of two boxes.
-        image_size: side in pixels to which the longer side of a frame is scaled; `imgsz` is the
-            same by ultralytics' name.
+        iou: overlap above which non-maximum suppression drops the weaker of two boxes; by default
+            the detector's own, or 0.7.
+        image_size: side in pixels to which the longer side of a frame is scaled, by default the
+            detector's own, or 640; `imgsz` is the same by ultralytics' name.
         imgsz: see `image_size`.
         classes: class numbers or names to keep, by default "person"; an empty list keeps all.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".

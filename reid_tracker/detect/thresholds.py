@@ -1,7 +1,8 @@
-"""Thresholds that suit a detector."""
+"""What the weights manifest says about a detector: thresholds, image size, overlap."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from reid_tracker import zoo
@@ -11,14 +12,37 @@ from reid_tracker.config import DetectorConfig, Thresholds
 def detector_thresholds(config: DetectorConfig) -> Thresholds:
     """Return the thresholds of the weights manifest for a detector, or the defaults.
 
-    A model of the manifest is recognised by its name, and by its file in any place. Nothing is
-    downloaded.
+    Raises:
+        WeightsError: the model cannot be read.
+    """
+    entry = _entry_of(config)
+    return Thresholds() if entry is None or entry.thresholds is None else entry.thresholds
+
+
+def with_own_settings(config: DetectorConfig) -> DetectorConfig:
+    """Return a configuration with the detector's own overlap and image size where none are set.
 
     Raises:
         WeightsError: the model cannot be read.
     """
+    entry = _entry_of(config)
+    iou, size = 0.7, 640
+    if entry is not None:
+        iou = iou if entry.iou is None else entry.iou
+        size = max(entry.preprocessing.height, entry.preprocessing.width)
+    return dataclasses.replace(
+        config,
+        iou=iou if config.iou is None else config.iou,
+        image_size=size if config.image_size is None else config.image_size,
+    )
+
+
+def _entry_of(config: DetectorConfig) -> zoo.Entry | None:
+    """Return the entry of a detector, by its name or by its file in any place, or None.
+
+    Nothing is downloaded.
+    """
     path = Path(config.model)
     name = config.model if path.exists() else config.model.removesuffix(".pt")
     found = zoo.best("detector") if name == "auto" else None
-    entry = found[0] if found else zoo.recognise(name, path, "detector")
-    return Thresholds() if entry is None or entry.thresholds is None else entry.thresholds
+    return found[0] if found else zoo.recognise(name, path, "detector")

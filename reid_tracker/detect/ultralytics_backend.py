@@ -23,6 +23,7 @@ import numpy as np
 
 from reid_tracker.config import DetectorConfig
 from reid_tracker.detect.base import check_batch
+from reid_tracker.detect.thresholds import with_own_settings
 from reid_tracker.errors import ConfigError, MissingDependencyError, WeightsError
 from reid_tracker.types import Detections, ImageBGR
 
@@ -53,6 +54,7 @@ class UltralyticsDetector:
 
     def __init__(self, config: DetectorConfig) -> None:
         yolo = import_yolo()
+        config = with_own_settings(config)
         device = _check_device(config.device)
         _check_exists(config.model)
         _check_runtime(config.model)
@@ -66,7 +68,7 @@ class UltralyticsDetector:
             **({"half": True} if config.half else {}),
         }
         self._model, black = _load(yolo, config, self._options)
-        _take_image_size(self._model.predictor.model, config.image_size)
+        _take_image_size(self._model.predictor.model, self._options["imgsz"])
         self._options["classes"] = _class_numbers(config.classes, self._model.names)
         self._static_batch = _static_batch(self._model.predictor.model)
         _to_detections(black)

@@ -23,7 +23,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Preprocessing(Checked):
-    """How an image becomes the network's input; information only.
+    """How an image becomes the network's input; of an encoder, information only.
 
     Attributes:
         resize: "stretch" to the input size, or "letterbox": keep the aspect ratio and pad.
@@ -55,7 +55,7 @@ class Entry(Checked):
         size_bytes: size of the file; None if not published.
         source: who made the model and from which data.
         licence: terms of use.
-        preprocessing: form of the input.
+        preprocessing: form of the input. A detector scales frames to the larger of its sides.
         figures: measured or published results, by a short description.
         rank: position in the search order of "auto", 1 first; "auto" never takes None.
         cpu_form: a faster form that runs only on CPUs; "auto" skips it if there is a GPU.
@@ -64,6 +64,7 @@ class Entry(Checked):
             models that come in one form.
         thresholds: confidences that suit a detector, or cosine distances that suit an encoder, as
             measured; None takes the defaults.
+        iou: overlap above which the weaker of two boxes of a detector is dropped, or None.
         better: name of a model to download that finds or knows people better in places that neither
             has seen; for shipped models that "auto" may take.
     """
@@ -83,6 +84,7 @@ class Entry(Checked):
     architecture: str | None = None
     space: str | None = None
     thresholds: Thresholds | None = None
+    iou: float | None = number(None, 0.0, 1.0)
     better: str | None = None
 
     def __post_init__(self) -> None:

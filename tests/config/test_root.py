@@ -135,8 +135,10 @@ def test_defaults_are_valid(kind: Any) -> None:
 
 
 def number_type(item: Any) -> type:
-    """The type of a numeric field; the optional ones are floats."""
-    return float if item.default is None else type(item.default)
+    """The type of a numeric field, which may be optional."""
+    if item.default is not None:
+        return type(item.default)
+    return int if str(item.type).startswith("int") else float
 
 
 @pytest.mark.parametrize(("section", "item"), LIMITED, ids=LIMITED_IDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from reid_tracker import zoo
 from reid_tracker.config import DetectorConfig, Thresholds
 from reid_tracker.detect import detector_thresholds
+from reid_tracker.detect.thresholds import with_own_settings
 from reid_tracker.zoo.content import content_of
 from tests.zoo.samples import entry, manifest_of
 
@@ -31,6 +33,8 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         size_bytes=content.size_bytes,
         rank=1,
         thresholds=OWN,
+        preprocessing={"height": 384, "width": 512},
+        iou=0.5,
     )
     manifest = manifest_of(folder.parent, known)
     monkeypatch.setattr("reid_tracker.zoo.places.load_manifest", lambda: manifest)
@@ -40,7 +44,12 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_model_is_known_by_name_by_folder_and_as_the_default(model: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(model, tmp_path / "other_openvino_model")
     for name in ("auto", "person", "person.pt", str(model), str(copy)):
-        assert detector_thresholds(DetectorConfig(model=name)) == Thresholds(**OWN)
+        config = DetectorConfig(model=name)
+        assert detector_thresholds(config) == Thresholds(**OWN)
+        own = with_own_settings(config)
+        assert (own.image_size, own.iou) == (512, 0.5)
+        asked = with_own_settings(dataclasses.replace(config, image_size=320, iou=0.9))
+        assert (asked.image_size, asked.iou) == (320, 0.9)
 
 
 def test_other_models_have_the_defaults(model: Path, tmp_path: Path) -> None:
@@ -49,9 +58,12 @@ def test_other_models_have_the_defaults(model: Path, tmp_path: Path) -> None:
     replay = tmp_path / "boxes.txt"
     replay.write_text("1,-1,0,0,10,20,0.9\n")
     for name in (str(changed), str(replay), "yolo11n.pt", "nowhere.pt"):
-        assert detector_thresholds(DetectorConfig(model=name)) == Thresholds()
+        config = DetectorConfig(model=name)
+        assert detector_thresholds(config) == Thresholds()
+        own = with_own_settings(config)
+        assert (own.image_size, own.iou) == (640, 0.7)
 
 
 def test_shipped_forms_of_one_model_agree() -> None:
     shipped = [one for one in zoo.load_manifest().of_task("detector") if one.shipped]
-    assert len({one.thresholds for one in shipped}) == 1
+    assert len({(one.thresholds, one.iou, one.preprocessing) for one in shipped}) == 1
