@@ -22,13 +22,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from reid_tracker.errors import ReidTrackerError
 from reid_tracker.evaluate.multi_camera import CameraResult, IdentityBoxes, evaluate_multi_camera
-from reid_tracker.geometry import tlwh_to_xyxy
 from tests.benchmarks.mot_cached import SHARED
-from tests.benchmarks.mot_scores import read_mot, score
+from tests.benchmarks.mot_scores import boxes_of, read_mot, score
 from tests.benchmarks.multi_camera import FOLDER as PETS
 from tests.benchmarks.multi_camera import truth as people_of_both_views
 
@@ -133,9 +130,7 @@ def _identities(cameras: Mapping[str, CameraResult]) -> Scores:
 
 def _boxes(file: Path) -> IdentityBoxes:
     rows = read_mot(file)
-    rows = rows[rows[:, 1] > 0]
-    frames, ids = rows[:, :2].astype(np.int64).T
-    return IdentityBoxes(frames, ids, tlwh_to_xyxy(rows[:, 2:6]))
+    return boxes_of(rows[rows[:, 1] > 0])
 
 
 def main() -> None:

@@ -30,8 +30,8 @@ def score(truth: Rows, result: Rows) -> dict[str, float]:
     Returns:
         The figures named in `COLUMNS`: percent, and a count for IDSW.
     """
-    boxes = TrueBoxes(_boxes(truth), truth[:, 6] != 0, None)
-    found = evaluate_mot({"": scored_frames(boxes, _boxes(result), "MOT15")}).combined
+    boxes = TrueBoxes(boxes_of(truth), truth[:, 6] != 0, None)
+    found = evaluate_mot({"": scored_frames(boxes, boxes_of(result), "MOT15")}).combined
     return {
         "HOTA": 100 * found.hota,
         "DetA": 100 * found.det_a,
@@ -42,7 +42,8 @@ def score(truth: Rows, result: Rows) -> dict[str, float]:
     }
 
 
-def _boxes(rows: Rows) -> IdentityBoxes:
+def boxes_of(rows: Rows) -> IdentityBoxes:
+    """Return the boxes of MOT rows."""
     rows = rows.reshape(-1, rows.shape[1] if rows.size else 10)
     frames, ids = rows[:, :2].astype(np.int64).T
     return IdentityBoxes(frames, ids, tlwh_to_xyxy(rows[:, 2:6]))

@@ -10,6 +10,14 @@ import numpy as np
 
 from reid_tracker.detect.replay import ReplayDetector
 from reid_tracker.errors import ReidTrackerError
+from reid_tracker.evaluate.mot import (
+    evaluate_mot,
+    find_sequences,
+    follow,
+    read_result,
+    read_truth,
+    scored_frames,
+)
 from reid_tracker.evaluate.multi_camera import CameraResult, evaluate_multi_camera
 from reid_tracker.evaluate.multi_camera_text import read_tracks
 from reid_tracker.explain.curves import read_curve
@@ -51,6 +59,28 @@ def tracks(data: bytes) -> None:
     if 0 < sum(len(boxes.frames) for boxes in found.values()) <= _MOST_BOXES:
         with np.errstate(all="ignore"):
             evaluate_multi_camera({name: CameraResult(one, one) for name, one in found.items()})
+
+
+def mot_tracks(data: bytes) -> None:
+    """Read tracks of one camera, and score them against themselves."""
+    path = written(data, "mot.txt")
+    truth, found = read_truth(path), read_result(path)
+    if 0 < len(found.frames) <= _MOST_BOXES:
+        frames = scored_frames(truth, found, "MOT15" if truth.classes is None else "MOT20")
+        switches = sum(len(person.switches) for person in follow(frames))
+        assert switches == evaluate_mot({"mot": frames}).combined.switches
+
+
+def mot_sequence(data: bytes) -> None:
+    """Find a sequence whose seqinfo.ini is the input."""
+    root = folder() / "mot"
+    if not root.is_dir():
+        (root / "gt").mkdir(parents=True)
+        (root / "gt" / "gt.txt").touch()
+    (root / "seqinfo.ini").write_bytes(data)
+    (found,) = find_sequences([root])
+    assert found.length is not None
+    assert found.length > 0
 
 
 @functools.cache
@@ -158,6 +188,7 @@ hall 1 7 10 20 30 40
 # a remark
 c,2,3,1,1,9,9
 """
+_MOT17 = b"1,1,10,20,30,40,1,1,1\n1,2,90,20,30,40,1,7,0.5\n2,1,12,20,30,40,1,1,1\n"
 _CURVE = b'{"epoch":1,"height":128,"losses":{"total":3.2,"softmax":3.0},"lr":0.001,"rank1":0.5}\n'
 _CSV = b"path,identity,camera,split\na.jpg,anna,1,train\nb.jpg,ben,2,query\nb2.jpg,ben,1,gallery\n"
 _MSMT17 = b"0000/0000_000_01_0303morning_0008_0.jpg 0\n0001/0001_000_05_0303noon_0008_1.jpg 1\n"
@@ -171,6 +202,8 @@ def target() -> Target:
     given = {
         detections: [_MOT, b"1,1,1,1,1,1,1\n" * 2000, b"2147483648,1,1,1,1,1,1"],
         tracks: [_TRACKS, b"c 1 9e18 1 1 1 1\nc 1 1 1 1 1 1\n", b"c 1 1 1e308 1 1e308 1\n"],
+        mot_tracks: [_MOT.replace(b",-1,", b",7,", 1), _MOT17, b"1,9e18,1,1,1,1\n1,1,1,1,1,1\n"],
+        mot_sequence: [_SEQUENCE, _SEQUENCE.replace(b"600", b"9" * 5000)],
         gallery: [exported, b"[" * 50_000],
         packed_gallery: [exported, b" " * 100_000],
         curve: [_CURVE, _CURVE * 50, b"[" * 50_000],

@@ -108,22 +108,32 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-class _OnScreen(Watch):
-    """Shows progress and summary, and keeps signals away from what must stay whole."""
+class ShowProgress(Watch):
+    """Shows the progress of a run, and keeps signals away from what must stay whole."""
 
-    def __init__(self, report: Report, signals: StopSignals, config: Config) -> None:
+    def __init__(self, report: Report, signals: StopSignals) -> None:
         self._report, self._signals = report, signals
-        models = {"detector": config.detector.model, "encoder": config.encoder.model}
-        self._advice = zoo.advice(models)
 
     def running(self, sources: Sequence[Source]) -> AbstractContextManager[object]:
+        """Show the progress from the first frame to the last."""
         return self._report.progress(sources)
 
     def writing(self) -> AbstractContextManager[object]:
+        """Delay signals while outputs are written."""
         return self._signals.held()
 
     def count(self, result: FrameResult) -> None:
+        """Count a result."""
         self._report.count(result)
+
+
+class _OnScreen(ShowProgress):
+    """Shows the summary, too."""
+
+    def __init__(self, report: Report, signals: StopSignals, config: Config) -> None:
+        super().__init__(report, signals)
+        models = {"detector": config.detector.model, "encoder": config.encoder.model}
+        self._advice = zoo.advice(models)
 
     def ending(self, seconds: Mapping[str, float], folder: Path) -> None:
         self._signals.ignore()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from reid_tracker.errors import InputError
 _TRUTH = Path("gt") / "gt.txt"
 _MOST_BYTES = 65536
 """Maximum read of a seqinfo.ini, which has about 150 bytes."""
+_LONGEST = 2**53
 _MOST_NAMED = 5
 
 
@@ -94,20 +96,23 @@ def _sequence(folder: Path, truth: Path) -> MotSequence:
         with path.open(encoding="utf-8-sig") as file:
             parser.read_string(file.read(_MOST_BYTES))
         section = parser["Sequence"]
-        length, rate = int(section["seqLength"]), float(section.get("frameRate", "25"))
+        length, rate = float(section["seqLength"]), float(section.get("frameRate", "25"))
     except (OSError, UnicodeDecodeError, configparser.Error, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(
             f"{path}: {reason}: expected seqLength and frameRate under [Sequence]"
         ) from None
-    if length < 1 or not 0 < rate < float("inf"):
-        raise InputError(f"{path}: seqLength {length}, frameRate {rate:g}: expected more than 0")
+    if not 1 <= length <= _LONGEST or not 0 < rate < float("inf"):
+        raise InputError(
+            f"{path}: seqLength {length:g}, frameRate {rate:g}: expected more than 0, and frames "
+            "up to 2^53"
+        )
     images = _existing(folder / section.get("imDir", "img1"))
-    return MotSequence(name, truth, length, rate, images)
+    return MotSequence(name, truth, int(length), rate, images)
 
 
 def _existing(folder: Path) -> Path | None:
-    return folder if folder.is_dir() else None
+    return folder if os.path.isdir(folder) else None  # unlike is_dir, also of a name too long
 
 
 def find_results(sequences: Sequence[MotSequence], paths: Sequence[Path]) -> dict[str, Path]:

@@ -113,7 +113,7 @@ def _check_values(path: Path, table: FloatArray, lines: IntArray, length: int | 
         InputError: a row has such a value.
     """
     wrong = ~(np.abs(table[:, :_NEEDED]) <= _LARGEST)  # also NaN
-    wrong[:, :2] |= table[:, :2] % 1 != 0
+    wrong[:, :2] |= np.floor(table[:, :2]) != table[:, :2]
     for row, column in np.argwhere(wrong)[:1].tolist():
         kind = "a whole number" if column < 2 else "a number of pixels"
         raise InputError(

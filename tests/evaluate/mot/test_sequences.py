@@ -50,8 +50,10 @@ def test_truths_are_known_by_their_folders_and_names(tmp_path: Path) -> None:
     [
         ("", r"'Sequence': expected seqLength and frameRate under \[Sequence\]"),
         ("[Sequence]\nframeRate=5\n", "seqLength"),
-        ("[Sequence]\nseqLength=x\n", "invalid literal"),
+        ("[Sequence]\nseqLength=x\n", "could not convert string to float: 'x'"),
         ("[Sequence]\nseqLength=0\n", "seqLength 0, frameRate 25: expected more than 0"),
+        ("[Sequence]\nseqLength=1e99\n", r"seqLength 1e\+99"),
+        ("[Sequence]\nseqLength=nan\n", "seqLength nan"),
         ("[Sequence]\nseqLength=9\nframeRate=nan\n", "frameRate nan"),
         ("seqLength=9\n", "no section headers"),
     ],
@@ -62,6 +64,13 @@ def test_a_damaged_seqinfo_is_one_line(tmp_path: Path, text: str, message: str) 
     with pytest.raises(InputError, match=message) as caught:
         find_sequences([sequence])
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_frames_that_cannot_be_named_is_none(tmp_path: Path) -> None:
+    sequence, _ = write_sequence(tmp_path, "a", 0)
+    (sequence / "seqinfo.ini").write_text(f"[Sequence]\nimDir={'x' * 5000}\nseqLength=9\n")
+    (found,) = find_sequences([sequence])
+    assert found.images is None
 
 
 def test_without_a_seqinfo_the_length_is_unknown(tmp_path: Path) -> None:

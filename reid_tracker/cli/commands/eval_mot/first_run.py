@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
+from reid_tracker.cli.commands.track import ShowProgress
 from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.options import to_config
 from reid_tracker.cli.report import Report
@@ -15,9 +15,7 @@ from reid_tracker.config import Config
 from reid_tracker.errors import ConfigError
 from reid_tracker.evaluate.mot import MotSequence, find_results
 from reid_tracker.run.folders import result_folder
-from reid_tracker.run.tracking import Watch, track
-from reid_tracker.types import FrameResult
-from reid_tracker.video import Source
+from reid_tracker.run.tracking import track
 
 
 def find_videos(arguments: argparse.Namespace, sequences: Sequence[MotSequence]) -> dict[str, Path]:
@@ -64,7 +62,7 @@ def track_sequences(
                 folder / one.name,
                 overwrite=arguments.overwrite,
                 reads=[str(one.truth), *([arguments.config] if arguments.config else [])],
-                watch=_Progress(signals, quiet=arguments.quiet),
+                watch=ShowProgress(Report(quiet=arguments.quiet), signals),
             )
         return find_results(sequences, [folder])
 
@@ -77,19 +75,3 @@ def _for_sequence(config: Config, sequence: MotSequence) -> Config:
         video=dataclasses.replace(config.video, frame_rate=rate),
         output=dataclasses.replace(config.output, video=False, jsonl=False, mot=True),
     )
-
-
-class _Progress(Watch):
-    """Shows the progress of a run, and keeps signals away from what must stay whole."""
-
-    def __init__(self, signals: StopSignals, *, quiet: bool) -> None:
-        self._signals, self._report = signals, Report(quiet=quiet)
-
-    def running(self, sources: Sequence[Source]) -> AbstractContextManager[object]:
-        return self._report.progress(sources)
-
-    def writing(self) -> AbstractContextManager[object]:
-        return self._signals.held()
-
-    def count(self, result: FrameResult) -> None:
-        self._report.count(result)
