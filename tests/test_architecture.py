@@ -306,14 +306,20 @@ def test_folders_are_small() -> None:
     assert not large, f"more than {LARGEST_FOLDER} files: {large}"
 
 
-def test_one_name_means_one_class() -> None:
+def test_one_name_means_one_class_or_type() -> None:
     places: dict[str, list[str]] = {}
     for file, tree in TREES.items():
         for name, node in public(tree):
             if isinstance(node, ast.ClassDef):
                 places.setdefault(name, []).append(file)
+        for node in tree.body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)]) if re.fullmatch(
+                    "[A-Z]+[a-z]+.*", name
+                ):
+                    places.setdefault(name, []).append(file)
     twice = {name: files for name, files in places.items() if len(files) > 1}
-    assert not twice, f"classes of the same name: {twice}"
+    assert not twice, f"classes or types of the same name: {twice}"
 
 
 def test_public_names_have_docstrings_and_hints() -> None:

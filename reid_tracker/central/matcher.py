@@ -33,9 +33,6 @@ from reid_tracker.zoo.spaces import space_of
 
 logger = logging.getLogger(__name__)
 
-NewMatcher = Callable[[Iterator[int]], CrossCameraMatcher]
-"""Makes a matcher that takes the numbers of new identities from an iterator."""
-
 _STOCK = 64
 _LONGEST_OUTAGE_S = 7 * 86_400
 _FORGET_EVERY_S = 10.0
@@ -54,7 +51,7 @@ class Matching(NamedTuple):
     """
 
     model: str
-    new_matcher: NewMatcher
+    new_matcher: Callable[[Iterator[int]], CrossCameraMatcher]
     dim: int = 0
     asking: AskingTime | None = None
 

@@ -24,7 +24,7 @@ _COLUMN, _WIDTH = 34, 110
 
 
 @dataclass(frozen=True)
-class Key:
+class ConfigKey:
     """One key of a configuration.
 
     Attributes:
@@ -42,12 +42,12 @@ class Key:
     unit: str
 
 
-def keys_of(section: type[Checked]) -> dict[str, Key]:
+def keys_of(section: type[Checked]) -> dict[str, ConfigKey]:
     """Return the keys of a configuration class by name, in their order."""
     hints = typing.get_type_hints(section)
     meanings = _attributes(inspect.getdoc(section) or "")
     return {
-        item.name: Key(
+        item.name: ConfigKey(
             item.name, hints[item.name], item.default, meanings.get(item.name, ""), _unit(item)
         )
         for item in dataclasses.fields(section)

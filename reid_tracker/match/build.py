@@ -12,10 +12,8 @@ from reid_tracker.match.places.topology import Topology, load_topology
 
 logger = logging.getLogger(__name__)
 
-NewMatcher = Callable[[Sequence[str]], CrossCameraMatcher]
 
-
-def matching_from_config(config: MatchConfig) -> NewMatcher:
+def matching_from_config(config: MatchConfig) -> Callable[[Sequence[str]], CrossCameraMatcher]:
     """Read the files that a configuration names and return a function that builds matchers.
 
     Raises:
