@@ -44,7 +44,7 @@ class Matching(NamedTuple):
 
     Attributes:
         model: fingerprint of the encoder.
-        new_matcher: makes the matcher.
+        new_matcher: makes a matcher that takes the numbers of new identities from an iterator.
         dim: size of the embeddings; 0 takes that of the first message.
         asking: time for questions to the gallery, which sites may share; None makes a new one for a
             site.
