@@ -312,12 +312,10 @@ def test_one_name_means_one_class_or_type() -> None:
         for name, node in public(tree):
             if isinstance(node, ast.ClassDef):
                 places.setdefault(name, []).append(file)
-        for node in tree.body:
-            match node:
-                case ast.Assign(targets=[ast.Name(id=name)]) if re.fullmatch(
-                    "[A-Z]+[a-z]+.*", name
-                ):
-                    places.setdefault(name, []).append(file)
+        aliases = [line.targets[0] for line in tree.body if isinstance(line, ast.Assign)]
+        for alias in aliases:
+            if isinstance(alias, ast.Name) and re.match("[A-Z]+[a-z]", alias.id):
+                places.setdefault(alias.id, []).append(file)
     twice = {name: files for name, files in places.items() if len(files) > 1}
     assert not twice, f"classes or types of the same name: {twice}"
 
