@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import ssl
@@ -159,6 +160,44 @@ def test_one_hosts_password_at_nats(way: str, deployed: Any, tmp_path: Path) -> 
     centre.close()
     if leaf is not None:
         leaf.kill()
+
+
+@pytest.mark.parametrize("discard", ["old", "new"])
+def test_a_host_that_fills_the_stream(discard: str, deployed: Any) -> None:
+    """With "old" it displaces what others sent; with "new" others' later messages wait."""
+    site: DeployedSite = deployed("nats")
+    small = dataclasses.replace(
+        site.config("centre"), stream_bytes=2**20, stream_discard=discard, stream_age_h=15 / 3600
+    )
+    centre = open_broker(small)
+    receiver = Receiver(centre.subscribe(pattern_of("tracklet"), "matcher"))
+    send_all(site, "edge2", 0, 20)
+    assert asyncio.run(flood(site)) == (discard == "new")
+    if discard == "new":
+        assert sorted(take(receiver, 20, 30)) == list(range(20))
+    edge2 = Sender(SITE, lambda: open_broker(site.config("edge2"), host=True))
+    with edge2:
+        for number in range(20, 40):
+            edge2.send(tracklet(number, edge="edge2"))
+        assert edge2.wait_sent(3) == (discard == "old")
+        assert sorted(take(receiver, 20, WAIT_S)) == list(range(20, 40))  # the flood grows old
+        assert edge2.wait_sent(WAIT_S)
+    centre.close()
+
+
+async def flood(site: DeployedSite) -> bool:
+    """Publish 2 MiB as edge1, more than the stream holds; return whether some was refused."""
+    import nats
+
+    tls = ssl.create_default_context(cafile=site.authority.ca)
+    url = f"tls://127.0.0.1:{site.ports['centre']}"
+    client = await nats.connect(url, user="edge1", password=PASSWORDS["edge1"], tls=tls)
+    answers = [
+        await client.request("reid.v1.hall.edge1.door.tracklet", bytes(60_000), timeout=10)
+        for _ in range(2**21 // 60_000)
+    ]
+    await client.close()
+    return any(b'"error"' in answer.data for answer in answers)
 
 
 def own_leaf_node(site: DeployedSite, folder: Path) -> Server:

@@ -45,6 +45,7 @@ def say(line: str) -> None:
 
 
 def main(kind: str, address: str, schema: str, turn: int) -> None:
+    batch(turn, 0, 1)  # loads what is loaded at the first time
     with open_kind(kind, address, schema) as store:
         say("open")
         step = 0

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import threading
 import uuid
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests.killing import run_and_kill
 from tests.match.gallery.kill_worker import BATCH, batch, open_kind
 from tests.match.gallery.samples import identities
 
-
-def run_and_kill(words: list[str], after_s: float) -> list[str]:
-    """Start the writer, kill it so long after it has opened the store; return what it said."""
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "tests.match.gallery.kill_worker", *words],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "open\n"
-    timer = threading.Timer(after_s, worker.kill)
-    timer.start()
-    said = worker.stdout.read()
-    worker.wait()
-    timer.cancel()
-    assert worker.returncode == -9
-    lines = said.splitlines(keepends=True)
-    return [line.strip() for line in lines if line.endswith("\n")]
+WORKER = "tests.match.gallery.kill_worker"
 
 
 @pytest.mark.long
@@ -51,7 +28,7 @@ def test_twenty_kills(kind: str, tmp_path: Path, request: pytest.FixtureRequest)
     known: dict[str, int] = {}
     reserved = 0
     for turn in range(20):
-        said = run_and_kill([kind, address, schema, str(turn)], random.uniform(0.01, 0.4))
+        said = run_and_kill(WORKER, [kind, address, schema, str(turn)], random.uniform(0.01, 0.4))
         numbers = [line.split() for line in said]
         with open_kind(kind, address, schema) as store:
             found = identities(store)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -30,13 +27,14 @@ from reid_tracker.transport.sending.sender import Sender
 from reid_tracker.transport.sending.spool import Spool
 from reid_tracker.transport.wire.messages import TrackletMessage
 from reid_tracker.transport.wire.subjects import pattern_of
-from tests.conftest import ROOT
+from tests.killing import run_and_kill
 from tests.transport.conftest import SITE, World, config_for
 from tests.transport.samples import status, tracklet
 from tests.transport.servers import Server
 from tests.waiting import PATIENCE_S
 
 WAIT_S = 30.0
+WORKER = "tests.transport.sending.send_worker"
 
 
 class Gate:
@@ -345,26 +343,6 @@ def test_a_server_that_is_killed_and_returns(world: World, tmp_path: Path) -> No
     assert receiver.counts.missing == 0
 
 
-def run_and_kill(words: list[str], after_s: float) -> int:
-    """Start the worker, kill it so long after it has opened the spool; return what it stored."""
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "tests.transport.sending.send_worker", *words],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "open\n"
-    timer = threading.Timer(after_s, worker.kill)
-    timer.start()
-    said = [line for line in worker.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
-    worker.wait()
-    timer.cancel()
-    assert worker.returncode == -9
-    return int(said[-1]) + 1 if said else 0
-
-
 def check_kills(
     kind: str, server: Server, config: TransportConfig, turns: int, spool: Path
 ) -> None:
@@ -382,7 +360,8 @@ def check_kills(
             down = False
         assert config.credentials is not None
         words = [config.address, config.credentials, str(spool), f"turn {turn}"]
-        stored[f"turn {turn}"] = run_and_kill(words, random.uniform(0.05, 0.6))
+        said = run_and_kill(WORKER, words, random.uniform(0.05, 0.6))
+        stored[f"turn {turn}"] = int(said[-1]) + 1 if said else 0
     if down:
         server.start()
     rest = Spool(spool)

@@ -73,3 +73,12 @@ def test_queries_that_cannot_be_read(tmp_path: Path) -> None:
     assert read_query(str(picture)).shape == (8, 4, 3)
     with pytest.raises(ConfigError, match="expected a picture, VIDEO@TIME"):
         read_query(str(tmp_path / "none.mp4@1:00"))
+
+
+def test_a_query_that_claims_too_much_is_refused_by_its_header(tmp_path: Path) -> None:
+    data = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    at = data.index(b"\xff\xc0") + 5
+    picture = tmp_path / "who.jpg"
+    picture.write_bytes(data[:at] + (32_000).to_bytes(2, "big") * 2 + data[at + 4 :])
+    with pytest.raises(InputError, match="32000 x 32000 pixels"):
+        read_query(str(picture))
