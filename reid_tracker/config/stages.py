@@ -332,6 +332,8 @@ class OutputConfig(Checked):
         trail_s: length of the drawn trail.
         video_crf: quality of the x264 encoder; 0 is best, 51 is worst.
         blur_heads: blur heads in every picture that is shown, written or stored.
+        refine: when a recorded video ends, write its tracks once more, split, connected, filled
+            and smoothed with what came later, and a list of the changes.
         extra: names of further output formats, which have no key of their own.
     """
 
@@ -346,4 +348,5 @@ class OutputConfig(Checked):
     trail_s: float = number(2.0, 0.0)
     video_crf: int = number(23, 0, 51)
     blur_heads: bool = False
+    refine: bool = False
     extra: tuple[str, ...] = ()

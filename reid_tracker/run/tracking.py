@@ -14,6 +14,7 @@ from reid_tracker.pipeline import Pipeline, suited_to_models
 from reid_tracker.run.folders import result_folder
 from reid_tracker.run.memory import open_memory
 from reid_tracker.run.outputs import RunOutputs
+from reid_tracker.run.refined import RefinedTracks
 from reid_tracker.run.sources import check_replay, open_run_sources
 from reid_tracker.run.writer import ResultWriter, Write
 from reid_tracker.sink import (
@@ -138,6 +139,10 @@ def _open_outputs(
         for sink in files:
             stack.callback(sink.close)
         writes[source.name] = [sink.write for sink in sinks + files]
+        if config.output.refine and not source.live:
+            refined = RefinedTracks(folder, source, config.tracker, overwrite=overwrite)
+            stack.callback(refined.close)
+            writes[source.name].append(refined.write)
     shared: RunOutputs | IdentityEventSink | None = None
     if several:
         shared = RunOutputs(folder, config, sources, pipeline.is_over, overwrite=overwrite)

@@ -1,6 +1,6 @@
 """Track the cached detections and embeddings of ../shared/data/cache and score the result.
 
-python -m tests.benchmarks.mot_cached [--preset default] [--set KEY=VALUE ...]
+python -m tests.benchmarks.mot_cached [--preset default] [--refine] [--set KEY=VALUE ...]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from reid_tracker.config import DeepSortConfig, load_config, parse_override
 from reid_tracker.geometry import xyxy_to_tlwh
 from reid_tracker.track import Tracker, build_tracker
+from reid_tracker.track.refine import Recorder, refine
 from reid_tracker.types import Detections, Embeddings
 from tests.benchmarks.mot_scores import Rows, read_mot, score, table
 
@@ -73,10 +74,33 @@ def track(sequence: CachedSequence, tracker: Tracker, frames: Frames | None = No
     return np.concatenate(rows)
 
 
+def track_refined(sequence: CachedSequence, config: DeepSortConfig) -> Rows:
+    """Return the refined tracks of a sequence as (R, 7) MOT rows."""
+    tracker, recorder, size = build_tracker(config), Recorder(), np.zeros(2)
+    thresholds = config.thresholds()
+    for number, detections, embeddings in sequence.frames():
+        time_s = (number - 1) / sequence.frame_rate
+        tracks = tracker.update(detections, embeddings, time_s)
+        seen = tracks.observed & (tracks.scores >= thresholds.high_confidence)
+        own = np.where(seen[:, None], embeddings[tracks.detection_index], np.float32(0))
+        recorder.add(number, time_s, tracks, own)
+        size = np.maximum(size, detections.boxes[:, 2:].max(axis=0, initial=0))
+    refined, _ = refine(recorder.trajectories(), (size[0], size[1]), thresholds.max_cosine_distance)
+    return np.concatenate(
+        [
+            np.column_stack(
+                [one.frames, np.full(len(one), one.track_id), xyxy_to_tlwh(one.boxes), one.scores]
+            )
+            for one in refined
+        ]
+    )
+
+
 def main() -> None:
     """Track and score every cached sequence."""
     parser = argparse.ArgumentParser(description="Score a tracker on cached detections.")
     parser.add_argument("--preset", default="default", help="preset or YAML file")
+    parser.add_argument("--refine", action="store_true", help="refine the finished tracks")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     config = load_config(
@@ -86,7 +110,10 @@ def main() -> None:
         table(
             {
                 sequence.name: score(
-                    read_mot(sequence.truth), track(sequence, build_tracker(config))
+                    read_mot(sequence.truth),
+                    track_refined(sequence, config)
+                    if arguments.refine
+                    else track(sequence, build_tracker(config)),
                 )
                 for sequence in SEQUENCES
             }

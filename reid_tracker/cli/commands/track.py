@@ -64,6 +64,7 @@ def add_arguments(parser: Parser) -> None:
     )
     outputs.add_argument("--show", action="store_true", default=False, help="show a live window")
     add_saved(outputs)
+    add_setting(outputs, "--refine", key="output.refine")
     _add_gallery(parser)
     several = parser.add_argument_group("several cameras")
     add_setting(several, "--topology", key="match.topology", metavar="FILE")

@@ -1,0 +1,90 @@
+"""The refined tracks of a recorded video, written when it ends."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from reid_tracker.config import DeepSortConfig
+from reid_tracker.geometry import xyxy_to_tlwh
+from reid_tracker.sink.files import cannot_write, file_stem, refuse_existing
+from reid_tracker.track.refine import Recorder, Trajectory, refine
+from reid_tracker.types import FrameResult
+from reid_tracker.video import Source
+
+_LINE = "{:d},{:d},{:.2f},{:.2f},{:.2f},{:.2f},{:.2f},-1,-1,-1\n"
+
+
+class RefinedTracks:
+    """Writes `CAMERA_refined.txt` (MOTChallenge text) and `CAMERA_refined.json` (the changes).
+
+    The other files of the run keep their ids. Each change says which live track (`old_id`) has
+    another id in the refined text (`new_id`), from which time on, and why.
+
+    Args:
+        folder: where the files go; exists.
+        source: the recorded video.
+        config: of the tracker, for its thresholds.
+        overwrite: whether earlier files may be replaced.
+
+    Raises:
+        OutputError: a file exists.
+    """
+
+    def __init__(
+        self, folder: Path, source: Source, config: DeepSortConfig, *, overwrite: bool
+    ) -> None:
+        self.path = folder / f"{file_stem(source.name)}_refined.txt"
+        self._changes = self.path.with_suffix(".json")
+        for path in (self.path, self._changes):
+            refuse_existing(path, overwrite)
+        self._thresholds = config.thresholds()
+        self._size = (float(source.info.width), float(source.info.height))
+        self._recorder = Recorder()
+        self._numbers: list[int] = []  # of the frames that were read, from 1
+        self._closed = False
+
+    def write(self, result: FrameResult) -> None:
+        """Take one frame."""
+        embeddings = result.embeddings
+        if embeddings is not None:
+            weak = result.tracks.scores < self._thresholds.high_confidence
+            embeddings = np.where(weak[:, None], np.float32(0), embeddings)
+        time_s = result.frame.timestamp_s
+        self._recorder.add(len(self._numbers), time_s, result.tracks, embeddings)
+        self._numbers.append(result.frame.index + 1)
+
+    def close(self) -> None:
+        """Refine and write; closing twice is harmless.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        tracks, changes = refine(
+            self._recorder.trajectories(), self._size, self._thresholds.max_cosine_distance
+        )
+        text = json.dumps([asdict(change) for change in changes], indent=1)
+        for path, content in ((self.path, self._lines(tracks)), (self._changes, text + "\n")):
+            try:
+                path.write_text(content, encoding="utf-8")
+            except OSError as error:
+                raise cannot_write(path, error) from error
+
+    def _lines(self, tracks: list[Trajectory]) -> str:
+        rows = [
+            (self._numbers[frame], track.track_id, *box, score)
+            for track in tracks
+            for frame, box, score in zip(
+                track.frames.tolist(),
+                xyxy_to_tlwh(track.boxes).tolist(),
+                track.scores.tolist(),
+                strict=True,
+            )
+        ]
+        return "".join(_LINE.format(*row) for row in sorted(rows))
