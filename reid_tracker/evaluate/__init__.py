@@ -1,4 +1,4 @@
-"""Scores of re-identification, detection and tracking over several cameras.
+"""Scores of re-identification, detection and tracking in one camera (`mot`) and over several.
 
 Re-identification: CMC, mAP and mINP of embeddings (`evaluate_reid`) or of a distance table
 (`score_ranking`), the classic CUHK03 protocol, and k-reciprocal re-ranking. Detection: matching

@@ -75,6 +75,8 @@ def test_strips_stand_below_and_missing_frames_are_named() -> None:
     strip = SwitchStrip(PERSON.switches[0], (50, 55, 61), {50: picture, 61: picture})
     pixels = track_sheet("door", SCORES, [PERSON], strips=[strip]).pixels()
     assert (pixels == rgb("#123456")).all(axis=2).sum() == 2 * CELL[0] * CELL[1]
+    again = track_sheet("door", SCORES, [PERSON], strips=[strip]).pixels()
+    assert (again == pixels).all()
     assert (pixels == 235).all(axis=2).sum() >= CELL[0] * CELL[1]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,25 +90,29 @@ THRESHOLDS = tuple(float(x) for x in np.arange(0.05, 0.99, 0.05))
 """The thresholds of IoU over which HOTA is the mean."""
 
 
-def evaluate_mot(sequences: Mapping[str, ScoredFrames]) -> MotReport:
+def evaluate_mot(
+    sequences: Mapping[str, ScoredFrames] | Iterable[tuple[str, ScoredFrames]],
+) -> MotReport:
     """Score sequences.
 
     Args:
-        sequences: at least one, by name.
+        sequences: at least one, by name; pairs may come one by one, and are not kept.
 
     Raises:
         MissingDependencyError: trackeval is not installed.
         InputError: there are too many ids to be scored.
     """
     metrics = load_metrics()
-    data = {
-        name: metric_data(frames.true_ids, frames.found_ids, frames.overlaps)
-        for name, frames in sequences.items()
-    }
-    hota, clear, identity = (
-        {name: metric.eval_sequence(one) for name, one in data.items()} for metric in metrics
-    )
-    found = {name: one["num_tracker_ids"] for name, one in data.items()}
+    hota: dict[str, Raw] = {}
+    clear: dict[str, Raw] = {}
+    identity: dict[str, Raw] = {}
+    found: dict[str, int] = {}
+    for name, frames in sequences.items() if isinstance(sequences, Mapping) else sequences:
+        data = metric_data(frames.true_ids, frames.found_ids, frames.overlaps)
+        hota[name] = metrics.hota.eval_sequence(data)
+        clear[name] = metrics.clear.eval_sequence(data)
+        identity[name] = metrics.identity.eval_sequence(data)
+        found[name] = data["num_tracker_ids"]
     combined = _scores(
         metrics.hota.combine_sequences(hota),
         metrics.clear.combine_sequences(clear),
@@ -116,7 +120,7 @@ def evaluate_mot(sequences: Mapping[str, ScoredFrames]) -> MotReport:
         sum(found.values()),
     )
     return MotReport(
-        {name: _scores(hota[name], clear[name], identity[name], found[name]) for name in data},
+        {name: _scores(hota[name], clear[name], identity[name], found[name]) for name in found},
         combined,
     )
 

@@ -14,12 +14,11 @@ from typing import Any
 from reid_tracker.cli.report import console, new_file
 from reid_tracker.evaluate.mot import (
     Benchmark,
+    Following,
     MotReport,
     MotScores,
     MotSequence,
-    ScoredFrames,
     TrueBoxes,
-    follow,
 )
 from reid_tracker.evaluate.multi_camera import IdentityBoxes
 from reid_tracker.video import open_source
@@ -44,14 +43,14 @@ _ALL = "COMBINED"
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """A sequence, its result, and what is scored of them."""
+    """A sequence, its result, and how its people were followed; the last only where it is asked."""
 
     sequence: MotSequence
     result: Path
     benchmark: Benchmark
     truth: TrueBoxes
     found: IdentityBoxes
-    frames: ScoredFrames
+    people: list[Following]
 
 
 def _numbers(scores: MotScores) -> dict[str, Any]:
@@ -76,7 +75,7 @@ def as_json(compared: Sequence[Compared], report: MotReport) -> dict[str, Any]:
     """Return the scores, and who was switched, broken off or lost in which frame."""
     sequences = {}
     for one in compared:
-        people = follow(one.frames)
+        people = one.people
         sequences[one.sequence.name] = {
             "truth": str(one.sequence.truth),
             "result": str(one.result),
@@ -144,7 +143,7 @@ def draw(compared: Compared, report: MotReport, video: Path | None, file: Path) 
     from reid_tracker.explain.track_sheet import track_sheet
 
     name, rate = compared.sequence.name, compared.sequence.frame_rate
-    people = follow(compared.frames)
+    people = compared.people
     switches = [switch for person in people for switch in person.switches]
     strips = []
     if video is not None and switches:

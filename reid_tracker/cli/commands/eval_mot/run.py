@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 from reid_tracker.cli.commands.eval_mot.first_run import find_videos, track_sequences
@@ -20,13 +21,16 @@ from reid_tracker.cli.options import add_general, add_models
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.report import new_file, write_text
 from reid_tracker.errors import ConfigError
+from reid_tracker.evaluate.engine import load_metrics
 from reid_tracker.evaluate.mot import (
     BENCHMARKS,
     MotSequence,
+    ScoredFrames,
     benchmark_of,
     evaluate_mot,
     find_results,
     find_sequences,
+    follow,
     is_truth,
     read_result,
     read_truth,
@@ -54,6 +58,7 @@ _log = logging.getLogger(__name__)
 
 def run(arguments: argparse.Namespace) -> int:
     """Score what the command line names, after a run where it asks for one."""
+    load_metrics()  # before a run that takes long
     csv_file = new_file(arguments.save_csv, overwrite=arguments.overwrite)
     json_file = new_file(arguments.save_json, overwrite=arguments.overwrite)
     truths, results = _split(arguments)
@@ -63,8 +68,15 @@ def run(arguments: argparse.Namespace) -> int:
         files = track_sequences(arguments, sequences, videos)
     else:
         files = find_results(sequences, results)
-    compared = [_compare(one, files[one.name], arguments.benchmark) for one in sequences]
-    report = evaluate_mot({one.sequence.name: one.frames for one in compared})
+    compared: list[Compared] = []
+
+    def each() -> Iterator[tuple[str, ScoredFrames]]:  # so that one is in memory at a time
+        for sequence in sequences:
+            one, frames = _compare(sequence, files[sequence.name], arguments)
+            compared.append(one)
+            yield sequence.name, frames
+
+    report = evaluate_mot(each())
     if csv_file is not None:
         write_text(csv_file, as_csv(compared, report))
     if json_file is not None:
@@ -150,7 +162,9 @@ def _split(arguments: argparse.Namespace) -> tuple[list[Path], list[Path]]:
     return paths[:count], paths[count:]
 
 
-def _compare(sequence: MotSequence, result: Path, rules: str) -> Compared:
+def _compare(
+    sequence: MotSequence, result: Path, arguments: argparse.Namespace
+) -> tuple[Compared, ScoredFrames]:
     truth = read_truth(sequence.truth, sequence.length)
     if len(truth.marked) and not truth.marked.any():
         _log.warning(
@@ -161,7 +175,9 @@ def _compare(sequence: MotSequence, result: Path, rules: str) -> Compared:
         )
     found = read_result(result, sequence.length)
     benchmark = next(
-        (one for one in BENCHMARKS if one == rules), benchmark_of(sequence.name, truth)
+        (one for one in BENCHMARKS if one == arguments.benchmark),
+        benchmark_of(sequence.name, truth),
     )
     frames = scored_frames(truth, found, benchmark)
-    return Compared(sequence, result, benchmark, truth, found, frames)
+    people = follow(frames) if arguments.save_json or arguments.save_picture else []
+    return Compared(sequence, result, benchmark, truth, found, people), frames

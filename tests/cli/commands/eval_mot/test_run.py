@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from reid_tracker.cli.main import main, run
-from reid_tracker.errors import ConfigError, InputError
+from reid_tracker.errors import ConfigError, InputError, MissingDependencyError
 
 
 def test_rules_can_be_chosen(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,6 +44,12 @@ def test_a_run_s_folder_is_scored(world: Path, capsys: pytest.CaptureFixture[str
     assert "one" in capsys.readouterr().out
 
 
+def test_a_run_without_trackeval_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trackeval.metrics", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'reid-tracker\[eval\]'"):
+        run(["eval-mot", "--run", "nowhere"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -53,6 +60,7 @@ def test_a_run_s_folder_is_scored(world: Path, capsys: pytest.CaptureFixture[str
     ],
 )
 def test_slips_in_the_command_line(options: list[str], message: str) -> None:
+    pytest.importorskip("trackeval")
     with pytest.raises(ConfigError) as caught:
         run(["eval-mot", *options])
     assert message in str(caught.value)
