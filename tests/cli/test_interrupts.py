@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker.cli.interrupts import Stopped, StopSignals
+from reid_tracker.cli import main
+from reid_tracker.cli.interrupts import Stopped, StopSignals, hide_lost_stops
 from tests.conftest import ROOT
 
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -68,6 +69,39 @@ def test_a_signal_whose_exception_was_lost_stops_the_next_write() -> None:
             pass
 
 
+def test_a_signal_that_a_library_turns_into_an_error_is_said_as_a_signal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(words: object) -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ImportError("a module failed to import") from None
+        return 0
+
+    monkeypatch.setattr(main, "run", run)
+    assert main.main(["weights", "list"]) == 143
+    assert capsys.readouterr().err == "terminated\n"
+
+
+def test_only_lost_stops_are_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    class Falls:
+        def __init__(self, error: BaseException) -> None:
+            self.error = error
+
+        def __del__(self) -> None:
+            raise self.error
+
+    sys.unraisablehook, before = hide_lost_stops, sys.unraisablehook
+    try:
+        Falls(Stopped(signal.SIGTERM))
+        assert capsys.readouterr().err == ""
+        Falls(ValueError("wrong"))
+        assert "ValueError: wrong" in capsys.readouterr().err
+    finally:
+        sys.unraisablehook = before
+
+
 def test_what_nohup_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -80,7 +114,8 @@ def test_what_nohup_ignores_stays_ignored() -> None:
 
 _HANGS_UP = """
 import os, sys
-from reid_tracker.cli.interrupts import Stopped, StopSignals
+from reid_tracker.cli import main
+from reid_tracker.cli.interrupts import Stopped, StopSignals, hide_lost_stops
 try:
     with StopSignals():
         open(sys.argv[1] + ".ready", "w").close()
