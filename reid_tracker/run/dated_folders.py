@@ -12,7 +12,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reid_tracker.config.checked import shown
 from reid_tracker.errors import OutputError
+from reid_tracker.match.gallery.aging import Aging
 from reid_tracker.run.folders import claim
 from reid_tracker.sink import finish_texts
 from reid_tracker.sink.files import cannot_write
@@ -29,14 +31,26 @@ class DatedFolders:
 
     Args:
         place: where they are; it is made when it is needed.
-        delete_after_h: folders started longer ago are deleted; None keeps them.
+        delete_after_h: folders started longer ago are deleted, unless the clock is in doubt (see
+            `Aging`); None keeps them.
         utc: seconds since 1970.
+        clock: seconds on a clock that does not jump.
     """
 
     def __init__(
-        self, place: Path, delete_after_h: float | None, *, utc: Callable[[], float] = time.time
+        self,
+        place: Path,
+        delete_after_h: float | None,
+        *,
+        utc: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._place, self._delete_after_h, self._utc = place, delete_after_h, utc
+        self._place, self._utc = place, utc
+        self._aging = None
+        if delete_after_h is not None:
+            newest_s = self._newest_s()
+            age_s = 3600 * delete_after_h
+            self._aging = Aging(age_s, utc, clock, newest_s=newest_s, what=shown(place, str))
         self._undeletable: set[str] = set()
         self._lock = threading.Lock()
         self._finished_now: Path | None = None
@@ -77,9 +91,9 @@ class DatedFolders:
         Args:
             busy: folders that are still written.
         """
-        if self._delete_after_h is None:
+        if self._aging is None:
             return
-        oldest_s = self._utc() - 3600 * self._delete_after_h
+        oldest_s = self._aging.limit_s()
         for folder in self._all():
             if folder in busy:
                 continue
@@ -119,6 +133,14 @@ class DatedFolders:
             return sorted(one for one in self._place.iterdir() if _FOLDER.fullmatch(one.name))
         except OSError:  # it is not there yet, or cannot be read now
             return []
+
+    def _newest_s(self) -> float | None:
+        """Return when the newest folder was started; None if there is none."""
+        began = []
+        for folder in self._all():
+            with suppress(ValueError):
+                began.append(_began_s(folder))
+        return max(began, default=None)
 
     def _finish(self, folders: Sequence[Path]) -> None:
         try:

@@ -74,7 +74,7 @@ class EdgeOutputs(Closing):
         self._period: _Period | None = None
         self._settling: list[tuple[float, _Period]] = []
         self._finishing: dict[threading.Thread, Path] = {}
-        self._folders = DatedFolders(folder, edge.delete_after_h, utc=utc)
+        self._folders = DatedFolders(folder, edge.delete_after_h, utc=utc, clock=clock)
         self._began_s = self._again_at_s = self._delete_at_s = 0.0
         self._why = ""
         self._closed = False

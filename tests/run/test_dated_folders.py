@@ -76,13 +76,13 @@ def test_folders_that_are_still_written_are_not_deleted(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_deleted_stops_neither_the_flow_nor_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    names = ["20201399T000000Z", "20251123T110000Z", "20251123T120000Z", "20251123T130000Z"]
+    names = ["20201399T000000Z", "20251124T010000Z", "20251124T020000Z", "20251124T030000Z"]
     for name in names:
         (tmp_path / name).mkdir()
     delete = shutil.rmtree
 
     def refuse(folder: Path) -> None:
-        if folder.name == "20251123T120000Z":
+        if folder.name == "20251124T020000Z":
             raise PermissionError(13, "Permission denied")
         delete(folder)
 
@@ -90,11 +90,33 @@ def test_a_folder_that_cannot_be_deleted_stops_neither_the_flow_nor_the_others(
     world = World(tmp_path, delete_after_h=3.0)
     world.later(60)
     world.later(60)
-    assert world.folders() == ["20201399T000000Z", "20251123T120000Z", "20251124T160000Z"]
+    assert world.folders() == ["20201399T000000Z", "20251124T020000Z", "20251124T160000Z"]
     warned = [record.message for record in caplog.records]
     assert ["20201399T000000Z" in one for one in warned] == [True, False]
-    assert "20251123T120000Z is not deleted: [Errno 13] Permission denied" in warned[1]
+    assert "20251124T020000Z is not deleted: [Errno 13] Permission denied" in warned[1]
     world.outputs.close()
+
+
+def test_a_clock_that_may_be_days_ahead_deletes_no_files(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "20251120T160000Z").mkdir()  # four days before
+    world = World(tmp_path, delete_after_h=3.0, rotate_h=0.0)
+    world.later(3000)
+    assert world.folders() == ["20251120T160000Z", "20251124T160000Z"]
+    assert f"{tmp_path} was last written 4.0 days ago by this machine's clock" in caplog.text
+    world.later(3600)
+    assert world.folders() == ["20251124T160000Z"]
+    world.outputs.close()
+
+
+def test_a_clock_that_jumps_deletes_no_files(tmp_path: Path) -> None:
+    utc_s = [1_764_000_000.0]
+    folders = DatedFolders(tmp_path, 72.0, utc=lambda: utc_s[0], clock=lambda: 5.0)
+    made = folders.make()
+    utc_s[0] += 4 * 86_400
+    folders.delete_old([])
+    assert made.is_dir()
 
 
 def test_a_start_within_the_same_second_takes_another_folder(tmp_path: Path) -> None:

@@ -15,31 +15,33 @@ _AGREES_S = 300.0
 _UNUSED_S = 86_400.0
 
 
-def doubt(newest_s: float | None, now_s: float) -> str:
-    """Return why a clock may be ahead; empty if a gallery was written to within a day.
+def doubt(newest_s: float | None, now_s: float, what: str = "the gallery") -> str:
+    """Return why a clock may be ahead; empty if something was written to within a day.
 
     Args:
-        newest_s: when a gallery was last written to, UTC seconds since 1970; None if it is empty.
+        newest_s: when it was last written to, UTC seconds since 1970; None if it is empty.
         now_s: the time by the clock.
+        what: was written to.
     """
     if newest_s is None or now_s - newest_s <= _UNUSED_S:
         return ""
     days = (now_s - newest_s) / 86_400
-    return f"the gallery was last written {days:.1f} days ago by this machine's clock"
+    return f"{what} was last written {days:.1f} days ago by this machine's clock"
 
 
 class Aging:
-    """The age limit of a gallery.
+    """The age limit of a gallery, or of a folder of files.
 
     What is deleted is gone, so nothing is too old while the clock is in doubt: for an hour after it
     jumped against the monotonic clock, while others tell another time, and for the first hour of a
-    gallery that nobody wrote to for a day, unless others tell the same time.
+    place that nobody wrote to for a day, unless others tell the same time.
 
     Args:
         retention_s: what was stored longer ago is too old.
         clock: UTC seconds since 1970.
         monotonic: seconds on a clock that does not jump.
-        newest_s: when the gallery was last written to, UTC seconds since 1970; None if it is empty.
+        newest_s: when it was last written to, UTC seconds since 1970; None if it is empty.
+        what: the gallery or folder, for the log.
     """
 
     def __init__(
@@ -49,12 +51,13 @@ class Aging:
         monotonic: Callable[[], float] = time.monotonic,
         *,
         newest_s: float | None = None,
+        what: str = "the gallery",
     ) -> None:
         self._retention_s = retention_s
         self._clock, self._monotonic = clock, monotonic
         self._offset_s = clock() - monotonic()
         self._steady_from_s = -math.inf
-        self._unused = doubt(newest_s, clock())
+        self._unused = doubt(newest_s, clock(), what)
         self._unused_until_s = monotonic() + _STEADY_S
         self._doubted = False
 
@@ -72,11 +75,7 @@ class Aging:
         unused = "" if heard_s or steady_s >= self._unused_until_s else self._unused
         doubted = steady_s < self._steady_from_s or others or bool(unused)
         if doubted and not self._doubted and unused:
-            logger.warning(
-                "%s, which may be ahead: nothing is deleted by age for an hour; if the clock is "
-                "right, reid-track gallery purge deletes at once",
-                unused,
-            )
+            logger.warning("%s, which may be ahead: nothing is deleted by age for an hour", unused)
         elif doubted and not self._doubted:
             logger.warning(
                 "the clock of this machine jumped, or differs from those of the site: nothing is "
