@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import itertools
 import socket
 import threading
@@ -114,3 +115,45 @@ def test_time_goes_on_where_segments_are_joined(camera: Camera, tmp_path: Path) 
             late_s.append(time.time() - frame.captured_s)
         assert source.status().reconnects == 0
     assert max(late_s[-LENGTH:]) < min(late_s) + 5  # behind by the load of the machine at most
+
+
+class Playlist(http.server.BaseHTTPRequestHandler):
+    """A live HLS stream: its list names the newest segments, each recorded by itself."""
+
+    segment = b""
+    began_s = 0.0
+
+    def do_GET(self) -> None:
+        body = self.segment if self.path.endswith(".ts") else self._newest().encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with suppress(OSError):  # the reader has left
+            self.wfile.write(body)
+
+    def _newest(self) -> str:
+        count = 3 + int((time.monotonic() - self.began_s) / float(LENGTH / RATE))
+        lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:1"]
+        lines.append(f"#EXT-X-MEDIA-SEQUENCE:{count - 3}")
+        for number in range(count - 3, count):
+            lines += ["#EXT-X-DISCONTINUITY", f"#EXTINF:{float(LENGTH / RATE)},", f"{number}.ts"]
+        return "\n".join([*lines, ""])
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.mark.slow
+def test_no_picture_is_lost_in_a_live_playlist_with_discontinuities(tmp_path: Path) -> None:
+    Playlist.segment = write_clip(tmp_path / "one.ts", LENGTH, RATE).read_bytes()
+    Playlist.began_s = time.monotonic()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Playlist) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/live.m3u8"
+        with closing(Connection(StreamAddress("x", url), CONFIG)) as connection:
+            shown = itertools.islice(connection.pictures(), 6 * LENGTH)
+            numbers = [number_of(to_upright_bgr(picture.frame)) for picture in shown]
+        server.shutdown()
+    gaps = [(one, other) for one, other in pairwise(numbers) if other != (one + 1) % LENGTH]
+    assert not gaps, numbers
