@@ -53,12 +53,11 @@ class ScoredFrames:
 def benchmark_of(name: str, truth: TrueBoxes) -> Benchmark:
     """Return whose rules a sequence has, by its name and the columns of its ground truth.
 
-    A truth with classes has the rules of MOT17, unless its name says MOT16 or MOT20; that also
-    suits DanceTrack, SportsMOT and exports of CVAT. Others have the rules of MOT15.
+    A name that begins with a benchmark has its rules. Others have those of MOT17 if the truth has
+    classes, which also suits DanceTrack, SportsMOT and exports of CVAT, or else those of MOT15.
     """
-    if truth.classes is None:
-        return "MOT15"
-    return next((one for one in BENCHMARKS[1:] if name.upper().startswith(one)), "MOT17")
+    usual: Benchmark = "MOT15" if truth.classes is None else "MOT17"
+    return next((one for one in BENCHMARKS if name.upper().startswith(one)), usual)
 
 
 def scored_frames(truth: TrueBoxes, found: IdentityBoxes, benchmark: Benchmark) -> ScoredFrames:
@@ -69,8 +68,8 @@ def scored_frames(truth: TrueBoxes, found: IdentityBoxes, benchmark: Benchmark) 
     """
     if benchmark != "MOT15" and truth.classes is None:
         raise InputError(
-            f"the rules of {benchmark} need a class from 1 to 13 in column 8 of 9 of the ground "
-            "truth; use those of MOT15"
+            f"the rules of {benchmark} need nine columns with a class from 1 to 13 in the eighth, "
+            "which the ground truth lacks; use those of MOT15 (--benchmark MOT15)"
         )
     boxes = truth.boxes
     numbers = np.union1d(boxes.frames, found.frames)

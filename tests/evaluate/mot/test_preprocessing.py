@@ -73,7 +73,8 @@ def test_the_rules_follow_from_the_name_and_the_columns(tmp_path: Path) -> None:
     names = ("MOT16-02", "MOT17-02-DPM", "mot20-05", "dancetrack0001")
     assert [benchmark_of(name, new) for name in names] == ["MOT16", "MOT17", "MOT20", "MOT17"]
     assert benchmark_of("TUD-Campus", old) == "MOT15"
-    with pytest.raises(InputError, match=r"rules of MOT20 need a class .* use those of MOT15"):
+    assert (benchmark_of("MOT15-1", new), benchmark_of("MOT17-1", old)) == ("MOT15", "MOT17")
+    with pytest.raises(InputError, match=r"rules of MOT20 need nine columns .*--benchmark MOT15"):
         scored_frames(old, old.boxes, "MOT20")
 
 
