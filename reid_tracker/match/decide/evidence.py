@@ -68,17 +68,17 @@ def compare_all(
     means = memory.means(rows)
     costs = 1 - means @ means.T
     possible, near = np.empty((2, *costs.shape), np.bool_)
-    together = table.trails.together(rows, rows) if table.trails.known(rows) else None
+    known = table.trails.known(rows)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         here, rest = slice(start, start + _ROWS_AT_ONCE), slice(start, None)
         part = costs[here, rest]
         relations = relate(table, rows[here], rows[rest], times)
         if memory.vectors.shape[1] > 1:
             _compare_closely(part, memory, rows[here], rows[rest], limit)
-        if together:
-            at_once = Together(together.metres[here, rest], together.buckets[here, rest])
+        if known:
+            together = table.trails.together(rows[here], rows[rest])
             too_fast = _too_fast(table, rows[here], rows[rest], config)
-            _weigh_positions(part, at_once, too_fast, config)
+            _weigh_positions(part, together, too_fast, config)
         costs[rest, here] = part.T
         for whole, block in ((possible, relations.possible), (near, relations.near)):
             whole[here, rest] = block

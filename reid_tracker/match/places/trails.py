@@ -16,7 +16,7 @@ from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 BUCKET_S = 0.25
 RING = 256
 _NEVER = -(2**62)
-_MAX_DISTANCES = 20_000_000
+_MAX_DISTANCES = 3_000_000
 """Distances that one comparison computes, for its time not to grow with the length of paths."""
 
 
@@ -100,21 +100,8 @@ class GroundTrails:
         """
         shape = (len(rows_a), len(rows_b))
         metres, buckets = np.zeros(shape, np.float32), np.zeros(shape, np.uint16)
-        common = np.empty(0, np.int64)
-        if self._used:
-            seen_a, seen_b = self._buckets[rows_a], self._buckets[rows_b]
-            common, count_a = np.unique(seen_a[seen_a != _NEVER], return_counts=True)
-        if len(common):
-            known, count_b = np.unique(
-                seen_b[(seen_b >= common[0]) & (seen_b <= common[-1])], return_counts=True
-            )
-            common, in_a, in_b = np.intersect1d(common, known, return_indices=True)
-            distances = int((count_a[in_a] * count_b[in_b]).sum())
-            common = common[:: 1 + distances // _MAX_DISTANCES]
         flat_metres, flat_buckets = metres.ravel(), buckets.ravel()  # views
-        for bucket in common.tolist():
-            slot = bucket % RING
-            a, b = (np.flatnonzero(seen[:, slot] == bucket) for seen in (seen_a, seen_b))
+        for slot, a, b in self._meetings(rows_a, rows_b):
             x_a, y_a = self._places[rows_a[a], slot].T.copy()
             x_b, y_b = self._places[rows_b[b], slot].T.copy()
             # In place, because thousands of tracklets are millions of pairs.
@@ -128,3 +115,17 @@ class GroundTrails:
         metres[buckets == 0] = np.nan
         metres /= np.maximum(buckets, 1)
         return Together(metres, buckets)
+
+    def _meetings(self, rows_a: IntArray, rows_b: IntArray) -> list[tuple[int, IntArray, IntArray]]:
+        """Return the slots of common buckets, each with indices of the rows that were seen then."""
+        if not self._used:
+            return []
+        seen_a, seen_b = self._buckets[rows_a], self._buckets[rows_b]
+        found = []
+        for bucket in np.unique(seen_a[seen_a != _NEVER]).tolist():
+            slot = bucket % RING
+            a, b = (np.flatnonzero(seen[:, slot] == bucket) for seen in (seen_a, seen_b))
+            if len(b):
+                found.append((slot, a, b))
+        distances = sum(len(a) * len(b) for _, a, b in found)
+        return found[:: 1 + distances // _MAX_DISTANCES]
