@@ -21,7 +21,14 @@ PACKAGE = ROOT / "reid_tracker"
 
 FENCES: dict[str, tuple[str, ...]] = {
     "av": ("video/*", "sink/*"),
-    "cv2": ("video/*", "encode/*", "sink/*", "train/*", "explain/*"),
+    "cv2": (
+        "video/*",
+        "encode/*",
+        "sink/*",
+        "train/*",
+        "explain/*",
+        "track/camera_motion.py",
+    ),
     "h5py": ("train/datasets/cuhk03.py",),
     "msgspec": ("transport/wire/*",),
     "lap": ("track/assignment.py",),

@@ -176,6 +176,7 @@ class DeepSortConfig(_WithThresholds):
         max_iou_distance: gate of the IoU stage, on 1 - IoU.
         gate_overlap: the appearance gate also holds in the IoU stage, for detections with at least
             `high_confidence`.
+        camera_motion: where frames are given, tracks move with the picture when the camera moves.
         gate_probability: part of the chi-square distribution inside the Mahalanobis gate.
         nn_budget: number of embeddings remembered per track.
         n_init: number of consecutive detections that confirm a track.
@@ -205,6 +206,7 @@ class DeepSortConfig(_WithThresholds):
     motion_weight: float = number(0.1, 0.0, 1.0)
     max_iou_distance: float = number(0.8, 0.0, 1.0)
     gate_overlap: bool = True
+    camera_motion: bool = True
     gate_probability: float = number(0.95, 0.0, 0.9999, exclusive=True)
     nn_budget: int = number(100, 1, 10_000)
     n_init: int = number(3, 1)

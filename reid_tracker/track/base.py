@@ -22,7 +22,8 @@ class Tracker(Protocol):
             embeddings: (N, D) float32, one row per detection, or None to track by motion alone.
                 Rows may have any length; a row of zeros means "no appearance".
             timestamp_s: time of the frame in seconds; None means one nominal frame after the last.
-            frame: the image, (H, W, 3) uint8 BGR. When its size changes, tracks are scaled.
+            frame: the image, (H, W, 3) uint8 BGR. When its size changes, tracks are scaled; when
+                the camera moves, they move with the picture.
 
         Returns:
             The tracks to report for this frame.

@@ -8,6 +8,7 @@ detections that start tracks in `birth`, and the reported boxes in `report`.
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +30,9 @@ from reid_tracker.track.report import reported
 from reid_tracker.track.stages import Matches, Stages
 from reid_tracker.track.table import TrackTable
 from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks, check_image
+
+if TYPE_CHECKING:
+    from reid_tracker.track.camera_motion import CameraMotion
 
 _log = logging.getLogger(__name__)
 _TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
@@ -56,6 +60,7 @@ class DeepSort:
         self._tracks = TrackTable.empty()
         self._memory = AppearanceMemory(self.config.nn_budget)
         self._stages = Stages(self.config, self._filter, self._memory)
+        self._camera: CameraMotion | None = None
         self._next_id = 1
         self._now_s: float | None = None
         self._size: tuple[int, int] | None = None
@@ -68,7 +73,7 @@ class DeepSort:
         timestamp_s: float | None = None,
         frame: ImageBGR | None = None,
     ) -> Tracks:
-        """Take the next frame's detections; see `Tracker.update`. `frame` only gives the size."""
+        """Take the next frame's detections; see `Tracker.update`."""
         # A refused call leaves the tracker as it was, so everything is checked first.
         detections = checked_detections(detections)
         embeddings = checked_embeddings(embeddings, len(detections), self._memory.embedding_size)
@@ -76,8 +81,13 @@ class DeepSort:
         size = None if frame is None else check_image(frame).shape[1::-1]
         self._follow_size(size, detections)
         found = usable(detections, embeddings, self._min_confidence)
+        motion = None if frame is None else self._camera_motion(frame, found.boxes)
         first = self._now_s is None
         self._predict(timestamp_s)
+        if motion is not None:
+            self._tracks.mean, self._tracks.covariance = self._filter.moved(
+                self._tracks.mean, self._tracks.covariance, motion
+            )
         self._delete(self._left())
         matches = self._match(found)
         self._correct(matches, found)
@@ -85,6 +95,17 @@ class DeepSort:
         self._birth(matches, found, confirmed=first and self.config.confirm_first)
         self._remember(found)
         return reported(self._tracks, self._now_s or 0.0, self.config)
+
+    def _camera_motion(self, frame: ImageBGR, people: FloatArray) -> FloatArray | None:
+        """Return how the picture moved since the last frame, None if it did not."""
+        if not self.config.camera_motion:
+            return None
+        if self._camera is None:
+            # Trackers that get no pictures do without OpenCV.
+            from reid_tracker.track.camera_motion import CameraMotion
+
+            self._camera = CameraMotion()
+        return self._camera.estimate(frame, people)
 
     def _match(self, found: Observations) -> Matches:
         """Run the stages that match tracks with detections."""

@@ -104,6 +104,31 @@ class BoxKalmanFilter:
         )
         return moved, spread
 
+    def moved(
+        self, mean: FloatArray, covariance: FloatArray, motion: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Move all tracks with the picture (BoT-SORT, arXiv 2206.14651, equations 7 and 8).
+
+        The coordinates stay independent: a turn of the camera mixes the variances of x and y, but
+        not their covariance, which is zero here.
+
+        Args:
+            mean: (T, 4, 2).
+            covariance: (T, 4, 3).
+            motion: (2, 3) similarity in pixels.
+
+        Returns:
+            New mean and covariance.
+        """
+        turn, scale = motion[:, :2], float(np.hypot(motion[0, 0], motion[1, 0]))
+        mean, covariance = mean.copy(), covariance.copy()
+        mean[:, :2] = np.einsum("ij,tjk->tik", turn, mean[:, :2])
+        mean[:, :2, 0] += motion[:, 2]
+        mean[:, _HEIGHT] *= scale
+        covariance[:, :2] = np.einsum("ij,tjk->tik", turn**2, covariance[:, :2])
+        covariance[:, _HEIGHT] *= scale**2
+        return mean, covariance
+
     def update(
         self, mean: FloatArray, covariance: FloatArray, measurements: FloatArray
     ) -> tuple[FloatArray, FloatArray]:

@@ -36,6 +36,7 @@ class PlainOptions:
     motion_weight: float = 0.1
     max_iou_distance: float = 0.8
     gate_overlap: bool = True
+    camera_motion: bool = False  # this tracker sees no frames
     gate_probability: float = 0.95
     nn_budget: int = 100
     n_init: int = 3
