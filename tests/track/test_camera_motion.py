@@ -31,7 +31,7 @@ WORLD = textured()
 def view(x: float, y: float, angle: float = 0.0, scale: float = 1.0) -> ImageBGR:
     """What a camera sees that looks at (x, y), turned and zoomed."""
     there = cv2.getRotationMatrix2D((x, y), angle, scale)
-    there[:, 2] -= x - WIDTH / 2, y - HEIGHT / 2
+    there[:, 2] -= np.array([x - WIDTH / 2, y - HEIGHT / 2])
     return np.asarray(cv2.warpAffine(WORLD, there, (WIDTH, HEIGHT)), np.uint8)
 
 
