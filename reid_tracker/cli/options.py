@@ -95,8 +95,9 @@ def add_models(parser: Parser) -> None:
         "--reid-model",
         key="encoder.model",
         metavar="MODEL",
-        help="OSNet .onnx, .pt or .pth, a name of `reid-track weights list`, a published size, "
-        "timm:NAME, none to track by motion alone, or auto, the best on this machine (default)",
+        help="OSNet .onnx, .pt or .pth, OpenVINO .xml, a name of `reid-track weights list`, a "
+        "published size, timm:NAME, none to track by motion alone, or auto, the best on this "
+        "machine (default)",
     )
     add_setting(
         models,

@@ -95,8 +95,8 @@ class EncoderConfig(Checked):
     Attributes:
         model: "auto" takes the best encoder on this machine and downloads nothing; a run without
             one tracks by motion alone, as does "none"; or a name of `reid-track weights list`, an
-            .onnx file, a torchreid-style checkpoint (.pt, .pth), a published size such as
-            "osnet_x0_25" (untrained), or "timm:NAME".
+            .onnx file, an .xml file of OpenVINO, a torchreid-style checkpoint (.pt, .pth), a
+            published size such as "osnet_x0_25" (untrained), or "timm:NAME".
         architecture: network of a checkpoint whose file name does not say it, e.g. "osnet_x1_0".
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         half: compute in float16; null does so on CUDA only.
