@@ -87,9 +87,9 @@ def add_arguments(parser: Parser) -> None:
         "--blur-heads blurs heads in them (default: no picture leaves this host)",
     )
     add_setting(broker, "--start-time", key="gallery.start_time", metavar="TIME")
+    add_setting(broker, "--ground", key="match.ground", metavar="FILE")
     add_models(parser)
     _add_outputs(parser)
-    add_setting(parser, "--ground", key="match.ground", metavar="FILE")
     add_status_options(parser)
     add_general(parser)
 
