@@ -8,26 +8,36 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cv2 import imdecode
 
-from reid_tracker.match.gallery.open import open_gallery
+from reid_tracker.errors import StoreError
+from reid_tracker.match.gallery.open import open_gallery, open_to_read
 from tests.benchmarks.live_identities import Clip, compare
 from tests.benchmarks.live_site import write_clip
 from tests.conftest import ROOT
 from tests.match.gallery.server import start_or_skip
 from tests.transport.servers import PASSWORD, USER, nats_program, nats_server
 from tests.video.rtsp import need_server
+from tests.waiting import wait_until
 
 ENCODER = str(ROOT / "weights" / "osnet_x0_25_cuhk03.onnx")
 
 
+def decided(gallery: Path) -> int:
+    """Return how many sightings have an identity, while the centre writes."""
+    with suppress(StoreError), open_to_read(gallery) as store:
+        return sum(sighting.identity > 0 for sighting in store.sightings())
+    return 0
+
+
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_tracklets_of_a_camera_host_become_identities_of_the_centre(tmp_path: Path) -> None:
     for name in ("a", "b"):
         shutil.copy(ROOT / "demo" / "pedestrians.mp4", tmp_path / f"{name}.mp4")
@@ -60,12 +70,12 @@ def test_tracklets_of_a_camera_host_become_identities_of_the_centre(tmp_path: Pa
             env=environment,
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=600,
             check=True,
         )
         told = re.search(r"(\d+) tracklets", edge.stdout + edge.stderr)
         assert told is not None, edge
-        time.sleep(5)  # longer than the centre's window and patience
+        wait_until(lambda: decided(gallery) == int(told[1]), "for identities of all tracklets")
         central.send_signal(signal.SIGTERM)
         assert central.wait(30) == 128 + signal.SIGTERM
     finally:
