@@ -19,6 +19,7 @@ from reid_tracker.osnet import (
     fold_batch_norm,
     infer_architecture,
     load_checkpoint,
+    load_input_size,
     load_weights,
 )
 
@@ -89,7 +90,8 @@ def checkpoint_network(
 ) -> TorchNetwork:
     """Load an OSNet from a torchreid-style checkpoint; see `TorchNetwork`.
 
-    `architecture` is a key of `OSNETS`; None tells it from the weights.
+    `architecture` is a key of `OSNETS`; None tells it from the weights. Images have the size that
+    the checkpoint names.
 
     Raises:
         WeightsError: the file is missing, damaged, or does not fit the architecture.
@@ -102,7 +104,8 @@ def checkpoint_network(
         raise WeightsError(f"{path}: {error}") from None
     net = OSNETS[name]()
     load_weights(net, state_dict, source=str(path))
-    return TorchNetwork(fold_batch_norm(net), device=device, half=half)
+    size = load_input_size(path) or PERSON_SIZE
+    return TorchNetwork(fold_batch_norm(net), device=device, half=half, input_size=size)
 
 
 def untrained_network(name: str, device: str, half: bool | None) -> TorchNetwork:

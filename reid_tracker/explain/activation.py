@@ -12,7 +12,6 @@ from torch.nn import functional as F  # noqa: N812 - the name that every PyTorch
 
 from reid_tracker.arrays import Float32Array
 from reid_tracker.encode.base import Crops
-from reid_tracker.encode.preprocess import PERSON_SIZE
 from reid_tracker.errors import InputError
 from reid_tracker.explain.nets import network_batches, to_crops
 from reid_tracker.explain.sheet import GREY, SMALL, Sheet, line_height
@@ -49,13 +48,13 @@ def activation_maps(
         batch_size: images per forward pass.
 
     Returns:
-        (N, 256, 128) float32 in [0, 1]; all 0 if the features are equal everywhere.
+        (N, *net.input_size) float32 in [0, 1]; all 0 if the features are equal everywhere.
     """
-    maps: Float32Array = np.zeros((len(images), *PERSON_SIZE), np.float32)
+    maps: Float32Array = np.zeros((len(images), *net.input_size), np.float32)
     start = 0
     with torch.inference_mode():
-        for batch in network_batches(net, to_crops(images), batch_size):
-            found = _stretched(net.feature_map(batch)).cpu().numpy()
+        for batch in network_batches(net, to_crops(images, net.input_size), batch_size):
+            found = _stretched(net.feature_map(batch), net.input_size).cpu().numpy()
             maps[start : start + len(found)] = found
             start += len(found)
     return maps
@@ -102,7 +101,7 @@ def activation_sheet(
     row_height = height + line_height(SMALL) + 16
     columns = min(_ENTRIES, len(images))
     rows = -(-len(images) // columns)
-    cells = [side // 16 for side in PERSON_SIZE]
+    cells = [side // 16 for side in net.input_size]
     caption = _CAPTION.format(height=cells[0], width=cells[1])
     sheet = Sheet(max(columns * entry, 2 * entry), rows * row_height + 46, title, caption)
     ramp = np.tile(np.arange(256, dtype=np.uint8), (14, 1))
@@ -117,12 +116,12 @@ def activation_sheet(
     return sheet
 
 
-def _stretched(features: Tensor) -> Tensor:
-    """Convert features, (b, C, h, w), to maps, (b, 256, 128)."""
+def _stretched(features: Tensor, size: tuple[int, int]) -> Tensor:
+    """Convert features, (b, C, h, w), to maps of a size, (b, H, W)."""
     energy = features.square().sum(dim=1, keepdim=True)
     # Normalise first, so that _EPS is small compared with the values.
     energy = F.normalize(energy.flatten(1), dim=1).view_as(energy)
-    enlarged = F.interpolate(energy, PERSON_SIZE, mode="bilinear", align_corners=False)[:, 0]
+    enlarged = F.interpolate(energy, size, mode="bilinear", align_corners=False)[:, 0]
     low = enlarged.amin(dim=(1, 2), keepdim=True)
     high = enlarged.amax(dim=(1, 2), keepdim=True)
     return (enlarged - low) / (high - low + _EPS)

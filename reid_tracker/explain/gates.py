@@ -142,7 +142,7 @@ def record_gates(
             )
     found: dict[str, list[Float32Array]] = {name: [] for name in blocks}
     with _listening(blocks, found), torch.inference_mode():
-        for batch in network_batches(net, to_crops(images), batch_size):
+        for batch in network_batches(net, to_crops(images, net.input_size), batch_size):
             net.feature_map(batch)
     first = next(iter(blocks.values()))
     fields = [

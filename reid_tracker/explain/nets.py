@@ -13,7 +13,7 @@ from torch import Tensor
 from reid_tracker.config import EncoderConfig
 from reid_tracker.encode import resolve_model
 from reid_tracker.encode.base import Crops
-from reid_tracker.encode.preprocess import PERSON_SIZE, cut_crops, normalise
+from reid_tracker.encode.preprocess import cut_crops, normalise
 from reid_tracker.encode.torch_backend import resolve_device, seeded
 from reid_tracker.errors import WeightsError
 from reid_tracker.osnet import (
@@ -21,8 +21,10 @@ from reid_tracker.osnet import (
     EmbeddingNet,
     infer_architecture,
     load_checkpoint,
+    load_input_size,
     load_onnx_weights,
     load_weights,
+    onnx_input_size,
 )
 from reid_tracker.types import ImageBGR
 
@@ -61,10 +63,12 @@ def load_osnet(model: str | Path, *, device: str = "auto") -> EmbeddingNet:
             raise WeightsError(f"{name}: {error}") from None
         net = OSNETS[architecture]()
         load_weights(net, state, source=name)
+        size = onnx_input_size(name) if onnx else load_input_size(name)
+        net.input_size = size or net.input_size
     return net.eval().requires_grad_(False).to(where)
 
 
-def to_crops(images: Sequence[ImageBGR], size: tuple[int, int] = PERSON_SIZE) -> Crops:
+def to_crops(images: Sequence[ImageBGR], size: tuple[int, int]) -> Crops:
     """Resize whole images to one size, in the same way as encoders.
 
     Args:

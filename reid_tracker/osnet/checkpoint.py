@@ -19,6 +19,10 @@ logger = logging.getLogger(__name__)
 
 StateDict = dict[str, Tensor]
 
+INPUT_SIZE_KEY = "input_size"
+"""Entry of a checkpoint: [height, width] of the images that it was trained with, pixels."""
+
+_MAX_SIDE = 4096
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _WIDTHS = {64: "x1_0", 48: "x0_75", 32: "x0_5", 16: "x0_25"}
 _AIN_KEY = "conv2.0.conv2.0.layers.0.conv1.weight"
@@ -37,8 +41,6 @@ def load_checkpoint(path: str | Path) -> StateDict:
         WeightsError: the file is missing, damaged, not a checkpoint, or would run code.
     """
     path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such file; check the path of the weights")
     content = _read(path)
     if isinstance(content, Mapping):
         for wrapper in _WRAPPERS:
@@ -142,7 +144,26 @@ def infer_architecture(state_dict: Mapping[str, Tensor]) -> str:
     return f"{family}_{width}"
 
 
+def load_input_size(path: str | Path) -> tuple[int, int] | None:
+    """Return the (height, width) of the images that a checkpoint of this project was trained with.
+
+    None where it does not say so, as torchreid's.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or would run code.
+    """
+    content = _read(Path(path))
+    size = content.get(INPUT_SIZE_KEY) if isinstance(content, Mapping) else None
+    if not (isinstance(size, list) and len(size) == 2 and all(type(one) is int for one in size)):
+        return None
+    if not all(1 <= side <= _MAX_SIDE for side in size):
+        raise WeightsError(f"{path}: images of {size} pixels; get the file again")
+    return size[0], size[1]
+
+
 def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file; check the path of the weights")
     with _numpy_allowed():
         try:
             return torch.load(path, map_location="cpu", weights_only=True)

@@ -36,9 +36,14 @@ Channels = tuple[int, int, int, int]
 
 
 class EmbeddingNet(nn.Module):
-    """Common part of all variants: embedding head, classifier and `forward`."""
+    """Common part of all variants: embedding head, classifier and `forward`.
+
+    Attributes:
+        input_size: (height, width) of the images that the weights were trained with, pixels.
+    """
 
     classifier: nn.Linear | None
+    input_size: tuple[int, int] = (256, 128)
 
     def feature_map(self, images: Tensor) -> Tensor:
         """Return the conv5 feature map, (B, C4, H/16, W/16), of (B, 3, H, W) images."""

@@ -69,6 +69,18 @@ def load_onnx_weights(path: str | Path) -> StateDict:
     return _complete(stored, path)
 
 
+def onnx_input_size(path: str | Path) -> tuple[int, int] | None:
+    """Return the (height, width) of the images that an ONNX file takes; None where it is free.
+
+    Raises:
+        MissingDependencyError: the package `onnx` is not installed.
+        WeightsError: the file is missing or damaged.
+    """
+    inputs = _read_model(Path(path)).graph.input
+    sides = [side.dim_value for side in inputs[0].type.tensor_type.shape.dim[2:4]] if inputs else []
+    return (sides[0], sides[1]) if len(sides) == 2 and all(sides) else None
+
+
 def _read_model(path: Path) -> Any:
     try:
         import onnx

@@ -18,7 +18,7 @@ from tests.explain.synthetic import pictures, tiny_net
 
 def plain_map(net: EmbeddingNet, image: np.ndarray) -> np.ndarray:
     """The definition, step by step, for one image."""
-    planes = torch.from_numpy(normalise(to_crops([image])))
+    planes = torch.from_numpy(normalise(to_crops([image], net.input_size)))
     features = net.feature_map(planes)[0].numpy()
     height, width = features.shape[1:]
     energy = np.zeros((height, width), np.float32)
@@ -44,6 +44,8 @@ def test_maps_are_those_of_the_oracle() -> None:
 
 def test_features_that_are_the_same_everywhere_give_zero() -> None:
     class Flat(torch.nn.Module):
+        input_size = (256, 128)
+
         def __init__(self) -> None:
             super().__init__()
             self.one = torch.nn.Parameter(torch.ones(1), requires_grad=False)

@@ -25,7 +25,7 @@ def plain_activations(net: EmbeddingNet, image: np.ndarray) -> dict[str, np.ndar
     """Walk through the net by hand and ask each gate for each stream: (T, C) for every block."""
     found = {}
     assert isinstance(net, OSNet)
-    x = net.maxpool(net.conv1(torch.from_numpy(normalise(to_crops([image])))))
+    x = net.maxpool(net.conv1(torch.from_numpy(normalise(to_crops([image], net.input_size)))))
     for stage in ("conv2", "conv3", "conv4"):
         for number, module in enumerate(getattr(net, stage)):
             if number < 2:

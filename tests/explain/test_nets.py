@@ -13,6 +13,8 @@ from reid_tracker.errors import ConfigError, WeightsError
 from reid_tracker.explain import load_osnet
 from reid_tracker.explain.nets import network_batches, to_crops
 from reid_tracker.osnet import osnet_ain_x0_25, osnet_x0_25
+from reid_tracker.train import ONNX_RESULT, RESULT
+from reid_tracker.train.loop.result import write_result
 from tests.conftest import shared
 from tests.explain.synthetic import pictures
 
@@ -20,7 +22,7 @@ from tests.explain.synthetic import pictures
 def embedded(model: str | Path) -> np.ndarray:
     """Unit rows of pictures by the net that can be looked into."""
     net = load_osnet(model, device="cpu")
-    batches = network_batches(net, to_crops(pictures(5)), 2)
+    batches = network_batches(net, to_crops(pictures(5), net.input_size), 2)
     rows = np.concatenate([net.embed(batch).numpy() for batch in batches])
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
@@ -40,6 +42,14 @@ def test_checkpoint_is_the_net_of_the_encoder(tmp_path: Path, build: type) -> No
     path = tmp_path / "net.pth"
     torch.save(build().state_dict(), path)
     np.testing.assert_allclose(embedded(path), encoded(path), atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [RESULT, ONNX_RESULT])
+def test_a_net_of_smaller_images_gets_those(tmp_path: Path, name: str) -> None:
+    write_result(osnet_x0_25(), tmp_path, (128, 64))
+    assert load_osnet(tmp_path / name).input_size == (128, 64)
+    np.testing.assert_allclose(embedded(tmp_path / name), encoded(tmp_path / name), atol=1e-4)
 
 
 def test_published_size_is_the_untrained_net_of_the_encoder() -> None:

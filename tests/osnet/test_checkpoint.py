@@ -17,6 +17,7 @@ from reid_tracker.osnet import (
     OSNETS,
     infer_architecture,
     load_checkpoint,
+    load_input_size,
     load_weights,
     osnet_ain_x0_25,
     osnet_x0_5,
@@ -291,3 +292,27 @@ def test_an_osnet_that_was_never_published(state: dict[str, Tensor]) -> None:
     state["conv2.0.IN.weight"] = torch.zeros(64)
     with pytest.raises(WeightsError, match="no published osnet_ibn has 16 channels"):
         infer_architecture(state)
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        ({"input_size": [128, 64]}, (128, 64)),
+        ({}, None),
+        ({"input_size": "128x64"}, None),
+        ({"input_size": [128]}, None),
+        ({"input_size": [128.0, 64.0]}, None),
+    ],
+)
+def test_size_of_the_images(
+    content: dict[str, object], size: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    torch.save({"state_dict": {}, **content}, tmp_path / "net.pth")
+    assert load_input_size(tmp_path / "net.pth") == size
+
+
+@pytest.mark.parametrize("size", [[0, 64], [128, 10**6]])
+def test_size_that_no_image_has(size: list[int], tmp_path: Path) -> None:
+    torch.save({"input_size": size}, tmp_path / "net.pth")
+    with pytest.raises(WeightsError, match="get the file again"):
+        load_input_size(tmp_path / "net.pth")

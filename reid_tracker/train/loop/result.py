@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from reid_tracker.encode.preprocess import PERSON_SIZE
-from reid_tracker.osnet import fold_batch_norm
+from reid_tracker.osnet import INPUT_SIZE_KEY, fold_batch_norm
 from reid_tracker.train.checkpoint import save_checkpoint, write_atomically
 from reid_tracker.zoo.content import content_of
 from reid_tracker.zoo.spaces import SPACE_KEY
@@ -30,7 +29,7 @@ def write_result(net: nn.Module, folder: Path, size: tuple[int, int]) -> None:
     Args:
         net: an OSNet; it is not changed.
         folder: of the run.
-        size: (height, width) of the images that the ONNX form takes.
+        size: (height, width) of the images that both take.
 
     Raises:
         OutputError: a file cannot be written; an earlier one of its name is unharmed.
@@ -40,11 +39,9 @@ def write_result(net: nn.Module, folder: Path, size: tuple[int, int]) -> None:
         for name, tensor in net.state_dict().items()
         if not name.startswith("classifier.")
     }
-    save_checkpoint({"state_dict": state}, folder / RESULT)
-    onnx = to_onnx(net, size)
-    if size == PERSON_SIZE:  # images of another size give other embeddings than the checkpoint's
-        onnx += _metadata(SPACE_KEY, content_of(folder / RESULT).sha256)
-    write_atomically(folder / ONNX_RESULT, onnx)
+    save_checkpoint({"state_dict": state, INPUT_SIZE_KEY: list(size)}, folder / RESULT)
+    space = _metadata(SPACE_KEY, content_of(folder / RESULT).sha256)
+    write_atomically(folder / ONNX_RESULT, to_onnx(net, size) + space)
 
 
 def _metadata(key: str, value: str) -> bytes:

@@ -10,7 +10,7 @@ from torch import nn
 
 from reid_tracker.config.checked import to_yaml
 from reid_tracker.errors import WeightsError
-from reid_tracker.osnet import EmbeddingNet
+from reid_tracker.osnet import INPUT_SIZE_KEY, EmbeddingNet
 from reid_tracker.train.batches.patches import PatchPool
 from reid_tracker.train.checkpoint import save_checkpoint
 from reid_tracker.train.loop.ema import WeightAverage
@@ -88,8 +88,10 @@ class TrainingState:
         Raises:
             OutputError: it cannot be written; the previous one is unharmed.
         """
+        phase = self._recipe.phase_at(self.epoch)
         content: dict[str, Any] = {
             "state_dict": self.kept.state_dict(),
+            INPUT_SIZE_KEY: [phase.height, phase.width],
             "recipe": to_yaml(self._recipe),
             "net": self.net.state_dict(),
             "extras": self.student.extras(),

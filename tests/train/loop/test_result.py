@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reid_tracker.errors import OutputError
-from reid_tracker.osnet import OSNETS, load_checkpoint
+from reid_tracker.osnet import OSNETS, load_checkpoint, load_input_size
 from reid_tracker.train import ONNX_RESULT, RESULT
 from reid_tracker.train.loop.result import write_result
 from tests.osnet.test_fold import with_random_norms
@@ -47,6 +47,7 @@ def test_weights_come_without_the_classifier(tmp_path: Path) -> None:
     net = OSNETS["osnet_x0_25"](num_classes=700)
     write_result(net, tmp_path, SIZE)
     saved, own = load_checkpoint(tmp_path / RESULT), net.state_dict()
+    assert load_input_size(tmp_path / RESULT) == SIZE
     assert own.keys() - saved.keys() == {"classifier.weight", "classifier.bias"}
     assert all(value.equal(own[key]) for key, value in saved.items())
     assert (tmp_path / RESULT).stat().st_size < 1_100_000
