@@ -203,7 +203,7 @@ class DeepSortConfig(_WithThresholds):
     min_confidence: float | None = number(None, 0.0, 1.0)
     high_confidence: float | None = number(None, 0.0, 1.0)
     max_cosine_distance: float | None = number(None, 0.0, 1.0)
-    motion_weight: float = number(0.1, 0.0, 1.0)
+    motion_weight: float = number(0.05, 0.0, 1.0)
     max_iou_distance: float = number(0.8, 0.0, 1.0)
     gate_overlap: bool = True
     camera_motion: bool = True
@@ -221,7 +221,7 @@ class DeepSortConfig(_WithThresholds):
     nominal_rate: float = number(30.0, 0.0, 1e6, exclusive=True)
     std_weight_position: float = number(1 / 20, 0.0, 1e3, exclusive=True)
     std_weight_velocity: float = number(1 / 160, 0.0, 1e3, exclusive=True)
-    std_weight_measurement: float = number(0.1, 0.0, 1e3, exclusive=True)
+    std_weight_measurement: float = number(0.15, 0.0, 1e3, exclusive=True)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class PlainOptions:
     min_confidence: float = 0.3
     high_confidence: float = 0.65
     max_cosine_distance: float = 0.3
-    motion_weight: float = 0.1
+    motion_weight: float = 0.05
     max_iou_distance: float = 0.8
     gate_overlap: bool = True
     camera_motion: bool = False  # this tracker sees no frames
@@ -41,7 +41,7 @@ class PlainOptions:
     nn_budget: int = 100
     n_init: int = 3
     confirm_first: bool = True
-    max_age_s: float = 3.0
+    max_age_s: float = 5.0
     exit_s: float = 0.5
     duplicate_cover: float = 0.85
     whole_below: float = 0.9
@@ -51,7 +51,7 @@ class PlainOptions:
     nominal_rate: float = 30.0
     std_weight_position: float = 1 / 20
     std_weight_velocity: float = 1 / 160
-    std_weight_measurement: float = 1 / 10
+    std_weight_measurement: float = 0.15
 
 
 @dataclass
