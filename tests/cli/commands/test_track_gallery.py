@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -119,8 +120,9 @@ def test_nothing_is_stored_unless_asked_for(walkers: Clip, tmp_path: Path) -> No
 def test_settings_of_a_file(walkers: Clip, gallery: Path, tmp_path: Path) -> None:
     config = tmp_path / "my.yaml"
     config.write_text(f"gallery: {{address: {gallery}, site: hall, retention_h: 1}}\n")
-    with EmbeddedStore(gallery) as store:  # written now, of a person seen long ago
-        store.write([replace(sighting("old", 9), model="osnet_x0_5_cuhk03")])
+    with EmbeddedStore(gallery, clock=lambda: time.time() - 7200) as store:
+        rows = np.eye(1, 512, dtype=np.float32)
+        store.write([replace(sighting("old", 9), model="osnet_x0_5_cuhk03", embeddings=rows)])
     more = ["--config", config, "--set", "gallery.start_time='1700000000'"]
     assert main(words(walkers, tmp_path / "out", *more)) == 0
     with EmbeddedStore(gallery) as store:
