@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from reid_tracker.monitor.metrics import COUNTERS, GAUGES, HISTOGRAMS
@@ -51,7 +51,7 @@ def test_all_of_the_table_are_told(tmp_path: Path) -> None:
         site.observer.until(lambda: site.observer.tracklets, "a tracklet")
         # A host of which messages are missing, and another version.
         one = site.observer.tracklets[0]
-        made = [dataclasses.replace(one, edge="e9", edge_seq=number) for number in (0, 5)]
+        made = [msgspec.structs.replace(one, edge="e9", edge_seq=number) for number in (0, 5)]
         messages = [Outgoing.of(message, "hall") for message in made]
         messages.append(Outgoing("noise/1/2", messages[0].subject, b"noise"))
         broker = open_broker(site.config)
