@@ -53,7 +53,7 @@ OFF: dict[str, Options] = {
 
 @dataclass(frozen=True)
 class World:
-    """People who walk to and fro, and what a detector and an encoder say of them."""
+    """People who walk back and forth, and what a detector and an encoder say of them."""
 
     people: int = 12
     rate: float = 25.0
