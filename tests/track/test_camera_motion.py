@@ -115,14 +115,12 @@ def test_the_filter_moves_with_the_picture() -> None:
         np.testing.assert_allclose(spread[row, 3], scale**2 * covariance[row, 3])
 
 
-@pytest.mark.parametrize("camera_motion", [True, False])
-def test_people_keep_their_ids_while_the_camera_jumps(camera_motion: bool) -> None:
+def test_people_keep_their_ids_while_the_camera_jumps() -> None:
     """Two people side by side; the camera jumps by as much as they are apart."""
-    tracker = DeepSort(DeepSortConfig(camera_motion=camera_motion))
-    swapped = False
+    tracker = DeepSort(DeepSortConfig(camera_motion=True))
     for step in range(16):
         jump = 70 * (step % 4 == 3)
         boxes = [person(400 - jump, 300), person(470 - jump, 300)]
         tracks = tracker.update(seen(*boxes), looks(0, 0), step / 30, view(700 + jump, 480))
-        swapped |= tracks.ids.tolist() != [1, 2] or tracks.detection_index.tolist() != [0, 1]
-    assert swapped != camera_motion
+        assert tracks.ids.tolist() == [1, 2]
+        assert tracks.detection_index.tolist() == [0, 1]
