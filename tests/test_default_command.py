@@ -20,6 +20,7 @@ def replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(default_command, "MODELS", {"shipped": words})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("replay")
 def test_a_command_is_run_and_scored(walkers: tuple[Path, Path], tmp_path: Path) -> None:
     video, boxes = walkers
@@ -36,6 +37,7 @@ def test_a_command_is_run_and_scored(walkers: tuple[Path, Path], tmp_path: Path)
     assert "MOTA" not in matched
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReidTrackerError, match=r"nowhere\.mp4"):
         run(Row((tmp_path / "nowhere.mp4",), (), None), "shipped")

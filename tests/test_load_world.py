@@ -58,6 +58,7 @@ def test_messages_are_what_hosts_send(place: Site, told: list[Told]) -> None:
         assert [one.end_s for one in states] == sorted(one.end_s for one in states)
 
 
+@pytest.mark.slow
 def test_a_camera_tells_as_much_as_is_said(told: list[Told]) -> None:
     since_s = 25.0  # ends come late
     kinds = Counter(one.subject.rsplit(".", 1)[1] for one in told if one.due_s >= since_s)

@@ -71,6 +71,7 @@ def test_ids_and_identities_go_on_after_a_reconnect(tmp_path: Path) -> None:
     assert "wait" in pipeline.times.seconds
 
 
+@pytest.mark.slow
 def test_a_run_ends_when_its_cameras_are_closed(tmp_path: Path) -> None:
     need_server()
     with Camera({"a": write_scene(tmp_path / "clip.mp4")}) as camera:

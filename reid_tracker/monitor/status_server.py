@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _REQUEST_TIMEOUT_S = 5.0
 _MOST_CONNECTIONS = 32
+_CLOSING_S = 0.05
+"""The longest that closing waits for the thread that accepts connections."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class StatusServer(Closing):
             reason = getattr(error, "strerror", None) or error
             raise ReidTrackerError(f"cannot serve the status at {address}: {reason}") from None
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="status server", daemon=True
+            target=self._server.serve_forever, args=(_CLOSING_S,), name="status server", daemon=True
         )
         self._thread.start()
 

@@ -39,6 +39,7 @@ def test_durable_names() -> None:
     assert max(map(len, odd)) <= 60
 
 
+@pytest.mark.slow
 def test_order_and_copies_change_nothing(store: GalleryStore) -> None:
     messages, truth = walks(8)
     rng = np.random.default_rng(3)

@@ -6,6 +6,7 @@ import dataclasses
 import time
 
 import numpy as np
+import pytest
 from msgspec.structs import replace
 
 from reid_tracker.central.records import (
@@ -87,6 +88,7 @@ def test_an_older_state_does_not_replace_a_newer_one(store: GalleryStore) -> Non
     assert kept.end_s == one[2].end_s
 
 
+@pytest.mark.slow
 def test_the_last_people_of_a_day_are_looked_back_at(store: GalleryStore) -> None:
     """What the last message shows is not left as it was first taken for, though no other comes."""
     messages, _ = walks(1)

@@ -66,6 +66,7 @@ def test_auto_takes_the_best_on_this_machine(
     assert server.seen == []
 
 
+@pytest.mark.slow
 def test_auto_leaves_the_form_for_cpus_to_cpus(
     server: Behaviour,
     tmp_path: Path,

@@ -220,6 +220,7 @@ def test_threads_that_share_a_detector_take_turns(
     assert not together.is_set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [320, 640])
 def test_the_shipped_model_sees_frames_of_the_wanted_size_on_every_cpu(side: int) -> None:
     model = shipped("weights", "person_yolo11n_int8_openvino_model")

@@ -42,6 +42,7 @@ def test_sheets_of_another_number_of_images() -> None:
         gate_cluster_sheet(record, pictures(2), cluster_gates(record, 3))
 
 
+@pytest.mark.slow
 def test_one_image_alone() -> None:
     images = pictures(1)
     record = record_gates(tiny_net(), images)

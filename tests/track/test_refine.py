@@ -184,6 +184,7 @@ def test_nothing_and_tracks_without_embeddings() -> None:
     assert changes == []
 
 
+@pytest.mark.slow
 def test_a_recorder_follows_a_tracker_in_bounded_memory() -> None:
     tracker, recorder = DeepSort(), Recorder()
     nobody = Detections.empty()

@@ -154,6 +154,7 @@ def _run(*words: str | Path) -> None:
     subprocess.run([str(word) for word in words], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 @KINDS
 def test_tls(kind: str, start: Callable[..., Server], tmp_path: Path) -> None:
     ours, other = Authority(tmp_path / "ours"), Authority(tmp_path / "other")

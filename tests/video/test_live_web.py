@@ -59,6 +59,7 @@ def address() -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_motion_jpeg_is_live(address: str) -> None:
     with open_source(address, stream=QUICK) as source:
         assert isinstance(source, LiveSource)

@@ -141,6 +141,7 @@ def test_what_comes_as_slowly_as_it_is_played_is_a_camera_until_it_ends(
     assert "was a recording; if it is a camera, use --live" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_video_that_never_ends_is_a_camera(server: str, tmp_path: Path) -> None:
     Video.file = write_clip(tmp_path / "a.ts", 20, Fraction(25)).read_bytes()
     Video.way, Video.pause_s, Video.endless = "close", 0.1, True

@@ -73,6 +73,7 @@ def test_without_a_file_thresholds_are_printed(
     assert "pairs of one person" in printed
 
 
+@pytest.mark.slow
 def test_too_little_footage_and_none_are_refused(footage: list[str]) -> None:
     with pytest.raises(InputError, match="expected at least 20"):
         run(["calibrate", *footage, "--set", "video.stride=20"])

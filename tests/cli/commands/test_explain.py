@@ -100,6 +100,7 @@ def test_without_an_osnet_the_rest_is_drawn(
     assert "activation and gates are left out" in caplog.text
 
 
+@pytest.mark.slow
 def test_people_of_one_picture_are_drawn_but_not_ranked(
     crops: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

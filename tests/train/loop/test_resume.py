@@ -113,6 +113,7 @@ def test_momentum_of_sgd_takes_effect(tmp_path: Path) -> None:
     assert found == [(0.25, 0.5), (0.25, 0.0)]
 
 
+@pytest.mark.slow
 def test_checkpoint_of_other_identities(checkpoint: Path) -> None:
     with pytest.raises(WeightsError, match=r"last\.pth is a checkpoint of another architecture or"):
         build(tiny_recipe(ROOT), identities=7).load(checkpoint)

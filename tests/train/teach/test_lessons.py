@@ -49,6 +49,7 @@ def distilling(data: Path, tmp_path: Path, **teacher_changes: Any) -> Recipe:
     return tiny_recipe(data, loss=loss, teacher=settings)
 
 
+@pytest.mark.slow
 def test_lessons_are_kept_and_read_back(
     tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,6 +160,7 @@ def test_what_comes_while_no_receiver_is_there(world: World) -> None:
     settled(again)
 
 
+@pytest.mark.slow
 def test_not_acknowledged_comes_to_the_next_receiver(world: World) -> None:
     broker = world.open()
     receiver = receiver_of(broker)
@@ -207,6 +208,7 @@ def test_a_receiver_that_is_killed(world: World) -> None:
     assert receiver.receive(0.2) is None
 
 
+@pytest.mark.slow
 def test_what_could_not_be_stored_comes_again(world: World) -> None:
     broker = world.open()
     subscription = broker.subscribe(pattern_of("tracklet"), "centre")
@@ -337,6 +339,7 @@ def test_frozen_and_thawed(world: World) -> None:
     assert receiver.receive(0.3) is None
 
 
+@pytest.mark.slow
 def test_closing_a_frozen_broker_takes_no_time(world: World) -> None:
     broker, server = world.open(), world.server
     receiver = receiver_of(broker)

@@ -80,6 +80,7 @@ def test_what_was_acknowledged_just_before_a_kill(
     broker.close()
 
 
+@pytest.mark.slow
 def test_a_kill_that_is_noticed_only_while_the_next_are_published(
     start: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +196,7 @@ def test_a_lost_client_is_told_of_each_time_and_one_that_closes_is_not(
     centre.close()
 
 
+@pytest.mark.slow
 def test_what_was_given_up_and_acknowledged_late_is_forgotten(
     start: Callable[..., Server], tmp_path: Path
 ) -> None:

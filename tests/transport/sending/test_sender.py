@@ -124,6 +124,7 @@ def test_in_order(gate: Gate, receiver: Receiver, spool: Spool | None) -> None:
     assert gate.closed == 1
 
 
+@pytest.mark.slow
 def test_an_outage(
     gate: Gate, receiver: Receiver, spool: Spool | None, caplog: pytest.LogCaptureFixture
 ) -> None:
