@@ -20,6 +20,7 @@ _THUMBNAIL = (96, 54)
 _STILL = 4.0  # grey levels by which nine tenths of the thumbnail differ less: nothing moved
 _STILL_PART = 0.9
 _CORNERS, _QUALITY, _APART = 200, 0.01, 8
+_WINDOW = (11, 11)  # pixels around a corner of the small picture that are followed
 _LEAST_INLIERS, _LEAST_PART = 12, 0.4
 _RANSAC_PX = 1.5
 _NO_MOTION_PX = 0.3  # of the small picture, at its corners
@@ -92,22 +93,25 @@ def _alike(
     """Return whether nine tenths of two thumbnails, without the people, hardly differ."""
     seen = np.ones(one.shape, np.bool_)
     to_cells = np.array([one.shape[1] / small[1], one.shape[0] / small[0]] * 2)
-    for left, top, right, bottom in np.maximum(people * to_cells, 0).astype(int):
+    for left, top, right, bottom in np.maximum(people * to_cells, 0).astype(int).tolist():
         seen[top : bottom + 1, left : right + 1] = False
-    differences = np.abs(one - other)[seen]
-    return not differences.size or bool(np.quantile(differences, _STILL_PART) < _STILL)
+    alike = (np.abs(one - other) < _STILL)[seen]
+    return not alike.size or bool(alike.mean() >= _STILL_PART)
 
 
 def _fitted(before: Grey, after: Grey, people: FloatArray) -> FloatArray | None:
     """Return the similarity from one small picture to the next, or None."""
     mask = np.full(before.shape, 255, np.uint8)
     height, width = before.shape
-    for left, top, right, bottom in people.round().astype(int).clip(0, max(width, height)):
+    edges = people.round().astype(int).clip(0, max(width, height))
+    for left, top, right, bottom in edges.tolist():
         mask[top:bottom, left:right] = 0
     corners = cv2.goodFeaturesToTrack(before, _CORNERS, _QUALITY, _APART, mask=mask)
     if corners is None or len(corners) < _LEAST_INLIERS:
         return None
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, np.empty_like(corners))
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(
+        before, after, corners, np.empty_like(corners), winSize=_WINDOW
+    )
     kept = found.ravel() == 1
     if kept.sum() < _LEAST_INLIERS:
         return None

@@ -212,6 +212,8 @@ class DeepSort:
 
     def _delete(self, rows: BoolArray) -> None:
         """Delete the tracks where the (T,) mask is True."""
+        if not rows.any():
+            return
         self._memory.release(self._tracks.slots[rows])
         self._tracks = self._tracks.select(~rows)
 
@@ -226,7 +228,8 @@ class DeepSort:
             self.config.duplicate_cover,
             self._max_cosine_distance,
         )
-        self._start(new, found, confirmed)
+        if len(new):
+            self._start(new, found, confirmed)
 
     def _start(self, new: IntArray, found: Observations, confirmed: bool) -> None:
         """Start tracks with the detections in (K,) rows of the frame."""

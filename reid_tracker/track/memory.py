@@ -12,6 +12,7 @@ import numpy as np
 from reid_tracker.arrays import BoolArray, Float32Array, IntArray
 
 _FIRST_CAPACITY = 16
+_SLOTS_AT_ONCE = 4
 
 
 class AppearanceMemory:
@@ -97,12 +98,17 @@ class AppearanceMemory:
             return distances
         asked = np.flatnonzero(pairs.any(axis=1))
         row, column = np.nonzero(pairs[asked])
-        # Pack each slot's queries to the left, (A, D, K), where K is the largest number of queries
-        # of a slot. One stacked matrix product then covers all pairs and reads each slot once.
+        # Pack each slot's queries to the left, (A, K, D), where K is the largest number of queries
+        # of a slot. A stacked matrix product then covers all pairs and reads each slot once.
         rank = np.arange(len(row)) - np.searchsorted(row, row)
-        queries = np.zeros((len(asked), embeddings.shape[1], int(rank.max()) + 1), np.float32)
-        queries[row, :, rank] = embeddings[column]
-        similarity = np.matmul(self._padded(slots[asked]), queries).max(axis=1, initial=0)
+        queries = np.zeros((len(asked), int(rank.max()) + 1, embeddings.shape[1]), np.float32)
+        queries[row, rank] = embeddings[column]
+        similarity = np.empty(queries.shape[:2], np.float32)
+        # A few slots at a time: their copies stay in the processor's cache.
+        for first in range(0, len(asked), _SLOTS_AT_ONCE):
+            part = slice(first, first + _SLOTS_AT_ONCE)
+            product = np.matmul(queries[part], self._padded(slots[asked[part]]).transpose(0, 2, 1))
+            similarity[part] = product.max(axis=2, initial=0)
         distances[asked[row], column] = 1 - similarity[row, rank]
         return distances
 

@@ -85,10 +85,12 @@ def checked_embeddings(embeddings: Any, count: int, expected_size: int | None) -
             f"embeddings have {embeddings.shape[1]} columns, this tracker has seen "
             f"{expected_size}; call reset() before changing the encoder"
         )
-    if not np.isfinite(embeddings).all():
+    # Squares of finite float32 numbers are finite in float64.
+    length = np.sqrt(np.einsum("nd,nd->n", embeddings, embeddings, dtype=np.float64))
+    if not np.isfinite(length).all():
         raise InputError("embeddings hold NaN or infinite values")
-    length = np.linalg.norm(embeddings.astype(np.float64), axis=1, keepdims=True)
-    unit: Embeddings = (embeddings / np.where(length > 0, length, 1)).astype(np.float32)
+    length[length == 0] = 1
+    unit: Embeddings = (embeddings / length[:, None]).astype(np.float32)
     return unit
 
 

@@ -30,15 +30,14 @@ def reported(tracks: TrackTable, now_s: float, config: DeepSortConfig) -> Tracks
         lost = tracks.confirmed & ~shown & (unseen_s <= config.hidden_s + _TIME_SLACK_S)
         shown[lost] = hidden_part(boxes[lost], boxes[tracks.confirmed & seen]) >= _HIDDEN
     shown &= tracks.confirmed
-    rows = tracks.select(shown)
     return Tracks(
-        ids=rows.ids,
+        ids=tracks.ids[shown],
         boxes=boxes[shown].astype(np.float32),
-        scores=rows.scores,
-        classes=rows.classes,
-        ages_s=now_s - rows.born_s,
-        observed=rows.missed == 0,
-        detection_index=rows.detection_index,
+        scores=tracks.scores[shown],
+        classes=tracks.classes[shown],
+        ages_s=now_s - tracks.born_s[shown],
+        observed=seen[shown],
+        detection_index=tracks.detection_index[shown],
     )
 
 

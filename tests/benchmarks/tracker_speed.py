@@ -1,4 +1,4 @@
-"""Time tracker updates with given detections and embeddings, without camera-motion compensation.
+"""Time tracker updates with given detections and embeddings, and camera-motion compensation.
 
     python -m tests.benchmarks.tracker_speed [--objects 10 30 100 300] [--frames 100]
 
@@ -9,7 +9,10 @@ this project (boxmot installs another `lap`), so use a separate virtual environm
 
 The scene is synthetic: people walk over 1920 x 1080 pixels at 30 frames per second, 5 % are missed
 in each frame and 10 % are seen with low confidence. Every tracker sees the same frames; those with
-an appearance memory keep 100 embeddings of 512 numbers per track, and are timed when it is full.
+an appearance memory keep 100 embeddings of 512 numbers per track (`fast`: 20), and are timed when
+it is full. All trackers take turns with each frame, so that a busy moment of the machine slows all
+of them down alike. Camera motion is timed apart, on a camera that stands still (with noise) and on
+one that pans.
 """
 
 from __future__ import annotations
@@ -18,12 +21,16 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from reid_tracker.arrays import FloatArray
 from reid_tracker.geometry import xyxy_to_tlwh
 from reid_tracker.track import build_tracker
+from reid_tracker.track.camera_motion import CameraMotion
 from reid_tracker.types import Detections, Embeddings
 
 WIDTH, HEIGHT, RATE = 1920, 1080, 30.0
@@ -69,9 +76,9 @@ def _unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return unit
 
 
-def ours() -> Update:
-    """This project's tracker with the default preset."""
-    tracker = build_tracker()
+def ours(preset: str) -> Update:
+    """This project's tracker with a preset."""
+    tracker = build_tracker(preset)
     return lambda index, detections, embeddings: tracker.update(
         detections, embeddings, index / RATE
     )
@@ -135,21 +142,50 @@ def roboflow_sort() -> Update:
 
 
 TRACKERS: dict[str, Callable[[], Update]] = {
-    "reid_tracker default": ours,
+    "reid_tracker deepsort": partial(ours, "deepsort"),
+    "reid_tracker default": partial(ours, "default"),
+    "reid_tracker fast": partial(ours, "fast"),
     "trackers SORT (motion)": roboflow_sort,
     "deep-sort-realtime": deep_sort_realtime,
     "BoxMOT StrongSORT": boxmot_strongsort,
 }
 
 
-def median_ms(update: Update, scene: Scene, frames: int) -> float:
-    """Median time of an update after the appearance memories are full."""
-    times = []
+def median_ms(trackers: list[Callable[[], Update]], scene: Scene, frames: int) -> FloatArray:
+    """Return the median time of an update of each tracker after the memories are full."""
+    updates = [build() for build in trackers]
+    times = np.zeros((WARM_UP + frames, len(updates)))
     for index, (detections, embeddings) in enumerate(scene.frames(WARM_UP + frames)):
-        start = time.perf_counter()
-        update(index, detections, embeddings)
-        times.append(time.perf_counter() - start)
-    return 1000 * float(np.median(times[WARM_UP:]))
+        for turn in range(len(updates)):
+            which = (index + turn) % len(updates)
+            start = time.perf_counter()
+            updates[which](index, detections, embeddings)
+            times[index, which] = time.perf_counter() - start
+    return 1000 * np.median(times[WARM_UP:], axis=0)
+
+
+def camera_ms(frames: int) -> tuple[float, float]:
+    """Return the median time that camera motion takes on a 1080p camera, still and panning."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (60, 120, 3)).astype(np.uint8)
+    world = cv2.resize(coarse, (WIDTH + 800, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    noise = random.integers(0, 8, (HEIGHT, WIDTH, 3), np.uint8)
+    people = next(Scene(30).frames(1))[0].boxes.astype(np.float64)
+    cameras = [CameraMotion(), CameraMotion()]
+    times = np.zeros((frames, 2))
+    moved = 0
+    for index in range(frames):
+        pan = round(400 + 400 * np.sin(index / 20))
+        for which, left in enumerate((400, pan)):
+            view = cv2.add(world[:, left : left + WIDTH], np.roll(noise, index, axis=1))
+            start = time.perf_counter()
+            motion = cameras[which].estimate(np.asarray(view, np.uint8), people)
+            times[index, which] = time.perf_counter() - start
+            moved += which == 1 and motion is not None
+    if moved < 0.9 * frames:
+        raise RuntimeError(f"the pan was found in {moved} of {frames} frames")
+    still, moving = 1000 * np.median(times, axis=0)
+    return float(still), float(moving)
 
 
 def main() -> None:
@@ -158,22 +194,27 @@ def main() -> None:
     parser.add_argument("--objects", type=int, nargs="+", default=[10, 30, 100, 300])
     parser.add_argument("--frames", type=int, default=100, help="timed frames after the warm-up")
     arguments = parser.parse_args()
-    print("median ms an update (updates per second; ratio to reid_tracker)")
-    print(" " * 24 + "".join(f"{count:>26}" for count in arguments.objects))
-    base: list[float] = []
+    installed: dict[str, Callable[[], Update]] = {}
     for name, build in TRACKERS.items():
         try:
             build()
         except ImportError as error:
-            print(f"{name:24}not installed ({error.name})")
-            continue
-        times = [median_ms(build(), Scene(n), arguments.frames) for n in arguments.objects]
-        base = base or times
+            print(f"{name}: not installed ({error.name})")
+        else:
+            installed[name] = build
+    print("median ms an update (updates per second; ratio to the preset deepsort)")
+    print(" " * 24 + "".join(f"{count:>26}" for count in arguments.objects))
+    times = np.stack(
+        [median_ms(list(installed.values()), Scene(n), arguments.frames) for n in arguments.objects]
+    )
+    for name, column in zip(installed, times.T, strict=True):
         cells = [
-            f"{ms:>9.2f} ({1000 / ms:6.0f}/s;{ms / ours_ms:6.1f}x)"
-            for ms, ours_ms in zip(times, base, strict=True)
+            f"{ms:>9.2f} ({1000 / ms:6.0f}/s;{ms / base:6.1f}x)"
+            for ms, base in zip(column, times[:, 0], strict=True)
         ]
-        print(f"{name:24}" + "".join(cells), flush=True)
+        print(f"{name:24}" + "".join(cells))
+    still, moving = camera_ms(arguments.frames)
+    print(f"camera motion at 1080p: still {still:.2f} ms, moving {moving:.2f} ms")
 
 
 if __name__ == "__main__":
