@@ -45,12 +45,13 @@ def collect_cutouts(recipe: PictureRecipe, generator: np.random.Generator) -> li
     found: list[Cutout] = []
     if recipe.mask_folder:
         found += _from_masks(Path(recipe.mask_folder))
-    if recipe.crop_folder and recipe.crops:
-        files = sorted(
-            path for path in Path(recipe.crop_folder).rglob("*") if path.suffix.lower() in _SUFFIXES
-        )
-        if not files:
-            raise InputError(f"{recipe.crop_folder}: no pictures; expected crops of people")
+    if recipe.crop_folders and recipe.crops:
+        files: list[Path] = []
+        for folder in recipe.crop_folders:
+            here = [path for path in Path(folder).rglob("*") if path.suffix.lower() in _SUFFIXES]
+            if not here:
+                raise InputError(f"{folder}: no pictures; expected crops of people")
+            files += sorted(here)
         chosen = generator.permutation(len(files))[: recipe.crops]
         for row in np.sort(chosen).tolist():
             cutout = cut_out_person(read_picture(files[row]))

@@ -106,8 +106,8 @@ def _write_pictures(
 
 
 def _check_sources(pictures: PictureRecipe) -> None:
-    crops = pictures.crop_folder if pictures.crops else ""
-    for folder in (*pictures.box_folders, pictures.mask_folder, crops):
+    crops = pictures.crop_folders if pictures.crops else ()
+    for folder in (*pictures.box_folders, pictures.mask_folder, *crops):
         if folder:
             check_folder(Path(folder))
 

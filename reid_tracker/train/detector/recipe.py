@@ -25,7 +25,7 @@ class PictureRecipe(Checked):
         teacher_confidence: its weaker detections are no people.
         frame_step: every n-th frame of a clip is taken.
         mask_folder: images/ and masks/ as Penn-Fudan has them: mask values 1, 2, ... are people.
-        crop_folder: crops of one person each, cut out along their outline before they are pasted.
+        crop_folders: crops of one person each, cut out along their outline before they are pasted.
         crops: how many of those crops are used.
         training: training pictures to make.
         validation: held-out pictures to make, of other pictures, cut-outs and runs of frames than
@@ -44,7 +44,7 @@ class PictureRecipe(Checked):
     teacher_confidence: float = number(0.4, 0.0, 1.0)
     frame_step: int = number(5, 1)
     mask_folder: str = ""
-    crop_folder: str = ""
+    crop_folders: tuple[str, ...] = ()
     crops: int = number(0, 0)
     training: int = number(6000, 1)
     validation: int = number(300, 1)
@@ -70,6 +70,9 @@ class DetectorRecipe(Checked):
 
     Attributes:
         architecture: a model description of ultralytics, such as "yolo11n.yaml".
+        weights: a .pt file of `train_detector` to start from; empty starts from random numbers.
+        distillation: part of the loss that compares the detector with `pictures.teacher`, an
+            OpenVINO folder, at every anchor; 0 learns from boxes alone.
         pictures: the training data.
         epochs: passes over the training pictures.
         image_size: side in pixels of what the network sees.
@@ -89,6 +92,8 @@ class DetectorRecipe(Checked):
     """
 
     architecture: str = "yolo11n.yaml"
+    weights: str = ""
+    distillation: float = number(0.0, 0.0, 1.0)
     pictures: PictureRecipe = field(default_factory=PictureRecipe)
     epochs: int = number(18, 1)
     image_size: int = number(320, 32)
@@ -115,6 +120,11 @@ class DetectorRecipe(Checked):
             raise ConfigError(
                 f"architecture = {self.architecture}: expected a model description, such as "
                 "yolo11n.yaml"
+            )
+        if self.distillation and not (self.pictures.teacher and not self.multi_scale):
+            raise ConfigError(
+                f"distillation = {self.distillation}: expected a pictures.teacher, and "
+                "multi_scale = 0, because a teacher takes pictures of one size"
             )
 
 

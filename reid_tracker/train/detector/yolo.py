@@ -19,6 +19,7 @@ from reid_tracker.train.checkpoint import write_atomically
 from reid_tracker.train.detector.calibrate import calibrate, fold, measure
 from reid_tracker.train.detector.prepare import WHOLE
 from reid_tracker.train.detector.recipe import DetectorRecipe
+from reid_tracker.train.detector.teach import AnchorTeacher, DistillingLoss
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,8 @@ def train_detector(
     yolo = import_yolo()
     last = find_checkpoint(folder, resume=resume)
     result = folder / f"person_{Path(recipe.architecture).stem}.pt"
-    model = _open(yolo, recipe.architecture, last if resume else None)
+    start = last if resume else Path(recipe.weights) if recipe.weights else None
+    model = _open(yolo, recipe.architecture, start)
     if not (resume and _epochs_done(model, recipe.epochs) >= recipe.epochs):
         # A checkpoint remembers where its run was; the folder may have been moved.
         resumed = {"resume": True, "save_dir": str((folder / _RUN).resolve())}
@@ -67,6 +69,11 @@ def train_detector(
             model.add_callback("on_train_start", _compute_in_bfloat16)
         if threads is not None:  # ultralytics sets a number of its own when it chooses the device
             model.add_callback("on_train_start", lambda _: torch.set_num_threads(threads))
+        if recipe.distillation:
+            teacher = AnchorTeacher(Path(recipe.pictures.teacher), threads)
+            model.add_callback(
+                "on_train_start", lambda trainer: _distil(trainer, teacher, recipe.distillation)
+            )
         with _no_font():
             model.train(data=str(data_file), device=device, workers=workers, **options)
     if not last.is_file():
@@ -142,7 +149,7 @@ def _options(recipe: DetectorRecipe, folder: Path, device: str) -> dict[str, Any
         "project": str(folder.resolve()),
         "name": _RUN,
         "exist_ok": True,
-        "pretrained": False,
+        "pretrained": bool(recipe.weights),
         "epochs": recipe.epochs,
         "imgsz": recipe.image_size,
         "multi_scale": recipe.multi_scale,
@@ -188,6 +195,11 @@ def _compute_in_bfloat16(trainer: Any) -> None:
 
     trainer.model.__class__ = Bfloat16Model
     trainer.model.to(memory_format=torch.channels_last)
+
+
+def _distil(trainer: Any, teacher: AnchorTeacher, weight: float) -> None:
+    net = trainer.model
+    net.criterion = DistillingLoss(net.init_criterion(), net.init_criterion(), teacher, weight)
 
 
 def _as_float32(outputs: Any) -> Any:

@@ -75,7 +75,10 @@ def test_a_mask_of_another_size(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"mask_folder": "nowhere"}, r"nowhere: no masks/\*\.png; expected images/ and masks/"),
-        ({"crop_folder": "nowhere", "crops": 3}, "nowhere: no pictures; expected crops of people"),
+        (
+            {"crop_folders": ["nowhere"], "crops": 3},
+            "nowhere: no pictures; expected crops of people",
+        ),
     ],
 )
 def test_empty_folders(
@@ -122,10 +125,10 @@ def test_as_many_crops_as_asked_for(tmp_path: Path) -> None:
     for number in range(5):
         write_image(tmp_path / "part" / f"{number}.png", image + np.uint8(number))
     (tmp_path / "readme.txt").touch()
-    options: dict[str, Any] = {"crop_folder": str(tmp_path), "crops": 3}
+    options: dict[str, Any] = {"crop_folders": [str(tmp_path)], "crops": 3}
     first, again, other = (collect(seed, **options) for seed in (0, 0, 3))
     assert len(first) == len(again) == 3
     means = [[cutout.image.mean() for cutout in found] for found in (first, again, other)]
     assert means[0] == means[1] != means[2]
-    assert len(collect(crop_folder=str(tmp_path), crops=99)) == 5
-    assert collect(crop_folder=str(tmp_path), crops=0) == []
+    assert len(collect(crop_folders=(str(tmp_path),), crops=99)) == 5
+    assert collect(crop_folders=(str(tmp_path),), crops=0) == []

@@ -165,13 +165,13 @@ def test_a_single_source_serves_both(tmp_path: Path, sources: Sources) -> None:
     assert [len(pictures) for pictures, _ in sources] == [1, 1]
 
 
-@pytest.mark.parametrize("key", ["box_folders", "mask_folder", "crop_folder"])
+@pytest.mark.parametrize("key", ["box_folders", "mask_folder", "crop_folders"])
 def test_missing_folders_are_found_before_the_work(
     tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prepare, "collect_pictures", lambda _: pytest.fail("began to work"))
     missing = str(tmp_path / "nowhere")
-    pictures = {key: [missing] if key == "box_folders" else missing, "crops": 5}
+    pictures = {key: missing if key == "mask_folder" else [missing], "crops": 5}
     with pytest.raises(InputError, match="nowhere: no such folder; get the data set"):
         prepare_pictures(tiny_recipe(tmp_path, pictures), tmp_path / "data")
 

@@ -45,6 +45,11 @@ def test_a_recipe_survives_yaml(tmp_path: Any) -> None:
         ({"pictures": {"composed": 1.5}}, r"pictures\.composed = 1\.5: expected .* at most 1"),
         ({"hsv": [0.1, 0.2]}, r"hsv = \[0\.1, 0\.2\]: expected three numbers"),
         ({"architecture": "yolo11n.pt"}, r"architecture = yolo11n\.pt: expected a model descr"),
+        ({"distillation": 0.5}, r"distillation = 0\.5: expected a pictures\.teacher"),
+        (
+            {"distillation": 0.5, "multi_scale": 0.2, "pictures": {"teacher": "a"}},
+            "expected a pictures.teacher, and multi_scale = 0",
+        ),
         (
             {"pictures": {"min_height_px": 90, "max_height_px": 80}},
             r"pictures\.min_height_px = 90: expected at most max_height_px = 80",
@@ -58,7 +63,8 @@ def test_values_that_do_not_fit(data: dict[str, Any], message: str) -> None:
 
 def test_unknown_recipe() -> None:
     with pytest.raises(
-        ConfigError, match=r"no recipe 'nonsense': expected a YAML file or one of person_yolo11n$"
+        ConfigError,
+        match="no recipe 'nonsense': expected a YAML file or one of person_yolo11n, person_",
     ):
         load_detector_recipe("nonsense")
 

@@ -1,0 +1,116 @@
+"""Distillation of a detector: it learns what a teacher answers at every anchor of its grids.
+
+A label says that a person is there. The teacher also says how sure it is, at thousands of anchors
+of each picture. So the student learns the teacher's doubts, and its confidence means what the
+teacher's means. Both must have the same anchors: a YOLO with strides 8, 16 and 32 has them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reid_tracker.errors import ConfigError, WeightsError
+
+_PERSON = 4
+"""Row of the answers that holds the person class; the four before it are the box."""
+_MIN_CONFIDENCE = 0.05
+"""Boxes of anchors where the teacher is less sure are not learnt."""
+
+
+class AnchorTeacher:
+    """An OpenVINO detector whose answers are the targets of a batch.
+
+    It takes the place of the assigner in ultralytics' loss, which makes targets out of labels.
+
+    Args:
+        folder: as ultralytics exports it.
+        threads: CPU threads; None leaves the choice to OpenVINO.
+
+    Raises:
+        WeightsError: the folder holds no model.
+    """
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        import openvino
+
+        files = sorted(folder.glob("*.xml"))
+        if not files:
+            raise WeightsError(f"{folder}: no *.xml; expected a detector as an OpenVINO folder")
+        options = {} if threads is None else {"INFERENCE_NUM_THREADS": threads}
+        self._network = openvino.Core().compile_model(files[0], "CPU", options)
+        self._boxes, self._scores = torch.empty(0), torch.empty(0)
+
+    def look(self, images: torch.Tensor) -> None:
+        """Answer for a batch of (B, 3, H, W) float RGB images in [0, 1].
+
+        Raises:
+            ConfigError: the teacher takes images of another size.
+        """
+        from openvino import PartialShape
+
+        expected = self._network.input(0).partial_shape
+        if not expected.compatible(PartialShape([1, *images.shape[1:]])):
+            raise ConfigError(
+                f"image_size = {images.shape[-1]}: the teacher of the distillation takes "
+                f"{expected[-1]}; set image_size to it"
+            )
+        answers = [
+            torch.from_numpy(self._network(image[None])[0][0].copy())
+            for image in images.float().cpu().numpy()
+        ]
+        found = torch.stack(answers).to(images.device).transpose(1, 2)
+        centres, sides = found[..., :2], found[..., 2:4]
+        self._boxes = torch.cat([centres - sides / 2, centres + sides / 2], dim=-1)
+        self._scores = found[..., _PERSON : _PERSON + 1]
+
+    def __call__(
+        self, scores: torch.Tensor, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the targets of the images last looked at, as ultralytics' assigner does.
+
+        Args:
+            scores: (B, A, 1) confidences of the student at A anchors.
+
+        Returns:
+            (B, A) zeros for the class, (B, A, 4) boxes xyxy in pixels, (B, A, 1) confidences,
+            (B, A) bool, anchors whose boxes are learnt, and (B, A) zeros for the labels' numbers.
+
+        Raises:
+            ConfigError: the teacher has other anchors than the student.
+        """
+        if scores.shape != self._scores.shape:
+            raise ConfigError(
+                f"the detector has {scores.shape[1]} anchors of {scores.shape[2]} class and its "
+                f"teacher {self._scores.shape[1]}; expected the same strides"
+            )
+        zeros = torch.zeros_like(scores[..., 0])
+        sure = self._scores[..., 0] > _MIN_CONFIDENCE
+        return zeros, self._boxes, self._scores.to(scores.dtype), sure, zeros
+
+
+class DistillingLoss:
+    """A loss that is partly that of the labels, and partly that of a teacher's answers.
+
+    Args:
+        by_labels: ultralytics' loss.
+        by_teacher: another of them; the teacher replaces its assigner.
+        teacher: answers for each batch.
+        weight: part of the teacher, in [0, 1].
+    """
+
+    def __init__(
+        self, by_labels: Any, by_teacher: Any, teacher: AnchorTeacher, weight: float
+    ) -> None:
+        self._by_labels, self._by_teacher = by_labels, by_teacher
+        self._by_teacher.assigner = self._teacher = teacher
+        self._weight = weight
+
+    def __call__(self, outputs: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, Any]:
+        """Return the loss of a batch, and its parts by labels for the log."""
+        loss, parts = self._by_labels(outputs, batch)
+        self._teacher.look(batch["img"])
+        taught, _ = self._by_teacher(outputs, batch)
+        return (1 - self._weight) * loss + self._weight * taught, parts
