@@ -107,7 +107,7 @@ class Pipeline:
             ConfigError: people are to be remembered, but there is no matching or no encoder.
             ReidTrackerError: a model is missing, damaged or needs a package that is not installed.
         """
-        encoder = _encoder_or_none(config.encoder)
+        encoder = encoder_or_none(config.encoder)
         config = suited_to_models(config)
         base = matching_from_config(config.match) if config.match.enabled else None
         if remember is not None and (base is None or encoder is None):
@@ -242,7 +242,7 @@ def suited_to_models(config: Config) -> Config:
         WeightsError: the encoder named is not on this machine, or a model cannot be read.
     """
     detector = detector_thresholds(config.detector)
-    without = _has_no_encoder(config.encoder)
+    without = has_no_encoder(config.encoder)
     encoder = Thresholds() if without else encoder_thresholds(config.encoder)
     return config.suited_to(
         replace(
@@ -253,16 +253,16 @@ def suited_to_models(config: Config) -> Config:
     )
 
 
-def _has_no_encoder(config: EncoderConfig) -> bool:
+def has_no_encoder(config: EncoderConfig) -> bool:
     """Whether only motion is asked for, or this machine has no encoder for "auto"."""
     if config.model == MOTION_ONLY:
         return True
     return config.model == "auto" and zoo.best("encoder") is None
 
 
-def _encoder_or_none(config: EncoderConfig) -> Encoder | None:
-    """Build the encoder; None to track by motion alone."""
-    if not _has_no_encoder(config):
+def encoder_or_none(config: EncoderConfig) -> Encoder | None:
+    """Build the encoder; None to track by motion alone, with a warning if "auto" finds none."""
+    if not has_no_encoder(config):
         return build_encoder(config)
     if config.model != MOTION_ONLY:
         logger.warning(

@@ -1,4 +1,4 @@
-"""Finds files: those shipped with the package (configs/ and weights/), and the user's data.
+"""Finds files: those shipped with the package (configs/ and weights/), the user's data and cache.
 
 An installed wheel has these folders inside the package; a source checkout (editable install) has
 them at its top level.
@@ -21,9 +21,17 @@ def shipped(*parts: str) -> Path:
 
 def user_data(file: str) -> Path:
     """Return the path of a file in $REID_TRACKER_HOME, or else in the user's data."""
+    return _of_user("XDG_DATA_HOME", "~/.local/share") / file
+
+
+def user_cache(folder: str) -> Path:
+    """Return the path of a folder in $REID_TRACKER_HOME, or else in the user's cache."""
+    return _of_user("XDG_CACHE_HOME", "~/.cache") / folder
+
+
+def _of_user(variable: str, usual: str) -> Path:
     if home := os.environ.get("REID_TRACKER_HOME"):
-        return Path(home).expanduser().absolute() / file
-    data = os.environ.get("XDG_DATA_HOME", "")
+        return Path(home).expanduser().absolute()
+    named = os.environ.get(variable, "")
     # The XDG specification: a relative path is to be ignored.
-    base = Path(data) if os.path.isabs(data) else Path("~/.local/share").expanduser()
-    return base / "reid_tracker" / file
+    return (Path(named) if os.path.isabs(named) else Path(usual).expanduser()) / "reid_tracker"

@@ -75,8 +75,15 @@ def build_detector(
     return _load_ultralytics(config)
 
 
-def _on_this_machine(config: DetectorConfig) -> str:
-    """Return the path that "auto" or a name of the manifest means; a named model is downloaded."""
+def resolve_model(config: DetectorConfig) -> DetectorConfig:
+    """Replace "auto" or a name of the manifest by its file; a named model is downloaded.
+
+    Returns:
+        The configuration with the path of the file; other models stay as they are.
+
+    Raises:
+        WeightsError: no detector is here for "auto", or the download fails.
+    """
     model = config.model
     if model == "auto":
         from reid_tracker.detect.ultralytics_backend import runs_on_cpu
@@ -89,23 +96,23 @@ def _on_this_machine(config: DetectorConfig) -> str:
             )
         entry, path = found
         logger.info("detector %s: %s", entry.name, path)
-        return str(path)
+        return dataclasses.replace(config, model=str(path))
     manifest = zoo.load_manifest()
     known = manifest.known(model.removesuffix(".pt"), "detector")
     if known is None or Path(model).exists():
-        return model
+        return config
     if zoo.locate(known, manifest) is None and not known.shipped:
         # A warning, since the run does not start before the download ends.
         logger.warning("detector %s is not on this machine: downloading it", known.name)
     path = zoo.pull(known.name, manifest=manifest)
     logger.info("detector %s: %s", known.name, path)
-    return str(path)
+    return dataclasses.replace(config, model=str(path))
 
 
 def _load_ultralytics(config: DetectorConfig) -> Detector:
     from reid_tracker.detect.ultralytics_backend import UltralyticsDetector
 
-    return UltralyticsDetector(dataclasses.replace(config, model=_on_this_machine(config)))
+    return UltralyticsDetector(resolve_model(config))
 
 
 def _load_replay(config: DetectorConfig) -> Detector:

@@ -75,6 +75,19 @@ class CameraMotion:
         self._people = people
 
 
+class RecordedMotion:
+    """Gives motions that `CameraMotion` estimated before, one a call."""
+
+    def __init__(self, motions: FloatArray) -> None:
+        """Take (F, 2, 3) motions of frames in order; NaN where there was none."""
+        self._motions = iter(motions)
+
+    def estimate(self, frame: ImageBGR, people: FloatArray) -> FloatArray | None:
+        """Return the motion of the next frame, None if there is none."""
+        motion: FloatArray = next(self._motions)
+        return None if np.isnan(motion).any() else motion
+
+
 def _small_grey(frame: ImageBGR) -> tuple[Grey, float]:
     """Return the picture in grey and at most 480 pixels wide, and its scale."""
     height, width = frame.shape[:2]

@@ -32,7 +32,7 @@ from reid_tracker.track.table import TrackTable
 from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks, check_image
 
 if TYPE_CHECKING:
-    from reid_tracker.track.camera_motion import CameraMotion
+    from reid_tracker.track.camera_motion import CameraMotion, RecordedMotion
 
 _log = logging.getLogger(__name__)
 _TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
@@ -41,8 +41,15 @@ _TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
 class DeepSort:
     """The tracker of one camera. Ids start at 1 and are never reused."""
 
-    def __init__(self, config: DeepSortConfig | None = None) -> None:
-        """Make a tracker; `config` defaults to `DeepSortConfig()`."""
+    def __init__(
+        self, config: DeepSortConfig | None = None, camera: RecordedMotion | None = None
+    ) -> None:
+        """Make a tracker; `config` defaults to `DeepSortConfig()`.
+
+        Args:
+            config: of the tracker.
+            camera: the camera's motion if it is known already; None estimates it from the frames.
+        """
         self.config = config or DeepSortConfig()
         thresholds = self.config.thresholds()
         self._min_confidence = thresholds.min_confidence
@@ -54,13 +61,14 @@ class DeepSort:
             self.config.std_weight_measurement,
         )
         self.reset()
+        self._camera = camera
 
     def reset(self) -> None:
         """Delete all tracks and restart ids and time."""
         self._tracks = TrackTable.empty()
         self._memory = AppearanceMemory(self.config.nn_budget)
         self._stages = Stages(self.config, self._filter, self._memory)
-        self._camera: CameraMotion | None = None
+        self._camera: CameraMotion | RecordedMotion | None = None
         self._next_id = 1
         self._now_s: float | None = None
         self._size: tuple[int, int] | None = None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from reid_tracker.resources import user_cache
 from reid_tracker.zoo.content import content_of
 from reid_tracker.zoo.entry import Entry
 from reid_tracker.zoo.manifest import Manifest, load_manifest
@@ -16,12 +16,7 @@ def download_folder() -> Path:
 
     It is weights/ in $REID_TRACKER_HOME, or else in reid_tracker/ in the user's cache folder.
     """
-    if home := os.environ.get("REID_TRACKER_HOME"):
-        return Path(home).expanduser().absolute() / "weights"
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification says to ignore relative paths.
-    base = Path(cache) if os.path.isabs(cache) else Path(os.path.expanduser("~")) / ".cache"
-    return base / "reid_tracker" / "weights"
+    return user_cache("weights")
 
 
 def place(entry: Entry, manifest: Manifest) -> Path:

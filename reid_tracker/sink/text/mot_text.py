@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import TextIO
 
 import numpy as np
+import numpy.typing as npt
 
 from reid_tracker.geometry import xyxy_to_tlwh
 from reid_tracker.sink.files import TextSink
@@ -35,9 +36,14 @@ class MotSink(TextSink):
                 tracks.scores,
             ]
         )
-        # Adding zero turns -0.0 into 0.0, which would print as "-0.00".
-        values = (columns.astype(np.float64).round(2) + 0.0).ravel().tolist()
-        self.append(_LINE * len(tracks) % tuple(values))
+        self.append(mot_lines(columns))
+
+
+def mot_lines(rows: npt.NDArray[np.floating]) -> str:
+    """Return the text of (N, 7) rows: frame, id, left, top, width, height, confidence."""
+    # Adding zero turns -0.0 into 0.0, which would print as "-0.00".
+    values = (rows.astype(np.float64).round(2) + 0.0).ravel().tolist()
+    return _LINE * len(rows) % tuple(values)
 
 
 def copy_with_identities(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from reid_tracker.cli.commands.track import ShowProgress
-from reid_tracker.cli.interrupts import StopSignals
 from reid_tracker.cli.options import to_config
-from reid_tracker.cli.report import Report
+from reid_tracker.cli.report import Steps, write_text
 from reid_tracker.config import Config
 from reid_tracker.errors import ConfigError
-from reid_tracker.evaluate.mot import MotSequence, find_results
+from reid_tracker.evaluate.mot import MotSequence
+from reid_tracker.pipeline import suited_to_models
 from reid_tracker.run.folders import result_folder
-from reid_tracker.run.tracking import track
+from reid_tracker.run.found import FoundVideo, FoundVideos, replay
+from reid_tracker.sink.files import refuse_existing
+from reid_tracker.sink.text.mot_text import mot_lines
 
 
 def find_videos(arguments: argparse.Namespace, sequences: Sequence[MotSequence]) -> dict[str, Path]:
@@ -46,32 +46,46 @@ def track_sequences(
     Raises:
         ConfigError: a sequence has no frames.
     """
+    check_frames(sequences, videos)
+    config = to_config(arguments)
+    tracker = suited_to_models(config).tracker
+    name = f"eval-mot-{sequences[0].name}" + ("+" if len(sequences) > 1 else "")
+    found = FoundVideos(config, cached=arguments.cache)
+    texts: dict[str, Path] = {}
+    with result_folder(arguments.output, name) as folder:
+        for one in sequences:
+            texts[one.name] = text = folder / one.name / f"{one.name}.txt"
+            refuse_existing(text, arguments.overwrite)
+        for one in sequences:
+            rows, _ = replay(look_at(found, one, videos, config, quiet=arguments.quiet), tracker)
+            texts[one.name].parent.mkdir(exist_ok=True)
+            write_text(texts[one.name], mot_lines(rows))
+    return texts
+
+
+def check_frames(sequences: Sequence[MotSequence], videos: dict[str, Path]) -> None:
+    """Raise unless it is known where the frames of all sequences are.
+
+    Raises:
+        ConfigError: a sequence has no frames.
+    """
     for one in sequences:
         if one.name not in videos:
             raise ConfigError(
                 f"sequence {one.name} has no folder img1: name its video with --video "
                 f"{one.name}=FILE"
             )
-    config = to_config(arguments)
-    name = f"eval-mot-{sequences[0].name}" + ("+" if len(sequences) > 1 else "")
-    with StopSignals() as signals, result_folder(arguments.output, name) as folder:
-        for one in sequences:
-            track(
-                [str(videos[one.name])],
-                _for_sequence(config, one),
-                folder / one.name,
-                overwrite=arguments.overwrite,
-                reads=[str(one.truth), *([arguments.config] if arguments.config else [])],
-                watch=ShowProgress(Report(quiet=arguments.quiet), signals),
-            )
-        return find_results(sequences, [folder])
 
 
-def _for_sequence(config: Config, sequence: MotSequence) -> Config:
-    """Return the configuration of a run that writes only text, at the rate of the sequence."""
+def look_at(
+    found: FoundVideos,
+    sequence: MotSequence,
+    videos: dict[str, Path],
+    config: Config,
+    *,
+    quiet: bool,
+) -> FoundVideo:
+    """Return what is in the frames of a sequence, and show the progress if that takes long."""
     rate = config.video.frame_rate or sequence.frame_rate
-    return dataclasses.replace(
-        config,
-        video=dataclasses.replace(config.video, frame_rate=rate),
-        output=dataclasses.replace(config.output, video=False, jsonl=False, mot=True),
-    )
+    with Steps(sequence.name, sequence.length, quiet=quiet) as steps:
+        return found.of(videos[sequence.name], rate, steps.advance)

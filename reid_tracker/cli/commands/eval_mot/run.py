@@ -130,6 +130,12 @@ def add_arguments(parser: Parser) -> None:
         metavar="FOLDER",
         help="folder for the results of --run (default: a new one below runs/)",
     )
+    runs.add_argument(
+        "--no-cache",
+        dest="cache",
+        action="store_false",
+        help="run the models even if they have seen these videos",
+    )
     add_models(parser)
     add_general(parser)
 
@@ -147,9 +153,10 @@ def _split(arguments: argparse.Namespace) -> tuple[list[Path], list[Path]]:
         arguments.output is not None
         or arguments.config is not None
         or arguments.set
+        or not arguments.cache
         or any("." in name for name in vars(arguments))
     ):
-        raise ConfigError("options about models and --output are for a run: add --run")
+        raise ConfigError("options about models, --output and --no-cache are for a run: add --run")
     if len(paths) < 2:
         raise ConfigError(
             f"no result of {paths[0]} is given; expected GT... RESULT..., or --run GT..."

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from reid_tracker.cli.main import run
-from reid_tracker.errors import ConfigError
+from reid_tracker.errors import ConfigError, InputError
 from tests.conftest import write_detections
 
 
 @pytest.mark.slow
 def test_run_tracks_the_sequences_first(
-    walkers: tuple[Path, Path], world: Path, capsys: pytest.CaptureFixture[str]
+    walkers: tuple[Path, Path],
+    world: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     video, _ = walkers
     sequence = world / "gt" / "one"
@@ -37,6 +40,16 @@ def test_run_tracks_the_sequences_first(
     assert found["combined"]["idf1"] > 0.8  # three frames confirm a track
     assert Path(found["sequences"]["one"]["result"]).parent == world / "run" / "one"
     assert [path.suffix for path in (world / "run" / "one").iterdir()] == [".txt"]
+
+    # The models do not run again, except with --no-cache.
+    def no_models(config: object) -> None:
+        raise InputError("the models run")
+
+    monkeypatch.setattr("reid_tracker.run.found.build_detector", no_models)
+    assert run(["eval-mot", "--run", str(sequence), *options, "--overwrite"]) == 0
+    assert json.loads(json_file.read_text()) == found
+    with pytest.raises(InputError, match="the models run"):
+        run(["eval-mot", "--run", str(sequence), *options, "--overwrite", "--no-cache"])
     # Its folder can be scored again.
     capsys.readouterr()
     assert run(["eval-mot", str(sequence), str(world / "run")]) == 0

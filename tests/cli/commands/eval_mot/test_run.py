@@ -54,8 +54,12 @@ def test_a_run_without_trackeval_does_not_begin(monkeypatch: pytest.MonkeyPatch)
     ("options", "message"),
     [
         (["gt"], "no result of gt is given; expected GT... RESULT..., or --run GT..."),
-        (["gt", "found", "--encoder", "x.onnx"], "options about models and --output are for a run"),
-        (["gt", "found", "-o", "runs"], "options about models and --output are for a run"),
+        (
+            ["gt", "found", "--encoder", "x.onnx"],
+            "options about models, --output and --no-cache are",
+        ),
+        (["gt", "found", "--no-cache"], "options about models, --output and --no-cache are"),
+        (["gt", "found", "-o", "runs"], "options about models, --output and --no-cache are"),
         (["gt", "found", "--set", "tracker.max_age_s=2"], "are for a run: add --run"),
     ],
 )
