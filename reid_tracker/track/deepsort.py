@@ -60,6 +60,7 @@ class DeepSort:
             self.config.std_weight_velocity,
             self.config.std_weight_measurement,
         )
+        self._camera: CameraMotion | RecordedMotion | None
         self.reset()
         self._camera = camera
 
@@ -68,7 +69,7 @@ class DeepSort:
         self._tracks = TrackTable.empty()
         self._memory = AppearanceMemory(self.config.nn_budget)
         self._stages = Stages(self.config, self._filter, self._memory)
-        self._camera: CameraMotion | RecordedMotion | None = None
+        self._camera = None
         self._next_id = 1
         self._now_s: float | None = None
         self._size: tuple[int, int] | None = None
