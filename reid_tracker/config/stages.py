@@ -336,6 +336,10 @@ class OutputConfig(Checked):
         blur_heads: blur heads in every picture that is shown, written or stored.
         refine: when a recorded video ends, write its tracks once more, split, connected, filled
             and smoothed with what came later, and a list of the changes.
+        lines: lines at which people are counted, each NAME=X1,Y1,X2,Y2 in pixels, or a YAML file of
+            lines and zones, as `reid-track zones` writes it.
+        zones: zones in which people and their time are counted, each NAME=X1,Y1,X2,Y2,X3,Y3 or more
+            points, or a YAML file of lines and zones.
         extra: names of further output formats, which have no key of their own.
     """
 
@@ -351,4 +355,6 @@ class OutputConfig(Checked):
     video_crf: int = number(23, 0, 51)
     blur_heads: bool = False
     refine: bool = False
+    lines: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from reid_tracker.config import Config
 from reid_tracker.edge.listener import IdentityListener
 from reid_tracker.edge.reporter import MessageNumbers
 from reid_tracker.edge.run import EdgeRun
+from reid_tracker.errors import ConfigError
 from reid_tracker.monitor import Health, Reading
 from reid_tracker.run.known import KnownIdentities
 from reid_tracker.run.rotating import EdgeOutputs
@@ -85,7 +86,13 @@ def local_outputs(
 
     Raises:
         OutputError: the files cannot be made, or at the end not be finished.
+        ConfigError: lines or zones are set, at which camera hosts do not count yet.
     """
+    if config.output.lines or config.output.zones:
+        raise ConfigError(
+            "output.lines and output.zones are set, but camera hosts do not count; leave them out, "
+            "and count with reid-track SOURCE..."
+        )
     if folder is None:
         yield LocalOutputs()
         return

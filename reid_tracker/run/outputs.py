@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reid_tracker.arrays import FloatArray
@@ -20,7 +21,7 @@ from reid_tracker.match import (
     save_topology,
     supported_topology,
 )
-from reid_tracker.sink import SinkGroup, open_shared_sinks
+from reid_tracker.sink import Paint, SinkGroup, open_shared_sinks
 from reid_tracker.sink.files import refuse_existing
 from reid_tracker.types import FrameResult, IdentityEvent
 from reid_tracker.video import Source
@@ -43,6 +44,7 @@ class RunOutputs:
         config: of the run.
         sources: open sources, at least two.
         is_over: returns whether a camera will send no more results.
+        paints: draw more onto the frames of a camera, by name.
         overwrite: whether earlier outputs may be replaced.
 
     Raises:
@@ -57,6 +59,7 @@ class RunOutputs:
         sources: Sequence[Source],
         is_over: Callable[[str], bool],
         *,
+        paints: Mapping[str, Paint] = MappingProxyType({}),
         overwrite: bool,
     ) -> None:
         self.path = folder
@@ -74,6 +77,7 @@ class RunOutputs:
             {source.name: source.info for source in sources},
             is_over,
             floor=None if self._ground is None else self._floor_panel,
+            paints=paints,
             overwrite=overwrite,
         )
         self._closed = False

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,8 +14,11 @@ from reid_tracker.config import DeepSortConfig
 from reid_tracker.geometry import xyxy_to_tlwh
 from reid_tracker.sink.files import cannot_write, file_stem, refuse_existing
 from reid_tracker.track.refine import Recorder, Trajectory, refine
-from reid_tracker.types import FrameResult
+from reid_tracker.types import FrameResult, Tracks
 from reid_tracker.video import Source
+
+if TYPE_CHECKING:
+    from reid_tracker.sink.counts.files import CountSink
 
 _LINE = "{:d},{:d},{:.2f},{:.2f},{:.2f},{:.2f},{:.2f},-1,-1,-1\n"
 
@@ -28,6 +33,7 @@ class RefinedTracks:
         folder: where the files go; exists.
         source: the recorded video.
         config: of the tracker, for its thresholds.
+        counts: counts the people of the refined tracks; not closed here.
         overwrite: whether earlier files may be replaced.
 
     Raises:
@@ -35,12 +41,19 @@ class RefinedTracks:
     """
 
     def __init__(
-        self, folder: Path, source: Source, config: DeepSortConfig, *, overwrite: bool
+        self,
+        folder: Path,
+        source: Source,
+        config: DeepSortConfig,
+        counts: CountSink | None = None,
+        *,
+        overwrite: bool,
     ) -> None:
         self.path = folder / f"{file_stem(source.name)}_refined.txt"
         self._changes = self.path.with_suffix(".json")
         for path in (self.path, self._changes):
             refuse_existing(path, overwrite)
+        self._camera, self._counts = source.name, counts
         self._thresholds = config.thresholds()
         self._size = (float(source.info.width), float(source.info.height))
         self._recorder = Recorder()
@@ -75,6 +88,9 @@ class RefinedTracks:
                 path.write_text(content, encoding="utf-8")
             except OSError as error:
                 raise cannot_write(path, error) from error
+        if self._counts is not None:
+            for frame, time_s, rows in rows_by_frame(tracks):
+                self._counts.count(self._camera, self._numbers[frame] - 1, time_s, rows)
 
     def _lines(self, tracks: list[Trajectory]) -> str:
         rows = [
@@ -88,3 +104,25 @@ class RefinedTracks:
             )
         ]
         return "".join(_LINE.format(*row) for row in sorted(rows))
+
+
+def rows_by_frame(tracks: Sequence[Trajectory]) -> Iterator[tuple[int, float, Tracks]]:
+    """Yield number, time and tracks of each frame that has any, in order."""
+    if not tracks:
+        return
+    frames = np.concatenate([track.frames for track in tracks])
+    ids = np.repeat([track.track_id for track in tracks], [len(track) for track in tracks])
+    times_s = np.concatenate([track.times_s for track in tracks])
+    born_s = np.repeat([track.born_s for track in tracks], [len(track) for track in tracks])
+    rows = Tracks(
+        ids=ids,
+        boxes=np.concatenate([track.boxes for track in tracks]),
+        scores=np.concatenate([track.scores for track in tracks]),
+        classes=np.repeat([one.class_number for one in tracks], [len(one) for one in tracks]),
+        ages_s=times_s - born_s,
+        observed=np.concatenate([track.observed for track in tracks]),
+        detection_index=np.full(len(ids), -1),
+    )
+    order = np.lexsort((ids, frames))
+    for group in np.split(order, np.flatnonzero(np.diff(frames[order])) + 1):
+        yield int(frames[group[0]]), float(times_s[group[0]]), rows[group]

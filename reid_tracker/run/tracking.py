@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -18,17 +19,22 @@ from reid_tracker.run.refined import RefinedTracks
 from reid_tracker.run.sources import check_replay, open_run_sources
 from reid_tracker.run.writer import ResultWriter, Write
 from reid_tracker.sink import (
+    CountingPlaces,
+    Paint,
+    SharedSink,
+    counting_places,
     open_best_crops,
+    open_counts,
     open_identity_events,
     open_sinks,
     open_window,
     output_paths,
 )
-from reid_tracker.types import FrameResult
+from reid_tracker.types import FrameResult, VideoInfo
 from reid_tracker.video import Source, read_entries
 
 if TYPE_CHECKING:
-    from reid_tracker.sink.text.identity_events import IdentityEventSink
+    from reid_tracker.sink.counts.files import CountSink
 
 
 class Watch:
@@ -80,6 +86,7 @@ def track(
     with ExitStack() as stack:
         sources = open_run_sources(names, config, stack)
         check_replay(config, len(sources))
+        places = counting_places(config.output, _infos(sources))
         name = "+".join(source.name for source in sources[:3])
         folder = stack.enter_context(result_folder(output, name))
         files = [entry.url for entry in read_entries(names)]  # also those of a folder
@@ -91,7 +98,14 @@ def track(
         pipeline = Pipeline.from_config(config, remember=remember)
         with watch.writing():
             outputs, shared = _open_outputs(
-                pipeline, sources, folder, config, stack, show=show, overwrite=overwrite
+                pipeline,
+                sources,
+                folder,
+                config,
+                stack,
+                places=places,
+                show=show,
+                overwrite=overwrite,
             )
             if best is not None:
                 for some in outputs.values():
@@ -104,9 +118,13 @@ def track(
                 with watch.writing(), pipeline.times.measure("write"):
                     writer.write(result)
                 watch.count(result)
-        if shared is not None:
-            shared.write_events(pipeline.last_events)
+        for one in shared:
+            one.write_events(pipeline.last_events)
     return folder
+
+
+def _infos(sources: Sequence[Source]) -> dict[str, VideoInfo]:
+    return {source.name: source.info for source in sources}
 
 
 def _open_outputs(
@@ -116,16 +134,25 @@ def _open_outputs(
     config: Config,
     stack: ExitStack,
     *,
+    places: CountingPlaces,
     show: bool,
     overwrite: bool,
-) -> tuple[dict[str, list[Write]], RunOutputs | IdentityEventSink | None]:
+) -> tuple[dict[str, list[Write]], list[SharedSink]]:
     """Open the outputs of each camera, and what all of them share; `stack` closes them."""
     matches = pipeline.matches(sources)
     several = matches and len(sources) > 1
+    counts, refined_counts = _open_counts(
+        sources, folder, config, stack, places=places, overwrite=overwrite
+    )
+    shared: list[SharedSink] = [one for one in (counts, refined_counts) if one is not None]
+    paints: dict[str, Paint] = {}
     writes: dict[str, list[Write]] = {}
     for source in sources:
+        if counts is not None:
+            paints[source.name] = partial(counts.paint, source.name)
+        paint = paints.get(source.name)
         # The window first, so that no files are left without a screen.
-        sinks = [open_window(source.name, config.output)] if show else []
+        sinks = [open_window(source.name, config.output, paint)] if show else []
         for sink in sinks:
             stack.callback(sink.close)
         files = open_sinks(
@@ -134,25 +161,54 @@ def _open_outputs(
             source.info,
             source.name,
             identities=several,
+            paint=paint,
             overwrite=overwrite,
         )
         for sink in files:
             stack.callback(sink.close)
-        writes[source.name] = [sink.write for sink in sinks + files]
+        # Counts first: the others draw them.
+        first: list[Write] = [] if counts is None else [counts.write]
+        writes[source.name] = first + [sink.write for sink in sinks + files]
         if config.output.refine and not source.live:
-            refined = RefinedTracks(folder, source, config.tracker, overwrite=overwrite)
+            refined = RefinedTracks(
+                folder, source, config.tracker, refined_counts, overwrite=overwrite
+            )
             stack.callback(refined.close)
             writes[source.name].append(refined.write)
-    shared: RunOutputs | IdentityEventSink | None = None
+    whole: SharedSink | None = None
     if several:
-        shared = RunOutputs(folder, config, sources, pipeline.is_over, overwrite=overwrite)
+        whole = RunOutputs(
+            folder, config, sources, pipeline.is_over, paints=paints, overwrite=overwrite
+        )
     elif matches and config.output.jsonl:
-        shared = open_identity_events(folder, overwrite=overwrite)
-    if shared is not None:
-        stack.callback(shared.close)
+        whole = open_identity_events(folder, overwrite=overwrite)
+    if whole is not None:
+        stack.callback(whole.close)
+        shared.append(whole)
         for some in writes.values():
-            some.append(shared.write)
+            some.append(whole.write)
     return writes, shared
+
+
+def _open_counts(
+    sources: Sequence[Source],
+    folder: Path,
+    config: Config,
+    stack: ExitStack,
+    *,
+    places: CountingPlaces,
+    overwrite: bool,
+) -> tuple[CountSink | None, CountSink | None]:
+    """Open the counts of live tracks and of refined ones; `stack` closes them."""
+    if not any(places):
+        return None, None
+    counts = open_counts(folder, places, _infos(sources), overwrite=overwrite)
+    stack.callback(counts.close)
+    if not config.output.refine or all(source.live for source in sources):
+        return counts, None
+    refined = open_counts(folder, places, _infos(sources), refined=True, overwrite=overwrite)
+    stack.callback(refined.close)
+    return counts, refined
 
 
 def _refuse_inputs(words: Sequence[str], folder: Path, cameras: Sequence[str]) -> None:

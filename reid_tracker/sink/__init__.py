@@ -7,9 +7,12 @@ Importing this package loads neither cv2, av nor supervision; opening the sinks 
 """
 
 from reid_tracker.sink.base import SharedSink, Sink, SinkGroup
-from reid_tracker.sink.formats import FORMATS, OutputFormat, OutputRun, output_paths
+from reid_tracker.sink.counts.places import CountingPlaces
+from reid_tracker.sink.formats import FORMATS, OutputFormat, OutputRun, Paint, output_paths
 from reid_tracker.sink.open import (
+    counting_places,
     open_best_crops,
+    open_counts,
     open_head_blur,
     open_identity_events,
     open_shared_sinks,
@@ -20,13 +23,17 @@ from reid_tracker.sink.text.unfinished import finish_texts
 
 __all__ = [
     "FORMATS",
+    "CountingPlaces",
     "OutputFormat",
     "OutputRun",
+    "Paint",
     "SharedSink",
     "Sink",
     "SinkGroup",
+    "counting_places",
     "finish_texts",
     "open_best_crops",
+    "open_counts",
     "open_head_blur",
     "open_identity_events",
     "open_shared_sinks",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,17 @@ from reid_tracker.sink.files import file_stem
 from reid_tracker.sink.text import csv_rows, json_lines, mot_text
 from reid_tracker.sink.text.final_text import CopyWithIdentities
 from reid_tracker.sink.text.identity_events import EVENTS_FILE, IdentityEventSink
-from reid_tracker.types import VideoInfo
+from reid_tracker.types import ImageBGR, VideoInfo
 
 if TYPE_CHECKING:
     from reid_tracker.sink.video.floor_panel import FloorPanel
+
+
+Paint = Callable[[ImageBGR], None]
+"""Draws onto a frame of a camera, (H, W, 3) uint8 BGR of any scale, before its tracks are drawn."""
+
+COUNTS, REFINED_COUNTS = "counts", "counts_refined"
+"""Names of the files of counts, without their endings."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class OutputRun:
         overwrite: whether earlier outputs may be replaced.
         is_over: whether a camera will send no more results.
         floor: makes the floor plan that the mosaic shows; None shows none.
+        paints: draw more onto the frames of a camera, by name.
     """
 
     config: OutputConfig
@@ -38,6 +46,7 @@ class OutputRun:
     overwrite: bool = False
     is_over: Callable[[str], bool] = lambda camera: False
     floor: Callable[[], FloorPanel] | None = None
+    paints: Mapping[str, Paint] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ def _open_video(path: Path, camera: str, run: OutputRun) -> Sink:
     from reid_tracker.sink.video.writer import VideoSink
 
     config = run.config
-    draw = Annotator(trail_s=config.trail_s).draw
+    draw = Annotator(trail_s=config.trail_s, paint=run.paints.get(camera)).draw
     info = run.cameras[camera]
     return VideoSink(path, info, draw=draw, crf=config.video_crf, overwrite=run.overwrite)
 
@@ -128,6 +137,7 @@ def _open_mosaic(path: Path, run: OutputRun) -> SharedSink:
         path,
         run.cameras,
         run.is_over,
+        paints=run.paints,
         floor=None if run.floor is None else run.floor(),
         trail_s=run.config.trail_s,
         crf=run.config.video_crf,
@@ -221,6 +231,9 @@ def final_name(name: str) -> str:
 
 def output_paths(folder: Path, cameras: Collection[str]) -> Iterator[Path]:
     """Yield every path that a run of these cameras may write, whichever formats it wants."""
+    for name in (COUNTS, REFINED_COUNTS):
+        for suffix in (".jsonl", ".csv", "_summary.csv"):
+            yield folder / f"{name}{suffix}"
     for one in FORMATS.values():
         if one.shared_name:
             yield folder / one.shared_name

@@ -6,18 +6,28 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reid_tracker.config import OutputConfig
 from reid_tracker.errors import OutputError
 from reid_tracker.sink.base import SharedSink, Sink, SinkGroup
+from reid_tracker.sink.counts.places import CountingPlaces, check_places, read_places
 from reid_tracker.sink.files import cannot_write, file_stem, refuse_existing
-from reid_tracker.sink.formats import OutputRun, final_name, wanted_formats
+from reid_tracker.sink.formats import (
+    COUNTS,
+    REFINED_COUNTS,
+    OutputRun,
+    Paint,
+    final_name,
+    wanted_formats,
+)
 from reid_tracker.sink.text.final_text import FinalTextSink
 from reid_tracker.sink.text.identity_events import EVENTS_FILE, IdentityEventSink
 from reid_tracker.types import VideoInfo
 
 if TYPE_CHECKING:
+    from reid_tracker.sink.counts.files import CountSink
     from reid_tracker.sink.crops.best import BestCrops
     from reid_tracker.sink.video.floor_panel import FloorPanel
     from reid_tracker.sink.video.heads import HeadBlur
@@ -30,6 +40,7 @@ def open_sinks(
     camera: str,
     *,
     identities: bool = False,
+    paint: Paint | None = None,
     overwrite: bool = False,
 ) -> list[Sink]:
     """Open every output of one camera that `config` asks for, named after the camera.
@@ -42,6 +53,7 @@ def open_sinks(
             `.csv` and the folder `<camera>_crops`.
         identities: whether the run has identities over all cameras, and thus one folder of crops
             that all cameras share (see `open_shared_sinks`).
+        paint: draws more onto the frames of the video.
         overwrite: whether earlier outputs may be replaced.
 
     Returns:
@@ -51,7 +63,8 @@ def open_sinks(
         OutputError: an output exists, or cannot be made; then nothing new is left behind.
         ConfigError: `output.extra` names a format that does not exist.
     """
-    run = OutputRun(config, {camera: info}, overwrite)
+    paints = {} if paint is None else {camera: paint}
+    run = OutputRun(config, {camera: info}, overwrite, paints=paints)
     openers: dict[Path, Callable[[], Sink]] = {}
     for one in wanted_formats(config):
         if one.open_own is not None and not (identities and one.shared_replaces_own):
@@ -77,6 +90,7 @@ def open_shared_sinks(
     is_over: Callable[[str], bool],
     *,
     floor: Callable[[], FloorPanel] | None = None,
+    paints: Mapping[str, Paint] = MappingProxyType({}),
     identities: bool = True,
     final_rows: bool = False,
     overwrite: bool = False,
@@ -89,6 +103,7 @@ def open_shared_sinks(
         cameras: size and frame rate of each source, by camera name.
         is_over: whether a camera will send no more results.
         floor: makes the floor plan that the mosaic shows; None shows none.
+        paints: draw more onto the frames of a camera, by name.
         identities: whether the run has identities over all cameras.
         final_rows: at the end, also write JSON lines and CSV with final identities.
         overwrite: whether earlier outputs may be replaced.
@@ -101,7 +116,7 @@ def open_shared_sinks(
         ConfigError: `output.extra` names a format that does not exist.
         MissingDependencyError: a table is asked for, but pyarrow is not installed.
     """
-    run = OutputRun(config, cameras, overwrite, is_over, floor)
+    run = OutputRun(config, cameras, overwrite, is_over, floor, paints)
     formats = wanted_formats(config)
     sinks: list[SharedSink] = []
     with ExitStack() as stack:
@@ -130,6 +145,41 @@ def open_identity_events(folder: Path, *, overwrite: bool = False) -> IdentityEv
     return IdentityEventSink(folder / EVENTS_FILE, overwrite=overwrite)
 
 
+def counting_places(config: OutputConfig, cameras: Mapping[str, VideoInfo]) -> CountingPlaces:
+    """Return the lines and zones of a configuration, checked against the cameras of the run.
+
+    Raises:
+        ConfigError: one of them is wrong.
+    """
+    return check_places(read_places(config.lines, config.zones), cameras)
+
+
+def open_counts(
+    folder: Path,
+    places: CountingPlaces,
+    cameras: Mapping[str, VideoInfo],
+    *,
+    refined: bool = False,
+    overwrite: bool = False,
+) -> CountSink:
+    """Open the files of counts in an existing folder.
+
+    Args:
+        folder: where they go.
+        places: lines and zones, of `counting_places`.
+        cameras: size and frame rate of each source, by camera name.
+        refined: the counts are those of refined tracks.
+        overwrite: whether earlier files may be replaced.
+
+    Raises:
+        OutputError: a file exists, or cannot be made.
+    """
+    from reid_tracker.sink.counts.files import CountSink
+
+    stem = folder / (REFINED_COUNTS if refined else COUNTS)
+    return CountSink(stem, places, cameras, overwrite=overwrite)
+
+
 def open_best_crops(
     *, quality: int = 85, most_pixels: int = 256, most_bytes: int | None = None
 ) -> BestCrops:
@@ -146,8 +196,13 @@ def open_head_blur() -> HeadBlur:
     return HeadBlur()
 
 
-def open_window(camera: str, config: OutputConfig) -> Sink:
+def open_window(camera: str, config: OutputConfig, paint: Paint | None = None) -> Sink:
     """Open a live window for one camera.
+
+    Args:
+        camera: its name.
+        config: how tracks are drawn.
+        paint: draws more onto the frames.
 
     Raises:
         OutputError: there is no screen, or OpenCV was built without windows.
@@ -155,7 +210,7 @@ def open_window(camera: str, config: OutputConfig) -> Sink:
     from reid_tracker.sink.video.annotate import Annotator
     from reid_tracker.sink.video.window import WindowSink
 
-    return WindowSink(camera, Annotator(trail_s=config.trail_s).draw)
+    return WindowSink(camera, Annotator(trail_s=config.trail_s, paint=paint).draw)
 
 
 def _make_folder(folder: Path) -> list[Path]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from unittest.mock import Mock
 
-from reid_tracker.config import Config, EdgeConfig
+import pytest
+
+from reid_tracker.config import Config, EdgeConfig, OutputConfig
 from reid_tracker.edge import MessageNumbers
 from reid_tracker.edge.local_files import LocalOutputs, local_outputs
+from reid_tracker.errors import ConfigError
 from reid_tracker.monitor import Health, Reading
 
 
@@ -16,6 +19,15 @@ def host() -> Mock:
     run.health.return_value = Health(True, {"broker": "up"})
     run.readings.return_value = [Reading("frames_total", 3)]
     return run
+
+
+def test_lines_are_refused_since_hosts_do_not_count() -> None:
+    config = Config(output=OutputConfig(lines=("door=0,0,9,9",)))
+    with (
+        pytest.raises(ConfigError, match="camera hosts do not count"),
+        local_outputs(None, config, MessageNumbers("gate"), []),
+    ):
+        pass
 
 
 def test_without_a_folder_nothing_is_written() -> None:

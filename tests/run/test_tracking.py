@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 
 from reid_tracker.config import Config, DetectorConfig, EncoderConfig, OutputConfig
-from reid_tracker.errors import OutputError
+from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.run.folders import claim
 from reid_tracker.run.tracking import Watch, track
 from reid_tracker.types import FrameResult
@@ -76,3 +78,55 @@ def test_a_busy_folder_is_refused_and_a_refused_start_leaves_none(
     with pytest.raises(Exception, match="no such output format"):
         track([video], wrong, tmp_path / "a" / "b")
     assert not (tmp_path / "a").exists()
+
+
+def test_people_are_counted_live_and_refined(
+    walkers: tuple[Path, Path], config: Config, tmp_path: Path
+) -> None:
+    """Two people cross the middle of the picture in opposite directions."""
+    output = replace(config.output, lines=("middle=160,240,160,0",), refine=True, video=True)
+    folder = track([str(walkers[0])], replace(config, output=output), tmp_path / "out")
+    for name in ("counts", "counts_refined"):
+        table = (folder / f"{name}_summary.csv").read_text().splitlines()
+        assert table[1] == "middle,line,1,1,2,,,,"
+        kinds = [row.split(",")[4] for row in (folder / f"{name}.csv").read_text().splitlines()]
+        assert sorted(kinds) == ["event", "in", "out"]
+        lines = [json.loads(one) for one in (folder / f"{name}.jsonl").read_text().splitlines()]
+        assert lines[-1]["lines"] == [{"name": "middle", "in": 1, "out": 1, "people": 2}]
+    with av.open(str(folder / "walkers.mp4")) as video:
+        image = next(iter(video.decode(video=0))).to_ndarray(format="bgr24").astype(int)
+    blue, _, red = image[200, 160]
+    assert red - blue > 60  # the line is yellow
+
+
+def test_a_wrong_place_is_refused_before_models_are_loaded(
+    walkers: tuple[Path, Path], config: Config, tmp_path: Path
+) -> None:
+    wrong = replace(config, output=replace(config.output, lines=("a=0,0,9999,9",)))
+    wrong = replace(wrong, encoder=EncoderConfig(model="nowhere.onnx"))
+    with pytest.raises(ConfigError, match="9999,9, outside the picture of camera 'walkers'"):
+        track([str(walkers[0])], wrong, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_counts_are_whole_after_ctrl_c(
+    walkers: tuple[Path, Path], config: Config, tmp_path: Path
+) -> None:
+    class Interrupt(Watch):
+        frames = 0
+
+        def count(self, result: FrameResult) -> None:
+            self.frames += 1
+            if self.frames == 20:
+                raise KeyboardInterrupt
+
+    output = replace(config.output, zones=("all=0,0,320,0,320,240,0,240",), refine=True)
+    counted = replace(config, output=output)
+    with pytest.raises(KeyboardInterrupt):
+        track([str(walkers[0])], counted, tmp_path / "out", watch=Interrupt())
+    for name in ("counts", "counts_refined"):
+        text = (tmp_path / "out" / f"{name}.jsonl").read_text()
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert [line.get("event") for line in lines] == ["enter", "enter", "exit", "exit", None]
+        assert lines[-1]["zones"][0]["people"] == 2
+        assert (tmp_path / "out" / f"{name}_summary.csv").read_text().endswith("\n")

@@ -108,5 +108,7 @@ def test_paths_cover_own_shared_and_final_files(tmp_path: Path) -> None:
     assert names == {
         *("a_b.mp4", "a_b.txt", "a_b.jsonl", "a_b.csv", "a_b_crops"),
         *("a_b_global.txt", "a_b_global.jsonl", "a_b_global.csv"),
+        *("counts.jsonl", "counts.csv", "counts_summary.csv"),
+        *("counts_refined.jsonl", "counts_refined.csv", "counts_refined_summary.csv"),
         *("identities.jsonl", "crops", "sightings.parquet", "mosaic.mp4"),
     }

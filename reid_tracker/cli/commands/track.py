@@ -65,6 +65,17 @@ def add_arguments(parser: Parser) -> None:
     outputs.add_argument("--show", action="store_true", default=False, help="show a live window")
     add_saved(outputs)
     add_setting(outputs, "--refine", key="output.refine")
+    for option, more in (("line", ""), ("zone", ",X3,Y3...")):
+        add_setting(
+            outputs,
+            f"--{option}",
+            key=f"output.{option}s",
+            action="append",
+            type=str,
+            metavar="PLACE",
+            help=f"count people at a {option}: NAME=X1,Y1,X2,Y2{more} in pixels, or a YAML file "
+            "of `reid-track zones` (repeatable)",
+        )
     _add_gallery(parser)
     several = parser.add_argument_group("several cameras")
     add_setting(several, "--topology", key="match.topology", metavar="FILE")

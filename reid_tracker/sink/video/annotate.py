@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -32,6 +32,7 @@ class Annotator:
         trail_s: seconds of the path behind each track; 0 draws none.
         show_score: whether labels hold the detection's confidence.
         class_names: names of class numbers to put in the labels; None leaves classes out.
+        paint: draws more onto the frame, below the tracks.
     """
 
     def __init__(
@@ -40,16 +41,20 @@ class Annotator:
         trail_s: float = 2.0,
         show_score: bool = False,
         class_names: Mapping[int, str] | None = None,
+        paint: Callable[[ImageBGR], None] | None = None,
     ) -> None:
         self._trail = Trail(trail_s)
         self._show_score = show_score
         self._class_names = class_names
+        self._paint = paint
 
     def draw(self, result: FrameResult) -> ImageBGR:
         """Return an annotated copy of the frame, (H, W, 3) uint8 BGR; the frame is not changed."""
         scene: ImageBGR = result.frame.image.copy()
         height, width = scene.shape[:2]
         tracks = result.tracks
+        if self._paint is not None:
+            self._paint(scene)
         self._trail.add(tracks, result.frame.timestamp_s)
         if len(tracks) == 0:
             return scene

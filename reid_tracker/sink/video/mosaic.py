@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import cv2
@@ -57,6 +58,7 @@ class MosaicSink(BaseSink):
         cameras: what is known of each source, by name, in the order in which they are shown.
         is_over: whether a camera sends no more results, at least at present.
         floor: also draws where people stand, in a tile of its own; None leaves it out.
+        paints: draw more onto the pictures of a camera, by name.
         trail_s: seconds of the path behind each track.
         crf: x264 quality, 0 best to 51 worst.
         overwrite: whether an existing file may be replaced.
@@ -72,6 +74,7 @@ class MosaicSink(BaseSink):
         is_over: Callable[[str], bool],
         *,
         floor: FloorPanel | None = None,
+        paints: Mapping[str, Callable[[ImageBGR], None]] = MappingProxyType({}),
         trail_s: float = 2.0,
         crf: int = 23,
         overwrite: bool = False,
@@ -80,7 +83,7 @@ class MosaicSink(BaseSink):
         sizes = [(info.width, info.height) for info in cameras.values()]
         self._layout = arrange(sizes, extra=floor is not None)
         self._screens = {
-            camera: _Screen(tile, Annotator(trail_s=trail_s))
+            camera: _Screen(tile, Annotator(trail_s=trail_s, paint=paints.get(camera)))
             for camera, tile in zip(cameras, self._layout.tiles, strict=False)
         }
         self._is_over = is_over

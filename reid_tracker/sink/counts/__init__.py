@@ -1,0 +1,1 @@
+"""Counts of people: who crossed which line, who was how long in which zone."""
