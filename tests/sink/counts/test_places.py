@@ -89,7 +89,7 @@ def test_a_wrong_file_is_named(text: str, said: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("places", "said"),
+    ("place", "said"),
     [
         (CountingLine("a", "roof", (1, 2), (3, 4)), "'a' of camera 'roof'; the cameras of this"),
         (CountingLine("a", "", (1, 2), (3, 4)), "line 'a' names no camera; .*: door, hall"),
@@ -98,11 +98,14 @@ def test_a_wrong_file_is_named(text: str, said: str, tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_fit_the_cameras_is_refused(
-    places: CountingLine | CountingZone, said: str
+    place: CountingLine | CountingZone, said: str
 ) -> None:
-    kind = "lines" if isinstance(places, CountingLine) else "zones"
+    if isinstance(place, CountingLine):
+        places = CountingPlaces((place,))
+    else:
+        places = CountingPlaces((), (place,))
     with pytest.raises(ConfigError, match=said):
-        check_places(CountingPlaces(**{kind: (places,)}), {"door": INFO, "hall": INFO})
+        check_places(places, {"door": INFO, "hall": INFO})
 
 
 def test_a_name_is_unique_in_a_camera_and_shared_over_cameras() -> None:
