@@ -43,6 +43,7 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("track", "Track", "follow people through videos, pictures, cameras and streams"),
+    Command("zones", "Track", "draw the lines and zones that people are counted at"),
     Command("ground", "Several cameras", "map a camera's picture to the ground, in metres"),
     Command("calibrate", "Several cameras", "choose the matcher's thresholds on your footage"),
     Command("search", "Gallery", "find where a person has been"),

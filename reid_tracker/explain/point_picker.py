@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 import cv2
 import numpy as np
 
 from reid_tracker.arrays import FloatArray
-from reid_tracker.errors import InputError, OutputError
+from reid_tracker.errors import InputError
 from reid_tracker.explain.ground_picture import draw_caption, draw_ground_grid, draw_points
+from reid_tracker.explain.picker_window import show_picker
 from reid_tracker.match.places.homography import MIN_POINTS, fit_homography
 from reid_tracker.types import ImageBGR
 
@@ -142,31 +140,10 @@ def pick_points(image: ImageBGR, title: str) -> tuple[FloatArray, FloatArray]:
         OutputError: there is no screen, or OpenCV was built without windows.
         KeyboardInterrupt: the user has cancelled.
     """
-    # Without a screen, OpenCV's window toolkit would end the process.
-    if sys.platform.startswith("linux") and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    ):
-        raise OutputError(
-            "cannot open a window: there is no screen (DISPLAY is not set); give the points with "
-            '--points "x,y=X,Y ...", or a calibration with --calibration'
-        )
     picker = PointPicker(image)
-    try:
-        cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE)
-        cv2.setMouseCallback(title, picker.on_mouse)
-        while not (picker.done or picker.cancelled):
-            cv2.imshow(title, picker.picture())
-            key = cv2.waitKey(30)
-            if key >= 0:
-                picker.on_key(key & 0xFF)
-            if cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1:
-                picker.cancelled = True
-        cv2.destroyAllWindows()
-    except cv2.error:
-        raise OutputError(
-            "cannot open a window: this OpenCV has no window support; install opencv-python "
-            "instead of opencv-python-headless, or give the points with --points"
-        ) from None
-    if picker.cancelled:
-        raise KeyboardInterrupt
+    show_picker(
+        picker,
+        title,
+        'give the points with --points "x,y=X,Y ...", or a calibration with --calibration',
+    )
     return np.array(picker.pixels), np.array(picker.metres)

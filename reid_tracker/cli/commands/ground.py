@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.points is not None and arguments.calibration is not None:
         raise ConfigError("--points and --calibration were given: expected one of them")
     path = Path(arguments.save)
-    name, image = _first_frame(arguments.source, arguments.at)
+    name, image = first_frame(arguments.source, arguments.at)
     name = arguments.camera or name
     plane = _existing(path, name, overwrite=arguments.overwrite)
     picture = Path(arguments.picture or path.with_name(f"{path.stem}_{name}.png"))
@@ -101,7 +101,12 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace the camera's entry")
 
 
-def _first_frame(source: str, at_s: float) -> tuple[str, ImageBGR]:
+def first_frame(source: str, at_s: float) -> tuple[str, ImageBGR]:
+    """Return the name of a source and its frame at a time, (H, W, 3) uint8 BGR.
+
+    Raises:
+        ReidTrackerError: the source cannot be opened, or has no frame.
+    """
     opened = open_source(source)
     try:
         image = None
