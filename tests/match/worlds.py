@@ -110,5 +110,5 @@ def random_pairs(rng: np.random.Generator, count: int) -> Pairs:
 
     costs = rng.random((count, count))
     costs = (costs + costs.T) / 2
-    costs[~symmetric(0.9)] = np.inf
-    return Pairs(costs, symmetric(0.85), symmetric(0.7))
+    costs[~symmetric(0.75)] = np.inf
+    return Pairs(costs, symmetric(0.7))

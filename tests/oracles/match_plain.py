@@ -59,7 +59,6 @@ def soft_mean(costs: Sequence[float], softness: float) -> float:
 
 def cluster_plain(
     costs: np.ndarray,
-    possible: np.ndarray,
     near: np.ndarray,
     bound: Sequence[int],
     threshold: float,
@@ -79,9 +78,7 @@ def cluster_plain(
         for i, one in enumerate(groups):
             for j in range(i + 1, len(groups)):
                 pairs = [(a, b) for a in one for b in groups[j]]
-                if not all(possible[p] and math.isfinite(costs[p]) for p in pairs):
-                    continue
-                if any(near[p] for p in pairs):
+                if all(math.isfinite(costs[p]) for p in pairs) and any(near[p] for p in pairs):
                     cost = soft_mean([float(costs[p]) for p in pairs], softness)
                     best = min(best, (cost, i, j))
         cost, i, j = best

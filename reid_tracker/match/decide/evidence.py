@@ -10,7 +10,7 @@ from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reid_tracker.config import MatchConfig
 from reid_tracker.match.decide.relations import relate
 from reid_tracker.match.places.topology import TravelTimes
-from reid_tracker.match.places.trails import Together
+from reid_tracker.match.places.trails import GroundTrails
 from reid_tracker.match.tracklets.prototypes import (
     PrototypeMemory,
     paired_prototype_distance,
@@ -19,8 +19,10 @@ from reid_tracker.match.tracklets.prototypes import (
 from reid_tracker.match.tracklets.table import TrackletTable
 
 _ROWS_AT_ONCE = 128
+_PAIRS_AT_ONCE = 256
+_SAMPLE = 64  # rows that show how many pairs are close
 _MIN_BUCKETS = 3  # a single common moment may be an error of one detector
-_DENSE = 0.25  # from this share on, comparing all pairs is faster than picking out the close ones
+_DENSE = 0.02  # from this share on, comparing all pairs is faster than picking out the close ones
 
 AnyFloats = TypeVar("AnyFloats", FloatArray, Float32Array, FloatArray | Float32Array)
 
@@ -29,13 +31,11 @@ class Pairs(NamedTuple):
     """The evidence for every pair of (A,) and (B,) tracklets.
 
     Attributes:
-        costs: (A, B) cost of joining them; +inf means impossible.
-        possible: (A, B) bool; False if a hard constraint forbids it.
+        costs: (A, B) cost of joining them; +inf if a hard constraint or a position forbids it.
         near: (A, B) bool; True if one can directly follow or accompany the other.
     """
 
     costs: FloatArray | Float32Array
-    possible: BoolArray
     near: BoolArray
 
 
@@ -47,13 +47,12 @@ def compare(
     config: MatchConfig,
 ) -> Pairs:
     """Compare (A,) rows of the table with (B,) rows of it."""
-    relations = relate(table, rows_a, rows_b, times)
+    possible, near = relate(table, rows_a, rows_b, times)
     costs = _distances(table.prototypes, rows_a, rows_b).astype(np.float64)
+    costs[~possible] = np.inf
     if table.trails.known(rows_a):
-        together = table.trails.together(rows_a, rows_b)
-        too_fast = _too_fast(table, rows_a, rows_b, config)
-        _weigh_positions(costs, together, too_fast, config)
-    return Pairs(costs, relations.possible, relations.near)
+        _weigh_positions(costs, table, rows_a, rows_b, config)
+    return Pairs(costs, near)
 
 
 def compare_all(
@@ -61,49 +60,43 @@ def compare_all(
 ) -> Pairs:
     """Compare (N,) rows of the table with each other; the result is symmetric, costs are float32.
 
-    N may be thousands. So only half of the pairs is computed, a part at a time, and a pair whose
-    mean embeddings are farther apart than `limit` costs the distance of the means.
+    N may be thousands. So if few pairs have mean embeddings that are at most `limit` apart, only
+    these are compared prototype by prototype. The others cost the distance of the means.
     """
-    memory = table.prototypes
-    means = memory.means(rows)
-    costs = 1 - means @ means.T
-    possible, near = np.empty((2, *costs.shape), np.bool_)
+    costs = _all_distances(table.prototypes, rows, limit)
+    near = np.empty(costs.shape, np.bool_)
     known = table.trails.known(rows)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         here, rest = slice(start, start + _ROWS_AT_ONCE), slice(start, None)
         part = costs[here, rest]
-        relations = relate(table, rows[here], rows[rest], times)
-        if memory.vectors.shape[1] > 1:
-            _compare_closely(part, memory, rows[here], rows[rest], limit)
+        possible, near[here, rest] = relate(table, rows[here], rows[rest], times)
+        part[~possible] = np.inf
         if known:
-            together = table.trails.together(rows[here], rows[rest])
-            too_fast = _too_fast(table, rows[here], rows[rest], config)
-            _weigh_positions(part, together, too_fast, config)
+            _weigh_positions(part, table, rows[here], rows[rest], config)
         costs[rest, here] = part.T
-        for whole, block in ((possible, relations.possible), (near, relations.near)):
-            whole[here, rest] = block
-            whole[rest, here] = block.T
-    return Pairs(costs, possible, near)
+        near[rest, here] = near[here, rest].T
+    return Pairs(costs, near)
 
 
-def _compare_closely(
-    costs: Float32Array,
-    memory: PrototypeMemory,
-    rows_a: IntArray,
-    rows_b: IntArray,
-    limit: float,
-) -> None:
-    """Replace the (A, B) distances of means that are at most `limit` by those of all prototypes."""
-    close = costs <= limit
-    if close.mean() > _DENSE:
-        np.copyto(costs, _distances(memory, rows_a, rows_b), where=close)
-        return
-    for row in np.flatnonzero(close.any(axis=1)).tolist():
-        columns = np.flatnonzero(close[row])
-        own, others = rows_a[row : row + 1], rows_b[columns][None]
-        costs[row, columns] = paired_prototype_distance(
+def _all_distances(memory: PrototypeMemory, rows: IntArray, limit: float) -> Float32Array:
+    """Return the (N, N) cosine distances of the prototypes of rows; see `compare_all`."""
+    means = memory.means(rows)
+    some = means[:: 1 + len(rows) // _SAMPLE]
+    if memory.vectors.shape[1] > 1 and (some @ means.T >= 1 - limit).mean() > _DENSE:
+        return memory.distances(rows)
+    distances = means @ means.T
+    np.subtract(1, distances, out=distances)
+    if memory.vectors.shape[1] == 1:
+        return distances
+    first, second = np.nonzero(np.triu(distances <= limit, 1))
+    for start in range(0, len(first), _PAIRS_AT_ONCE):
+        a, b = first[start : start + _PAIRS_AT_ONCE], second[start : start + _PAIRS_AT_ONCE]
+        own, others = rows[a], rows[b][:, None]
+        found = paired_prototype_distance(
             memory.vectors[own], memory.weights[own], memory.vectors[others], memory.weights[others]
-        )[0]
+        )
+        distances[a, b] = distances[b, a] = found[:, 0]
+    return distances
 
 
 def _distances(memory: PrototypeMemory, rows_a: IntArray, rows_b: IntArray) -> Float32Array:
@@ -119,18 +112,27 @@ def _distances(memory: PrototypeMemory, rows_a: IntArray, rows_b: IntArray) -> F
 
 
 def _weigh_positions(
-    costs: FloatArray | Float32Array, together: Together, too_fast: BoolArray, config: MatchConfig
+    costs: FloatArray | Float32Array,
+    table: TrackletTable,
+    rows_a: IntArray,
+    rows_b: IntArray,
+    config: MatchConfig,
 ) -> None:
-    """Change the (A, B) costs of pairs of tracklets by what is known of their ground positions.
+    """Change the (A, B) costs of pairs of rows by what is known of their ground positions.
 
     If both have positions at the same times, standing together lowers the cost and standing apart
     raises it, by at most `floor_weight`. It becomes +inf for two people more than `floor_gate_m`
     apart, and for pairs that are too fast.
     """
-    known = together.buckets >= _MIN_BUCKETS
-    apart = np.where(known, together.metres / config.floor_gate_m, 0.5)
-    costs += config.floor_weight * (2 * np.minimum(apart, 1) - 1)
-    costs[(known & (apart > 1)) | too_fast] = np.inf
+    apart, buckets = table.trails.together(rows_a, rows_b)
+    apart /= config.floor_gate_m
+    apart[buckets < _MIN_BUCKETS] = 0.5
+    costs[apart > 1] = np.inf
+    np.minimum(apart, 1, out=apart)
+    apart -= 0.5
+    apart *= 2 * config.floor_weight
+    costs += apart
+    _forbid_too_fast(costs, table.trails, rows_a, rows_b, config)
 
 
 def soft_weights(costs: AnyFloats, softness: float) -> AnyFloats:
@@ -144,21 +146,35 @@ def soft_weights(costs: AnyFloats, softness: float) -> AnyFloats:
     return weights
 
 
-def _too_fast(
-    table: TrackletTable, rows_a: IntArray, rows_b: IntArray, config: MatchConfig
-) -> BoolArray:
-    """Return (A, B) bool: a person would have to be too fast to get from one to the other."""
-    trails = table.trails
-    wait_ab = trails.first_s[None, rows_b] - trails.last_s[rows_a, None]
-    wait_ba = trails.first_s[rows_a, None] - trails.last_s[None, rows_b]
-    too_fast = np.zeros(wait_ab.shape, np.bool_)
-    for wait_s, ends, starts in (
-        (wait_ab, trails.last[rows_a, None], trails.first[None, rows_b]),
-        (wait_ba, trails.first[rows_a, None], trails.last[None, rows_b]),
+def _forbid_too_fast(
+    costs: FloatArray | Float32Array,
+    trails: GroundTrails,
+    rows_a: IntArray,
+    rows_b: IntArray,
+    config: MatchConfig,
+) -> None:
+    """Make the (A, B) costs +inf where a person would have to be too fast to get there."""
+    first, last = trails.first.astype(np.float32), trails.last.astype(np.float32)
+    first_s, last_s = trails.first_s, trails.last_s
+    speed, gate_m = np.float32(config.floor_speed_m_s), np.float32(config.floor_gate_m)
+    for start, start_s, end, end_s in (
+        (last, last_s, first, first_s),
+        (first, -first_s, last, -last_s),
     ):
+        # Only those who came when somebody else was gone: about half, since rows are in order.
+        later = np.flatnonzero(end_s[rows_b] > start_s[rows_a].min(initial=np.inf))
+        if not len(later):
+            continue
+        columns = slice(later[0], later[-1] + 1)
+        others = rows_b[columns]
+        wait_s = np.empty((len(rows_a), len(others)), np.float32)
+        np.subtract(end_s[others], start_s[rows_a, None], out=wait_s, casting="same_kind")
         # The gate is also the uncertainty of a position.
-        most_m = config.floor_gate_m + config.floor_speed_m_s * wait_s
-        square = (ends[..., 0] - starts[..., 0]) ** 2 + (ends[..., 1] - starts[..., 1]) ** 2
+        most_m = speed * wait_s + gate_m
+        most_m *= most_m
+        square = (end[others, 0] - start[rows_a, 0, None]) ** 2
+        square += (end[others, 1] - start[rows_a, 1, None]) ** 2
         # Unknown positions are NaN, never too fast.
-        too_fast |= (wait_s > 0) & (square > most_m * most_m)
-    return too_fast
+        too_fast = square > most_m
+        too_fast &= wait_s > 0
+        costs[:, columns][too_fast] = np.inf

@@ -76,6 +76,6 @@ def group_costs(pairs: Pairs, labels: IntArray, softness: float) -> GroupCosts:
     total = np.add.reduceat(weights, starts, axis=1)
     mean = np.add.reduceat(weights * np.where(finite, costs, 0), starts, axis=1)
     mean /= np.where(total > 0, total, 1)
-    allowed = np.logical_and.reduceat(pairs.possible[:, order] & finite, starts, axis=1)
+    allowed = np.logical_and.reduceat(finite, starts, axis=1)
     allowed &= np.logical_or.reduceat(near, starts, axis=1)
     return GroupCosts(groups, np.where(allowed & (total > 0), mean, np.inf))

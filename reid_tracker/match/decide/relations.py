@@ -37,14 +37,16 @@ def relate(
     """
     first_a, last_a = table.first_s[rows_a, None], table.last_s[rows_a, None]
     first_b, last_b = table.first_s[None, rows_b], table.last_s[None, rows_b]
-    gap_s = np.maximum(first_b - last_a, first_a - last_b)
-    overlap, min_s, max_s = (
-        matrix[table.camera[rows_a]][:, table.camera[rows_b]]
-        for matrix in (times.overlap, times.min_s - SLACK_S, times.max_s + SLACK_S)
-    )
-    possible = np.where(gap_s <= 0, overlap, gap_s >= min_s)
+    cameras = np.ix_(table.camera[rows_a], table.camera[rows_b])
+    possible = times.overlap[cameras]
+    possible |= first_b > last_a
+    possible |= first_a > last_b
+    near = np.ones_like(possible)
+    if (times.min_s > 0).any() or (times.max_s < np.inf).any():
+        gap_s = np.maximum(first_b - last_a, first_a - last_b)
+        possible &= (gap_s <= 0) | (gap_s >= times.min_s[cameras] - SLACK_S)
+        near = np.maximum(gap_s, 0) <= times.max_s[cameras] + SLACK_S
     possible |= rows_a[:, None] == rows_b[None]
-    near = np.maximum(gap_s, 0) <= max_s
     return Relations(possible, near)
 
 

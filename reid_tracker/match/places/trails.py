@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 
@@ -25,11 +24,11 @@ class Together(NamedTuple):
 
     Attributes:
         metres: (A, B) float32 mean distance, NaN without a common bucket.
-        buckets: (A, B) uint16 number of common buckets.
+        buckets: (A, B) float32 number of common buckets.
     """
 
     metres: Float32Array
-    buckets: npt.NDArray[np.uint16]
+    buckets: Float32Array
 
 
 class GroundTrails:
@@ -46,8 +45,8 @@ class GroundTrails:
         self.first = np.full((0, 2), np.nan)
         self.last = np.full((0, 2), np.nan)
         self.first_s, self.last_s = np.zeros((2, 0))
-        self._places = np.zeros((0, RING, 2), np.float32)
-        self._buckets = np.full((0, RING), _NEVER, np.int64)
+        self._places = np.zeros((RING, 0, 2), np.float32)
+        self._buckets = np.full((RING, 0), _NEVER, np.int64)
         self._used = False
 
     def grow(self, rows: int) -> None:
@@ -65,7 +64,7 @@ class GroundTrails:
         """Empty (K,) rows."""
         self.first[rows] = self.last[rows] = np.nan
         if self._used:
-            self._buckets[rows] = _NEVER
+            self._buckets[:, rows] = _NEVER
 
     def add(self, rows: IntArray, metres: FloatArray, time_s: float) -> None:
         """Add (M, 2) positions of (M,) distinct rows; NaN is skipped."""
@@ -78,16 +77,16 @@ class GroundTrails:
         if not len(rows):
             return
         bucket = int(time_s // BUCKET_S)
-        self._places[rows, bucket % RING] = metres
-        self._buckets[rows, bucket % RING] = bucket
+        self._places[bucket % RING, rows] = metres
+        self._buckets[bucket % RING, rows] = bucket
         fresh = rows[np.isnan(self.first[rows, 0])]
         self.last[rows], self.last_s[rows] = metres, time_s
         self.first[fresh], self.first_s[fresh] = self.last[fresh], time_s
 
     def _grow_rings(self) -> None:
-        more = len(self.first) - len(self._places)
-        self._places = np.concatenate([self._places, np.zeros((more, RING, 2), np.float32)])
-        self._buckets = np.concatenate([self._buckets, np.full((more, RING), _NEVER)])
+        more = len(self.first) - self._places.shape[1]
+        self._places = np.hstack([self._places, np.zeros((RING, more, 2), np.float32)])
+        self._buckets = np.hstack([self._buckets, np.full((RING, more), _NEVER)])
 
     def known(self, rows: IntArray) -> bool:
         """Return whether any of (K,) rows has a position."""
@@ -98,20 +97,23 @@ class GroundTrails:
 
         Beyond `_MAX_DISTANCES` distances, only every second, third, ... of all buckets counts.
         """
-        shape = (len(rows_a), len(rows_b))
-        metres, buckets = np.zeros(shape, np.float32), np.zeros(shape, np.uint16)
-        flat_metres, flat_buckets = metres.ravel(), buckets.ravel()  # views
-        for slot, a, b in self._meetings(rows_a, rows_b):
-            x_a, y_a = self._places[rows_a[a], slot].T.copy()
-            x_b, y_b = self._places[rows_b[b], slot].T.copy()
+        metres = np.zeros((len(rows_a), len(rows_b)), np.float32)
+        flat = metres.ravel()  # a view
+        meetings = self._meetings(rows_a, rows_b)
+        seen_a, seen_b = (
+            np.zeros((len(meetings), len(rows)), np.float32) for rows in (rows_a, rows_b)
+        )
+        for number, (slot, a, b) in enumerate(meetings):
+            seen_a[number, a] = seen_b[number, b] = 1
+            x_a, y_a = self._places[slot, rows_a[a]].T.copy()
+            x_b, y_b = self._places[slot, rows_b[b]].T.copy()
             # In place, because thousands of tracklets are millions of pairs.
             square, other = x_a[:, None] - x_b, y_a[:, None] - y_b
             square *= square
             other *= other
             square += other
-            pairs = a[:, None] * len(rows_b) + b
-            flat_metres[pairs] += np.sqrt(square, out=square)
-            flat_buckets[pairs] += 1
+            flat[a[:, None] * len(rows_b) + b] += np.sqrt(square, out=square)
+        buckets = seen_a.T @ seen_b
         metres[buckets == 0] = np.nan
         metres /= np.maximum(buckets, 1)
         return Together(metres, buckets)
@@ -120,11 +122,12 @@ class GroundTrails:
         """Return the slots of common buckets, each with indices of the rows that were seen then."""
         if not self._used:
             return []
-        seen_a, seen_b = self._buckets[rows_a], self._buckets[rows_b]
+        seen = self._buckets[:, rows_a]
         found = []
-        for bucket in np.unique(seen_a[seen_a != _NEVER]).tolist():
+        for bucket in np.unique(seen[seen != _NEVER]).tolist():
             slot = bucket % RING
-            a, b = (np.flatnonzero(seen[:, slot] == bucket) for seen in (seen_a, seen_b))
+            a = np.flatnonzero(seen[slot] == bucket)
+            b = np.flatnonzero(self._buckets[slot, rows_b] == bucket)
             if len(b):
                 found.append((slot, a, b))
         distances = sum(len(a) * len(b) for _, a, b in found)

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from reid_tracker.arrays import Float32Array, IntArray
 
+_SETS_AT_ONCE = 256  # few large matrix products are faster than many small ones
+
 
 class PrototypeMemory:
     """The prototypes of many tracklets, one row a tracklet.
@@ -99,6 +101,18 @@ class PrototypeMemory:
         """Return the (A, D) weighted means of rows, of unit length; zeros for empty rows."""
         return self._means[rows]
 
+    def distances(self, rows: IntArray) -> Float32Array:
+        """Return the (N, N) symmetric `prototype_distance` of all pairs of rows."""
+        found = np.ones((len(rows), len(rows)), np.float32)
+        sets, parts = _by_place(self.vectors, self.weights, rows)
+        for start in range(0, len(sets), _SETS_AT_ONCE):
+            end = start + _SETS_AT_ONCE
+            here, rest = sets[start:end], sets[start:]
+            block = _distances(_cut(parts, start, end), _cut(parts, start, len(sets)))
+            found[np.ix_(here, rest)] = block
+            found[np.ix_(rest, here)] = block.T
+        return found
+
     def _set_width(self, width: int) -> None:
         if width and not self.vectors.shape[2]:
             self.vectors = np.zeros((*self.vectors.shape[:2], width), np.float32)
@@ -135,44 +149,68 @@ def prototype_distance(
     weight 0.
     """
     distance = np.ones((len(vectors_a), len(vectors_b)), np.float32)
-    a, parts_a = _by_place(vectors_a, weights_a)
-    b, parts_b = _by_place(vectors_b, weights_b)
-    if not (len(a) and len(b)):
-        return distance
-    nearest = [np.full((len(own), len(b)), -np.inf, np.float32) for own, _ in parts_a]
-    total = np.zeros((len(a), len(b)), np.float32)
-    for theirs, weights in parts_b:
-        best = np.full((len(a), len(theirs)), -np.inf, np.float32)
-        for (own, _), near in zip(parts_a, nearest, strict=True):
-            similarity = own @ theirs.T
-            np.maximum(best[: len(own)], similarity, out=best[: len(own)])
-            np.maximum(near[:, : len(theirs)], similarity, out=near[:, : len(theirs)])
-        best *= weights
-        total[:, : len(theirs)] += best
-    for (own, weights), near in zip(parts_a, nearest, strict=True):
-        np.multiply(near, weights[:, None], out=near)
-        total[: len(own)] += near
-    distance[np.ix_(a, b)] = 1 - total / 2
+    a, parts_a = _by_place(vectors_a, weights_a, np.arange(len(vectors_a)))
+    b, parts_b = _by_place(vectors_b, weights_b, np.arange(len(vectors_b)))
+    if len(a) and len(b):
+        distance[np.ix_(a, b)] = _distances(parts_a, parts_b)
     return distance
 
 
+_Parts = list[tuple[Float32Array, Float32Array]]
+"""The n-th prototypes of sets and their (N_n,) weights, for each n. The largest sets come first."""
+
+
 def _by_place(
-    vectors: Float32Array, weights: Float32Array
-) -> tuple[IntArray, list[tuple[Float32Array, Float32Array]]]:
-    """Return the sets that are not empty, the largest first, and their n-th prototypes for each n.
+    vectors: Float32Array, weights: Float32Array, rows: IntArray
+) -> tuple[IntArray, _Parts]:
+    """Return which of (N,) rows are not empty, the largest first, and their n-th prototypes.
 
     So the sets with an n-th prototype are always the first ones. The weights of a set sum to 1.
     """
+    weights = weights[rows]
     sizes = (weights > 0).sum(axis=1)
     sets = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
     places = np.argsort(weights[sets] <= 0, axis=1, kind="stable")
     shares = weights[sets] / weights[sets].sum(axis=1, keepdims=True)
     parts = []
     for number in range(int(sizes.max(initial=0))):
-        rows = np.arange(np.count_nonzero(sizes > number))
-        place = places[rows, number]
-        parts.append((vectors[sets[rows], place], shares[rows, place]))
+        first = np.arange(np.count_nonzero(sizes > number))
+        place = places[first, number]
+        parts.append((vectors[rows[sets[first]], place], shares[first, place]))
     return sets, parts
+
+
+def _cut(parts: _Parts, start: int, end: int) -> _Parts:
+    """Return the parts of the sets from `start` to `end`."""
+    return [(own[start:end], shares[start:end]) for own, shares in parts if len(own) > start]
+
+
+def _distances(parts_a: _Parts, parts_b: _Parts) -> Float32Array:
+    """Return the (A, B) distances of the sets in two lists of parts, which are not empty."""
+    shape = len(parts_a[0][0]), len(parts_b[0][0])
+    nearest = [np.empty((len(own), shape[1]), np.float32) for own, _ in parts_a]
+    products, best = np.empty((2, *shape), np.float32)
+    total = np.zeros(shape, np.float32)
+    for number, (theirs, shares) in enumerate(parts_b):
+        there = slice(len(theirs))
+        for (own, _), near in zip(parts_a, nearest, strict=True):
+            here = slice(len(own))
+            # The first product has all columns, or all rows: it is the best so far.
+            similarity = np.matmul(own, theirs.T, out=(products if number else near)[here, there])
+            if number:
+                np.maximum(near[:, there], similarity, out=near[:, there])
+            if near is nearest[0]:
+                best[:, there] = similarity
+            else:
+                np.maximum(best[here, there], similarity, out=best[here, there])
+        best[:, there] *= shares
+        total[:, there] += best[:, there]
+    for (own, shares), near in zip(parts_a, nearest, strict=True):
+        np.multiply(near, shares[:, None], out=near)
+        total[: len(own)] += near
+    total *= -0.5
+    total += 1
+    return total
 
 
 def paired_prototype_distance(
