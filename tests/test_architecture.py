@@ -353,6 +353,21 @@ def hinted(node: Function) -> bool:
     )
 
 
+def test_no_test_depends_on_how_fast_the_machine_is() -> None:
+    """A sleep says in a comment why it must be, and no limit of the clock is below 5 s."""
+    sleep = re.compile(r"\bsleep\((?!.*  # )")
+    clock = r"(monotonic|perf_counter|took_s|seconds)"
+    limit = re.compile(rf"assert.*{clock}.* < [0-4](\.\d+)?(?! [+*]|[\d.])")
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if "benchmarks" not in path.parts and path.name not in {"waiting.py", Path(__file__).name}
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if sleep.search(line) or limit.search(line)
+    ]
+    assert not wrong, "wait for a condition, see tests/waiting.py:\n" + "\n".join(wrong)
+
+
 def test_every_module_has_a_test_file_of_its_name() -> None:
     missing = [
         name

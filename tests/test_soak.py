@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.benchmarks.soak_samples import (
 from tests.conftest import ROOT
 from tests.transport.servers import nats_program
 from tests.video.rtsp import need_server
+from tests.waiting import wait_until
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 
@@ -207,12 +207,10 @@ def test_a_soak_that_is_ended_leaves_no_process() -> None:
     psutil = pytest.importorskip("psutil")
     soak = begin(["--minutes", "10", "--cameras", "1"])
     try:
-        begun_s = time.monotonic()
+        root = psutil.Process(soak.pid)
         # Cameras, broker, centre and camera host.
-        while len(parts := psutil.Process(soak.pid).children()) < 4:
-            assert soak.poll() is None
-            assert time.monotonic() < begun_s + 120
-            time.sleep(0.1)
+        wait_until(lambda: len(root.children()) >= 4, "for four processes")
+        parts = root.children()
     finally:
         end(soak, signal.SIGTERM)
     assert soak.returncode == 128 + signal.SIGTERM

@@ -9,25 +9,18 @@ PATIENCE_S = 120.0
 """A test that waits for longer has failed; no test depends on how much shorter it is."""
 
 
-def wait_until(
-    true: Callable[[], object],
-    what: str = "",
-    *,
-    step_s: float = 0.02,
-    patience_s: float = PATIENCE_S,
-) -> None:
+def wait_until(true: Callable[[], object], what: object = "", *, step_s: float = 0.02) -> None:
     """Return as soon as a condition holds.
 
     Args:
-        true: the condition.
-        what: the condition in words, for the message.
+        true: the condition; it may raise an error when waiting is in vain.
+        what: the condition in words, or what shows how far it is; for the message.
         step_s: pause between two looks, in seconds.
-        patience_s: after that many seconds the test fails.
 
     Raises:
         AssertionError: the condition does not come true.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + PATIENCE_S
     while not true():
-        assert time.monotonic() < deadline, f"waited {patience_s:g} s in vain {what}"
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s in vain {what}"
         time.sleep(step_s)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import av
 
 from tests.conftest import FRAMES, RATE, ROOT, write_detections, write_video
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def long_walk(folder: Path, loops: int, empty_frames: int = 0) -> list[str]:
@@ -63,12 +62,14 @@ class Run:
 
     def until(self, true: Callable[[], object], what: str) -> None:
         """Wait until something holds; the run must still be going on."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not true():
-            ended = self._process.poll() is not None
-            assert not ended, f"ended before {what}: {self.lines}"
-            assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}: {self.lines}"
-            time.sleep(0.02)
+
+        def holds() -> bool:
+            if true():
+                return True
+            assert self._process.poll() is None, f"ended before {what}: {self.lines}"
+            return False
+
+        wait_until(holds, (what, self.lines))
 
     def until_said(self, text: str) -> None:
         self.until(lambda: any(text in line for line in list(self.lines)), text)

@@ -12,7 +12,7 @@ from reid_tracker.errors import TransportUnavailableError
 from reid_tracker.transport import Broker, IdentityMessage, MemoryBroker, Outgoing, TrackletRef
 from reid_tracker.transport.access import listener_name
 from tests.transport.samples import identity
-from tests.video.rtsp import wait_for
+from tests.waiting import wait_until
 
 SITE = "hall"
 
@@ -47,13 +47,13 @@ def is_known(made: KnownIdentities, track: int, number: int) -> Callable[[], boo
 def test_identities_arrive_and_those_of_a_pause_come_later() -> None:
     broker, made = MemoryBroker(), known()
     with IdentityListener(SITE, "e1", lambda: _shared(broker), made) as listener:
-        wait_for(lambda: not listener.away)
+        wait_until(lambda: not listener.away)
         broker.publish([named(1, 7, 1)])
-        wait_for(is_known(made, 1, 7))
+        wait_until(is_known(made, 1, 7))
     broker.publish([named(2, 8, 2)])
     assert who(made, 2) == [0]
     with IdentityListener(SITE, "e1", lambda: _shared(broker), made):
-        wait_for(is_known(made, 2, 8))
+        wait_until(is_known(made, 2, 8))
     assert made.messages == 2
 
 
@@ -68,9 +68,9 @@ def test_a_broker_that_is_away_is_tried_again() -> None:
         return _shared(broker)
 
     with IdentityListener(SITE, "e1", connect, made) as listener:
-        wait_for(lambda: not listener.away)
+        wait_until(lambda: not listener.away)
         broker.publish([named(1, 7, 1)])
-        wait_for(is_known(made, 1, 7))
+        wait_until(is_known(made, 1, 7))
     assert len(attempts) == 3
 
 
@@ -87,7 +87,7 @@ def test_an_unexpected_error_is_logged_and_does_not_end_the_thread(
         return _shared(broker)
 
     with IdentityListener(SITE, "e1", connect, made) as listener:
-        wait_for(lambda: not listener.away)
+        wait_until(lambda: not listener.away)
     assert "receiving identities failed" in caplog.text
 
 

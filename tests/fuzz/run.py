@@ -125,7 +125,7 @@ def _wait(process: subprocess.Popen[bytes], note: Path, seconds: float) -> bool:
     """Wait for the end; returns whether it has to be killed, since it does not go on."""
     end_s = time.monotonic() + seconds + _HANGS_S
     while process.poll() is None:
-        time.sleep(0.2)
+        time.sleep(0.2)  # looks for notes of progress, which send no event
         still_s = time.time() - note.stat().st_mtime if note.exists() else 0.0
         if still_s > _HANGS_S or time.monotonic() > end_s:
             return True

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from tests.fuzz import files, harness, run
 from tests.fuzz.harness import Target, Watch
 from tests.fuzz.mutate import Mutator
 from tests.fuzz.targets import TARGETS
+from tests.waiting import wait_until
 
 INPUTS = {"messages": 6000, "configs": 3000, "readers": 3000}
 
@@ -140,11 +140,8 @@ def test_a_process_that_hangs_is_killed_and_leaves_nothing(
 
     def wait(process: subprocess.Popen[bytes], note: Path, _: float) -> bool:
         """Take it for hanging as soon as it has run some inputs."""
-        end_s = time.monotonic() + 120
-        while not note.exists():
-            assert process.poll() is None
-            assert time.monotonic() < end_s
-            time.sleep(0.05)
+        wait_until(lambda: note.exists() or process.poll() is not None)
+        assert process.poll() is None
         (place,) = places
         assert list(place.iterdir())
         return True

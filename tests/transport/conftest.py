@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from reid_tracker.config import TransportConfig
+from reid_tracker.errors import TransportUnavailableError
 from reid_tracker.transport.brokers.base import Broker, Outgoing
 from reid_tracker.transport.brokers.memory import MemoryBroker
 from reid_tracker.transport.brokers.open import open_broker
+from reid_tracker.transport.receiving.receiver import Received, Receiver
 from reid_tracker.transport.wire.codec import encode_message
 from reid_tracker.transport.wire.messages import Message
 from reid_tracker.transport.wire.subjects import subject_of
@@ -54,6 +57,24 @@ class World:
 
 def outgoing(message: Message, site: str = SITE) -> Outgoing:
     return Outgoing(message.message_id, str(subject_of(message, site)), encode_message(message))
+
+
+def published(broker: Broker, messages: list[Outgoing]) -> bool:
+    """Publish; returns whether the broker is there."""
+    try:
+        broker.publish(messages)
+    except TransportUnavailableError:
+        return False
+    return True
+
+
+def receive(receiver: Receiver, timeout_s: float) -> Received | None:
+    """Receive a message; None after the time, and while the broker is away."""
+    try:
+        return receiver.receive(timeout_s)
+    except TransportUnavailableError:
+        time.sleep(0.05)  # callers ask again and again, and a broker that is away refuses at once
+        return None
 
 
 def config_for(kind: str, server: Server | None, folder: Path) -> TransportConfig:

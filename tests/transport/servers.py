@@ -8,14 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from reid_tracker.config import TransportConfig
-from tests.waiting import PATIENCE_S, wait_until
+from tests.waiting import wait_until
 
 USER, PASSWORD = "edge one", "a:b c#d"
 
@@ -51,15 +50,14 @@ class Server:
         return self._process.pid
 
     def start(self) -> None:
-        with (self.folder / "log.txt").open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
+        log = self.folder / "log.txt"
+        with log.open("ab") as output:
+            self._process = process = subprocess.Popen(
+                self._command, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT
             )
-        deadline = time.monotonic() + PATIENCE_S
-        while not answers(self.port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((self.folder / "log.txt").read_text())
-            time.sleep(0.02)
+        wait_until(lambda: answers(self.port) or process.poll() is not None, log)
+        if process.poll() is not None:
+            raise RuntimeError(log.read_text())
 
     def kill(self) -> None:
         """End it like a machine that loses power."""

@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reid_tracker.errors import TransportUnavailableError
 from reid_tracker.transport.access import Host, listener_name, mosquitto_user, nats_account
+from reid_tracker.transport.brokers.base import Broker
 from reid_tracker.transport.brokers.open import open_broker
 from reid_tracker.transport.receiving.receiver import Receiver
 from reid_tracker.transport.sending.sender import Sender
 from reid_tracker.transport.sending.spool import Spool
 from reid_tracker.transport.wire.messages import IdentityMessage, TrackletMessage
 from reid_tracker.transport.wire.subjects import pattern_of
-from tests.transport.conftest import SITE, outgoing
+from tests.transport.conftest import SITE, outgoing, receive
 from tests.transport.deployed import DEPLOY, PASSWORDS, WAIT_S, DeployedSite
 from tests.transport.samples import identity, tracklet
 from tests.transport.servers import until_saved
+from tests.waiting import wait_until
 
 
 @pytest.fixture(params=["nats", "mqtt"])
@@ -40,12 +41,7 @@ def take(receiver: Receiver, count: int, within_s: float = WAIT_S) -> list[int]:
     found: list[int] = []
     deadline = time.monotonic() + within_s
     while len(found) < count and time.monotonic() < deadline:
-        try:
-            got = receiver.receive(0.5)
-        except TransportUnavailableError:
-            time.sleep(0.1)
-            continue
-        if got is not None:
+        if (got := receive(receiver, 0.5)) is not None:
             if isinstance(got.message, IdentityMessage):
                 found.append(got.message.seq)
             else:
@@ -91,9 +87,8 @@ def test_from_two_camera_hosts_to_the_centre_and_back(site: DeployedSite, tmp_pa
         broker = open_broker(site.config(host), host=True)
         durable = listener_name(SITE, host)
         listeners[host] = Receiver(broker.subscribe(pattern_of("identity", SITE), durable))
+        until_heard(centre, listeners[host])
     assert (receiver.counts.missing, receiver.counts.duplicates) == (0, 0)
-    if site.kind == "mqtt":
-        time.sleep(2)  # bridges subscribe when their hosts have connected
     centre.publish([outgoing(identity(number)) for number in range(1, 20)])
     for listener in listeners.values():
         assert take(listener, 19) == list(range(1, 20))
@@ -102,11 +97,18 @@ def test_from_two_camera_hosts_to_the_centre_and_back(site: DeployedSite, tmp_pa
 
 def until_bridged(site: DeployedSite, host: str) -> None:
     """Wait until a bridge has connected; messages before that wait, but in no order."""
-    deadline = time.monotonic() + WAIT_S
     log = site.servers["centre"].folder / "log.txt"
-    while f"as {host}-" not in log.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: f"as {host}-" in log.read_text(), log)
+
+
+def until_heard(centre: Broker, listener: Receiver) -> None:
+    """Publish until a host hears it: earlier messages are lost before its bridge subscribes."""
+
+    def heard() -> bool:
+        centre.publish([outgoing(identity(0))])
+        return take(listener, 1, 0.5) == [0]
+
+    wait_until(heard)
 
 
 @pytest.mark.long
@@ -122,11 +124,13 @@ def test_while_the_centre_is_away(site: DeployedSite, tmp_path: Path) -> None:
         for number in range(20):
             sender.send(tracklet(number, edge="edge1"))
         assert sorted(take(receiver, 20)) == list(range(20))
-        time.sleep(2)
+        wait_until(lambda: receiver.pending() == 0)
+        if site.kind == "mqtt":
+            until_saved(site.servers["centre"], pattern_of("tracklet"))
         site.servers["centre"].kill()
         for number in range(20, 520):
             sender.send(tracklet(number, edge="edge1"))
-        time.sleep(2)
+        assert sender.wait_stored(WAIT_S)
         site.servers["centre"].start()
         assert sorted(take(receiver, 500)) == list(range(20, 520))
     assert receiver.counts.missing == 0
@@ -141,11 +145,7 @@ def test_a_host_hears_also_what_the_centre_said_meanwhile(site: DeployedSite) ->
     centre.prepare(pattern_of("identity", SITE), durable)
     edge = open_broker(site.config("edge1"), host=True)
     receiver = Receiver(edge.subscribe(pattern_of("identity", SITE), durable))
-    # What is said before Mosquitto's bridge has connected for the first time is for nobody.
-    deadline = time.monotonic() + WAIT_S
-    while not take(receiver, 1, 0.5):
-        assert time.monotonic() < deadline
-        centre.publish([outgoing(identity(0))])
+    until_heard(centre, receiver)
     centre.publish([outgoing(identity(number)) for number in range(1, 20)])
     assert take(receiver, 19) == list(range(1, 20))
     if site.kind == "mqtt":

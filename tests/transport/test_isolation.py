@@ -8,7 +8,7 @@ import dataclasses
 import json
 import os
 import ssl
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from tests.transport.deployed import PASSWORDS, WAIT_S, DeployedSite
 from tests.transport.samples import identity, tracklet
 from tests.transport.servers import Server, free_port, nats_program
 from tests.transport.test_deploy import take, until_bridged
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -214,10 +214,8 @@ def own_leaf_node(site: DeployedSite, folder: Path) -> Server:
         """
     )
     server = Server(folder, [nats_program(), "-c", str(folder / "leaf.conf")], port)
-    deadline = time.monotonic() + PATIENCE_S
-    while "JetStream using domains" not in (folder / "log.txt").read_text():
-        assert time.monotonic() < deadline, (folder / "log.txt").read_text()
-        time.sleep(0.05)
+    log = folder / "log.txt"
+    wait_until(lambda: "JetStream using domains" in log.read_text(), log)
     return server
 
 
@@ -229,18 +227,20 @@ def test_a_deleted_stream_is_made_again(deployed: Any) -> None:
     send_all(site, "edge1", 0, 5)
     assert take(receiver, 5) == list(range(5))
     asyncio.run(delete_streams(site))
-    deadline = time.monotonic() + WAIT_S
     with Sender(SITE, lambda: open_broker(site.config("edge1"), host=True)) as sender:
         sender.send(tracklet(5, edge="edge1"))
         assert take(receiver, 1) == [5]
         assert sender.wait_sent(PATIENCE_S)
     assert receiver.pending() <= 1  # an acknowledgement may be on its way
-    while True:  # a publisher makes the stream, and publishes once it is there
-        try:
+
+    def published() -> bool:
+        """A publisher makes the stream, and publishes once it is there."""
+        with contextlib.suppress(Exception):
             centre.publish([outgoing(identity(1))])
-            break
-        except Exception:
-            assert time.monotonic() < deadline
+            return True
+        return False
+
+    wait_until(published)
     centre.close()
 
 
@@ -258,7 +258,7 @@ async def delete_streams(site: DeployedSite) -> None:
 # --- Mosquitto ---
 
 
-def mqtt_client(site: DeployedSite, client_id: str, heard: list[str], within_s: float = 20) -> Any:
+def mqtt_client(site: DeployedSite, client_id: str, heard: list[str]) -> Any:
     import paho.mqtt.client as paho
     from paho.mqtt.enums import CallbackAPIVersion
 
@@ -269,16 +269,11 @@ def mqtt_client(site: DeployedSite, client_id: str, heard: list[str], within_s: 
     if client_id == "dead":
         client.will_set("reid/v1/hall/edge2/=/status", b"{}", qos=1)
     client.connect("127.0.0.1", site.ports["centre"])
+    answered = threading.Event()
+    client.on_connect = client.on_disconnect = lambda *_: answered.set()
     client.loop_start()
-    until_connected(client, within_s)
+    assert answered.wait(PATIENCE_S)
     return client
-
-
-def until_connected(client: Any, within_s: float = 20) -> None:
-    deadline = time.monotonic() + within_s
-    while not client.is_connected():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_one_hosts_password_at_mosquitto(deployed: Any) -> None:
@@ -299,16 +294,15 @@ def test_one_hosts_password_at_mosquitto(deployed: Any) -> None:
         topics += ["reid/v1/hall/edge1/door/tracklet", "reid/v1/other/edge1/door/tracklet"]
         for topic in topics:
             for retain in (False, True):
-                until_connected(client)
+                wait_until(client.is_connected)
                 with contextlib.suppress(RuntimeError):  # Mosquitto may end the connection
                     done = client.publish(topic, forged[0].data, qos=1, retain=retain)
                     done.wait_for_publish(10)
     send_all(site, "edge2", 20, 60)
     assert sorted(take(receiver, 60, 30)) == list(range(60))
-    until_connected(clients[0])
+    wait_until(clients[0].is_connected)
     clients[0].publish("reid/v1/hall/edge1/door/tracklet", b"{}", qos=1).wait_for_publish(10)
-    with contextlib.suppress(AssertionError):  # Mosquitto refuses a client with such a will
-        clients.append(mqtt_client(site, "dead", heard, 2))
+    clients.append(mqtt_client(site, "dead", heard))  # Mosquitto refuses a client with such a will
     for client in clients:
         client._sock_close()  # a will comes when a connection breaks
         client.loop_stop()

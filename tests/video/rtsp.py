@@ -6,8 +6,7 @@ import functools
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +15,6 @@ import numpy as np
 import pytest
 
 from reid_tracker.types import ImageBGR
-from tests.waiting import PATIENCE_S
 
 PACKAGES = (
     "gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good "
@@ -176,21 +174,3 @@ class Camera:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-
-
-def wait_for(condition: object, limit_s: float = PATIENCE_S) -> float:
-    """Wait until `condition()` is true; returns the seconds it took, and fails past the limit."""
-    assert callable(condition)
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() - start < limit_s, "not within the limit"
-        time.sleep(0.01)
-    return time.monotonic() - start
-
-
-def ticks(limit_s: float) -> Iterator[None]:
-    """Yield a hundred times a second until the limit."""
-    end = time.monotonic() + limit_s
-    while time.monotonic() < end:
-        yield
-        time.sleep(0.01)

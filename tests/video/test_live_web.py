@@ -13,7 +13,8 @@ import pytest
 from reid_tracker.config import StreamConfig
 from reid_tracker.types import SourceState
 from reid_tracker.video import LiveSource, open_source
-from tests.video.rtsp import number_of, scene, wait_for
+from tests.video.rtsp import number_of, scene
+from tests.waiting import wait_until
 
 QUICK = StreamConfig(
     open_timeout_s=3, read_timeout_s=1.5, stall_after_s=1, reconnect_after_s=0.1, hardware="none"
@@ -70,8 +71,8 @@ def test_motion_jpeg_is_live(address: str) -> None:
             assert np.abs(frame.image.astype(int) - expected).mean() < 5
         assert len({number_of(frame.image) for frame in frames}) == 20
         MotionJpeg.silent.set()
-        wait_for(lambda: source.status().state is SourceState.STALLED)
-        wait_for(lambda: source.status().state is SourceState.GONE)
+        wait_until(lambda: source.status().state is SourceState.STALLED)
+        wait_until(lambda: source.status().state is SourceState.GONE)
         MotionJpeg.silent.clear()
-        wait_for(lambda: source.status().state is SourceState.LIVE)
+        wait_until(lambda: source.status().state is SourceState.LIVE)
         assert "hunter2" not in f"{source.name} {source.label} {source.status()}"

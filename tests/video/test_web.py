@@ -16,7 +16,7 @@ from reid_tracker.config import StreamConfig
 from reid_tracker.errors import SourceError
 from reid_tracker.video import LiveSource, open_source, open_sources
 from tests.video.clips import number_of, numbered, write_clip
-from tests.video.rtsp import wait_for
+from tests.waiting import wait_until
 
 QUICK = StreamConfig(
     open_timeout_s=5,
@@ -164,7 +164,7 @@ def test_what_the_user_calls_live_is_opened_again_where_it_ends(
         (source,) = open_sources([str(cameras)], stream=QUICK)
     with source:
         assert source.live
-        wait_for(lambda: Video.requests >= 3)
+        wait_until(lambda: Video.requests >= 3)
 
 
 def test_what_is_no_video_is_refused_in_one_line(server: str) -> None:

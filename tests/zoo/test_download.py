@@ -123,11 +123,11 @@ def test_killed_process_resumes(tmp_path: Path, own_downloads: Path, server: Beh
     case = Case(tmp_path, own_downloads, server.url)
     server.announce = len(FILE)
     code = f"""
-import time
+import signal
 from reid_tracker import zoo
 def slow(received, total):
     print(received, flush=True)
-    time.sleep(60)
+    signal.pause()
 zoo.pull("tiny", slow, zoo.load_manifest({str(tmp_path / "shipped" / "manifest.yaml")!r}))
 """
     process = subprocess.Popen(

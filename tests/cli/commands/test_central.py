@@ -43,6 +43,7 @@ from tests.conftest import ROOT
 from tests.match.gallery.server import start_or_skip
 from tests.transport.conftest import config_for
 from tests.transport.servers import PASSWORD, USER, Server, free_port, nats_server
+from tests.waiting import wait_until
 
 QUICK = ("central.window_s=0.2", "central.batch_s=0.05", "match.patience_s=0.4")
 
@@ -109,18 +110,15 @@ class Process:
         return code, time.monotonic() - asked_s
 
 
-def wait_until_stored(
-    store: GalleryStore, messages: list[TrackletMessage], limit_s: float = 60
-) -> None:
+def wait_until_stored(store: GalleryStore, messages: list[TrackletMessage]) -> None:
     """Wait until the gallery has the last state of all tracklets, with somebody's number."""
     wanted = {sighting_id(SITE, one.key): one.end_s for one in messages if one.state == "end"}
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s:
+
+    def stored() -> bool:
         found = store.sightings()
-        if {one.id: one.end_s for one in found} == wanted and all(one.identity for one in found):
-            return
-        time.sleep(0.3)
-    raise AssertionError(f"{len(store.sightings())} of {len(wanted)} tracklets are stored")
+        return {one.id: one.end_s for one in found} == wanted and all(one.identity for one in found)
+
+    wait_until(stored, f"for {len(wanted)} tracklets", step_s=0.3)
 
 
 def publish(broker: Broker, messages: list[TrackletMessage]) -> None:
@@ -141,13 +139,13 @@ def run_with_kills(
         with Process(nats, folder, database) as process:
             for index in range(0, len(part), 4):
                 publish(broker, part[index : index + 4])
-                time.sleep(chance.uniform(0, 0.2))
+                time.sleep(chance.uniform(0, 0.2))  # cameras report over time
             if last:
                 wait_until_stored(store, messages)
                 code, seconds = process.stop()
                 assert (code, seconds < 5) == (143, True)
             else:
-                time.sleep(chance.uniform(0, 4))
+                time.sleep(chance.uniform(0, 4))  # at any moment of its work
         for one in store.sightings():
             seen.setdefault(one.id, set()).add(one.identity)
     found = identities(store)
@@ -178,6 +176,19 @@ def test_killed_many_times(
     run_with_kills(nats, tmp_path, database, store, kills=8, seed=seed)
 
 
+def ask(port: int, path: str) -> str:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}", headers={"Authorization": "Bearer s3cret"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return str(answer.read().decode())
+
+
+def received(messages: list[TrackletMessage]) -> str:
+    """Return the line of the metrics that says that all messages have come."""
+    return f'reid_messages_total{{kind="tracklet"}} {float(len(messages))}'
+
+
 @pytest.mark.slow
 def test_status_json_logs_systemd_and_a_clean_stop(
     nats: Server, tmp_path: Path, database: str, store: GalleryStore
@@ -190,22 +201,15 @@ def test_status_json_logs_systemd_and_a_clean_stop(
     heard.settimeout(30)
     more = ["--status", f"127.0.0.1:{port}", "--status-token-file", str(token), "--json-logs"]
 
-    def ask(path: str) -> str:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}{path}", headers={"Authorization": "Bearer s3cret"}
-        )
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-            return str(answer.read().decode())
-
     with Process(nats, tmp_path, database, *more, "--debug", notes=str(notes)) as process:
         assert heard.recv(100) == b"READY=1"
         messages, _ = walks(4)
         broker = open_broker(config_for("nats", nats, tmp_path))
         publish(broker, messages)
         wait_until_stored(store, messages)
-        assert json.loads(ask("/health"))["healthy"] is True
-        text = ask("/metrics")
-        assert f'reid_messages_total{{kind="tracklet"}} {float(len(messages))}' in text
+        assert json.loads(ask(port, "/health"))["healthy"] is True
+        text = ask(port, "/metrics")
+        assert received(messages) in text
         assert "reid_identities_new_total 4.0" in text
         assert "reid_gallery_up 1.0" in text
         assert "reid_match_seconds_count" in text
@@ -229,15 +233,15 @@ def test_what_is_held_is_stored_at_the_end(
 ) -> None:
     messages, _ = walks(3)
     broker = open_broker(config_for("nats", nats, tmp_path))
-    notes = tmp_path / "notes"
+    port, notes = free_port(), tmp_path / "notes"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(notes))
         heard.settimeout(30)
-        more = ["--set", "central.window_s=200"]
+        more = ["--set", "central.window_s=200", "--status", f"127.0.0.1:{port}"]
         with Process(nats, tmp_path, database, *more, notes=str(notes)) as process:
             heard.recv(100)
             publish(broker, messages)
-            time.sleep(2)
+            wait_until(lambda: received(messages) in ask(port, "/metrics"))
             assert store.sightings() == []
             code, seconds = process.stop()
             assert (code, seconds < 5) == (143, True)

@@ -192,7 +192,7 @@ def test_a_broker_that_goes_and_returns_during_a_run(
     centre.until(lambda: len(centre.ended()) >= 2)
     centre.server.kill()
     run.until_said("messages are kept and sent later")
-    time.sleep(1)
+    time.sleep(1)  # some tracklets begin and end without the broker
     centre.server.start()
     run.until_said("the broker is back")
     assert run.end(signal.SIGTERM) == 143
@@ -253,7 +253,7 @@ def test_a_signal_while_the_broker_is_frozen(
     centre.until(lambda: len(centre.tracklets) >= 3)
     centre.server.freeze()
     try:
-        time.sleep(0.5)
+        time.sleep(0.5)  # messages are on their way by now
         began_s = time.monotonic()
         assert run.end(signal.SIGTERM) == 143
         assert time.monotonic() - began_s < 12  # edge.drain_s and the closing, on a busy machine

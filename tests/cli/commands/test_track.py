@@ -19,7 +19,7 @@ from reid_tracker.cli.main import main, parser_of
 from reid_tracker.cli.options import to_config
 from reid_tracker.osnet import osnet_x0_5
 from tests.conftest import FRAMES, ROOT, write_detections, write_video
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, wait_until
 
 Clip = tuple[Path, Path]
 LONG = 6000
@@ -375,8 +375,7 @@ def test_interrupted_run_leaves_playable_outputs(
         stderr=subprocess.PIPE,
     )
     mot = tmp_path / "out" / "long.txt"
-    while process.poll() is None and not (mot.exists() and mot.stat().st_size > 20_000):
-        time.sleep(0.05)
+    wait_until(lambda: process.poll() is not None or (mot.exists() and mot.stat().st_size > 20_000))
     assert process.poll() is None, "the run ended before it could be interrupted"
     process.send_signal(number)
     start = time.monotonic()

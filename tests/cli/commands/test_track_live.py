@@ -18,7 +18,8 @@ from reid_tracker.cli.main import main
 from reid_tracker.cli.report import describe_cameras
 from reid_tracker.types import SourceState, SourceStatus
 from tests.conftest import ROOT, write_detections
-from tests.video.rtsp import Camera, need_server, wait_for, write_scene
+from tests.video.rtsp import Camera, need_server, write_scene
+from tests.waiting import wait_until
 
 SECRET = "hunter2"  # noqa: S105
 
@@ -68,7 +69,7 @@ class Run:
             assert self.process.poll() is None, self.process.communicate()
             return len(self.lines()) >= count
 
-        wait_for(enough, 60)
+        wait_until(enough)
 
     def interrupt(self) -> tuple[float, str, str]:
         """Press Ctrl-C; returns the seconds until the end, and what was printed."""
@@ -150,7 +151,7 @@ def test_ctrl_c_while_the_camera_is_frozen(camera: Camera, tmp_path: Path) -> No
     run.wait_for_lines(5)
     camera.freeze()
     try:
-        time.sleep(1)
+        time.sleep(1)  # FFmpeg waits for the camera by now
         took_s, printed, errors = run.interrupt()
     finally:
         camera.thaw()

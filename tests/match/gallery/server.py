@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import importlib
 import tempfile
-import time
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.waiting import PATIENCE_S
+from tests.waiting import wait_until
 
 
 class Server:
@@ -51,9 +50,7 @@ class Server:
         main = _psutil().Process(self._server.get_pid())
         parts = main.children(recursive=True)
         main.kill()
-        deadline = time.monotonic() + PATIENCE_S
-        while any(map(_alive, [main, *parts])) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: not any(map(_alive, [main, *parts])), "for the end of the server")
 
     def freeze(self) -> None:
         """Stop all of it where it is: connections stay open, and nothing answers."""

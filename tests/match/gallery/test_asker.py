@@ -12,6 +12,7 @@ from reid_tracker.errors import StoreError, StoreUnavailableError
 from reid_tracker.match.gallery.asker import PatientAsker
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
 from reid_tracker.match.gallery.store import GalleryStore
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -24,13 +25,8 @@ def number(store: GalleryStore) -> int:
     return store.reserve_identities(1).start
 
 
-def asked_until_answered(asker: PatientAsker) -> int:
-    moment = threading.Event()
-    for _ in range(1000):
-        if (answer := asker.ask(number)) is not None:
-            return answer
-        moment.wait(0.01)
-    raise AssertionError("no answer within 10 s")
+def check_answers_again(asker: PatientAsker) -> None:
+    wait_until(lambda: asker.ask(number) is not None, "for an answer")
 
 
 def test_answers(store: EmbeddedStore) -> None:
@@ -53,7 +49,7 @@ def test_a_late_answer_is_waited_for_once(store: EmbeddedStore) -> None:
     # The thread still waits; that these return at all shows that they do not.
     assert [asker.ask(number) for _ in range(100)] == [None] * 100
     thaw.set()
-    assert asked_until_answered(asker) >= 1
+    check_answers_again(asker)
     asker.close()
 
 
@@ -65,15 +61,12 @@ def test_an_absent_store_is_tried_again(store: EmbeddedStore) -> None:
         tries.append(1)
         raise StoreUnavailableError("the database is away")
 
-    assert asker.ask(gone) is None
-    moment = threading.Event()
-    for _ in range(1000):
-        if len(tries) > 2:
-            break
+    def tried_again() -> bool:
         assert asker.ask(gone) is None
-        moment.wait(0.01)
-    assert len(tries) > 2
-    assert asked_until_answered(asker) >= 1
+        return len(tries) > 2
+
+    wait_until(tried_again, "for three attempts")
+    check_answers_again(asker)
     asker.close()
 
 

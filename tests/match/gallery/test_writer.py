@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.match.gallery.writer import GalleryWriter
 from tests.conftest import Clock
 from tests.match.gallery.samples import OTHER_MODEL, identities, sighting
+from tests.waiting import wait_until
 
 
 class Shaky(EmbeddedStore):
@@ -44,15 +44,6 @@ def shaky(tmp_path: Path, clock: Clock) -> Iterator[Shaky]:
     store = Shaky(tmp_path / "gallery.sqlite", clock=clock)
     yield store
     store.close()
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    moment = threading.Event()
-    for _ in range(1000):
-        if true():
-            return
-        moment.wait(0.01)
-    raise AssertionError("did not happen within 10 s")
 
 
 def test_what_is_put_is_stored(store: GalleryStore) -> None:

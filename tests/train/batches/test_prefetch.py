@@ -11,7 +11,7 @@ from reid_tracker.train.batches.prefetch import prefetch
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_order_is_that_of_the_items(workers: int) -> None:
     def slow_for_even(item: int) -> int:
-        time.sleep(0.002 * (item % 2 == 0))
+        time.sleep(0.002 * (item % 2 == 0))  # the next item is done before
         return item * item
 
     assert list(prefetch(slow_for_even, range(20), workers)) == [n * n for n in range(20)]

@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from reid_tracker.train.detector import DetectorRecipe, prepare_pictures, train_
 from reid_tracker.train.detector.yolo import _export, find_checkpoint
 from tests.conftest import ROOT
 from tests.train.detector.samples import tiny_recipe
+from tests.waiting import wait_until
 
 LAST = Path("ultralytics", "weights", "last.pt")
 _CODE = (
@@ -133,12 +133,11 @@ def test_a_killed_run_goes_on_where_its_folder_is_now(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text(to_yaml(recipe))
     process = start(file, tmp_path / "run")
-    deadline = time.monotonic() + 200
-    while not (tmp_path / "run" / LAST).is_file():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    time.sleep(1)
+    last = tmp_path / "run" / LAST
+    wait_until(lambda: last.is_file() or process.poll() is not None)
+    first = last.stat().st_mtime_ns
+    wait_until(lambda: last.stat().st_mtime_ns != first or process.poll() is not None)
+    assert process.poll() is None
     process.kill()
     process.wait()
     assert not (tmp_path / "run" / "person_tiny.pt").exists()

@@ -16,6 +16,7 @@ from reid_tracker.osnet import load_checkpoint
 from reid_tracker.train import CHECKPOINT, RESULT
 from tests.conftest import ROOT
 from tests.train.samples import TAUGHT, tiny_recipe, write_cuhk03_crops
+from tests.waiting import wait_until
 
 _CODE = "import sys; from reid_tracker.cli.main import run; sys.exit(run(['train', *sys.argv[1:]]))"
 
@@ -27,11 +28,12 @@ def start(recipe: Path, output: Path, *more: str) -> subprocess.Popen[bytes]:
 
 def wait_for_change(path: Path, seen: int, process: subprocess.Popen[bytes]) -> int:
     """Wait until a file is written again, or the process ends."""
-    while process.poll() is None:
-        if path.exists() and path.stat().st_mtime_ns != seen:
-            return path.stat().st_mtime_ns
-        time.sleep(0.002)
-    return seen
+
+    def written() -> int:
+        return path.stat().st_mtime_ns if path.exists() else 0
+
+    wait_until(lambda: written() not in (0, seen) or process.poll() is not None, step_s=0.002)
+    return written()
 
 
 @pytest.mark.slow
@@ -52,7 +54,7 @@ def test_killed_run_ends_with_the_same_bits(
     while process.poll() is None and kills < 3:
         for _ in range(int(moments.integers(1, 5))):
             seen = wait_for_change(cut / CHECKPOINT, seen, process)
-        time.sleep(moments.uniform(0, 0.05))
+        time.sleep(moments.uniform(0, 0.05))  # at another moment between two checkpoints
         process.kill()
         kills += process.wait() != 0
         process = start(recipe, cut, "--resume")

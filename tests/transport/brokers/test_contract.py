@@ -22,9 +22,10 @@ from reid_tracker.transport.wire.codec import MAX_MESSAGE_BYTES
 from reid_tracker.transport.wire.messages import Message, TrackletMessage
 from reid_tracker.transport.wire.subjects import Subject, pattern_of
 from tests.conftest import ROOT
-from tests.transport.conftest import SITE, World, outgoing
+from tests.transport.conftest import SITE, World, outgoing, published, receive
 from tests.transport.samples import identity, status, tracklet
 from tests.transport.servers import until_saved
+from tests.waiting import wait_until
 
 WAIT_S = 30.0
 """Longest wait for what must come; a wait for what must not come is short and can miss a failure,
@@ -41,12 +42,7 @@ def take(receiver: Receiver, count: int, *, ack: bool = True) -> list[TrackletMe
     deadline = time.monotonic() + WAIT_S
     while len(messages) < count:
         assert time.monotonic() < deadline, f"{len(messages)} of {count} came"
-        try:
-            got = receiver.receive(1)
-        except TransportUnavailableError:
-            time.sleep(0.05)
-            continue
-        if got is not None:
+        if (got := receive(receiver, 1)) is not None:
             assert isinstance(got.message, TrackletMessage)
             messages.append(got.message)
             if ack:
@@ -60,18 +56,7 @@ def numbers(messages: list[TrackletMessage]) -> list[int]:
 
 def publish_at_last(broker: Broker, messages: list[Outgoing]) -> None:
     """Publish as a sender does: again, until it is acknowledged."""
-    deadline = time.monotonic() + WAIT_S
-    while not published(broker, messages):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def published(broker: Broker, messages: list[Outgoing]) -> bool:
-    try:
-        broker.publish(messages)
-    except TransportUnavailableError:
-        return False
-    return True
+    wait_until(lambda: published(broker, messages))
 
 
 def take_until_it_fails(receiver: Receiver, error: type[TransportError]) -> list[TrackletMessage]:
@@ -95,10 +80,7 @@ def settled(receiver: Receiver, but: int = 0) -> None:
 
     The others must have arrived, too: a connection that ends around them may lose acknowledgements.
     """
-    deadline = time.monotonic() + WAIT_S
-    while receiver.pending() != but:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: receiver.pending() == but)
 
 
 def test_delivery_in_order(world: World) -> None:

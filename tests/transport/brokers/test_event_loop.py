@@ -19,7 +19,7 @@ def loop() -> Iterator[LoopThread]:
 
 
 async def _value(number: int) -> int:
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # lets others run first
     return number
 
 

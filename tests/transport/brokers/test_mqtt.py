@@ -20,10 +20,10 @@ from reid_tracker.transport.brokers.open import open_broker, parse_address
 from reid_tracker.transport.receiving.receiver import Receiver
 from reid_tracker.transport.wire.messages import EdgeMessage
 from reid_tracker.transport.wire.subjects import pattern_of
-from tests.transport.conftest import SITE, config_for, outgoing
+from tests.transport.conftest import SITE, config_for, outgoing, published
 from tests.transport.samples import host, tracklet
 from tests.transport.servers import Server, until_saved
-from tests.waiting import PATIENCE_S, wait_until
+from tests.waiting import wait_until
 
 
 def open_mqtt(config: TransportConfig) -> MqttBroker:
@@ -50,7 +50,7 @@ def test_a_connection_that_ends_just_before(
         with pytest.raises(TransportUnavailableError, match="does not acknowledge in time"):
             broker.publish(batch)
     server.start()
-    wait_until(lambda: sent(broker, batch))
+    wait_until(lambda: published(broker, batch))
     assert sorted(take_all(receiver, 3)) == [one.message_id for one in batch]
     assert not broker._outstanding
     assert not broker._acknowledged
@@ -71,7 +71,7 @@ def test_what_was_acknowledged_just_before_a_kill(
             server.kill()
             server.start()
         batch = [outgoing(tracklet(n)) for n in range(20 * turn, 20 * turn + 20)]
-        wait_until(functools.partial(sent, broker, batch))
+        wait_until(functools.partial(published, broker, batch))
     assert not broker._again
     receiver = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"), gaps=True)
     found = take_all(receiver, 100)
@@ -102,7 +102,7 @@ def test_a_kill_that_is_noticed_only_while_the_next_are_published(
         send(message)
 
     monkeypatch.setattr(broker, "_send", kill_before)
-    wait_until(lambda: sent(broker, second))
+    wait_until(lambda: published(broker, second))
     receiver = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"))
     assert sorted(take_all(receiver, 5)) == [one.message_id for one in first + second]
     broker.close()
@@ -121,14 +121,6 @@ def test_only_the_last_are_kept_to_be_published_again(monkeypatch: pytest.Monkey
     for n in range(1000):
         recent.add(outgoing(tracklet(n)))
     assert list(recent.take()) == names[-512:]
-
-
-def sent(broker: MqttBroker, batch: list[Outgoing]) -> bool:
-    try:
-        broker.publish(batch)
-    except TransportUnavailableError:
-        return False
-    return True
 
 
 def take_all(receiver: Receiver, count: int) -> list[str]:
@@ -186,14 +178,16 @@ def test_a_lost_client_is_told_of_each_time_and_one_that_closes_is_not(
         assert isinstance(connection, socket.socket)
         connection.shutdown(socket.SHUT_RDWR)  # it connects again by itself
         assert told(30) == ["lost"]
-        deadline = time.monotonic() + 30
-        while not (client.is_connected() and lost._session.generation > before):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(functools.partial(connected_again, lost, before))
     lost.close()
     assert told(5) == []
     assert (receiver.counts.duplicates, receiver.counts.missing) == (0, 0)
     centre.close()
+
+
+def connected_again(broker: MqttBroker, generation: int) -> bool:
+    session = broker._session
+    return session.client.is_connected() and session.generation > generation
 
 
 @pytest.mark.slow
@@ -206,12 +200,12 @@ def test_what_was_given_up_and_acknowledged_late_is_forgotten(
     with pytest.raises(TransportUnavailableError):
         broker.publish([outgoing(tracklet(0))])  # and the disk of its sender is full
     server.thaw()
-    deadline = time.monotonic() + PATIENCE_S
-    for number in itertools.count(1):
-        sent(broker, [outgoing(tracklet(number))])
-        if not broker._outstanding:
-            break
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    numbers = itertools.count(1)
+
+    def forgotten() -> bool:
+        published(broker, [outgoing(tracklet(next(numbers)))])
+        return not broker._outstanding
+
+    wait_until(forgotten)
     assert not broker._acknowledged
     broker.close()

@@ -6,6 +6,7 @@ Usage: python -m tests.transport.receiving.receive_worker ADDRESS CREDENTIALS DU
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 
@@ -23,10 +24,10 @@ def main(address: str, credentials: str, durable: str, acknowledged: int, receiv
         assert got is not None
         if number < acknowledged:
             got.ack()
-    time.sleep(0.3)  # acknowledgements are on their way
+    time.sleep(0.3)  # acknowledgements are on their way, and no broker says when they have come
     sys.stdout.write("received\n")
     sys.stdout.flush()
-    time.sleep(600)
+    signal.pause()
 
 
 if __name__ == "__main__":

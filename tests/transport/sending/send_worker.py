@@ -31,7 +31,7 @@ def main(address: str, credentials: str, spool: str, turn: str) -> None:
             sender.wait_stored(60)
             # Only now, and at once: what is read on the other side was acknowledged.
             say(str(number))
-            time.sleep(0.01)  # Mosquitto writes all that waits anew with each message
+            time.sleep(0.01)  # Mosquitto rewrites its whole queue with each message
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -28,10 +29,10 @@ from reid_tracker.transport.sending.spool import Spool
 from reid_tracker.transport.wire.messages import TrackletMessage
 from reid_tracker.transport.wire.subjects import pattern_of
 from tests.killing import run_and_kill
-from tests.transport.conftest import SITE, World, config_for
+from tests.transport.conftest import SITE, World, config_for, receive
 from tests.transport.samples import status, tracklet
 from tests.transport.servers import Server
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, wait_until
 
 WAIT_S = 30.0
 WORKER = "tests.transport.sending.send_worker"
@@ -98,13 +99,6 @@ def numbers(receiver: Receiver, count: int) -> list[int]:
     return found
 
 
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.fixture(params=[False, True], ids=["memory", "disk"])
 def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Spool | None:
     return Spool(tmp_path / "spool") if request.param else None
@@ -133,7 +127,7 @@ def test_an_outage(
     with Sender(SITE, gate.open, spool, first_wait_s=0.01) as sender:
         for n in range(100):
             sender.send(tracklet(n))
-        until(lambda: len(gate.sizes) > 6)
+        wait_until(lambda: len(gate.sizes) > 6)
         assert sender.pending == 100
         assert "does not answer" in sender.away
         assert gate.sizes[6] == 1  # less at once, as long as it does not work
@@ -167,7 +161,7 @@ def test_a_broker_that_refuses_is_opened_anew(gate: Gate, receiver: Receiver) ->
     gate.error = TransportError("gate refuses the credentials")
     with Sender(SITE, gate.open, first_wait_s=0.01) as sender:
         sender.send(tracklet(0))
-        until(lambda: gate.opened > 2)
+        wait_until(lambda: gate.opened > 2)
         gate.error = None
         assert sender.wait_sent(WAIT_S)
     assert gate.closed == gate.opened
@@ -265,7 +259,7 @@ def test_a_full_disk(
     spool.full = True
     for n in range(10, 20):
         sender.send(tracklet(n))
-    until(lambda: sender.disk)
+    wait_until(lambda: sender.disk)
     assert (spool.pending, sender.pending) == (10, 20)
     gate.error = None
     assert sender.wait_sent(WAIT_S)
@@ -274,16 +268,17 @@ def test_a_full_disk(
     for n in range(20, 30):
         sender.send(tracklet(n))
     assert sender.wait_sent(WAIT_S)
-    last = 30
-    deadline = time.monotonic() + WAIT_S
-    while sender.disk and time.monotonic() < deadline:  # noticed with the next message
-        sender.send(tracklet(last))
-        last += 1
-        time.sleep(0.05)
-    assert sender.disk == ""
+    last = itertools.count(30)
+
+    def noticed() -> bool:
+        sender.send(tracklet(next(last)))  # it looks at the disk with the next message
+        return not sender.disk
+
+    wait_until(noticed)
     sender.close()
     spool.close()
-    assert numbers(receiver, last) == list(range(last))
+    count = next(last)
+    assert numbers(receiver, count) == list(range(count))
     assert receiver.receive(0) is None
     full = [line for line in caplog.text.splitlines() if "no space is left" in line]
     assert len(full) == 1
@@ -299,7 +294,7 @@ def test_the_end_of_a_full_disk_and_of_an_outage(
     sender = Sender(SITE, gate.open, spool, first_wait_s=60)
     for n in range(200):
         sender.send(tracklet(n))
-    until(lambda: sender.disk and sender.away)
+    wait_until(lambda: sender.disk and sender.away)
     gate.error = None
     sender.close()
     spool.close()
@@ -314,19 +309,14 @@ def test_a_server_that_is_killed_and_returns(world: World, tmp_path: Path) -> No
     subscription = world.open().subscribe(pattern_of("tracklet"), "centre")
     receiver = Receiver(subscription, gaps=True)
 
-    def receive() -> None:
+    def listen() -> None:
         while not stop.is_set():
-            try:
-                got = receiver.receive(0.2)
-            except TransportUnavailableError:
-                time.sleep(0.05)
-                continue
-            if got is not None:
+            if (got := receive(receiver, 0.2)) is not None:
                 assert isinstance(got.message, TrackletMessage)
                 received.append(got.message.edge_seq)
                 got.ack()
 
-    thread = threading.Thread(target=receive, daemon=True)
+    thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     with Sender(SITE, lambda: open_broker(world.config), spool, first_wait_s=0.1) as sender:
         for n in range(300):
@@ -335,9 +325,9 @@ def test_a_server_that_is_killed_and_returns(world: World, tmp_path: Path) -> No
                 server.kill()
             if n in {120, 240}:
                 server.start()
-            time.sleep(0.01)
+            time.sleep(0.01)  # a host sends over some time, so that kills fall in between
         assert sender.wait_sent(WAIT_S)
-        until(lambda: len(received) >= 300)
+        wait_until(lambda: len(received) >= 300)
     stop.set()
     thread.join()
     assert sorted(received) == list(range(300))
