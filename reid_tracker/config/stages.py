@@ -328,6 +328,7 @@ class OutputConfig(Checked):
             events of identities.
         csv: write CSV, one row a box; frames count from 0.
         crops: write pictures of each identity, in a folder of its own.
+        heatmap: draw a PNG of the places where people spent their time.
         mosaic: write one video of all cameras; several cameras only.
         parquet: write a table of all boxes of all cameras; several cameras only.
         pictures: draw timeline, transitions, transit times and map; several cameras only.
@@ -348,6 +349,7 @@ class OutputConfig(Checked):
     jsonl: bool = True
     csv: bool = False
     crops: bool = False
+    heatmap: bool = False
     mosaic: bool = True
     parquet: bool = False
     pictures: bool = True

@@ -161,7 +161,7 @@ def draw_places(image: ImageBGR, places: CountingPlaces) -> ImageBGR:
     for zone in places.zones:
         draw_zone(drawn, zone, zone.name)
     for line in places.lines:
-        draw_line(drawn, line, f"{line.name}: the arrow is in")
+        draw_line(drawn, line, line.name)
     return drawn
 
 

@@ -111,6 +111,12 @@ def _open_video(path: Path, camera: str, run: OutputRun) -> Sink:
     return VideoSink(path, info, draw=draw, crf=config.video_crf, overwrite=run.overwrite)
 
 
+def _open_heat_map(path: Path, camera: str, run: OutputRun) -> Sink:
+    from reid_tracker.sink.video.heat_map import HeatMapSink
+
+    return HeatMapSink(path, overwrite=run.overwrite)
+
+
 def _open_crops(path: Path, camera: str, run: OutputRun) -> Sink:
     from reid_tracker.sink.crops.tracks import CropSink
 
@@ -190,6 +196,12 @@ FORMATS: dict[str, OutputFormat] = {
             open_shared=_open_shared_crops,
             needs_identities=True,
             shared_replaces_own=True,
+        ),
+        OutputFormat(
+            "heatmap",
+            "draw a PNG of where people spent their time",
+            suffix="_heatmap.png",
+            open_own=_open_heat_map,
         ),
         OutputFormat(
             "parquet",

@@ -106,7 +106,7 @@ def test_the_option_of_a_toy_format_reaches_the_configuration() -> None:
 def test_paths_cover_own_shared_and_final_files(tmp_path: Path) -> None:
     names = {path.name for path in output_paths(tmp_path, ["a b"])}
     assert names == {
-        *("a_b.mp4", "a_b.txt", "a_b.jsonl", "a_b.csv", "a_b_crops"),
+        *("a_b.mp4", "a_b.txt", "a_b.jsonl", "a_b.csv", "a_b_crops", "a_b_heatmap.png"),
         *("a_b_global.txt", "a_b_global.jsonl", "a_b_global.csv"),
         *("counts.jsonl", "counts.csv", "counts_summary.csv"),
         *("counts_refined.jsonl", "counts_refined.csv", "counts_refined_summary.csv"),

@@ -62,6 +62,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw, check and save the places of one camera."""
+    from reid_tracker.explain.ground_picture import draw_caption
     from reid_tracker.explain.place_picker import draw_places, pick_places
     from reid_tracker.explain.sheet import write_png
 
@@ -82,7 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     zones = (zone for zone in earlier.zones if zone.camera != name)
     picture = Path(arguments.picture or path.with_name(f"{path.stem}_{name}.png"))
     save_checked(CountingPlaces((*lines, *mine.lines), (*zones, *mine.zones)), path)
-    write_png(picture, draw_places(image, mine))
+    text = "people who cross a line in the direction of its arrow come in"
+    write_png(picture, draw_caption(draw_places(image, mine), text))
     if not arguments.quiet:
         sys.stdout.write(
             f"{name}: {len(mine.lines)} lines, {len(mine.zones)} zones\n"
