@@ -105,7 +105,7 @@ def heat_map(background: ImageBGR, seconds: Float32Array) -> ImageBGR:
     heat = np.sqrt(spot_s / most_s)  # a place where somebody stood would hide all paths
     colours = cv2.applyColorMap(np.rint(255 * heat).astype(np.uint8), cv2.COLORMAP_TURBO)
     share = 0.75 * np.clip(heat / 0.25, 0, 1)[..., None]
-    picture = np.rint(background * (1 - share) + colours * share).astype(np.uint8)
+    picture: ImageBGR = np.rint(background * (1 - share) + colours * share).astype(np.uint8)
     _legend(picture, f"{most_s:.3g} s", f"person-seconds in a square of {side} pixels")
     return picture
 

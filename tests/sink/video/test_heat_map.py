@@ -62,7 +62,7 @@ def test_people_who_walk_are_not_in_the_background(tmp_path: Path) -> None:
 
 
 def test_large_frames_are_scaled_and_feet_outside_are_left_out(tmp_path: Path) -> None:
-    boxes = [[-50.0, 0, -10, 40], [3000, 10, 3840, 5000], [100, 100, 200, 400]]
+    boxes = [[-50.0, 0, -10, 40], [3000.0, 10, 3840, 5000], [100.0, 100, 200, 400]]
     with HeatMapSink(tmp_path / "a.png") as sink:
         for index in range(2):
             tracks = make_tracks([1, 2, 3], boxes)
