@@ -15,11 +15,13 @@ import pytest
 import reid_tracker
 from reid_tracker.cli.main import main, parser_of
 from reid_tracker.config import Config
+from reid_tracker.config.checked import to_yaml
 from reid_tracker.config.docs import keys_of
 from reid_tracker.errors import StoreError
 from reid_tracker.match.gallery.open import open_to_read
 from tests.cli.runs import Run
 from tests.conftest import ROOT
+from tests.train.detector.samples import tiny_recipe
 from tests.train.samples import person, write_image
 from tests.transport.servers import nats_server
 
@@ -254,6 +256,27 @@ def test_an_encoder_is_trained_scored_and_explained(
     run("explain --curves runs/train-paper_scratch runs/train-paper_finetune -o curves")
     assert (people / "curves" / "curves.png").stat().st_size > 10_000
     assert "tight" in answer("calibrate --labelled people/", capsys)
+
+
+@pytest.mark.parametrize("model", ["osnet_x0_25", "osnet_x0_5"])
+def test_an_old_recipe_suggests_the_one_that_replaces_it(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The recipes of single steps, such as osnet_x0_5_step6, became one recipe a model."""
+    assert main(["train", f"{model}_step6"]) == 2
+    assert f"no recipe '{model}_step6': did you mean {model}?" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_detector_is_trained(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nncf")
+    monkeypatch.setenv("YOLO_CONFIG_DIR", str(folder / "settings"))
+    (folder / "my_recipe.yaml").write_text(to_yaml(tiny_recipe(folder)))
+    run("train-detector my_recipe.yaml --openvino --threads 1")
+    made = folder / "runs" / "train-my_recipe"
+    for model in (made / "person_tiny.pt", made / "person_tiny_int8_openvino_model"):
+        run(f"video.mp4 --detector {model} --encoder none --imgsz 64 -o {model.stem}")
+        assert (folder / model.stem / "video.txt").exists()
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -27,8 +28,8 @@ def read_recipe(
     """Read a recipe of a kind, from a file or by its name in configs/train/.
 
     Raises:
-        ConfigError: there is no such recipe, it is of another kind, a key is unknown, or a value
-            does not fit.
+        ConfigError: there is no such recipe (the message suggests the nearest one), it is of
+            another kind, a key is unknown, or a value does not fit.
     """
     own = _commands({item.name for item in fields(kind)})
     path = Path(source)
@@ -37,8 +38,12 @@ def read_recipe(
         path = folder / f"{source}.yaml"
         if not path.is_file():
             found = sorted(folder.glob("*.yaml"))
-            names = ", ".join(item.stem for item in found if own & _commands(read_yaml(item)))
-            raise ConfigError(f"no recipe '{source}': expected a YAML file or one of {names}")
+            names = [item.stem for item in found if own & _commands(read_yaml(item))]
+            close = difflib.get_close_matches(Path(source).stem, names, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise ConfigError(
+                f"no recipe '{source}': {hint}expected a YAML file or one of {', '.join(names)}"
+            )
     commands = _commands(read_yaml(path))
     if commands and not commands & own:
         raise ConfigError(f"{source} is a recipe for `reid-track {min(commands)}`")

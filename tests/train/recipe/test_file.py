@@ -14,6 +14,11 @@ def test_unknown_recipe_lists_the_known_ones() -> None:
     assert "person_yolo11n" not in str(caught.value)
 
 
+def test_unknown_recipe_suggests_the_nearest_one() -> None:
+    with pytest.raises(ConfigError, match=r"no recipe 'paper_scrach': did you mean paper_scratch"):
+        load_recipe("paper_scrach")
+
+
 def test_recipe_of_a_detector_names_its_command() -> None:
     with pytest.raises(
         ConfigError, match=r"person_yolo11n is a recipe for `reid-track train-detector`$"
