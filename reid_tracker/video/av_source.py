@@ -16,7 +16,7 @@ from reid_tracker.errors import SourceError
 from reid_tracker.picture_size import MOST_PIXELS, too_large
 from reid_tracker.types import Frame, VideoInfo
 from reid_tracker.video.clock import LOOK_AHEAD, PresentationClock
-from reid_tracker.video.decode import DecodeReport, decode_frames, describe_damage
+from reid_tracker.video.decode import DecodeReport, close_container, decode_frames, describe_damage
 from reid_tracker.video.naming import printable, safe_name
 from reid_tracker.video.picture import to_upright_bgr
 from reid_tracker.video.source import BaseSource
@@ -85,7 +85,7 @@ class AvSource(BaseSource):
                 info = dataclasses.replace(info, frame_rate=frame_rate)
             super().__init__(name, info, stride)
         except BaseException:
-            container.close()
+            close_container(container)
             raise
 
     def _read(self) -> Iterator[Frame]:
@@ -117,7 +117,7 @@ class AvSource(BaseSource):
             _log.warning("%s is %s", self._label, damage)
 
     def _release(self) -> None:
-        self._container.close()
+        close_container(self._container)
 
 
 def open_video_file(path: Path, stride: int, frame_rate: Fraction | None = None) -> AvSource:

@@ -12,7 +12,7 @@ from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.picture_size import MOST_PIXELS, too_large
 from reid_tracker.video.address import StreamAddress
-from reid_tracker.video.decode import ends_body, flags_whole_packets
+from reid_tracker.video.decode import close_container, ends_body, flags_whole_packets
 from reid_tracker.video.hardware import hardware_decoder
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Connection:
             self._stream.thread_type = "SLICE"
             self.frame_rate = _plausible(self._stream)
         except BaseException:
-            self._container.close()
+            close_container(self._container)
             raise
 
     def pictures(self) -> Iterator[DecodedPicture]:
@@ -117,7 +117,7 @@ class Connection:
 
     def close(self) -> None:
         """Disconnect."""
-        self._container.close()
+        close_container(self._container)
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         import av.error

@@ -40,6 +40,18 @@ class DecodeReport:
     stopped_by: str | None = None
 
 
+def close_container(container: InputContainer) -> None:
+    """Close a container without FFmpeg's log messages, which could stop the process for ever.
+
+    Older versions of torchvision have PyAV pass these messages to Python. A decoder thread that
+    logs waits for the interpreter, and whoever frees the decoder holds it and waits for the thread.
+    """
+    import av.logging
+
+    av.logging.set_level(None)
+    container.close()
+
+
 def decode_frames(
     container: InputContainer, stream: VideoStream, report: DecodeReport
 ) -> Iterator[tuple[int, VideoFrame]]:

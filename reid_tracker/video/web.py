@@ -13,7 +13,7 @@ from reid_tracker.picture_size import MOST_PIXELS
 from reid_tracker.video.address import StreamAddress
 from reid_tracker.video.av_source import AvSource, reason_of, video_stream
 from reid_tracker.video.connection import never_ends
-from reid_tracker.video.decode import ends_body
+from reid_tracker.video.decode import close_container, ends_body
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -57,10 +57,10 @@ def open_recording(
             source = _ReadAhead(container, video_stream(container, address.label))
             source = source if source.is_recording() else None
         if source is None:
-            container.close()
+            close_container(container)
             return None
     except BaseException:
-        container.close()
+        close_container(container)
         raise
     return AvSource(source, address.label, name, stride)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.logging
 import pytest
 
 from reid_tracker.errors import SourceError
@@ -25,6 +26,15 @@ def decode(path: Path) -> tuple[list[int], DecodeReport]:
     with av.open(str(path)) as container:
         numbers = [n for n, _ in decode_frames(container, container.streams.video[0], report)]
     return numbers, report
+
+
+def test_a_closed_source_leaves_no_log_that_waits_for_python(tmp_path: Path) -> None:
+    av.logging.set_level(av.logging.ERROR)  # torchvision did this for years
+    try:
+        open_source(write_clip(tmp_path / "clip.mp4")).close()
+        assert av.logging.get_level() is None
+    finally:
+        av.logging.set_level(None)
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.avi"])
