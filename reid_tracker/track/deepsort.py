@@ -1,7 +1,7 @@
 """DeepSORT (arXiv 1703.07402) in named stages, with what later trackers added.
 
 `DeepSort.update` runs the stages in order: predict, match confident and then overlapping
-detections, correct, death, birth, report. Those that match are in `stages`, the choice of
+detections, correct, death, birth, recovery, report. Those that match are in `stages`, the choice of
 detections that start tracks in `birth`, and the reported boxes in `report`.
 """
 
@@ -26,6 +26,7 @@ from reid_tracker.track.observations import (
     usable,
 )
 from reid_tracker.track.occlusion import feet_hidden
+from reid_tracker.track.recovery import Recovery
 from reid_tracker.track.report import reported
 from reid_tracker.track.stages import Matches, Stages
 from reid_tracker.track.table import TrackTable
@@ -69,6 +70,7 @@ class DeepSort:
         self._tracks = TrackTable.empty()
         self._memory = AppearanceMemory(self.config.nn_budget)
         self._stages = Stages(self.config, self._filter, self._memory)
+        self._recovery = Recovery(self.config, self._memory)
         self._camera = None
         self._next_id = 1
         self._now_s: float | None = None
@@ -94,16 +96,16 @@ class DeepSort:
         first = self._now_s is None
         self._predict(timestamp_s)
         if motion is not None:
-            self._tracks.mean, self._tracks.covariance = self._filter.moved(
-                self._tracks.mean, self._tracks.covariance, motion
-            )
+            self._follow_camera(motion)
         self._delete(self._left())
         matches = self._match(found)
         self._correct(matches, found)
         self._delete(~self._tracks.confirmed & (self._tracks.missed > 0))
         self._birth(matches, found, confirmed=first and self.config.confirm_first)
         self._remember(found)
-        return reported(self._tracks, self._now_s or 0.0, self.config)
+        now_s = self._now_s or 0.0
+        self._tracks = self._recovery.found(self._tracks, now_s)
+        return reported(self._tracks, now_s, self.config)
 
     def _camera_motion(self, frame: ImageBGR, people: FloatArray) -> FloatArray | None:
         """Return how the picture moved since the last frame, None if it did not."""
@@ -115,6 +117,18 @@ class DeepSort:
 
             self._camera = CameraMotion()
         return self._camera.estimate(frame, people)
+
+    def _follow_camera(self, motion: FloatArray) -> None:
+        """Move all tracks with the picture."""
+        self._tracks.mean, self._tracks.covariance = self._filter.moved(
+            self._tracks.mean, self._tracks.covariance, motion
+        )
+        for table in (self._tracks, self._recovery.lost):
+            corners = table.measured.reshape(-1, 2, 2)
+            centre = corners.mean(axis=1)
+            size = np.hypot(*motion[:, 0]) * (corners - centre[:, None])
+            moved = centre @ motion[:, :2].T + motion[:, 2]
+            table.measured = (moved[:, None] + size).reshape(-1, 4)
 
     def _match(self, found: Observations) -> Matches:
         """Run the stages that match tracks with detections."""
@@ -136,10 +150,12 @@ class DeepSort:
             factors = np.array([x, y, x / y, y])[:, None]  # centre, aspect, height
             self._tracks.mean = self._tracks.mean * factors
             self._tracks.covariance = self._tracks.covariance * factors**2
+            for table in (self._tracks, self._recovery.lost):
+                table.measured = table.measured * np.array([x, y, x, y])
         self._size, self._extent = size, np.array(size, np.float64)
 
     def _predict(self, timestamp_s: float | None) -> None:
-        """Delete expired tracks, and predict the others at the time of the new frame."""
+        """End the life of expired tracks, and predict the others at the time of the new frame."""
         nominal_s = 1 / self.config.nominal_rate
         if self._now_s is None:
             self._now_s = 0.0 if timestamp_s is None else timestamp_s
@@ -152,14 +168,17 @@ class DeepSort:
                 timestamp_s,
             )
             # Keep the ages of tracks right on the new clock.
-            self._tracks.seen_s += step_s - nominal_s
-            self._tracks.born_s += step_s - nominal_s
+            for table in (self._tracks, self._recovery.lost):
+                table.seen_s += step_s - nominal_s
+                table.born_s += step_s - nominal_s
             self._now_s += step_s - nominal_s
             step_s = nominal_s
         self._now_s += step_s
         # Expired tracks are not predicted: a long pause would take them to infinity.
-        unseen_s = self._now_s - self._tracks.seen_s
-        self._delete(unseen_s > self.config.max_age_s + _TIME_SLACK_S)
+        expired = self._now_s - self._tracks.seen_s > self.config.max_age_s + _TIME_SLACK_S
+        if expired.any():
+            self._recovery.keep(self._tracks.select(expired))
+            self._tracks = self._tracks.select(~expired)
         tracks = self._tracks
         tracks.mean, tracks.covariance = self._filter.predict(
             tracks.mean, tracks.covariance, step_s * self.config.nominal_rate

@@ -62,6 +62,22 @@ class AppearanceMemory:
         self._latest[slots] = embeddings
         self._written[slots] += 1
 
+    def absorb(self, slots: IntArray, others: IntArray) -> None:
+        """Append what each of (K,) other slots remembers to a slot, and release the others."""
+        for position in range(self._budget):
+            more = self._written[others] > position
+            if not more.any():
+                break
+            self.append(slots[more], self._embeddings[others[more], position])
+        self.release(others)
+
+    def mean(self, slots: IntArray) -> Float32Array:
+        """Return the (P, D) mean embedding of each slot with unit length, or a row of zeros."""
+        total = self._padded(slots).sum(axis=1)
+        length = np.linalg.norm(total, axis=1, keepdims=True)
+        unit: Float32Array = total / np.maximum(length, np.finfo(np.float32).tiny)
+        return unit
+
     def filled(self, slots: IntArray) -> BoolArray:
         """Return (P,) whether each slot holds an embedding."""
         return self._written[slots] > 0

@@ -69,8 +69,8 @@ class TrackTable:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def select(self, rows: BoolArray) -> TrackTable:
-        """Return the rows where the (T,) mask is True."""
+    def select(self, rows: BoolArray | IntArray) -> TrackTable:
+        """Return the rows where the (T,) mask is True, or rows by their numbers."""
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def join(self, other: TrackTable) -> TrackTable:

@@ -73,7 +73,7 @@ class Looks:
     def __init__(self, model: LookModel, seed: int = 0) -> None:
         self._model = model
         self._seed = seed
-        person, view, look = (_scales(size) for size in model.dimensions)
+        person, view, look = (scales(size) for size in model.dimensions)
         self._person = np.float32(np.sqrt(model.person)) * person
         self._view = np.float32(np.sqrt(model.view)) * view
         self._camera = np.float32(np.sqrt(model.camera)) * view
@@ -129,7 +129,7 @@ def _hash(numbers: IntArray, seed: int, kind: int) -> IntArray:
     return numbers
 
 
-def _scales(dimensions: float) -> Vectors:
+def scales(dimensions: float) -> Vectors:
     """Return the (D,) standard deviations of variances that fall off, with a sum of 1."""
     # Those of exp(-i / t) have an effective number of 2t. The shared mean has the first one.
     variance = np.exp(-2 * np.arange(SIZE - 1) / dimensions)

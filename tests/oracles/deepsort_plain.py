@@ -3,8 +3,9 @@
 The options have the names and meanings of `reid_tracker.config.DeepSortConfig`. What goes beyond
 the paper: a combined cost relative to the gates, two confidence thresholds, ages in seconds,
 missing frames, which are stepped over one nominal frame at a time, tracks that leave the image,
-classes, no second track for a nested box of one person, the appearance gate in the overlap stage,
-a confirmed first frame, hidden feet, hidden people, and a reported box between two.
+people who were lost and come back, classes, no second track for a nested box of one person, the
+appearance gate in the overlap stage, a confirmed first frame, hidden feet, hidden people, and a
+reported box between two.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class PlainOptions:
     n_init: int = 3
     confirm_first: bool = True
     max_age_s: float = 5.0
+    recover_s: float = 30.0
     exit_s: float = 0.5
     duplicate_cover: float = 0.85
     whole_below: float = 0.9
@@ -150,6 +152,7 @@ class PlainDeepSort:
         )
         self.gate = float(chi2.ppf(options.gate_probability, 4))
         self.tracks: list[PlainTrack] = []
+        self.lost: list[PlainTrack] = []
         self.next_id = 1
         self.now_s: float | None = None
         self.right = self.bottom = 0.0
@@ -186,7 +189,39 @@ class PlainDeepSort:
                 started.append(detection)
         for detection in sorted(started, key=lambda d: d.row):
             self.start(detection, confirmed=first and self.options.confirm_first)
+        self.recover()
         return self.report()
+
+    def recover(self) -> None:
+        """Tracks confirmed in this frame continue lost ones who look alike and may be there."""
+        limit_s = self.options.recover_s + _ROUNDING_S
+        self.lost = [t for t in self.lost if self.time() - t.seen_s <= limit_s]
+        fresh = [t for t in self.tracks if t.confirmed and t.hits == self.options.n_init]
+        cost = np.full((len(self.lost), len(fresh)), np.inf)
+        for i, old in enumerate(self.lost):
+            for j, new in enumerate(fresh):
+                if new.features and self.may_be(old, new):
+                    mean = np.mean(new.features, axis=0)
+                    mean = mean / np.sqrt(mean @ mean)
+                    cost[i, j] = min([1.0] + [1 - float(mean @ other) for other in old.features])
+        pairs = match_within_gate(cost, self.options.max_cosine_distance)
+        for old, new in [(self.lost[i], fresh[j]) for i, j in pairs]:
+            self.lost.remove(old)
+            new.id, new.born_s, new.hits = old.id, old.born_s, old.hits + new.hits
+            new.features = deque([*old.features, *new.features], self.options.nn_budget)
+        self.tracks.sort(key=lambda track: track.id)
+
+    def may_be(self, old: PlainTrack, new: PlainTrack) -> bool:
+        """Whether a person can have walked from the last box of one track to that of another."""
+        a, b = old.measured, new.measured
+        tall = max(a[3] - a[1], b[3] - b[1])
+        apart = np.hypot(a[0] + a[2] - b[0] - b[2], a[1] + a[3] - b[1] - b[3]) / 2
+        return bool(
+            old.class_number == new.class_number
+            and old.seen_s < new.born_s
+            and apart <= tall * (1 + self.time() - old.seen_s)
+            and abs(np.log((a[3] - a[1]) / (b[3] - b[1]))) <= 0.5
+        )
 
     def is_duplicate(self, detection: PlainDetection, other: PlainDetection) -> bool:
         """Whether both are boxes of one person, one inside the other."""
@@ -220,6 +255,11 @@ class PlainDeepSort:
     def delete_too_old(self) -> None:
         """Tracks unseen for longer than the limit are gone before the matching (ages 1 to max)."""
         limit_s = self.options.max_age_s + _ROUNDING_S
+        self.lost += [
+            t
+            for t in self.tracks
+            if t.confirmed and t.features and self.time() - t.seen_s > limit_s
+        ]
         self.tracks = [t for t in self.tracks if self.time() - t.seen_s <= limit_s]
         limit_s = self.options.exit_s + _ROUNDING_S
         self.tracks = [

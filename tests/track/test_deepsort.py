@@ -48,6 +48,7 @@ configs = st.builds(
     n_init=st.integers(1, 4),
     confirm_first=st.booleans(),
     max_age_s=st.sampled_from([0.1, 0.5, 3.0]),
+    recover_s=st.sampled_from([0.0, 0.3, 3.0]),
     exit_s=st.sampled_from([0.0, 0.2, 1.0]),
     duplicate_cover=st.sampled_from([0.5, 0.85, 1.0]),
     whole_below=st.sampled_from([0.0, 0.9, 1.0]),
@@ -218,7 +219,7 @@ def _columns(tracks: Tracks) -> list[bytes]:
 
 def test_memory_is_bounded_by_the_tracks_alive_at_once() -> None:
     generator = np.random.default_rng(1)
-    tracker = DeepSort(DeepSortConfig(max_age_s=0.2, nn_budget=5))
+    tracker = DeepSort(DeepSortConfig(max_age_s=0.2, recover_s=1.0, nn_budget=5))
     most_alive = 0
     for _ in range(500):
         count = int(generator.integers(0, 12))
@@ -228,7 +229,8 @@ def test_memory_is_bounded_by_the_tracks_alive_at_once() -> None:
             Detections(boxes, np.full(count, 0.9), np.zeros(count)),  # type: ignore[arg-type]
             np.abs(generator.normal(size=(count, 8))).astype(np.float32),
         )
-        most_alive = max(most_alive, len(tracker._tracks))
-        assert int((~tracker._memory._free).sum()) == len(tracker._tracks)
+        alive = len(tracker._tracks) + len(tracker._recovery.lost)
+        most_alive = max(most_alive, alive)
+        assert int((~tracker._memory._free).sum()) == alive
     assert tracker._next_id > 20 * most_alive
     assert len(tracker._memory._free) <= 2 * most_alive + 16

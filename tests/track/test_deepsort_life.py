@@ -47,7 +47,7 @@ def test_a_tentative_track_dies_at_its_first_miss() -> None:
 def test_a_confirmed_track_dies_after_seconds_not_frames(
     rate: int, absent_s: float, same: bool
 ) -> None:
-    tracker = DeepSort(DeepSortConfig(max_age_s=1.0))
+    tracker = DeepSort(DeepSortConfig(max_age_s=1.0, recover_s=0.0))
     for frame in range(rate):
         tracker.update(seen(ANNA), looks(0), frame / rate)
     absent = round(absent_s * rate)
@@ -72,7 +72,7 @@ def test_a_track_unseen_for_exactly_the_limit_still_lives() -> None:
 
 @pytest.mark.parametrize("absent_s", [31 / 30, 60.0])
 def test_a_track_unseen_for_longer_is_not_matched(absent_s: float) -> None:
-    tracker = DeepSort(DeepSortConfig(max_age_s=1.0, n_init=1))
+    tracker = DeepSort(DeepSortConfig(max_age_s=1.0, recover_s=0.0, n_init=1))
     tracker.update(seen(ANNA), looks(0), 0.0)
     assert tracker.update(seen(ANNA), looks(0), absent_s).ids.tolist() == [2]
 

@@ -150,7 +150,14 @@ def run(arguments: argparse.Namespace) -> int:
         cameras = stack.enter_context(CameraSet(arguments.sources, config, check_names))
         sources = cameras.sources
         start_s = start_of(config.gallery.start_time, sources)
-        config = suited_to_models(replace(config, match=replace(config.match, enabled=False)))
+        config = suited_to_models(
+            replace(
+                config,
+                match=replace(config.match, enabled=False),
+                # A tracklet that has ended cannot go on: the centre knows who comes back.
+                tracker=replace(config.tracker, recover_s=0.0),
+            )
+        )
         pipeline = Pipeline.from_config(config)
         settings = reported(config, pipeline, ground)
         spool = open_spool(config, numbers.edge, stack)

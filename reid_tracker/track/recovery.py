@@ -1,0 +1,86 @@
+"""Gives people who were lost inside the image their old ids back, however short a track's life is.
+
+The motion model says nothing of somebody who was hidden for long: its prediction has walked out of
+the image, or its gate has become wider than that. So a lost track stays where it was last seen, and
+a track that has just been confirmed is compared with it by appearance, within the distance that a
+person walks in the meantime (as re-activation in OC-SORT, arXiv 2203.14360, and connection in GTA,
+arXiv 2411.08216, without a look into the future). A new track has a few embeddings by then, whose
+mean is a surer description than one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reid_tracker.arrays import FloatArray, IntArray
+from reid_tracker.config import DeepSortConfig
+from reid_tracker.track.assignment import assign
+from reid_tracker.track.memory import AppearanceMemory
+from reid_tracker.track.table import TrackTable
+
+_TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
+_REACH = 1.0  # heights that a person is away at once, and goes per second
+_GROWTH = 0.5  # largest change of the logarithm of the height
+
+
+class Recovery:
+    """The people whom one tracker lost inside the image."""
+
+    def __init__(self, config: DeepSortConfig, memory: AppearanceMemory) -> None:
+        self._recover_s = config.recover_s
+        self._n_init = config.n_init
+        self._max_cosine_distance = config.thresholds().max_cosine_distance
+        self._memory = memory
+        self.lost = TrackTable.empty()
+
+    def keep(self, expired: TrackTable) -> None:
+        """Take tracks whose life ended; those without a known appearance are forgotten."""
+        known = expired.confirmed & self._memory.filled(expired.slots)
+        self._memory.release(expired.slots[~known])
+        self.lost = self.lost.join(expired.select(known))
+
+    def found(self, tracks: TrackTable, now_s: float) -> TrackTable:
+        """Return the tracks of a frame, where those that were confirmed in it may be lost ones.
+
+        Such a track goes on with the id, the age and the memory of the lost one.
+        """
+        forgotten = now_s - self.lost.seen_s > self._recover_s + _TIME_SLACK_S
+        if forgotten.any():
+            self._memory.release(self.lost.slots[forgotten])
+            self.lost = self.lost.select(~forgotten)
+        lost = self.lost
+        fresh = np.flatnonzero(tracks.confirmed & (tracks.hits == self._n_init))
+        if not len(lost) or not len(fresh):
+            return tracks
+        rows, columns = self._same_people(lost, tracks.select(fresh), now_s)
+        if not len(rows):
+            return tracks
+        found = fresh[columns]
+        self._memory.absorb(lost.slots[rows], tracks.slots[found])
+        tracks.ids[found] = lost.ids[rows]
+        tracks.slots[found] = lost.slots[rows]
+        tracks.hits[found] += lost.hits[rows]
+        tracks.born_s[found] = lost.born_s[rows]
+        self.lost = lost.select(~np.isin(np.arange(len(lost)), rows))
+        return tracks.select(np.argsort(tracks.ids))
+
+    def _same_people(
+        self, lost: TrackTable, fresh: TrackTable, now_s: float
+    ) -> tuple[IntArray, IntArray]:
+        """Return rows of lost and of fresh tracks that belong together."""
+        centre, height = _places(lost)
+        there, tall = _places(fresh)
+        apart = np.linalg.norm(centre[:, None] - there[None], axis=2)
+        reach = _REACH * (1 + now_s - lost.seen_s)[:, None] * np.maximum(height[:, None], tall)
+        possible = (apart <= reach) & (np.abs(np.log(height[:, None] / tall)) <= _GROWTH)
+        possible &= lost.classes[:, None] == fresh.classes
+        # Whoever was there before the other was lost is somebody else.
+        possible &= lost.seen_s[:, None] < fresh.born_s
+        cost = self._memory.distance(lost.slots, self._memory.mean(fresh.slots), possible)
+        return assign(np.where(possible, cost, np.inf), self._max_cosine_distance)
+
+
+def _places(tracks: TrackTable) -> tuple[FloatArray, FloatArray]:
+    """Return (T, 2) centres and (T,) heights of the boxes that were seen last."""
+    boxes = tracks.measured
+    return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 3] - boxes[:, 1]
