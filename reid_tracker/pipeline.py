@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -76,6 +76,7 @@ class Pipeline:
         """
         self.times = StageTimes()
         self._detector = detector
+        self._class_names: Mapping[int, str] = getattr(detector, "class_names", {})
         self._encoder = encoder
         self._new_tracker = new_tracker
         self._frames_per_batch = frames_per_batch
@@ -222,7 +223,14 @@ class Pipeline:
                     frame=frame.image,
                 )
             rows = None if embeddings is None else looks_of(tracks, embeddings[row])
-            result = FrameResult(camera, frame, detections[row], tracks, embeddings=rows)
+            result = FrameResult(
+                camera,
+                frame,
+                detections[row],
+                tracks,
+                embeddings=rows,
+                class_names=self._class_names,
+            )
             yield result if rows is None else self._matched(result, rows)
 
     def _matched(self, result: FrameResult, embeddings: Embeddings) -> FrameResult:

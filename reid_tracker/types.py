@@ -6,7 +6,7 @@ have zero rows and are normal values; None is never used instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fractions import Fraction
@@ -378,6 +378,7 @@ class FrameResult:
         events: changes of identities in all cameras, decided in this frame.
         embeddings: (M, D) embeddings of the tracks, unit rows; zeros where a track has no detection
             in this frame. None without an encoder.
+        class_names: names of class numbers; empty if the detector has none.
     """
 
     camera: str
@@ -387,3 +388,4 @@ class FrameResult:
     identities: Identities | None = None
     events: tuple[IdentityEvent, ...] = ()
     embeddings: Embeddings | None = None
+    class_names: Mapping[int, str] = field(default_factory=dict)

@@ -45,7 +45,7 @@ def test_the_list_is_whole() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_shipped_models_with_refine_count_as_a_person_does(tmp_path: Path) -> None:
     """The shipped detector and encoder, which are what "auto" means without downloads."""
     lines = [word for name, ends in LINES.items() for word in ("--line", f"{name}={ends}")]

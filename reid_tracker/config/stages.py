@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from reid_tracker.config.checked import Checked, number
+from reid_tracker.config.checked import Checked, number, shown
+from reid_tracker.errors import ConfigError
 
 AnySection = TypeVar("AnySection", bound="_WithThresholds")
 
@@ -337,6 +338,8 @@ class OutputConfig(Checked):
         parquet: write a table of all boxes of all cameras; several cameras only.
         pictures: draw timeline, transitions, transit times and map; several cameras only.
         trail_s: length of the drawn trail.
+        labels: what stands at a box in videos: "id", "class", "confidence".
+        line_thickness: of boxes in videos, in pixels; null suits it to the frame.
         video_crf: quality of the x264 encoder; 0 is best, 51 is worst.
         blur_heads: blur heads in every picture that is shown, written or stored.
         refine: when a recorded video ends, write its tracks once more, split, connected, filled
@@ -358,9 +361,19 @@ class OutputConfig(Checked):
     parquet: bool = False
     pictures: bool = True
     trail_s: float = number(2.0, 0.0)
+    labels: tuple[str, ...] = ("id",)
+    line_thickness: int | None = number(None, 1, 100)
     video_crf: int = number(23, 0, 51)
     blur_heads: bool = False
     refine: bool = False
     lines: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for part in self.labels:
+            if part not in ("id", "class", "confidence"):
+                raise ConfigError(
+                    f"labels = {shown(part, str)}: expected id, class or confidence, or several"
+                )

@@ -7,8 +7,9 @@ and boxes are in pixels. The format has no class of its own, so every row is cla
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -55,6 +56,8 @@ class ReplayDetector:
         self._scores = rows[:, 6].astype(np.float32)
         self._max_detections = max_detections
         self._next_index = 0
+
+    class_names: Mapping[int, str] = MappingProxyType({0: "person"})
 
     def detect(self, image: ImageBGR, frame_index: int | None = None) -> Detections:
         """Return the file's detections of one frame; see `Detector.detect`."""

@@ -69,6 +69,7 @@ class UltralyticsDetector:
         }
         self._model, black = _load(yolo, config, self._options)
         _take_image_size(self._model.predictor.model, self._options["imgsz"])
+        self.class_names = dict(self._model.names)
         self._options["classes"] = _class_numbers(config.classes, self._model.names)
         self._static_batch = _static_batch(self._model.predictor.model)
         _to_detections(black)

@@ -62,6 +62,8 @@ class RefinedTracks:
 
     def write(self, result: FrameResult) -> None:
         """Take one frame."""
+        if self._counts is not None:
+            self._counts.class_names = result.class_names
         embeddings = result.embeddings
         if embeddings is not None:
             weak = result.tracks.scores < self._thresholds.high_confidence

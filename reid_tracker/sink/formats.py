@@ -105,9 +105,8 @@ def _open_video(path: Path, camera: str, run: OutputRun) -> Sink:
     from reid_tracker.sink.video.annotate import Annotator
     from reid_tracker.sink.video.writer import VideoSink
 
-    config = run.config
-    draw = Annotator(trail_s=config.trail_s, paint=run.paints.get(camera)).draw
-    info = run.cameras[camera]
+    config, info = run.config, run.cameras[camera]
+    draw = Annotator.of(config, run.paints.get(camera)).draw
     return VideoSink(path, info, draw=draw, crf=config.video_crf, overwrite=run.overwrite)
 
 
@@ -143,10 +142,9 @@ def _open_mosaic(path: Path, run: OutputRun) -> SharedSink:
         path,
         run.cameras,
         run.is_over,
+        run.config,
         paints=run.paints,
         floor=None if run.floor is None else run.floor(),
-        trail_s=run.config.trail_s,
-        crf=run.config.video_crf,
         overwrite=run.overwrite,
     )
 

@@ -210,7 +210,7 @@ def open_window(camera: str, config: OutputConfig, paint: Paint | None = None) -
     from reid_tracker.sink.video.annotate import Annotator
     from reid_tracker.sink.video.window import WindowSink
 
-    return WindowSink(camera, Annotator(trail_s=config.trail_s, paint=paint).draw)
+    return WindowSink(camera, Annotator.of(config, paint).draw)
 
 
 def _make_folder(folder: Path) -> list[Path]:

@@ -94,6 +94,8 @@ def values_of(hint: Any, item: Any) -> st.SearchStrategy[Any]:
         return st.floats(low, 1e12 if math.isinf(high) else high, **above)
     if hint is int and low is not None:
         return st.integers(int(low), 2**40 if math.isinf(high) else int(high))
+    if item.name == "labels":
+        return st.lists(st.sampled_from(["id", "class", "confidence"]), max_size=3).map(tuple)
     plain = {
         int: st.integers(-(2**63), 2**63 - 1),
         str: st.text(),

@@ -64,6 +64,16 @@ def add_arguments(parser: Parser) -> None:
     )
     outputs.add_argument("--show", action="store_true", default=False, help="show a live window")
     add_saved(outputs)
+    add_setting(
+        outputs,
+        "--labels",
+        key="output.labels",
+        type=lambda text: text.split(","),
+        metavar="PARTS",
+        help="what stands at a box in videos: id, class, confidence, or several with commas "
+        "(default: id)",
+    )
+    add_setting(outputs, "--line-thickness", key="output.line_thickness", metavar="PIXELS")
     add_setting(outputs, "--refine", key="output.refine")
     for option, more in (("line", ""), ("zone", ",X3,Y3...")):
         add_setting(

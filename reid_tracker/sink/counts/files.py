@@ -22,6 +22,7 @@ from reid_tracker.types import FrameResult, IdentityEvent, ImageBGR, Tracks, Vid
 
 COLUMNS = (
     *("camera", "frame", "timestamp_s", "place", "event", "id", "class", "identity", "dwell_s"),
+    "class_name",
 )
 SUMS = (
     *("place", "kind", "in", "out", "people", "visits"),
@@ -50,6 +51,10 @@ class CountSink(BaseSink):
         cameras: size and frame rate of each source, by camera name.
         overwrite: whether earlier files may be replaced.
 
+    Attributes:
+        counters: of each camera.
+        class_names: names of class numbers, as of the last result.
+
     Raises:
         OutputError: a file exists, or cannot be made.
     """
@@ -70,6 +75,7 @@ class CountSink(BaseSink):
             for camera, info in cameras.items()
         }
         self._widths = {camera: info.width for camera, info in cameras.items()}
+        self.class_names: Mapping[int, str] = {}
         self._events: list[CountEvent] = []
         self._final = FinalIdentities()
         paths = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".csv", "_summary.csv")]
@@ -85,6 +91,7 @@ class CountSink(BaseSink):
         """Take one frame of one camera."""
         self._final.take(result.events)
         frame, known = result.frame, result.identities
+        self.class_names = result.class_names
         self._widths[result.camera] = frame.image.shape[1]
         ids = None if known is None else known.ids
         self.count(result.camera, frame.index, frame.timestamp_s, result.tracks, ids)
@@ -115,8 +122,9 @@ class CountSink(BaseSink):
 
     def _note(self, events: list[CountEvent]) -> None:
         self._events += events
-        self._lines.append("".join(f"{_json(_line(event))}\n" for event in events))
-        self._table.append(_csv(_row(event) for event in events))
+        lines = [_line(event, self.class_names) for event in events]
+        self._lines.append("".join(f"{_json(line)}\n" for line in lines))
+        self._table.append(_csv([line.get(column) for column in COLUMNS] for line in lines))
 
     def _finish(self) -> None:
         for counter in self.counters.values():
@@ -135,7 +143,7 @@ class CountSink(BaseSink):
             table.append(_csv([SUMS, *_sums(summary)]))
 
 
-def _line(event: CountEvent) -> dict[str, Any]:
+def _line(event: CountEvent, class_names: Mapping[int, str]) -> dict[str, Any]:
     line = {
         "schema": _SCHEMA,
         "camera": event.camera,
@@ -149,12 +157,9 @@ def _line(event: CountEvent) -> dict[str, Any]:
     }
     if event.dwell_s is not None:
         line["dwell_s"] = round(event.dwell_s, 3)
+    if event.class_number in class_names:
+        line["class_name"] = class_names[event.class_number]
     return line
-
-
-def _row(event: CountEvent) -> list[object]:
-    line = _line(event)
-    return [line.get(column) for column in COLUMNS]
 
 
 def _sums(summary: dict[str, Any]) -> Iterable[list[object]]:

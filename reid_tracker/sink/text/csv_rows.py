@@ -18,7 +18,7 @@ from reid_tracker.types import FrameResult
 
 COLUMNS = (
     *("camera", "frame", "timestamp_s", "id", "left", "top", "right", "bottom", "score", "class"),
-    *("age_s", "observed", "detection_index", "identity"),
+    *("age_s", "observed", "detection_index", "identity", "class_name"),
 )
 _FRAME, _TRACK, _IDENTITY = map(COLUMNS.index, ("frame", "id", "identity"))
 
@@ -27,7 +27,8 @@ class CsvSink(TextSink):
     """Writes one row a box, in pixels and seconds; frames count from 0, `observed` is 0 or 1.
 
     `identity` is the identity over all cameras as known at that frame. It is empty while unknown,
-    and in a run of one camera. `identities.jsonl` holds later changes.
+    and in a run of one camera. `identities.jsonl` holds later changes. `class_name` is empty if the
+    detector has no names.
     """
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
@@ -54,6 +55,7 @@ class CsvSink(TextSink):
             tracks.observed.astype(int).tolist(),
             tracks.detection_index.tolist(),
             _identities(result),
+            [result.class_names.get(number) for number in tracks.classes.tolist()],
         )
         of_frame = (result.camera, result.frame.index, round(result.frame.timestamp_s, 6))
         text = io.StringIO()

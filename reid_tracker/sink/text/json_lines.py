@@ -19,8 +19,9 @@ class JsonlSink(TextSink):
     Keys: `schema`, `camera`, `frame` (number in the source, counted from 0), `timestamp_s`,
     `captured_s` (UTC seconds since 1970, absent if the source does not say), and `tracks`, a list
     of `id`, `box` (left, top, right, bottom in pixels), `score`, `class`, `age_s`, `observed` and
-    `detection_index` (-1 if predicted only). In a run over several cameras, a track also has
-    `identity`, its number over all cameras, null while unknown.
+    `detection_index` (-1 if predicted only), and `class_name` if the detector has one. In a run
+    over several cameras, a track also has `identity`, its number over all cameras, null while
+    unknown.
     """
 
     def write(self, result: FrameResult) -> None:
@@ -38,6 +39,9 @@ class JsonlSink(TextSink):
         )
         keys = ("id", "box", "score", "class", "age_s", "observed", "detection_index")
         shown = [dict(zip(keys, row, strict=True)) for row in rows]
+        for track in shown:
+            if (name := result.class_names.get(track["class"])) is not None:
+                track["class_name"] = name
         if result.identities is not None:
             for track, identity in zip(shown, result.identities.ids.tolist(), strict=True):
                 track["identity"] = identity or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,11 +12,13 @@ import numpy.typing as npt
 import supervision as sv
 
 from reid_tracker.arrays import IntArray
+from reid_tracker.config import OutputConfig
 from reid_tracker.sink.video.palette import UNSURE, colour_index, colours_with_unsure, text_colours
 from reid_tracker.sink.video.trail import Trail
 from reid_tracker.types import FrameResult, ImageBGR, Tracks
 
 _SMALLEST_TEXT = 0.45
+_LEGEND = "not seen: predicted"
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -30,8 +32,8 @@ class Annotator:
 
     Args:
         trail_s: seconds of the path behind each track; 0 draws none.
-        show_score: whether labels hold the detection's confidence.
-        class_names: names of class numbers to put in the labels; None leaves classes out.
+        labels: what labels hold, in this order: "id", "class", "confidence".
+        line_thickness: of boxes, in pixels; None suits it to the frame.
         paint: draws more onto the frame, below the tracks.
     """
 
@@ -39,14 +41,25 @@ class Annotator:
         self,
         *,
         trail_s: float = 2.0,
-        show_score: bool = False,
-        class_names: Mapping[int, str] | None = None,
+        labels: Sequence[str] = ("id",),
+        line_thickness: int | None = None,
         paint: Callable[[ImageBGR], None] | None = None,
     ) -> None:
         self._trail = Trail(trail_s)
-        self._show_score = show_score
-        self._class_names = class_names
+        self._parts = tuple(labels)
+        self._thickness = line_thickness
         self._paint = paint
+        self._has_predicted = False
+
+    @classmethod
+    def of(cls, config: OutputConfig, paint: Callable[[ImageBGR], None] | None = None) -> Annotator:
+        """Return an annotator that draws as a configuration says."""
+        return cls(
+            trail_s=config.trail_s,
+            labels=config.labels,
+            line_thickness=config.line_thickness,
+            paint=paint,
+        )
 
     def draw(self, result: FrameResult) -> ImageBGR:
         """Return an annotated copy of the frame, (H, W, 3) uint8 BGR; the frame is not changed."""
@@ -56,9 +69,17 @@ class Annotator:
         if self._paint is not None:
             self._paint(scene)
         self._trail.add(tracks, result.frame.timestamp_s)
-        if len(tracks) == 0:
-            return scene
-        tools = _tools_for(width, height)
+        tools = _tools_for(width, height, self._thickness)
+        self._has_predicted |= not tracks.observed.all()
+        if len(tracks):
+            self._draw_tracks(scene, result, tools)
+        if self._has_predicted:
+            _draw_legend(scene, tools)
+        return scene
+
+    def _draw_tracks(self, scene: ImageBGR, result: FrameResult, tools: _Tools) -> None:
+        height, width = scene.shape[:2]
+        tracks = result.tracks
         ids = tracks.ids if result.identities is None else _one_each(result.identities.ids, tracks)
         colours = np.where(ids > 0, colour_index(ids), UNSURE)
         of_track = dict(zip(tracks.ids.tolist(), colours.tolist(), strict=True))
@@ -72,23 +93,21 @@ class Annotator:
         seen = tracks.observed
         for annotator, rows in ((tools.predicted, ~seen), (tools.observed, seen)):
             annotator.annotate(scene, sv.Detections(boxes[rows]), custom_color_lookup=colours[rows])
-        labels = self._labels(tracks, ids)
+        labels = self._labels(tracks, ids, result.class_names)
         anchors = _inside(boxes, labels, tools, width)
         tools.label.annotate(
             scene, sv.Detections(anchors), labels=labels, custom_color_lookup=colours
         )
-        return scene
 
-    def _labels(self, tracks: Tracks, ids: IntArray) -> list[str]:
+    def _labels(self, tracks: Tracks, ids: IntArray, class_names: Mapping[int, str]) -> list[str]:
         pairs = zip(ids.tolist(), tracks.ids.tolist(), strict=True)
-        labels = [str(identity) if identity > 0 else f"?{track}" for identity, track in pairs]
-        if self._class_names is not None:
-            names = [self._class_names.get(kind, str(kind)) for kind in tracks.classes.tolist()]
-            labels = [f"{label} {name}" for label, name in zip(labels, names, strict=True)]
-        if self._show_score:
-            scores = tracks.scores.tolist()
-            labels = [f"{label} {score:.2f}" for label, score in zip(labels, scores, strict=True)]
-        return labels
+        parts = {
+            "id": [str(identity) if identity > 0 else f"?{track}" for identity, track in pairs],
+            "class": [class_names.get(kind, str(kind)) for kind in tracks.classes.tolist()],
+            "confidence": [f"{score:.2f}" for score in tracks.scores.tolist()],
+        }
+        columns = [parts[part] for part in self._parts]
+        return [" ".join(row) for row in zip(*columns, strict=True)] or [""] * len(tracks)
 
 
 def _one_each(ids: IntArray, tracks: Tracks) -> IntArray:
@@ -106,9 +125,9 @@ def _one_each(ids: IntArray, tracks: Tracks) -> IntArray:
 class _Tools:
     """supervision's annotators in the sizes for one frame size in pixels."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, thickness: int | None) -> None:
         size = (width, height)
-        self.thickness = sv.calculate_optimal_line_thickness(size)
+        self.thickness = thickness or sv.calculate_optimal_line_thickness(size)
         self.text_scale = max(_SMALLEST_TEXT, sv.calculate_optimal_text_scale(size))
         self.text_thickness = max(1, round(self.text_scale * 1.7))
         self.padding = max(2, round(self.text_scale * 6))
@@ -116,10 +135,9 @@ class _Tools:
         self.bgr = [tuple(map(int, colour[::-1])) for colour in colours]
         palette = _to_palette(colours)
         self.observed = sv.BoxAnnotator(color=palette, thickness=self.thickness)
+        self.corner = max(6, min(size) // 40)
         self.predicted = sv.BoxCornerAnnotator(
-            color=palette,
-            thickness=max(1, self.thickness // 2),
-            corner_length=max(6, min(size) // 40),
+            color=palette, thickness=max(1, self.thickness // 2), corner_length=self.corner
         )
         self.label = sv.LabelAnnotator(
             color=palette,
@@ -136,8 +154,25 @@ class _Tools:
 
 
 @lru_cache(maxsize=16)
-def _tools_for(width: int, height: int) -> _Tools:
-    return _Tools(width, height)
+def _tools_for(width: int, height: int, thickness: int | None) -> _Tools:
+    return _Tools(width, height, thickness)
+
+
+def _draw_legend(scene: ImageBGR, tools: _Tools) -> None:
+    """Say in the lower left corner what thin corners mean, if there is room."""
+    height, width = scene.shape[:2]
+    scale = 0.8 * tools.text_scale
+    (text_width, text_height), _ = cv2.getTextSize(_LEGEND, _FONT, scale, 1)
+    pad, side = tools.padding, 2 * tools.corner + 4
+    needed = side + text_width + 3 * pad, max(side, text_height) + 2 * pad
+    if needed[0] > width // 2 or needed[1] > height // 4:
+        return
+    left, top = pad, height - needed[1] + pad
+    scene[height - needed[1] :, : needed[0]] //= 3
+    icon = np.array([[left, top, left + side, top + side]], np.float32)
+    tools.predicted.annotate(scene, sv.Detections(icon), custom_color_lookup=np.array([UNSURE]))
+    where = (left + side + pad, top + (side + text_height) // 2)
+    cv2.putText(scene, _LEGEND, where, _FONT, scale, (240, 240, 240), 1, cv2.LINE_AA)
 
 
 def _to_palette(colours: npt.NDArray[np.uint8]) -> sv.ColorPalette:

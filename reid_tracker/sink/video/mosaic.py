@@ -14,6 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from reid_tracker.config.stages import OutputConfig
 from reid_tracker.sink.base import BaseSink
 from reid_tracker.sink.video.annotate import Annotator
 from reid_tracker.sink.video.floor_panel import FloorPanel
@@ -57,10 +58,9 @@ class MosaicSink(BaseSink):
         path: the file, ending in .mp4.
         cameras: what is known of each source, by name, in the order in which they are shown.
         is_over: whether a camera sends no more results, at least at present.
+        config: how tracks are drawn, and the quality of the video.
         floor: also draws where people stand, in a tile of its own; None leaves it out.
         paints: draw more onto the pictures of a camera, by name.
-        trail_s: seconds of the path behind each track.
-        crf: x264 quality, 0 best to 51 worst.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -72,25 +72,24 @@ class MosaicSink(BaseSink):
         path: Path,
         cameras: Mapping[str, VideoInfo],
         is_over: Callable[[str], bool],
+        config: OutputConfig = OutputConfig(),
         *,
         floor: FloorPanel | None = None,
         paints: Mapping[str, Callable[[ImageBGR], None]] = MappingProxyType({}),
-        trail_s: float = 2.0,
-        crf: int = 23,
         overwrite: bool = False,
     ) -> None:
         super().__init__(path)
         sizes = [(info.width, info.height) for info in cameras.values()]
         self._layout = arrange(sizes, extra=floor is not None)
         self._screens = {
-            camera: _Screen(tile, Annotator(trail_s=trail_s, paint=paints.get(camera)))
+            camera: _Screen(tile, Annotator.of(config, paints.get(camera)))
             for camera, tile in zip(cameras, self._layout.tiles, strict=False)
         }
         self._is_over = is_over
         self._floor = floor
         self._rate = min(max(info.frame_rate for info in cameras.values()), Fraction(_MOST_RATE))
         info = VideoInfo(self._layout.width, self._layout.height, self._rate)
-        self._video = VideoSink(path, info, crf=crf, overwrite=overwrite)
+        self._video = VideoSink(path, info, crf=config.video_crf, overwrite=overwrite)
         self._tick = 0
 
     def write(self, result: FrameResult) -> None:

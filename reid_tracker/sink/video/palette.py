@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 from reid_tracker.arrays import IntArray
 
-_GOLDEN_RATIO = (5**0.5 - 1) / 2
-_SHADES = ((0.9, 1.0), (0.55, 1.0), (0.95, 0.7))  # saturation, value; distinct on any background
+_STEP = 0.429  # around the colour wheel; of all steps, it keeps 12 neighbours farthest apart
+_SHADES = ((0.9, 1.0), (1.0, 0.55))  # saturation, value: bright and dark
+# Hues at equal distances to the eye (CIELAB): there is much more green on the wheel than seen.
+_HUES = (0, 0.092, 0.155, 0.247, 0.399, 0.472, 0.531, 0.581, 0.628, 0.76, 0.86, 0.93, 1)
 
 PALETTE_SIZE = 360
 UNSURE = PALETTE_SIZE
@@ -20,12 +22,13 @@ UNSURE = PALETTE_SIZE
 def identity_colours() -> npt.NDArray[np.uint8]:
     """Return the palette, (360, 3) uint8 red, green, blue.
 
-    Ids take the colours in turn. Golden-ratio steps around the colour wheel keep ids that are close
-    in number far apart in hue; alternating shades separate ids whose hues come close again.
+    Ids take the colours in turn, large steps around the colour wheel, bright and dark by turns: the
+    colours of any 12 neighbours differ by more than 30 in CIELAB (10 is hard to see).
     """
+    wheel = np.arange(PALETTE_SIZE) * _STEP % 1.0
+    hues = np.interp(wheel, np.linspace(0, 1, len(_HUES)), _HUES).tolist()
     colours = [
-        colorsys.hsv_to_rgb(index * _GOLDEN_RATIO % 1.0, *_SHADES[index % len(_SHADES)])
-        for index in range(PALETTE_SIZE)
+        colorsys.hsv_to_rgb(hue, *_SHADES[index % len(_SHADES)]) for index, hue in enumerate(hues)
     ]
     palette: npt.NDArray[np.uint8] = np.rint(np.array(colours) * 255).astype(np.uint8)
     return palette

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reid_tracker.arrays import Float32Array, IntArray
+from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.types import Tracks
 
 _MOST_POINTS = 50_000
+_SMOOTH_S = 0.25  # each point is the mean of those so long before and after it
 
 
 class Trail:
@@ -45,14 +46,26 @@ class Trail:
     def lines(self, ids: IntArray) -> Iterator[tuple[int, Float32Array]]:
         """Yield each of `ids` that has moved, with its (K, 2) float32 points in pixels, old first.
 
+        The points are smoothed, since boxes tremble; both ends stay where they are.
+
         Args:
             ids: (N,) identities to look up, the ones in the present frame.
         """
         wanted = np.isin(self._ids, ids)
-        known, points = self._ids[wanted], self._points[wanted]
+        known, points, times_s = self._ids[wanted], self._points[wanted], self._times_s[wanted]
         order = np.argsort(known, kind="stable")
-        known, points = known[order], points[order]
-        starts = np.flatnonzero(np.diff(known)) + 1
-        for group, line in zip(np.split(known, starts), np.split(points, starts), strict=True):
-            if len(line) > 1:
-                yield int(group[0]), line
+        starts = np.flatnonzero(np.diff(known[order])) + 1
+        for rows in np.split(order, starts):
+            if len(rows) > 1:
+                yield int(known[rows[0]]), smoothed(points[rows], times_s[rows])
+
+
+def smoothed(points: Float32Array, times_s: FloatArray) -> Float32Array:
+    """Return (K, 2) means over a short time around each point, symmetric about it."""
+    here = np.arange(len(points))
+    before = here - np.searchsorted(times_s, times_s - _SMOOTH_S)
+    after = np.searchsorted(times_s, times_s + _SMOOTH_S, side="right") - 1 - here
+    reach = np.minimum(before, after)
+    sums = np.concatenate([np.zeros((1, 2)), points.cumsum(axis=0, dtype=np.float64)])
+    mean: FloatArray = (sums[here + reach + 1] - sums[here - reach]) / (2 * reach + 1)[:, None]
+    return mean.astype(np.float32)

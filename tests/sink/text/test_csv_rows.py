@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,15 @@ def test_csv_rows(tmp_path: Path) -> None:
         "observed": "0",
         "detection_index": "-1",
         "identity": "",
+        "class_name": "",
     }
+
+
+def test_csv_names_the_class_if_the_detector_does(tmp_path: Path) -> None:
+    result = replace(make_result(30, make_tracks([4])), class_names={0: "person, or so"})
+    text = written(CsvSink(tmp_path / "o.csv"), result)
+    (row,) = csv.DictReader(text.splitlines())
+    assert row["class_name"] == "person, or so"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,14 @@ from tests.sink.results import (
     with_identities,
     written,
 )
+
+
+def test_jsonl_names_the_classes_that_the_detector_names(tmp_path: Path) -> None:
+    tracks = replace(make_tracks([4, 17]), classes=np.array([0, 5]))
+    result = replace(make_result(30, tracks), class_names={0: "person"})
+    first, second = json.loads(written(JsonlSink(tmp_path / "o.jsonl"), result))["tracks"]
+    assert first["class_name"] == "person"
+    assert "class_name" not in second
 
 
 def test_jsonl_object(tmp_path: Path) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reid_tracker.config import OutputConfig
 from reid_tracker.sink.video.mosaic import MosaicSink
 from reid_tracker.sink.video.mosaic_layout import Tile, arrange
 from reid_tracker.types import FrameResult, ImageBGR, Tracks, VideoInfo
 from tests.sink.readers import read_video
 from tests.sink.results import grey, make_result, make_tracks, number_of, with_identities
+
+PLAIN = OutputConfig(trail_s=0, video_crf=1)
 
 
 def picture(image: ImageBGR, tile: Tile) -> ImageBGR:
@@ -107,7 +110,7 @@ def test_boxes_are_drawn_where_they_are_in_the_smaller_picture(tmp_path: Path) -
     box = [[400.0, 300, 800, 900]]
     image = np.full((1200, 1600, 3), 90, np.uint8)
     result = with_identities(make_result(0, make_tracks([1], box), image, 0.0, camera="a"), 7)
-    with MosaicSink(tmp_path / "m.mp4", info, lambda camera: False, trail_s=0, crf=1) as sink:
+    with MosaicSink(tmp_path / "m.mp4", info, lambda camera: False, PLAIN) as sink:
         sink.write(result)
         sink.write(make_result(0, Tracks.empty(), image, 0.0, camera="b"))
     tile = arrange([(1600, 1200)] * 2).tiles[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from reid_tracker.sink.video.palette import (
@@ -13,16 +14,17 @@ from reid_tracker.sink.video.palette import (
 
 
 def test_colours_of_near_ids_differ() -> None:
-    colours = identity_colours().astype(int)
-    for apart in range(1, 9):
-        difference = np.abs(colours - np.roll(colours, apart, axis=0)).sum(axis=1)
-        assert difference.min() > 60
+    colours = identity_colours()
+    lab = cv2.cvtColor(colours.astype(np.float32)[None] / 255, cv2.COLOR_RGB2LAB)[0]
+    for apart in range(1, 13):
+        difference = np.linalg.norm(lab[apart:] - lab[:-apart], axis=1)
+        assert difference.min() > (80 if apart == 1 else 30)
     assert len(np.unique(colours, axis=0)) == PALETTE_SIZE
     assert colour_index(np.array([1, PALETTE_SIZE + 1])).tolist() == [1, 1]
 
 
 def test_colours_are_stable_over_versions() -> None:
-    assert identity_colours()[:3].tolist() == [[255, 25, 25], [115, 156, 255], [108, 178, 9]]
+    assert identity_colours()[:3].tolist() == [[255, 25, 25], [0, 140, 124], [255, 25, 190]]
 
 
 def test_text_contrasts_with_its_background() -> None:

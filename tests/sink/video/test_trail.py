@@ -8,6 +8,19 @@ from reid_tracker.sink.video.trail import Trail
 from tests.sink.results import make_tracks
 
 
+def test_trails_are_smoothed_and_end_at_the_feet() -> None:
+    trail = Trail(5.0)
+    rng = np.random.default_rng(3)
+    for index in range(50):
+        x = 10.0 * index + rng.normal(0, 3)
+        trail.add(make_tracks([1], [[x - 5, 0, x + 5, 100 + rng.normal(0, 3)]]), index / 25)
+    ((_, points),) = trail.lines(np.array([1]))
+    raw = trail._points
+    np.testing.assert_allclose(points[[0, -1]], raw[[0, -1]])
+    assert np.abs(points[10:-10, 1] - 100).mean() < 0.5 * np.abs(raw[10:-10, 1] - 100).mean()
+    np.testing.assert_allclose(points[10:-10, 0], 10 * np.arange(10, 40), atol=4)
+
+
 def test_trail_forgets_what_is_old() -> None:
     trail = Trail(1.0)
     for index in range(100):
