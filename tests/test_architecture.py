@@ -37,6 +37,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "onnx": ("osnet/onnx_weights.py",),
     "onnxruntime": ("encode/onnx_backend.py",),
     "openvino": ("encode/openvino_backend.py",),
+    "optuna": ("run/tune.py",),
     "rich": ("cli/*",),
     "shtab": ("cli/commands/completion.py",),
     "paho": ("transport/brokers/mqtt.py",),

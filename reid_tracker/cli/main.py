@@ -57,6 +57,7 @@ COMMANDS = (
     Command("explain", "Models", "draw what an encoder looks at and learns"),
     Command("eval-reid", "Measure", "score how well an encoder finds people again"),
     Command("eval-mot", "Measure", "score the tracks of one camera"),
+    Command("tune", "Measure", "search the tracker options that suit your footage"),
     Command("eval-mtmc", "Measure", "score identities over several cameras"),
     Command("config", "Settings", "print all settings with their values and meanings"),
     Command("completion", "Settings", "print the completion script of a shell"),

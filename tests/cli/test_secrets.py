@@ -64,6 +64,8 @@ POSITIONS = [
     f"eval-reid x --metric {RTSP}",
     f"eval-mot {RTSP} {RTSP}",
     f"eval-mot --run {RTSP}",
+    f"tune {RTSP}",
+    f"tune x --only {RTSP}",
     f"eval-mtmc {RTSP} {RTSP}",
     f"eval-mtmc {RTSP}",
     f"config {RTSP}",
