@@ -74,11 +74,13 @@ def track(sequence: CachedSequence, tracker: Tracker, frames: Frames | None = No
     return np.concatenate(rows)
 
 
-def track_refined(sequence: CachedSequence, config: DeepSortConfig) -> Rows:
-    """Return the refined tracks of a sequence as (R, 7) MOT rows."""
+def track_refined(
+    sequence: CachedSequence, config: DeepSortConfig, frames: Frames | None = None
+) -> Rows:
+    """Return the refined tracks of a sequence as (R, 7) MOT rows, see `track`."""
     tracker, recorder, size = build_tracker(config), Recorder(), np.zeros(2)
     thresholds = config.thresholds()
-    for number, detections, embeddings in sequence.frames():
+    for number, detections, embeddings in sequence.frames() if frames is None else frames:
         time_s = (number - 1) / sequence.frame_rate
         tracks = tracker.update(detections, embeddings, time_s)
         seen = tracks.observed & (tracks.scores >= thresholds.high_confidence)

@@ -162,7 +162,9 @@ def test_options_are_scored_on_what_was_found() -> None:
         np.empty((10, 0), np.float32),
     )
     truth = TrueBoxes(
-        IdentityBoxes(frames + 1, np.ones(10, np.int64), boxes), np.ones(10) > 0, None
+        IdentityBoxes(frames + 1, np.ones(10, np.int64), boxes.astype(np.float64)),
+        np.ones(10) > 0,
+        None,
     )
     one = Scene(MotSequence("one", Path("gt.txt")), found, truth, "MOT15")
     good = score(DeepSortConfig(matched_weight=1.0), [one])

@@ -42,11 +42,11 @@ def test_the_limits_are_values_that_the_tracker_takes() -> None:
 def test_limits_include_the_start_and_may_be_relative_to_it() -> None:
     start = dataclasses.replace(START, max_cosine_distance=0.1, max_age_s=60.0, exit_s=0.0)
     space = search_space(start)
-    assert space["max_cosine_distance"].limits == (pytest.approx(0.03), 0.2, True, False)
+    assert space["max_cosine_distance"].limits == Limits(0.3 * 0.1, 2.0 * 0.1, log=True)
     assert space["max_age_s"].limits == Limits(0.5, 60.0, log=True)
     assert space["exit_s"].limits == Limits(0.0, 3.0, log=False)  # no ratio to zero
     off = dataclasses.replace(START, max_cosine_distance=1.0)
-    assert search_space(off)["max_cosine_distance"].limits == (0.3, 1.0, True, False)
+    assert search_space(off)["max_cosine_distance"].limits == Limits(0.3, 1.0, log=True)
 
 
 def test_some_options_only() -> None:

@@ -1,0 +1,250 @@
+"""Cut the track of every true person in two, and count who gets their id back.
+
+    python -m tests.benchmarks.reassociation [--refine] [--preset default] [--set KEY=VALUE ...]
+
+One person at a time loses the detections of the middle 1, 5 or 20 s of their track. All others
+stay. Where less than half a second would be left on either side, as of all people of TUD-Campus, the
+later half comes later by the gap instead, after the end of the sequence if need be: the person is
+back where they were last seen. A gap of 0 s shows how often an id changes without a cut.
+
+A person's id is the one that lay on them most often within two seconds before the cut, and after
+the gap. "own" is the part that has the same id after it, "stranger" one that was another person's
+before, "new" one that nobody had, "none" the people who are not followed. People who have no id
+before the cut are left out.
+
+The last table compares people with ids: with how many ids the tracker reports how many people.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from reid_tracker.arrays import FloatArray, IntArray
+from reid_tracker.config import DeepSortConfig, load_config, parse_override
+from reid_tracker.geometry import iou_matrix, tlwh_to_xyxy
+from reid_tracker.track import Tracker, build_tracker
+from reid_tracker.types import Detections, Embeddings
+from tests.benchmarks.mot_cached import SEQUENCES, CachedSequence, track, track_refined
+from tests.benchmarks.mot_scores import Rows, read_mot
+
+GAPS_S = (0.0, 1.0, 5.0, 20.0)
+WINDOW_S = 2.0  # before the cut and after the gap, in which the id is looked up
+LEAST_S = 0.5  # left on either side of a gap
+MIN_IOU = 0.5
+NEAR_IOU = 0.3  # of further boxes that are a person's, too
+
+Step = tuple[int, Detections, Embeddings]
+
+
+class Cut(NamedTuple):
+    """A cut of one person's track, in frames.
+
+    Attributes:
+        person: id of the ground truth.
+        before: last frame before the gap.
+        after: first frame after it, where the person is in the ground truth.
+        delay: number of frames by which all that follows comes later; 0 where frames are left out.
+    """
+
+    person: int
+    before: int
+    after: int
+    delay: int
+
+
+@dataclass
+class World:
+    """A cached sequence whose detections are matched with the people.
+
+    Attributes:
+        sequence: the files.
+        truth: (G, >=7) MOT rows.
+        steps: detections and embeddings of each frame.
+        owners: of each frame, (N,) the person of each detection; 0 is nobody.
+    """
+
+    sequence: CachedSequence
+    truth: Rows
+    steps: list[Step]
+    owners: list[IntArray]
+
+    @classmethod
+    def of(cls, sequence: CachedSequence) -> World:
+        """Read a sequence."""
+        rows = read_mot(sequence.truth)
+        truth = rows[rows[:, 6] != 0]
+        steps = list(sequence.frames())
+        owners = [owners_of(truth[truth[:, 0] == step[0]], step[1].boxes) for step in steps]
+        return cls(sequence, truth, steps, owners)
+
+    def cuts(self, gap_s: float) -> list[Cut]:
+        """Return the cut of every person who is in the picture long enough."""
+        rate = self.sequence.frame_rate
+        gap, least = round(gap_s * rate), round(LEAST_S * rate)
+        cuts = []
+        for person in np.unique(self.truth[:, 1]).astype(int).tolist():
+            frames = np.sort(self.truth[self.truth[:, 1] == person, 0]).astype(int)
+            first, last = int(frames[0]), int(frames[-1])
+            if last - first < 2 * least:
+                continue
+            middle = (first + last) // 2
+            if last - first - gap >= 2 * least:
+                before = middle - gap // 2
+                cuts.append(Cut(person, before, before + gap + 1, 0))
+            else:
+                cuts.append(Cut(person, middle, middle + 1, gap))
+        return cuts
+
+    def played(self, cut: Cut) -> Iterator[Step]:
+        """Yield the frames as the tracker gets them."""
+        length = len(self.steps)
+        for number in range(1, length + cut.delay + 1):
+            rows = np.zeros(0, np.intp)
+            if number <= length:
+                others = (self.owners[number - 1] != cut.person) | (number <= cut.before)
+                if not cut.delay:
+                    others |= number >= cut.after
+                rows = np.flatnonzero(others)
+            parts = [self._some(number, rows)] if number <= length else []
+            source = number - cut.delay
+            if cut.delay and cut.after <= source <= length:
+                own = np.flatnonzero(self.owners[source - 1] == cut.person)
+                parts.append(self._some(source, own))
+            if not parts:
+                parts = [self._some(1, rows)]
+            found, embeddings = zip(*parts, strict=True)
+            yield (
+                number,
+                Detections(
+                    np.concatenate([one.boxes for one in found]),
+                    np.concatenate([one.scores for one in found]),
+                    np.concatenate([one.classes for one in found]),
+                ),
+                np.concatenate(embeddings),
+            )
+
+    def _some(self, number: int, rows: IntArray) -> tuple[Detections, Embeddings]:
+        _, detections, embeddings = self.steps[number - 1]
+        return detections[rows], embeddings[rows]
+
+    def verdict(self, cut: Cut, result: Rows) -> str:
+        """Return what id a person has after a cut: "own", "stranger", "new", "none"; "" before."""
+        window = round(WINDOW_S * self.sequence.frame_rate)
+        before = self._ids(cut, result, cut.before - window + 1, cut.before, 0)
+        after = self._ids(cut, result, cut.after, cut.after + window - 1, cut.delay)
+        if not before:
+            return ""
+        if not after:
+            return "none"
+        own, found = before.most_common(1)[0][0], after.most_common(1)[0][0]
+        if own == found:
+            return "own"
+        earlier = result[(result[:, 1] == found) & (result[:, 0] < cut.after + cut.delay)]
+        return "stranger" if len(earlier) else "new"
+
+    def _ids(self, cut: Cut, result: Rows, first: int, last: int, delay: int) -> Counter[int]:
+        """Count the ids that lie on a person in some frames of the truth."""
+        found: Counter[int] = Counter()
+        own = self.truth[self.truth[:, 1] == cut.person]
+        for row in own[(own[:, 0] >= first) & (own[:, 0] <= last)]:
+            some = result[result[:, 0] == row[0] + delay]
+            overlap = iou_matrix(tlwh_to_xyxy(row[None, 2:6]), tlwh_to_xyxy(some[:, 2:6]))[0]
+            if len(some) and overlap.max() >= MIN_IOU:
+                found[int(some[overlap.argmax(), 1])] += 1
+        return found
+
+
+def owners_of(truth: Rows, boxes: FloatArray) -> IntArray:
+    """Return the (N,) person of each box of a frame; 0 where it is nobody's.
+
+    A second box on a person is that person's, too.
+    """
+    owners = np.zeros(len(boxes), np.int64)
+    if not len(truth) or not len(boxes):
+        return owners
+    overlap = iou_matrix(tlwh_to_xyxy(truth[:, 2:6]), boxes.astype(np.float64))
+    people = truth[:, 1].astype(np.int64)
+    near = overlap.max(axis=0) >= NEAR_IOU
+    owners[near] = people[overlap.argmax(axis=0)[near]]
+    rows, columns = linear_sum_assignment(-np.where(overlap >= MIN_IOU, overlap, 0))
+    matched = overlap[rows, columns] >= MIN_IOU
+    owners[columns[matched]] = people[rows[matched]]
+    return owners
+
+
+def live(world: World, cuts: Sequence[Cut], config: DeepSortConfig) -> Iterator[Rows]:
+    """Yield the tracks of each cut; what comes before a cut is tracked once for all."""
+    tracker, rate = build_tracker(config), world.sequence.frame_rate
+    ends = {cut.before for cut in cuts}
+    snapshots: dict[int, Tracker] = {}
+    whole: list[Rows] = []
+    for step in world.steps[: max(ends)]:
+        whole.append(track(world.sequence, tracker, [step]))
+        if step[0] in ends:
+            snapshots[step[0]] = deepcopy(tracker)
+    for cut in cuts:
+        last = cut.after + cut.delay + round(WINDOW_S * rate)
+        rest = (step for step in world.played(cut) if cut.before < step[0] <= last)
+        tracker = deepcopy(snapshots[cut.before])
+        yield np.concatenate([*whole[: cut.before], track(world.sequence, tracker, rest)])
+
+
+def refined(world: World, cuts: Sequence[Cut], config: DeepSortConfig) -> Iterator[Rows]:
+    """Yield the refined tracks of each cut."""
+    for cut in cuts:
+        yield track_refined(world.sequence, config, world.played(cut))
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description="Count who gets their id back after a gap.")
+    parser.add_argument("--preset", default="default", help="preset or YAML file")
+    parser.add_argument("--refine", action="store_true", help="refine the finished tracks")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--people", action="store_true", help="also print the verdict on everyone")
+    arguments = parser.parse_args()
+    config = load_config(
+        arguments.preset, dict(map(parse_override, arguments.set)), kind=DeepSortConfig
+    )
+    worlds = [World.of(sequence) for sequence in SEQUENCES]
+    kinds = ("own", "stranger", "new", "none")
+    print(f"{'':12}{'gap':>6}{'people':>8}" + "".join(f"{kind:>10}" for kind in kinds))
+    for gap_s in GAPS_S:
+        total: Counter[str] = Counter()
+        for world in worlds:
+            cuts = world.cuts(gap_s)
+            results = (refined if arguments.refine else live)(world, cuts, config)
+            verdicts = [world.verdict(*pair) for pair in zip(cuts, results, strict=True)]
+            total.update(verdicts)
+            _print_row(world.sequence.name, gap_s, Counter(verdicts), kinds)
+            if arguments.people:
+                for cut, verdict in zip(cuts, verdicts, strict=True):
+                    print(f"    {cut} {verdict}")
+        _print_row("both", gap_s, total, kinds)
+    print("\npeople and ids")
+    for world in worlds:
+        whole = (
+            track_refined(world.sequence, config)
+            if arguments.refine
+            else track(world.sequence, build_tracker(config))
+        )
+        people, ids = (len(np.unique(rows[:, 1])) for rows in (world.truth, whole))
+        print(f"{world.sequence.name:12}{people:>6} people -> {ids} ids")
+
+
+def _print_row(name: str, gap_s: float, found: Counter[str], kinds: Sequence[str]) -> None:
+    count = sum(found[kind] for kind in kinds)
+    parts = "".join(f"{100 * found[kind] / max(count, 1):9.0f}%" for kind in kinds)
+    print(f"{name:12}{gap_s:5.0f}s{count:8}{parts}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
