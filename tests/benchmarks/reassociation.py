@@ -3,9 +3,9 @@
     python -m tests.benchmarks.reassociation [--refine] [--preset default] [--set KEY=VALUE ...]
 
 One person at a time loses the detections of the middle 1, 5 or 20 s of their track. All others
-stay. Where less than half a second would be left on either side, as of all people of TUD-Campus, the
-later half comes later by the gap instead, after the end of the sequence if need be: the person is
-back where they were last seen. A gap of 0 s shows how often an id changes without a cut.
+stay. Where less than half a second would be left on either side, as in TUD-Campus, the later half
+comes later by the gap instead, after the end of the sequence if need be: the person is back where
+they were last seen. A gap of 0 s shows how often an id changes without a cut.
 
 A person's id is the one that lay on them most often within two seconds before the cut, and after
 the gap. "own" is the part that has the same id after it, "stranger" one that was another person's
