@@ -209,7 +209,7 @@ def search(
     return done
 
 
-def _open_study(optuna: Any, file: Path) -> optuna.Study:
+def _open_study(optuna: Any, file: Path) -> Any:
     """Open or make the study in a file.
 
     Raises:
@@ -225,13 +225,12 @@ def _open_study(optuna: Any, file: Path) -> optuna.Study:
         # Its lock is one of processes; the folder has the lock of the run.
         Path(f"{file}.lock").unlink(missing_ok=True)
         backend = journal.JournalFileBackend(str(file), journal.JournalFileOpenLock(str(file)))
-        study: optuna.Study = optuna.create_study(
+        return optuna.create_study(
             storage=optuna.storages.JournalStorage(backend),
             study_name="tune",
             directions=_DIRECTIONS,
             load_if_exists=True,
         )
-        return study
     except Exception as error:  # optuna raises many types for damaged files
         raise ConfigError(
             f"{file} cannot be used: {shown(error, str)}; expected the file of an earlier search, "

@@ -82,7 +82,10 @@ class World:
         rows = read_mot(sequence.truth)
         truth = rows[rows[:, 6] != 0]
         steps = list(sequence.frames())
-        owners = [owners_of(truth[truth[:, 0] == step[0]], step[1].boxes) for step in steps]
+        owners = [
+            owners_of(truth[truth[:, 0] == step[0]], step[1].boxes.astype(np.float64))
+            for step in steps
+        ]
         return cls(sequence, truth, steps, owners)
 
     def cuts(self, gap_s: float) -> list[Cut]:
@@ -170,7 +173,7 @@ def owners_of(truth: Rows, boxes: FloatArray) -> IntArray:
     owners = np.zeros(len(boxes), np.int64)
     if not len(truth) or not len(boxes):
         return owners
-    overlap = iou_matrix(tlwh_to_xyxy(truth[:, 2:6]), boxes.astype(np.float64))
+    overlap = iou_matrix(tlwh_to_xyxy(truth[:, 2:6]), boxes)
     people = truth[:, 1].astype(np.int64)
     near = overlap.max(axis=0) >= NEAR_IOU
     owners[near] = people[overlap.argmax(axis=0)[near]]
