@@ -16,11 +16,12 @@ _HEIGHTS = (360, 900)  # lowest, highest
 _STEPS_M = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 _MARGIN_M = 0.5
 _STEP_S, _BRIDGE_S = 0.5, 5.0
+_FADES = 10  # steps from pale to full along a path
 _CAPTION = (
     "The ground plane from above, in metres. Each line is the path of a person, in the colour of "
-    "the person in the videos; it ends at the dot with the person's number. If several cameras saw "
-    "a person, the line is the mean of their positions. Tinted areas show where each camera can "
-    "locate people on the ground."
+    "the person in the videos; it begins pale, and ends at the dot with the person's number. If "
+    "several cameras saw a person, the line is the mean of their positions. Tinted areas show "
+    "where each camera can locate people on the ground."
 )
 
 
@@ -57,8 +58,11 @@ def floor_sheet(
     chart.set_ylabel("metres", fontsize=SMALL)
     _draw_views(chart, footprints)
     for identity in sorted({path.identity for path in paths}):
-        mine = [path for path in paths if path.identity == identity]
-        _draw_path(chart, identity, merged_path(mine), colours[identity])
+        mine = merged_path([path for path in paths if path.identity == identity])
+        # Hidden feet can be located far away: lines to there would cross the whole map.
+        mine = mine[((mine[:, 1:] >= low) & (mine[:, 1:] <= high)).all(axis=1)]
+        if len(mine):
+            _draw_path(chart, identity, mine, colours[identity])
     return sheet
 
 
@@ -79,11 +83,17 @@ def merged_path(paths: Sequence[FloorPath]) -> FloatArray:
 def _draw_path(chart: Axes, identity: int, path: FloatArray, colour: str) -> None:
     """Draw a line, interrupted where the person was out of sight for long, and its end."""
     breaks = np.flatnonzero(np.diff(path[:, 0]) > _BRIDGE_S) + 1
+    start_s, length_s = path[0, 0], max(np.ptp(path[:, 0]), _STEP_S)
     for piece in np.split(path, breaks):
-        chart.plot(
-            _smoothed(piece[:, 1]), _smoothed(piece[:, 2]), color=colour, linewidth=1.8, alpha=0.9,
-            solid_capstyle="round",
-        )  # fmt: skip
+        x, y = _smoothed(piece[:, 1]), _smoothed(piece[:, 2])
+        age = np.floor((piece[:, 0] - start_s) / length_s * _FADES).astype(int)
+        for first in np.flatnonzero(np.diff(age, prepend=-1)).tolist():
+            part = slice(first, first + int((age[first:] == age[first]).sum()) + 1)
+            strength = 0.2 + 0.75 * min(age[first] + 1, _FADES) / _FADES
+            chart.plot(
+                x[part], y[part], color=colour, linewidth=1.8, alpha=strength,
+                solid_capstyle="butt",
+            )  # fmt: skip
     x, y = path[-1, 1:].tolist()
     chart.plot([x], [y], "o", color=colour, markersize=13, markeredgecolor="white", clip_on=True)
     red, green, blue = bytes.fromhex(colour[1:])

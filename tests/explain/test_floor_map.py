@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,22 @@ def test_the_map_draws_each_way_in_its_colour() -> None:
     assert ways[-1].get_xdata() == [9]
     assert chart.get_xlim()[0] < 0
     assert chart.get_xlim()[1] > 10
+
+
+def test_a_path_begins_pale_and_leaves_out_what_is_far_outside() -> None:
+    times_s = np.arange(0, 60, 0.5)
+    places = np.column_stack([times_s, times_s / 6, np.full(len(times_s), 5.0)])
+    places[60, 1:] = (900, -400)  # hidden feet
+    square = np.array([[0.0, 0], [10, 0], [10, 10], [0, 10]])
+    sheet = floor_sheet([FloorPath("a", 7, places)], {"a": square}, {7: "#ff00ff"})
+    (chart,) = sheet._figure.axes
+    ways = [line for line in chart.lines if line.get_color() == "#ff00ff"][:-1]
+    assert max(float(np.max(line.get_xdata())) for line in ways) < 11
+    strengths = [line.get_alpha() for line in ways]
+    assert strengths == sorted(strengths)
+    assert (strengths[0], strengths[-1]) == (0.275, 0.95)
+    # Each part goes on where the one before it ends.
+    assert all(one.get_xdata()[-1] == following.get_xdata()[0] for one, following in pairwise(ways))
 
 
 def test_nobody_walked(tmp_path: Path) -> None:

@@ -10,13 +10,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from reid_tracker.arrays import FloatArray
+from reid_tracker.arrays import FloatArray, IntArray
 from reid_tracker.sink.video.palette import PALETTE_SIZE, colours_with_unsure, text_colours
+from reid_tracker.sink.video.trail import smoothed
 from reid_tracker.types import Boxes, FrameResult, ImageBGR
 
 Positions = Callable[[str, Boxes], FloatArray]
 """Camera and (M, 4) boxes -> (M, 2) metres on the plan, NaN where unknown."""
 
+_FADES = 8  # steps from pale to full along a path
 _FRESH_S = 0.6  # an older position belongs to the path
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PAPER, _FINE, _COARSE = (250, 250, 250), (232, 232, 232), (205, 205, 205)
@@ -88,21 +90,44 @@ class FloorPanel:
         if self._paper is None:
             self._paper = self._make_paper(picture.shape[1], picture.shape[0])
         picture[:] = self._paper
-        for identity, path in sorted(self._paths.items()):
-            points = self._pixels(np.array([[p.x, p.y] for p in path]))
-            colour = tuple(self._colours[identity % PALETTE_SIZE].tolist())
-            cv2.polylines(picture, [points], False, colour, 2, cv2.LINE_AA)
+        self._draw_paths(picture, time_s)
         for identity in sorted(self._seen):
             row = identity % PALETTE_SIZE
             colour, ink = tuple(self._colours[row].tolist()), tuple(self._dark_text[row].tolist())
             last = self._paths[identity][-1]
             (x, y) = self._pixels(np.array([[last.x, last.y]]))[0].tolist()
+            if not (0 <= x < picture.shape[1] and 0 <= y < picture.shape[0]):
+                continue
             cv2.circle(picture, (x, y), 12, _PAPER, -1, cv2.LINE_AA)
             cv2.circle(picture, (x, y), 11, colour, -1, cv2.LINE_AA)
             text = str(identity)
             (width, height), _ = cv2.getTextSize(text, _FONT, 0.42, 1)
             where = (x - width // 2, y + height // 2)
             cv2.putText(picture, text, where, _FONT, 0.42, ink, 1, cv2.LINE_AA)
+
+    def _draw_paths(self, picture: ImageBGR, time_s: float) -> None:
+        """Draw what is old first and pale, so that the present lies on top."""
+        height, width = picture.shape[:2]
+        pieces: list[tuple[int, int, npt.NDArray[np.int32]]] = []
+        for identity, path in self._paths.items():
+            times_s = np.array([p.time_s for p in path])
+            metres = smoothed(np.array([[p.x, p.y] for p in path], np.float32), times_s)
+            pixels = self._pixels(metres.astype(np.float64))
+            # Hidden feet can be located far away: lines to there would cross the whole plan.
+            inside = np.asarray(((pixels >= 0) & (pixels < (width, height))).all(axis=1))
+            age: IntArray = np.clip(
+                (time_s - times_s) / self._trail_s * _FADES, 0, _FADES - 1
+            ).astype(int)
+            for fade in np.unique(age).tolist():
+                first, last = np.flatnonzero(age == fade)[[0, -1]].tolist()
+                part = slice(max(first - 1, 0), last + 1)
+                if inside[part].all():
+                    pieces.append((fade, identity, pixels[part]))
+        for fade, identity, pixels in sorted(pieces, key=lambda one: (-one[0], one[1])):
+            share = 1 - 0.8 * fade / (_FADES - 1)
+            full = self._colours[identity % PALETTE_SIZE]
+            colour = np.rint(share * full + (1 - share) * np.array(_PAPER)).astype(int).tolist()
+            cv2.polylines(picture, [pixels], False, colour, 2, cv2.LINE_AA)
 
     def _pixels(self, metres: FloatArray) -> npt.NDArray[np.int32]:
         """Return (N, 2) pixels of (N, 2) metres; y of the plan points up."""

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from reid_tracker.arrays import IntArray
 
-_STEP = 0.429  # around the colour wheel; of all steps, it keeps 12 neighbours farthest apart
-_SHADES = ((0.9, 1.0), (1.0, 0.55))  # saturation, value: bright and dark
+_STEP = 0.682  # around the colour wheel; of all steps, it keeps 20 neighbours farthest apart
+_SHADES = ((1.0, 1.0), (1.0, 0.6))  # saturation, value: bright and dark
 # Hues at equal distances to the eye (CIELAB): there is much more green on the wheel than seen.
 _HUES = (0, 0.092, 0.155, 0.247, 0.399, 0.472, 0.531, 0.581, 0.628, 0.76, 0.86, 0.93, 1)
 
@@ -23,7 +23,7 @@ def identity_colours() -> npt.NDArray[np.uint8]:
     """Return the palette, (360, 3) uint8 red, green, blue.
 
     Ids take the colours in turn, large steps around the colour wheel, bright and dark by turns: the
-    colours of any 12 neighbours differ by more than 30 in CIELAB (10 is hard to see).
+    colours of any 20 neighbours differ by more than 20 in CIELAB, of the next two by more than 80.
     """
     wheel = np.arange(PALETTE_SIZE) * _STEP % 1.0
     hues = np.interp(wheel, np.linspace(0, 1, len(_HUES)), _HUES).tolist()

@@ -30,3 +30,24 @@ def test_the_floor_shows_a_person_once_in_the_middle_of_what_cameras_say() -> No
     panel.add([], 60.0)
     panel.draw(drawn, 60.0)
     assert not (np.abs(drawn.astype(int) - colour).max(axis=2) < 8).any()
+
+
+def test_old_paths_fade_and_far_places_are_left_out() -> None:
+    outline = np.array([[0.0, 0], [10, 0], [10, 10], [0, 10]])
+    at = [np.array([[1.0, 5.0]])]
+    panel = FloorPanel(lambda camera, boxes: at[0], {"a": outline}, trail_s=8.0)
+    for index in range(81):
+        at[0] = np.array([[1 + index / 10, 5.0]]) if index != 40 else np.array([[1.0, 5e4]])
+        result = make_result(index, make_tracks([1]), timestamp_s=index / 10, camera="a")
+        panel.add([with_identities(result, 3)], index / 10)
+    drawn = np.zeros((324, 324, 3), np.uint8)
+    panel.draw(drawn, 8.0)
+    paper, colour = drawn[100, 35].astype(int), panel._colours[3].astype(int)
+    x_of = [round(12 + 30 * metres) for metres in (1.5, 4.0, 8.0)]
+    strengths = [np.abs(drawn[162, x].astype(int) - paper).max() for x in x_of]
+    assert strengths[0] < strengths[1] < strengths[2]
+    assert np.abs(drawn[162, x_of[2]] - colour).max() < 60
+    inked = (drawn != drawn[0, 0]).any(axis=2)[:140]  # above the path
+    other = np.abs(drawn[:140].astype(int) - colour).max(axis=2) < 60
+    assert inked.any()
+    assert not other.any()
