@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -22,11 +23,14 @@ from reid_tracker.match.places.ground import load_ground
 from reid_tracker.match.places.homography import fit_homography, ground_errors
 from reid_tracker.match.places.topology import load_topology
 from reid_tracker.run.moments import parse_moment
+from reid_tracker.sink.counts.counter import CameraCounter
+from reid_tracker.sink.counts.places import check_places, load_places, read_places
 from reid_tracker.train.detector.recipe import load_detector_recipe
 from reid_tracker.train.recipe import Recipe
 from reid_tracker.train.recipe.file import read_recipe
 from reid_tracker.transport.brokers.address import read_credentials
 from reid_tracker.transport.brokers.open import parse_address
+from reid_tracker.types import VideoInfo
 from reid_tracker.video.address import stream_address
 from reid_tracker.video.camera_list import CameraEntry, read_camera_list
 from reid_tracker.video.naming import is_url, url_name
@@ -89,6 +93,19 @@ def ground(data: bytes) -> None:
 def points(data: bytes) -> None:
     pixels, metres = read_points(written(data, "points.yaml"), "door")
     _fit(pixels, metres)
+
+
+def places(data: bytes) -> None:
+    """Read lines and zones of a file; those that fit a camera make a counter."""
+    loaded = load_places(written(data, "zones.yaml"))
+    cameras = {"door": VideoInfo(768, 576, Fraction(10)), "live": VideoInfo(0, 0, Fraction(25))}
+    placed = check_places(loaded, cameras)
+    CameraCounter("door", placed.of("door"), Fraction(10)).finish()
+
+
+def places_in_words(data: bytes) -> None:
+    line, _, zone = data.decode("utf-8", "surrogateescape").partition("|")
+    read_places([line], [zone])
 
 
 def points_in_words(data: bytes) -> None:
@@ -168,6 +185,12 @@ _POINTS = b"""cameras:
 - camera: door
   points: [[102, 520, 0, 0], [640, 505, 4, 0], [590, 300, 4, 6], [210, 310, 0, 6], [400, 400, 2, 3]]
 """
+_PLACES = b"""lines:
+- {name: gate, camera: door, start: [102, 520], end: [640.5, 505]}
+zones:
+- {name: shelf, camera: door, points: [[590, 300], [210, 310], [400, 400]]}
+- {name: shelf, camera: live, points: [[590, 300], [210, 310], [4000, 400]]}
+"""
 _OPENCV = b"""%YAML:1.0
 ---
 camera_matrix: !!opencv-matrix
@@ -234,6 +257,8 @@ def target() -> Target:
         topology: [_TOPOLOGY],
         ground: [_GROUND],
         points: [_POINTS],
+        places: [_PLACES],
+        places_in_words: [b"door=1,2,3,4|shop=1,2,3,4,5,6"],
         points_in_words: [b"102,520=0,0 640,505=4,0 590,300=4,6;210,310=0,6 400,400=2,3"],
         calibration: [_tsai(), _OPENCV],
         manifest: [_some_models()],

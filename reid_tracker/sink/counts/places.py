@@ -13,6 +13,7 @@ from reid_tracker.config.checked import Checked, from_mapping, shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.types import VideoInfo
 
+_LARGEST = 16_384  # pixels, where the size of the picture is not known yet
 _NUMBERS = re.compile(r"[-+.\deE,; ]+")
 
 
@@ -129,7 +130,7 @@ def check_places(places: CountingPlaces, cameras: Mapping[str, VideoInfo]) -> Co
 
     Args:
         places: as read.
-        cameras: of the run; a size of 0, of a network camera without a picture yet, fits all.
+        cameras: of the run; a network camera without a picture yet has size 0.
 
     Raises:
         ConfigError: a camera is unknown, a name is there twice, or a point is outside the picture.
@@ -151,12 +152,12 @@ def check_places(places: CountingPlaces, cameras: Mapping[str, VideoInfo]) -> Co
             )
         known.add((place.camera, place.name))
         info = cameras[place.camera]
+        width, height = info.width or _LARGEST, info.height or _LARGEST
         for x, y in place.points:
-            if info.width and not (0 <= x <= info.width and 0 <= y <= info.height):
+            if not (0 <= x <= width and 0 <= y <= height):
                 raise ConfigError(
                     f"{what} has a point at {x:g},{y:g}, outside the picture of camera "
-                    f"'{shown(place.camera, str)}'; expected x up to {info.width} and y up to "
-                    f"{info.height}"
+                    f"'{shown(place.camera, str)}'; expected x up to {width} and y up to {height}"
                 )
     return placed
 

@@ -83,6 +83,24 @@ def test_events_hold_the_identity_of_their_time(tmp_path: Path) -> None:
     assert [line["identity"] for line in lines_of(tmp_path)[:3]] == [None, 9, 9]
 
 
+def test_two_cameras_count_a_person_once(tmp_path: Path) -> None:
+    """Tracks 1 of two cameras turn out to be one person, who is in the zone at the same time."""
+    shared = CountingPlaces(
+        tuple(replace(line, camera=camera) for line in PLACES.lines for camera in ("door", "hall")),
+        tuple(replace(zone, camera=camera) for zone in PLACES.zones for camera in ("door", "hall")),
+    )
+    sink = CountSink(tmp_path / "counts", shared, {"door": INFO, "hall": INFO})
+    with sink:
+        for index in range(12):
+            sink.write(frame(index))
+            sink.write(replace(frame(index), camera="hall"))
+        sink.write_events([event("new", 5, ("door", 1)), event("match", 5, ("hall", 1))])
+    lines = lines_of(tmp_path)
+    assert [line["event"] for line in lines[:-1]].count("in") == 2
+    assert lines[-1]["lines"] == [{"name": "gate", "in": 1, "out": 0, "people": 1}]
+    assert lines[-1]["zones"][0]["persons"] == [{"identity": 5, "visits": 1, "dwell_s": 0.5}]
+
+
 def test_existing_files_are_refused_all_at_once(tmp_path: Path) -> None:
     (tmp_path / "counts_summary.csv").write_text("")
     with pytest.raises(OutputError, match="counts_summary"):

@@ -118,5 +118,10 @@ def test_a_name_is_unique_in_a_camera_and_shared_over_cameras() -> None:
 
 
 def test_a_camera_without_a_picture_yet_takes_any_place() -> None:
+    with pytest.raises(ConfigError, match="expected x up to 16384"):
+        check_places(
+            CountingPlaces((CountingLine("a", "", (1, 2), (1e9, 4)),)),
+            {"live": VideoInfo(0, 0, Fraction(25))},
+        )
     far = CountingPlaces((CountingLine("a", "", (1, 2), (3000, 4)),))
     assert check_places(far, {"live": VideoInfo(0, 0, Fraction(25))}).lines[0].camera == "live"
