@@ -64,6 +64,7 @@ class RefinedTracks:
         """Take one frame."""
         if self._counts is not None:
             self._counts.class_names = result.class_names
+            self._counts.write_events(result.events)
         embeddings = result.embeddings
         if embeddings is not None:
             weak = result.tracks.scores < self._thresholds.high_confidence

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from reid_tracker.config import Config, DetectorConfig, EncoderConfig, OutputConfig
+from reid_tracker.config import Config, DeepSortConfig, DetectorConfig, EncoderConfig, OutputConfig
 from reid_tracker.errors import OutputError
+from reid_tracker.run.refined import RefinedTracks
 from reid_tracker.run.tracking import track
+from reid_tracker.sink.counts.files import CountSink
+from reid_tracker.sink.counts.places import CountingLine, CountingPlaces
+from reid_tracker.types import VideoInfo
+from tests.sink.results import event, make_result, make_tracks
 
 
 @pytest.fixture
@@ -49,3 +56,31 @@ def test_only_the_refined_files_are_further(
     names = {path.name for path in with_them.iterdir()} - {path.name for path in without.iterdir()}
     assert names == {"walkers_refined.txt", "walkers_refined.json"}
     assert (without / "walkers.txt").read_bytes() == (with_them / "walkers.txt").read_bytes()
+
+
+def test_refined_counts_know_the_identities_of_the_run(tmp_path: Path) -> None:
+    """Two cameras see one person walk through one gate; the matcher says so late in the run."""
+    info = VideoInfo(200, 160, Fraction(10))
+    lines = tuple(CountingLine("gate", camera, (0, 100), (200, 100)) for camera in ("door", "hall"))
+    counts = CountSink(tmp_path / "counts", CountingPlaces(lines), {"door": info, "hall": info})
+    refined = {}
+    for camera in ("door", "hall"):
+        source = Mock(info=info)
+        source.name = camera
+        refined[camera] = RefinedTracks(tmp_path, source, DeepSortConfig(), counts, overwrite=False)
+    for index in range(12):
+        y = 150 - 10 * index
+        for camera, sink in refined.items():
+            tracks = make_tracks([1], [[90, y - 60, 110, y]])
+            result = make_result(index, tracks, timestamp_s=index / 10, camera=camera)
+            known = (event("new", 5, ("door", 1), ("hall", 1)),) if index == 11 else ()
+            sink.write(replace(result, events=known))
+    for sink in refined.values():
+        sink.close()
+    counts.close()
+    written = [json.loads(line) for line in (tmp_path / "counts.jsonl").read_text().splitlines()]
+    assert [(line["camera"], line["identity"]) for line in written[:2]] == [
+        ("door", 5),
+        ("hall", 5),
+    ]
+    assert written[-1]["lines"] == [{"name": "gate", "in": 1, "out": 0, "people": 1}]

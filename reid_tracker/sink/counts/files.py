@@ -120,20 +120,23 @@ class CountSink(BaseSink):
         for line, entered, left in counter.lines:
             draw_line(scene, line, f"{line.name}: {entered} in, {left} out", scale)
 
-    def _note(self, events: list[CountEvent]) -> None:
+    def _note(self, events: Iterable[CountEvent]) -> None:
+        events = [self._named(event) for event in events]
         self._events += events
         lines = [_line(event, self.class_names) for event in events]
         self._lines.append("".join(f"{_json(line)}\n" for line in lines))
         self._table.append(_csv([line.get(column) for column in COLUMNS] for line in lines))
 
+    def _named(self, event: CountEvent) -> CountEvent:
+        """Return an event with the identity that is known by now."""
+        identity = self._final.one(event.camera, event.track) or event.identity
+        return dataclasses.replace(event, identity=identity)
+
     def _finish(self) -> None:
         for counter in self.counters.values():
             self._note(counter.finish())
         final = [
-            dataclasses.replace(
-                event, identity=self._final.one(event.camera, event.track) or event.identity
-            )
-            for event in sorted(self._events, key=lambda one: one.timestamp_s)
+            self._named(event) for event in sorted(self._events, key=lambda one: one.timestamp_s)
         ]
         summary = summarize(self._places, final)
         self._lines.append(_json({"schema": _SUMMARY_SCHEMA, **summary}) + "\n")
