@@ -183,10 +183,12 @@ class DeepSortConfig(_WithThresholds):
         n_init: number of consecutive detections that confirm a track.
         confirm_first: confident detections of the first frame are confirmed at once, as in
             ByteTrack (arXiv 2110.06864).
+        steady_size: aspect and height are predicted not to change. What looks like a change is
+            mostly a box that somebody in front cuts; the prediction would shrink on and on.
         max_age_s: a confirmed track that is not seen for longer is not followed any more.
-        recover_s: a new track of a person who was lost inside the image, at most this long ago and
-            no farther away than a person walks, gets the old id back if they look the same; 0 never
-            does.
+        recover_s: a new track of a person who is hidden or lost inside the image, for at most this
+            long and no farther away than a person walks, gets the old id back if they look the
+            same; 0 never does.
         exit_s: a track that is not seen for longer, and whose predicted centre lies outside the
             image, is deleted.
         duplicate_cover: a box that shares more than this part of the smaller box with another, and
@@ -215,6 +217,7 @@ class DeepSortConfig(_WithThresholds):
     nn_budget: int = number(100, 1, 10_000)
     n_init: int = number(3, 1)
     confirm_first: bool = True
+    steady_size: bool = True
     max_age_s: float = number(2.0, 0.0)
     recover_s: float = number(30.0, 0.0)
     exit_s: float = number(0.5, 0.0)

@@ -180,6 +180,8 @@ class DeepSort:
             self._recovery.keep(self._tracks.select(expired))
             self._tracks = self._tracks.select(~expired)
         tracks = self._tracks
+        if self.config.steady_size:
+            tracks.mean[:, 2:, 1] = 0
         tracks.mean, tracks.covariance = self._filter.predict(
             tracks.mean, tracks.covariance, step_s * self.config.nominal_rate
         )

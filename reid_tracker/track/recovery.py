@@ -1,8 +1,8 @@
-"""Gives people who were lost inside the image their old ids back, however short a track's life is.
+"""Gives people who were hidden or lost inside the image their old ids back.
 
-The motion model says nothing of somebody who was hidden for long: its prediction has walked out of
-the image, or its gate has become wider than that. So a lost track stays where it was last seen, and
-a track that has just been confirmed is compared with it by appearance, within the distance that a
+The motion model says nothing about somebody who was hidden for long: its prediction has walked out
+of the image, or its gate has become wider than that. So a track that has just been confirmed is
+compared by appearance with those that are not in sight, as far from where they were last seen as a
 person walks in the meantime (as re-activation in OC-SORT, arXiv 2203.14360, and connection in GTA,
 arXiv 2411.08216, without a look into the future). A new track has a few embeddings by then, whose
 mean is a surer description than one.
@@ -42,41 +42,44 @@ class Recovery:
     def found(self, tracks: TrackTable, now_s: float) -> TrackTable:
         """Return the tracks of a frame, where those that were confirmed in it may be lost ones.
 
-        Such a track goes on with the id, the age and the memory of the lost one.
+        Such a track goes on with the id, the age and the memory of the lost or unseen one.
         """
         forgotten = now_s - self.lost.seen_s > self._recover_s + _TIME_SLACK_S
         if forgotten.any():
             self._memory.release(self.lost.slots[forgotten])
             self.lost = self.lost.select(~forgotten)
-        lost = self.lost
         fresh = np.flatnonzero(tracks.confirmed & (tracks.hits == self._n_init))
-        if not len(lost) or not len(fresh):
+        if not self._recover_s or not len(fresh):
             return tracks
-        rows, columns = self._same_people(lost, tracks.select(fresh), now_s)
+        unseen = tracks.confirmed & (tracks.missed > 0) & self._memory.filled(tracks.slots)
+        away = self.lost.join(tracks.select(unseen))
+        rows, columns = self._same_people(away, tracks.select(fresh), now_s)
         if not len(rows):
             return tracks
-        found = fresh[columns]
-        self._memory.absorb(lost.slots[rows], tracks.slots[found])
-        tracks.ids[found] = lost.ids[rows]
-        tracks.slots[found] = lost.slots[rows]
-        tracks.hits[found] += lost.hits[rows]
-        tracks.born_s[found] = lost.born_s[rows]
-        self.lost = lost.select(~np.isin(np.arange(len(lost)), rows))
+        back, found = away.ids[rows], fresh[columns]
+        self._memory.absorb(away.slots[rows], tracks.slots[found])
+        self.lost = self.lost.select(~np.isin(self.lost.ids, back))
+        going = ~np.isin(tracks.ids, back)
+        tracks.ids[found] = back
+        tracks.slots[found] = away.slots[rows]
+        tracks.hits[found] += away.hits[rows]
+        tracks.born_s[found] = away.born_s[rows]
+        tracks = tracks.select(going)
         return tracks.select(np.argsort(tracks.ids))
 
     def _same_people(
-        self, lost: TrackTable, fresh: TrackTable, now_s: float
+        self, away: TrackTable, fresh: TrackTable, now_s: float
     ) -> tuple[IntArray, IntArray]:
-        """Return rows of lost and of fresh tracks that belong together."""
-        centre, height = _places(lost)
+        """Return rows of tracks that are away and of fresh tracks that belong together."""
+        centre, height = _places(away)
         there, tall = _places(fresh)
         apart = np.linalg.norm(centre[:, None] - there[None], axis=2)
-        reach = _REACH * (1 + now_s - lost.seen_s)[:, None] * np.maximum(height[:, None], tall)
+        reach = _REACH * (1 + now_s - away.seen_s)[:, None] * np.maximum(height[:, None], tall)
         possible = (apart <= reach) & (np.abs(np.log(height[:, None] / tall)) <= _GROWTH)
-        possible &= lost.classes[:, None] == fresh.classes
+        possible &= away.classes[:, None] == fresh.classes
         # Whoever was there before the other was lost is somebody else.
-        possible &= lost.seen_s[:, None] < fresh.born_s
-        cost = self._memory.distance(lost.slots, self._memory.mean(fresh.slots), possible)
+        possible &= away.seen_s[:, None] < fresh.born_s
+        cost = self._memory.distance(away.slots, self._memory.mean(fresh.slots), possible)
         return assign(np.where(possible, cost, np.inf), self._max_cosine_distance)
 
 

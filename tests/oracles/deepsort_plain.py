@@ -44,6 +44,7 @@ class PlainOptions:
     confirm_first: bool = True
     max_age_s: float = 5.0
     recover_s: float = 30.0
+    steady_size: bool = True
     exit_s: float = 0.5
     duplicate_cover: float = 0.85
     whole_below: float = 0.9
@@ -193,20 +194,24 @@ class PlainDeepSort:
         return self.report()
 
     def recover(self) -> None:
-        """Tracks confirmed in this frame continue lost ones who look alike and may be there."""
+        """Tracks confirmed in this frame continue those not in sight who look alike."""
         limit_s = self.options.recover_s + _ROUNDING_S
         self.lost = [t for t in self.lost if self.time() - t.seen_s <= limit_s]
         fresh = [t for t in self.tracks if t.confirmed and t.hits == self.options.n_init]
-        cost = np.full((len(self.lost), len(fresh)), np.inf)
-        for i, old in enumerate(self.lost):
+        if not self.options.recover_s:
+            return
+        away = self.lost + [t for t in self.tracks if t.confirmed and t.missed and t.features]
+        cost = np.full((len(away), len(fresh)), np.inf)
+        for i, old in enumerate(away):
             for j, new in enumerate(fresh):
                 if new.features and self.may_be(old, new):
                     mean = np.mean(new.features, axis=0)
                     mean = mean / np.sqrt(mean @ mean)
                     cost[i, j] = min([1.0] + [1 - float(mean @ other) for other in old.features])
         pairs = match_within_gate(cost, self.options.max_cosine_distance)
-        for old, new in [(self.lost[i], fresh[j]) for i, j in pairs]:
-            self.lost.remove(old)
+        for old, new in [(away[i], fresh[j]) for i, j in pairs]:
+            self.lost = [track for track in self.lost if track is not old]
+            self.tracks = [track for track in self.tracks if track is not old]
             new.id, new.born_s, new.hits = old.id, old.born_s, old.hits + new.hits
             new.features = deque([*old.features, *new.features], self.options.nn_budget)
         self.tracks.sort(key=lambda track: track.id)
@@ -246,6 +251,8 @@ class PlainDeepSort:
         assert abs(frames - round(frames)) < 1e-6, "the oracle knows whole nominal frames only"
         self.now_s = then_s
         for track in self.tracks:
+            if self.options.steady_size:
+                track.mean[6:] = 0
             track.mean, track.covariance = self.filter.predict_frames(
                 track.mean, track.covariance, round(frames)
             )

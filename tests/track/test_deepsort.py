@@ -48,6 +48,7 @@ configs = st.builds(
     n_init=st.integers(1, 4),
     confirm_first=st.booleans(),
     max_age_s=st.sampled_from([0.1, 0.5, 3.0]),
+    steady_size=st.booleans(),
     recover_s=st.sampled_from([0.0, 0.3, 3.0]),
     exit_s=st.sampled_from([0.0, 0.2, 1.0]),
     duplicate_cover=st.sampled_from([0.5, 0.85, 1.0]),

@@ -117,6 +117,18 @@ def test_a_coasting_box_is_never_inverted() -> None:
         assert (boxes[:, 2:] >= boxes[:, :2]).all()
 
 
+@pytest.mark.parametrize("steady_size", [True, False])
+def test_a_hidden_person_does_not_shrink_on(steady_size: bool) -> None:
+    tracker = DeepSort(DeepSortConfig(steady_size=steady_size, coast_s=1.0))
+    for frame in range(6):
+        tracks = tracker.update(seen(person(200, height=150 - 10 * frame)), None, frame / 30)
+    tall = tracks.boxes[0, 3] - tracks.boxes[0, 1]
+    for frame in range(6, 12):
+        tracks = tracker.update(NOBODY, None, frame / 30)
+    left = tracks.boxes[0, 3] - tracks.boxes[0, 1]
+    assert (left > 0.95 * tall) == steady_size
+
+
 def test_weak_detections_continue_tracks_but_start_none() -> None:
     tracker = DeepSort(DeepSortConfig(min_confidence=0.3, high_confidence=0.65))
     for _ in range(5):

@@ -39,6 +39,20 @@ def test_who_is_lost_gets_the_id_back_however_short_a_life_is(max_age_s: float) 
     assert tracks.ages_s.tolist() == [pytest.approx(13.4)]
 
 
+def test_who_turned_round_while_hidden_is_recovered_before_the_track_is_lost() -> None:
+    """The prediction walks on to the right; Anna comes back on the left."""
+    for recover_s, ids in ((30.0, [1]), (0.0, [2])):
+        tracker = DeepSort(DeepSortConfig(recover_s=recover_s, max_age_s=5.0))
+        for frame in range(20):
+            tracker.update(seen(person(400 + 6 * frame)), looks(0), frame / 20, IMAGE)
+        for frame in range(20, 38):
+            tracker.update(Detections.empty(), None, frame / 20, IMAGE)
+        for frame in range(38, 44):
+            tracks = tracker.update(seen(person(340)), looks(0), frame / 20, IMAGE)
+        assert tracks.ids.tolist() == ids
+    assert int((~tracker._memory._free).sum()) == 2
+
+
 def test_nobody_is_recovered_after_the_limit_or_without_it() -> None:
     assert lost_and_seen_again(9.0, recover_s=10.0).ids.tolist() == [1]
     assert lost_and_seen_again(11.0, recover_s=10.0).ids.tolist() == [2]

@@ -42,7 +42,8 @@ class Step:
 
     Attributes:
         time_s: its time.
-        people: (P,) numbers from 1 of the people who are in the picture and not behind a wall.
+        people: (P,) numbers from 1 of the people who are in the picture and not behind a wall. As
+            in benchmarks, whoever left the picture and comes back has a new number.
         boxes: (P, 4) their true xyxy boxes.
         detections: (N) what the detector finds.
         embeddings: (N, D) what the encoder makes of that.
@@ -69,6 +70,7 @@ class World:
         heights: of people whose feet are at the upper and at the lower edge of the picture.
         outfits: number of different appearances; 0 gives everybody their own.
         walls: rectangles that hide who walks behind them.
+        linger: people turn every 5 seconds or so, and three in ten stand.
         leave: people walk out of the picture, stay away for 3 to 12 seconds, and come back.
         swing_px: the camera swings to the left and right by so much.
         shake_px: and it shakes by this standard deviation, anew in each frame.
@@ -81,6 +83,7 @@ class World:
     heights: tuple[float, float] = (60.0, 240.0)
     outfits: int = 0
     walls: tuple[Rectangle, ...] = ()
+    linger: bool = False
     leave: bool = False
     swing_px: float = 0.0
     shake_px: float = 0.0
@@ -100,7 +103,7 @@ class World:
             found, confidences, rows = self._detect(boxes, hidden, inside, looks, random)
             yield Step(
                 time_s=frame / self.rate,
-                people=np.flatnonzero(shown) + 1,
+                people=walkers.numbers[shown],
                 boxes=boxes[shown] - np.tile(shift, 2),
                 detections=Detections(
                     (found - np.tile(shift, 2)).astype(np.float32),
@@ -135,7 +138,7 @@ class World:
 
 
 class _Walkers:
-    """Where people are: they walk straight on, and now and then stop or turn."""
+    """Where people are: they walk straight on and turn round at the border."""
 
     def __init__(self, world: World, random: np.random.Generator) -> None:
         self._world, self._random = world, random
@@ -143,12 +146,13 @@ class _Walkers:
         self._feet = random.uniform(self._low, self._high, (world.people, 2))
         self._speed = self._speeds(world.people)
         self._away_s = np.zeros(world.people)
+        self.numbers = np.arange(world.people) + 1
 
     def step(self) -> tuple[FloatArray, BoolArray]:
         """Return the (P, 4) boxes in the next frame, and who is in the picture."""
         world, random = self._world, self._random
         step_s = 1 / world.rate
-        turns = random.random(world.people) < step_s / 5
+        turns = random.random(world.people) < step_s / 5 * world.linger
         self._speed[turns] = self._speeds(int(turns.sum()))
         self._feet = self._feet + self._speed * self._tall()[:, None] * step_s
         self._at_the_border(step_s)
@@ -164,10 +168,11 @@ class _Walkers:
         return tall
 
     def _speeds(self, count: int) -> FloatArray:
-        """Return (count, 2) speeds in heights per second; one in five people stands."""
-        speeds = self._random.normal(0, 1, (count, 2)) * (0.5, 0.12)
-        speeds[self._random.random(count) < 0.2] = 0
-        return speeds
+        """Return (count, 2) speeds in heights per second."""
+        random = self._random
+        speed = random.uniform(0.4, 0.9, count) * random.choice((-1, 1), count)
+        speed[random.random(count) < 0.3 * self._world.linger] = 0
+        return np.stack([speed, random.normal(0, 0.1, count) * (speed != 0)], axis=1)
 
     def _at_the_border(self, step_s: float) -> None:
         """Turn people round at the border, or let them leave at the sides and come back there."""
@@ -179,9 +184,10 @@ class _Walkers:
             gone = ((self._feet[:, 0] < low[0]) | (self._feet[:, 0] > high[0])) & ~back
             gone &= self._away_s <= 0
             self._away_s[gone] = self._random.uniform(3, 12, int(gone.sum()))
+            self.numbers[gone] += self._world.people
         inward = np.where(self._feet < low, 1, -1)
         out = (self._feet < low) | (self._feet > high)
-        self._speed = np.where(out, np.maximum(np.abs(self._speed), 0.05) * inward, self._speed)
+        self._speed = np.where(out, np.abs(self._speed) * inward, self._speed)
         self._feet = np.clip(self._feet, low, high)
 
 
@@ -268,6 +274,7 @@ def _unit(rows: FloatArray) -> FloatArray:
 
 WORLDS = {
     "crossings": World(),
+    "lingering": World(linger=True),
     "long occlusions": World(
         people=10, seconds=40.0, walls=((360.0, 0.0, 560.0, 600.0), (800.0, 0.0, 960.0, 650.0))
     ),
