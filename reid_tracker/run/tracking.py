@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -202,11 +203,16 @@ def _open_counts(
     """Open the counts of live tracks and of refined ones; `stack` closes them."""
     if not any(places):
         return None, None
-    counts = open_counts(folder, places, _infos(sources), overwrite=overwrite)
+    stride = config.video.stride
+    cameras = {
+        camera: replace(info, frame_rate=info.frame_rate / stride)
+        for camera, info in _infos(sources).items()
+    }
+    counts = open_counts(folder, places, cameras, overwrite=overwrite)
     stack.callback(counts.close)
     if not config.output.refine or all(source.live for source in sources):
         return counts, None
-    refined = open_counts(folder, places, _infos(sources), refined=True, overwrite=overwrite)
+    refined = open_counts(folder, places, cameras, refined=True, overwrite=overwrite)
     stack.callback(refined.close)
     return counts, refined
 

@@ -99,6 +99,20 @@ def test_people_are_counted_live_and_refined(
     assert red - blue > 60  # the line is yellow
 
 
+def test_every_second_frame_counts_the_same(
+    walkers: tuple[Path, Path], config: Config, tmp_path: Path
+) -> None:
+    output = replace(config.output, lines=("middle=160,240,160,0",))
+    frames = []
+    for stride in (1, 2):
+        some = replace(config, output=output, video=replace(config.video, stride=stride))
+        folder = track([str(walkers[0])], some, tmp_path / str(stride))
+        rows = (folder / "counts.csv").read_text().splitlines()[1:]
+        frames.append([int(row.split(",")[1]) for row in rows])
+    assert len(frames[0]) == len(frames[1]) == 2
+    assert all(abs(one - other) <= 2 for one, other in zip(*frames, strict=True))
+
+
 def test_a_wrong_place_is_refused_before_models_are_loaded(
     walkers: tuple[Path, Path], config: Config, tmp_path: Path
 ) -> None:
