@@ -44,7 +44,7 @@ def test_who_turned_round_while_hidden_is_recovered_before_the_track_is_lost() -
     for recover_s, ids in ((30.0, [1]), (0.0, [2])):
         tracker = DeepSort(DeepSortConfig(recover_s=recover_s, max_age_s=5.0))
         for frame in range(20):
-            tracker.update(seen(person(400 + 6 * frame)), looks(0), frame / 20, IMAGE)
+            tracker.update(seen(person(400 + 10 * frame)), looks(0), frame / 20, IMAGE)
         for frame in range(20, 38):
             tracker.update(Detections.empty(), None, frame / 20, IMAGE)
         for frame in range(38, 44):
