@@ -174,6 +174,7 @@ class DeepSortConfig(_WithThresholds):
             in [0, 1]. 1 switches the gate off; null takes the encoder's own, see `Thresholds`.
         motion_weight: lambda of the paper's combined cost: the part of motion in ranking the pairs
             that pass both gates.
+        cascade: recently seen tracks choose first, as in the paper; otherwise all choose together.
         max_iou_distance: gate of the IoU stage, on 1 - IoU.
         gate_overlap: the appearance gate also holds in the IoU stage, for detections with at least
             `high_confidence`.
@@ -210,6 +211,7 @@ class DeepSortConfig(_WithThresholds):
     high_confidence: float | None = number(None, 0.0, 1.0)
     max_cosine_distance: float | None = number(None, 0.0, 1.0)
     motion_weight: float = number(0.05, 0.0, 1.0)
+    cascade: bool = False
     max_iou_distance: float = number(0.8, 0.0, 1.0)
     gate_overlap: bool = True
     camera_motion: bool = True

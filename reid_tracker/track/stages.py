@@ -72,12 +72,17 @@ class Stages:
         return same
 
     def confident(self, tracks: TrackTable, frame: Observations, same_class: BoolArray) -> Matches:
-        """Match confirmed tracks by appearance inside the motion gate, recently seen ones first.
+        """Match confirmed tracks by appearance inside the motion gate.
 
-        The matching cascade of DeepSORT (arXiv 1703.07402, listing 1, equations 1 to 6), with
-        motion and appearance in one cost, each relative to its gate.
+        Equations 1 to 6 of DeepSORT (arXiv 1703.07402), with motion and appearance in one cost,
+        each relative to its gate. With `cascade`, recently seen tracks choose first (listing 1).
+        Otherwise all choose together, as in StrongSORT (arXiv 2202.13514, section 3.2): of two
+        people who come out from behind something, each gets the track that looks like them, and
+        not whoever was lost later the first that passes the gate.
         """
         confirmed = np.flatnonzero(tracks.confirmed)
+        missed = tracks.missed[confirmed]
+        ages = missed if self._config.cascade else np.ones_like(missed)
         motion = self._motion.squared_mahalanobis(
             tracks.mean[confirmed], tracks.covariance[confirmed], frame.measurements
         )
@@ -87,13 +92,11 @@ class Stages:
         if embeddings is None:
             # The paper's combined cost with lambda = 1: motion alone ranks, as it gates.
             cost = np.where(allowed, ranked, np.inf)
-            rows, columns = match_cascade(
-                tracks.missed[confirmed], allowed, lambda r, c: cost[np.ix_(r, c)], 1.0
-            )
+            rows, columns = match_cascade(ages, allowed, lambda r, c: cost[np.ix_(r, c)], 1.0)
         else:
             slots = tracks.slots[confirmed]
             rows, columns = match_cascade(
-                tracks.missed[confirmed],
+                ages,
                 allowed,
                 lambda r, c: self._combined_cost(
                     slots[r], embeddings[c], ranked[np.ix_(r, c)], allowed[np.ix_(r, c)]

@@ -35,6 +35,7 @@ class PlainOptions:
     high_confidence: float = 0.65
     max_cosine_distance: float = 0.3
     motion_weight: float = 0.05
+    cascade: bool = False
     max_iou_distance: float = 0.8
     gate_overlap: bool = True
     camera_motion: bool = False  # this tracker sees no frames
@@ -316,7 +317,8 @@ class PlainDeepSort:
         for i, track in enumerate(tracks):
             for j, detection in enumerate(usable):
                 cost[i, j] = self.combined_cost(track, detection, with_appearance)
-        pairs = cascade([track.missed for track in tracks], cost, 1.0)
+        ages = [track.missed if self.options.cascade else 1 for track in tracks]
+        pairs = cascade(ages, cost, 1.0)
         return [(tracks[i], usable[j]) for i, j in pairs]
 
     def combined_cost(

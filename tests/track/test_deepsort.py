@@ -41,6 +41,7 @@ configs = st.builds(
     high_confidence=st.sampled_from([0.3, 0.65, 0.95]),
     max_cosine_distance=st.sampled_from([0.1, 0.3, 0.6, 1.0]),
     motion_weight=st.sampled_from([0.02, 0.1, 0.5, 1.0]),
+    cascade=st.booleans(),
     max_iou_distance=st.sampled_from([0.5, 0.8]),
     gate_overlap=st.booleans(),
     gate_probability=st.sampled_from([0.8, 0.95, 0.999]),

@@ -71,3 +71,19 @@ def test_stages_are_made_for_one_memory() -> None:
     assert isinstance(stages, Stages)
     tracker.reset()
     assert tracker._stages is not stages
+
+
+@pytest.mark.parametrize(("cascade", "expected"), [(True, 1), (False, 2)])
+def test_who_looks_more_alike_gets_the_track_unless_there_is_a_cascade(
+    cascade: bool, expected: int
+) -> None:
+    """Anna (1) was lost later than Bert (2); then one of them is seen, who looks more like Bert."""
+    tracker = DeepSort(DeepSortConfig(cascade=cascade, max_cosine_distance=0.5))
+    for frame in range(12):
+        boxes, rows = ([person(200), person(260)], (0, 1)) if frame < 8 else ([person(200)], (0,))
+        tracker.update(seen(*boxes), looks(*rows))
+    for _ in range(3):
+        tracker.update(seen(), None)
+    between = np.array([[0.6, 0.8, 0, 0, 0, 0, 0, 0]], np.float32)
+    tracks = tracker.update(seen(person(230)), between)
+    assert tracks.ids[tracks.observed].tolist() == [expected]
