@@ -37,6 +37,39 @@ def set_distance(one: Prototypes, other: Prototypes) -> float:
     return 1 - (way(one, other) + way(other, one)) / 2
 
 
+def aligned_costs(held: Sequence[Prototypes], cameras: Sequence[int]) -> np.ndarray:
+    """Distances of all sets without what sets a camera apart; the average of two cameras stays."""
+
+    def centre(prototypes: Prototypes) -> np.ndarray:
+        total = sum(weight for _, weight in prototypes)
+        mean: np.ndarray = np.sum([w / total * v for v, w in prototypes], axis=0)
+        return mean
+
+    def centres(sets: Sequence[Prototypes]) -> dict[int, np.ndarray]:
+        return {
+            camera: np.mean(
+                [centre(one) for one, c in zip(sets, cameras, strict=True) if c == camera], axis=0
+            )
+            for camera in set(cameras)
+        }
+
+    before, everybody = centres(held), np.mean([centre(one) for one in held], axis=0)
+    spread = [((centre(one) - before[c]) ** 2).sum() for one, c in zip(held, cameras, strict=True)]
+    inside = float(sum(spread)) / max(len(held) - len(before), 1)
+    shifts = {}
+    for camera, mean in before.items():
+        away = mean - everybody
+        chance = inside * (1 / list(cameras).count(camera) - 1 / len(held))
+        shifts[camera] = away * max(1 - 2 * chance / max(float(away @ away), 1e-12), 0)
+    moved: list[Prototypes] = []
+    for one, camera in zip(held, cameras, strict=True):
+        less = [(vector - shifts[camera], weight) for vector, weight in one]
+        moved.append([(vector / np.linalg.norm(vector), weight) for vector, weight in less])
+    after = centres(moved)
+    level = [[after[a] @ after[b] - before[a] @ before[b] for b in cameras] for a in cameras]
+    return np.array([[set_distance(a, b) for b in moved] for a in moved]) + np.array(level)
+
+
 def may_be_one(
     a: tuple[int, float, float],
     b: tuple[int, float, float],

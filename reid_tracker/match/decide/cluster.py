@@ -41,7 +41,7 @@ def cluster(pairs: Pairs, bound: IntArray, threshold: float, softness: float) ->
     highest = np.zeros(len(bound))
     while True:
         kept, gone, cost = groups.cheapest()
-        if cost > threshold:
+        if not cost <= threshold:
             break
         groups.join(kept, gone)
         highest[kept] = max(highest[kept], highest[gone], cost)

@@ -8,11 +8,13 @@ import numpy as np
 
 from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reid_tracker.config import MatchConfig
+from reid_tracker.match.decide.alignment import camera_means, camera_shifts, shifted
 from reid_tracker.match.decide.relations import relate
 from reid_tracker.match.places.topology import TravelTimes
 from reid_tracker.match.places.trails import GroundTrails
 from reid_tracker.match.tracklets.prototypes import (
     PrototypeMemory,
+    all_prototype_distances,
     paired_prototype_distance,
     prototype_distance,
 )
@@ -63,7 +65,7 @@ def compare_all(
     N may be thousands. So if few pairs have mean embeddings that are at most `limit` apart, only
     these are compared prototype by prototype. The others cost the distance of the means.
     """
-    costs = _all_distances(table.prototypes, rows, limit)
+    costs = _all_distances(table, rows, limit)
     near = np.empty(costs.shape, np.bool_)
     known = table.trails.known(rows)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -78,22 +80,54 @@ def compare_all(
     return Pairs(costs, near)
 
 
-def _all_distances(memory: PrototypeMemory, rows: IntArray, limit: float) -> Float32Array:
-    """Return the (N, N) cosine distances of the prototypes of rows; see `compare_all`."""
-    means = memory.means(rows)
-    some = means[:: 1 + len(rows) // _SAMPLE]
-    if memory.vectors.shape[1] > 1 and (some @ means.T >= 1 - limit).mean() > _DENSE:
-        return memory.distances(rows)
+def _all_distances(table: TrackletTable, rows: IntArray, limit: float) -> Float32Array:
+    """Return the (N, N) cosine distances of the prototypes of rows; see `compare_all`.
+
+    What sets a camera apart from the others is taken out of its embeddings. That brings tracklets
+    of two cameras nearer to each other on average, so the average is restored: thresholds mean the
+    same with and without.
+    """
+    memory, means = table.prototypes, table.prototypes.means(rows)
+    used = np.flatnonzero(memory.weights[rows].any(axis=0))
+    vectors, weights = memory.vectors[np.ix_(rows, used)], memory.weights[np.ix_(rows, used)]
+    cameras = np.unique(table.camera[rows], return_inverse=True)[1]
+    plain = _weighted_means(vectors, weights)
+    shifts = camera_shifts(plain, cameras)
+    if not shifts.any():
+        return _set_distances(vectors, weights, means, limit)
+    vectors = shifted(vectors, shifts[cameras][:, None])
+    before, after = (
+        camera_means(each, cameras) for each in (plain, _weighted_means(vectors, weights))
+    )
+    distances = _set_distances(vectors, weights, shifted(means, shifts[cameras]), limit)
+    distances += (after @ after.T - before @ before.T)[np.ix_(cameras, cameras)]
+    return distances
+
+
+def _weighted_means(vectors: Float32Array, weights: Float32Array) -> Float32Array:
+    """Return the (N, D) means of (N, K, D) prototypes, which are shorter than 1."""
+    total = weights.sum(axis=1, keepdims=True)
+    shares = weights / np.where(total > 0, total, 1)
+    means: Float32Array = np.matmul(shares[:, None], vectors)[:, 0]
+    return means
+
+
+def _set_distances(
+    vectors: Float32Array, weights: Float32Array, means: Float32Array, limit: float
+) -> Float32Array:
+    """Return the (N, N) distances of (N, K, D) sets with (N, D) means; see `compare_all`."""
+    some = means[:: 1 + len(means) // _SAMPLE]
+    if vectors.shape[1] > 1 and (some @ means.T >= 1 - limit).mean() > _DENSE:
+        return all_prototype_distances(vectors, weights)
     distances = means @ means.T
     np.subtract(1, distances, out=distances)
-    if memory.vectors.shape[1] == 1:
+    if vectors.shape[1] <= 1:
         return distances
     first, second = np.nonzero(np.triu(distances <= limit, 1))
     for start in range(0, len(first), _PAIRS_AT_ONCE):
         a, b = first[start : start + _PAIRS_AT_ONCE], second[start : start + _PAIRS_AT_ONCE]
-        own, others = rows[a], rows[b][:, None]
         found = paired_prototype_distance(
-            memory.vectors[own], memory.weights[own], memory.vectors[others], memory.weights[others]
+            vectors[a], weights[a], vectors[b][:, None], weights[b][:, None]
         )
         distances[a, b] = distances[b, a] = found[:, 0]
     return distances

@@ -101,18 +101,6 @@ class PrototypeMemory:
         """Return the (A, D) weighted means of rows, of unit length; zeros for empty rows."""
         return self._means[rows]
 
-    def distances(self, rows: IntArray) -> Float32Array:
-        """Return the (N, N) symmetric `prototype_distance` of all pairs of rows."""
-        found = np.ones((len(rows), len(rows)), np.float32)
-        sets, parts = _by_place(self.vectors, self.weights, rows)
-        for start in range(0, len(sets), _SETS_AT_ONCE):
-            end = start + _SETS_AT_ONCE
-            here, rest = sets[start:end], sets[start:]
-            block = _distances(_cut(parts, start, end), _cut(parts, start, len(sets)))
-            found[np.ix_(here, rest)] = block
-            found[np.ix_(rest, here)] = block.T
-        return found
-
     def _set_width(self, width: int) -> None:
         if width and not self.vectors.shape[2]:
             self.vectors = np.zeros((*self.vectors.shape[:2], width), np.float32)
@@ -149,8 +137,8 @@ def prototype_distance(
     weight 0.
     """
     distance = np.ones((len(vectors_a), len(vectors_b)), np.float32)
-    a, parts_a = _by_place(vectors_a, weights_a, np.arange(len(vectors_a)))
-    b, parts_b = _by_place(vectors_b, weights_b, np.arange(len(vectors_b)))
+    a, parts_a = _by_place(vectors_a, weights_a)
+    b, parts_b = _by_place(vectors_b, weights_b)
     if len(a) and len(b):
         distance[np.ix_(a, b)] = _distances(parts_a, parts_b)
     return distance
@@ -160,14 +148,24 @@ _Parts = list[tuple[Float32Array, Float32Array]]
 """The n-th prototypes of sets and their (N_n,) weights, for each n. The largest sets come first."""
 
 
-def _by_place(
-    vectors: Float32Array, weights: Float32Array, rows: IntArray
-) -> tuple[IntArray, _Parts]:
-    """Return which of (N,) rows are not empty, the largest first, and their n-th prototypes.
+def all_prototype_distances(vectors: Float32Array, weights: Float32Array) -> Float32Array:
+    """Return the (N, N) `prototype_distance` of (N, K, D) sets to each other."""
+    found = np.ones((len(vectors), len(vectors)), np.float32)
+    sets, parts = _by_place(vectors, weights)
+    for start in range(0, len(sets), _SETS_AT_ONCE):
+        end = start + _SETS_AT_ONCE
+        here, rest = sets[start:end], sets[start:]
+        block = _distances(_cut(parts, start, end), _cut(parts, start, len(sets)))
+        found[np.ix_(here, rest)] = block
+        found[np.ix_(rest, here)] = block.T
+    return found
+
+
+def _by_place(vectors: Float32Array, weights: Float32Array) -> tuple[IntArray, _Parts]:
+    """Return the sets that are not empty, the largest first, and their n-th prototypes for each n.
 
     So the sets with an n-th prototype are always the first ones. The weights of a set sum to 1.
     """
-    weights = weights[rows]
     sizes = (weights > 0).sum(axis=1)
     sets = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
     places = np.argsort(weights[sets] <= 0, axis=1, kind="stable")
@@ -176,7 +174,7 @@ def _by_place(
     for number in range(int(sizes.max(initial=0))):
         first = np.arange(np.count_nonzero(sizes > number))
         place = places[first, number]
-        parts.append((vectors[rows[sets[first]], place], shares[first, place]))
+        parts.append((vectors[sets[first], place], shares[first, place]))
     return sets, parts
 
 

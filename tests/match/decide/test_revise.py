@@ -16,7 +16,7 @@ from tests.benchmarks.city_looks import ENCODERS
 from tests.match.batch_worlds import CONFIG, batch
 from tests.match.crowds import crowd
 from tests.match.worlds import QUICK, TOPOLOGY, embeddings_of, tracks
-from tests.oracles.match_plain import cluster_plain, set_distance
+from tests.oracles.match_plain import aligned_costs, cluster_plain
 
 TIMES = Topology().travel_times([f"{camera}" for camera in range(20)])
 """Of the cameras of a crowd."""
@@ -81,7 +81,7 @@ def test_a_revision_agrees_with_comparing_all_prototypes_of_all_pairs(encoder: s
                 table.prototypes.vectors[:50], table.prototypes.weights[:50], strict=True
             )
         ]
-        costs = np.array([[set_distance(one, other) for other in held] for one in held])
+        costs = aligned_costs(held, table.camera[:50].tolist())
         spans = list(zip(table.camera[:50], table.first_s[:50], table.last_s[:50], strict=True))
         for a, b in itertools.permutations(range(50), 2):
             (camera_a, first_a, last_a), (camera_b, first_b, last_b) = spans[a], spans[b]
