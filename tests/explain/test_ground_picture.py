@@ -10,7 +10,7 @@ from reid_tracker.explain.ground_picture import (
     draw_points,
 )
 from reid_tracker.match.places.homography import apply_homography
-from tests.explain.test_point_picker import IMAGE, picked
+from tests.explain.pickers.test_points import IMAGE, picked
 
 UPRIGHT = np.diag([0.1, 0.1, 1.0])  # 10 pixels are a metre
 

@@ -135,7 +135,7 @@ def _existing(path: Path, camera: str, *, overwrite: bool) -> GroundPlane:
 
 def _points(given: str | None, camera: str, image: ImageBGR) -> tuple[FloatArray, FloatArray]:
     if given is None:
-        from reid_tracker.explain.point_picker import pick_points
+        from reid_tracker.explain.pickers.points import pick_points
 
         return pick_points(image, f"reid-track ground: {camera}")
     if "=" in given:

@@ -33,6 +33,7 @@ examples:
   reid-track cam1.mp4 cam2.mp4 --config fast -o results --no-save-video
   reid-track rtsp://user:password@192.0.2.7/stream --show
   reid-track door.mp4 --gallery people.sqlite --start-time 2026-11-24T18:30
+  reid-track door.mp4 --line "gate=100,400,620,400" --save-heatmap --refine
   reid-track frames/ --detector public_detections.txt --set tracker.max_age_s=2
 
 Frames count from 0 in CSV and JSON lines, and from 1 in MOTChallenge text.

@@ -63,7 +63,7 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Draw, check and save the places of one camera."""
     from reid_tracker.explain.ground_picture import draw_caption
-    from reid_tracker.explain.place_picker import draw_places, pick_places
+    from reid_tracker.explain.pickers.places import draw_places, pick_places
     from reid_tracker.explain.sheet import write_png
 
     path = Path(arguments.save)

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from reid_tracker.cli.main import main
-from reid_tracker.explain import place_picker
+from reid_tracker.explain.pickers import places as place_picker
 from reid_tracker.sink.counts.places import (
     CountingLine,
     CountingPlaces,

@@ -9,7 +9,7 @@ import numpy as np
 
 from reid_tracker.errors import ConfigError
 from reid_tracker.explain.ground_picture import draw_caption
-from reid_tracker.explain.picker_window import show_picker
+from reid_tracker.explain.pickers.window import show_picker
 from reid_tracker.sink.counts.draw import draw_line, draw_zone
 from reid_tracker.sink.counts.places import CountingLine, CountingPlaces, CountingZone
 from reid_tracker.types import ImageBGR
@@ -132,7 +132,8 @@ class PlacePicker:
                 self.places.append(CountingZone(name, self._camera, tuple(self.points)))
         except ConfigError as error:
             self._hint = str(error)
-        self.kind, self.points, self.naming, self.typed = None, [], False, ""
+        self.kind, self.points = None, []
+        self.naming, self.typed = False, ""
 
     def _default(self) -> str:
         names = {place.name for place in self.places}

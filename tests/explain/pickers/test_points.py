@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from reid_tracker.errors import OutputError
-from reid_tracker.explain.point_picker import PointPicker, pick_points
+from reid_tracker.explain.pickers.points import PointPicker, pick_points
 from reid_tracker.match.places.homography import apply_homography
 
 IMAGE = np.full((240, 320, 3), 60, np.uint8)
@@ -117,8 +117,8 @@ def test_without_a_screen_the_message_says_what_to_do(monkeypatch: pytest.Monkey
 
 _IN_A_WINDOW = """
 import cv2, numpy as np
-from reid_tracker.explain import point_picker
-from tests.explain.test_point_picker import CORNERS, IMAGE, STRIP
+from reid_tracker.explain.pickers import points as point_picker
+from tests.explain.pickers.test_points import CORNERS, IMAGE, STRIP
 real_wait, real_set, script, mouse = cv2.waitKey, cv2.setMouseCallback, [], []
 for (x, y), metres in CORNERS.items():
     script += [(x, y), *map(ord, metres), 13]
@@ -143,7 +143,7 @@ print(pixels.tolist(), metres.tolist())
 def test_a_real_window(tmp_path: Path) -> None:
     done = subprocess.run(
         ["xvfb-run", "-a", sys.executable, "-c", _IN_A_WINDOW],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         env={**os.environ, "QT_QPA_PLATFORM": "xcb"},
         capture_output=True,
         text=True,

@@ -8,7 +8,7 @@ import numpy as np
 from reid_tracker.arrays import FloatArray
 from reid_tracker.errors import InputError
 from reid_tracker.explain.ground_picture import draw_caption, draw_ground_grid, draw_points
-from reid_tracker.explain.picker_window import show_picker
+from reid_tracker.explain.pickers.window import show_picker
 from reid_tracker.match.places.homography import MIN_POINTS, fit_homography
 from reid_tracker.types import ImageBGR
 

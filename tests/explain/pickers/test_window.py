@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reid_tracker.errors import OutputError
-from reid_tracker.explain.picker_window import show_picker
+from reid_tracker.explain.pickers.window import show_picker
 from reid_tracker.types import ImageBGR
 
 

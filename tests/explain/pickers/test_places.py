@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reid_tracker.explain.place_picker import PlacePicker, draw_places
+from reid_tracker.explain.pickers.places import PlacePicker, draw_places
 from reid_tracker.sink.counts.places import CountingLine, CountingPlaces, CountingZone
 
 IMAGE = np.full((240, 320, 3), 60, np.uint8)
@@ -131,9 +131,9 @@ def test_the_preview_has_every_place() -> None:
 
 _IN_A_WINDOW = """
 import cv2
-from reid_tracker.explain.place_picker import pick_places
+from reid_tracker.explain.pickers.places import pick_places
 from reid_tracker.sink.counts.places import CountingPlaces
-from tests.explain.test_place_picker import IMAGE, STRIP
+from tests.explain.pickers.test_places import IMAGE, STRIP
 real_wait, real_set, mouse = cv2.waitKey, cv2.setMouseCallback, []
 script = [ord("l"), (10, 20), (30, 40), *map(ord, "gate"), 13, ord("f")]
 def wait(delay):
@@ -156,7 +156,7 @@ print(pick_places(IMAGE, "hall", CountingPlaces(), "zones").lines)
 def test_a_real_window() -> None:
     done = subprocess.run(
         ["xvfb-run", "-a", sys.executable, "-c", _IN_A_WINDOW],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         env={**os.environ, "QT_QPA_PLATFORM": "xcb"},
         capture_output=True,
         text=True,
