@@ -36,7 +36,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "nats": ("transport/brokers/nats*.py",),
     "onnx": ("osnet/onnx_weights.py",),
     "onnxruntime": ("encode/onnx_backend.py",),
-    "openvino": ("encode/openvino_backend.py",),
+    "openvino": ("encode/openvino_backend.py", "train/detector/teach.py"),
     "optuna": ("run/tune.py",),
     "rich": ("cli/*",),
     "shtab": ("cli/commands/completion.py",),

@@ -31,7 +31,7 @@ class Limits(NamedTuple):
     relative: bool = False
 
 
-SWITCHES = ("gate_overlap", "camera_motion", "confirm_first")
+SWITCHES = ("cascade", "gate_overlap", "camera_motion", "confirm_first", "steady_size")
 NUMBERS = {
     "min_confidence": Limits(0.1, 0.6),
     "high_confidence": Limits(0.3, 0.9),
@@ -47,6 +47,7 @@ NUMBERS = {
     "whole_below": Limits(0.5, 1.0),
     "coast_s": Limits(0.0, 0.5),
     "hidden_s": Limits(0.0, 2.0),
+    "recover_s": Limits(0.0, 60.0),
     "matched_weight": Limits(0.0, 1.0),
     "std_weight_position": Limits(0.01, 0.2, log=True),
     "std_weight_velocity": Limits(0.001, 0.05, log=True),
