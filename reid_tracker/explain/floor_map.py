@@ -9,6 +9,7 @@ import numpy as np
 from reid_tracker.arrays import FloatArray
 from reid_tracker.explain.sheet import BLACK, SMALL, Axes, Sheet
 from reid_tracker.explain.timeline import camera_colour
+from reid_tracker.fusion import fuse
 from reid_tracker.match import FloorPath
 
 _WIDTH = 900
@@ -20,8 +21,8 @@ _FADES = 10  # steps from pale to full along a path
 _CAPTION = (
     "The ground plane from above, in metres. Each line is the path of a person, in the colour of "
     "the person in the videos; it begins pale, and ends at the dot with the person's number. If "
-    "several cameras saw a person, the line is the mean of their positions. Tinted areas show "
-    "where each camera can locate people on the ground."
+    "several cameras saw a person, the line combines their positions; the surest counts most. "
+    "Tinted areas show where each camera can locate people on the ground."
 )
 
 
@@ -67,7 +68,9 @@ def floor_sheet(
 
 
 def merged_path(paths: Sequence[FloorPath]) -> FloatArray:
-    """Return a person's path over all cameras: (K, 3) seconds, x, y; means of half seconds.
+    """Return a person's path over all cameras: (K, 3) seconds, x, y, for each half second.
+
+    Positions within a half second are fused with their covariances.
 
     Args:
         paths: at least one path of the identity.
@@ -75,9 +78,9 @@ def merged_path(paths: Sequence[FloorPath]) -> FloatArray:
     places = np.concatenate([path.places for path in paths])
     bucket = np.floor(places[:, 0] / _STEP_S + 1e-6).astype(np.int64)
     _, group, count = np.unique(bucket, return_inverse=True, return_counts=True)
-    sums = np.stack([np.bincount(group, column) for column in places.T], axis=1)
-    means: FloatArray = sums / count[:, None]
-    return means
+    times_s = np.bincount(group, places[:, 0]) / count
+    covariances = np.concatenate([path.covariances for path in paths])
+    return np.column_stack([times_s, fuse(places[:, 1:], covariances, group)[0]])
 
 
 def _draw_path(chart: Axes, identity: int, path: FloatArray, colour: str) -> None:

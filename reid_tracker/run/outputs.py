@@ -162,7 +162,7 @@ class RunOutputs:
         from reid_tracker.sink.video.floor_panel import FloorPanel
 
         assert self._ground is not None  # noqa: S101 - called only where there is one
-        return FloorPanel(self._ground.positions, self._footprints(self._ground))
+        return FloorPanel(self._ground.locate, self._footprints(self._ground))
 
     def _footprints(self, ground: GroundPlane) -> dict[str, FloatArray]:
         """Return what each camera sees; a network camera without a picture yet is left out."""

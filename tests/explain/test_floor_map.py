@@ -11,11 +11,14 @@ from reid_tracker.explain.floor_map import floor_sheet, merged_path
 from reid_tracker.match import FloorPath
 
 
-def test_a_way_is_the_mean_of_what_cameras_say() -> None:
+def test_a_path_is_the_mean_of_equally_sure_cameras() -> None:
     rng = np.random.default_rng(0)
     paths = [
         FloorPath(
-            camera, 1, np.column_stack([np.sort(rng.uniform(0, 6, 9)), rng.normal(size=(9, 2))])
+            camera,
+            1,
+            np.column_stack([np.sort(rng.uniform(0, 6, 9)), rng.normal(size=(9, 2))]),
+            np.repeat(np.eye(2)[None], 9, axis=0),
         )
         for camera in "ab"
     ]
@@ -31,7 +34,11 @@ def test_a_way_is_the_mean_of_what_cameras_say() -> None:
 def test_the_map_draws_each_way_in_its_colour() -> None:
     places = np.array([[0.0, 1, 1], [0.5, 5, 1], [1.0, 9, 9]])
     square = np.array([[0.0, 0], [10, 0], [10, 10], [0, 10]])
-    sheet = floor_sheet([FloorPath("a", 7, places)], {"a": square}, {7: "#ff00ff"})
+    sheet = floor_sheet(
+        [FloorPath("a", 7, places, np.repeat(np.eye(2)[None], len(places), axis=0))],
+        {"a": square},
+        {7: "#ff00ff"},
+    )
     (chart,) = sheet._figure.axes
     ways = [line for line in chart.lines if line.get_color() == "#ff00ff"]
     assert ways[-1].get_xdata() == [9]
@@ -44,7 +51,11 @@ def test_a_path_begins_pale_and_leaves_out_what_is_far_outside() -> None:
     places = np.column_stack([times_s, times_s / 6, np.full(len(times_s), 5.0)])
     places[60, 1:] = (900, -400)  # hidden feet
     square = np.array([[0.0, 0], [10, 0], [10, 10], [0, 10]])
-    sheet = floor_sheet([FloorPath("a", 7, places)], {"a": square}, {7: "#ff00ff"})
+    sheet = floor_sheet(
+        [FloorPath("a", 7, places, np.repeat(np.eye(2)[None], len(places), axis=0))],
+        {"a": square},
+        {7: "#ff00ff"},
+    )
     (chart,) = sheet._figure.axes
     ways = [line for line in chart.lines if line.get_color() == "#ff00ff"][:-1]
     assert max(float(np.max(line.get_xdata())) for line in ways) < 11

@@ -26,6 +26,10 @@ from reid_tracker.types import Boxes
 
 _HORIZON = 1e-9
 _COARSE_M = 1.0
+_FOOT_ERROR = 0.05
+"""Standard deviation of the foot point in box heights, as DeepSORT (2017) has it for positions."""
+
+_MIN_VARIANCE_M2 = 1e-4  # a covariance must have an inverse
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,27 @@ class GroundPlane(Checked):
         depth = np.where(np.abs(plan[:, 2:]) > _HORIZON, plan[:, 2:], np.nan)
         metres: FloatArray = plan[:, :2] / depth / self.units_per_metre
         return metres
+
+    def locate(self, camera: str, boxes: Boxes) -> tuple[FloatArray, FloatArray]:
+        """Return `positions`, and their (M, 2, 2) covariances in square metres; NaN as there.
+
+        A box ends near the feet, not exactly there. The error in pixels goes through the derivative
+        of the homography. So far away it is large, and mostly along the view.
+        """
+        metres = self.positions(camera, boxes)
+        matrix = self._matrices.get(camera)
+        if matrix is None:
+            return metres, np.full((len(boxes), 2, 2), np.nan)
+        feet = np.ones((len(boxes), 3))
+        feet[:, 0], feet[:, 1] = boxes[:, [0, 2]].mean(axis=1), boxes[:, 3]
+        depth = feet @ matrix[2]
+        depth = np.where(np.abs(depth) > _HORIZON, depth, np.nan)[:, None, None]
+        place = metres[:, :, None] * self.units_per_metre
+        slope = (matrix[:2, :2] - place * matrix[2, :2]) / depth / self.units_per_metre
+        error_px = _FOOT_ERROR * (boxes[:, 3] - boxes[:, 1]).astype(np.float64)[:, None, None]
+        slope *= error_px
+        covariances: FloatArray = slope @ slope.transpose(0, 2, 1) + _MIN_VARIANCE_M2 * np.eye(2)
+        return metres, covariances
 
     def footprint(self, camera: str, width: int, height: int) -> FloatArray:
         """Return the part of the ground plane that a camera sees well enough to locate people.

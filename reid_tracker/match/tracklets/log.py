@@ -21,6 +21,7 @@ class _Entry:
     first_s: float
     last_s: float
     places: list[tuple[float, float, float]] = field(default_factory=list)
+    covariances: list[FloatArray] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +32,13 @@ class FloorPath:
         camera: its name.
         identity: number of the person.
         places: (K, 3) time in seconds, x and y in metres on the ground plane; K >= 1, by time.
+        covariances: (K, 2, 2) of x and y, square metres.
     """
 
     camera: str
     identity: int
     places: FloatArray
+    covariances: FloatArray
 
 
 class SightingLog:
@@ -68,12 +71,15 @@ class SightingLog:
         if self._ground is None:
             return
         seen = tracks[tracks.observed]
-        metres = self._ground.positions(result.camera, seen.boxes)
-        for track, (x, y) in zip(seen.ids.tolist(), metres.tolist(), strict=True):
-            places = self._entries[result.camera, track].places
-            due = not places or time_s - places[-1][0] >= _STEP_S - 1e-6
+        metres, covariances = self._ground.locate(result.camera, seen.boxes)
+        for track, (x, y), covariance in zip(
+            seen.ids.tolist(), metres.tolist(), covariances, strict=True
+        ):
+            entry = self._entries[result.camera, track]
+            due = not entry.places or time_s - entry.places[-1][0] >= _STEP_S - 1e-6
             if due and math.isfinite(x) and math.isfinite(y):
-                places.append((time_s, x, y))
+                entry.places.append((time_s, x, y))
+                entry.covariances.append(covariance)
 
     def take(self, events: Iterable[IdentityEvent]) -> None:
         """Record events, also those that come without a frame."""
@@ -95,5 +101,9 @@ class SightingLog:
         for member, entry in self._entries.items():
             identity = self._identity.get(member, (0, 0.0))[0]
             if identity and entry.places:
-                found.append(FloorPath(member[0], identity, np.array(entry.places)))
+                found.append(
+                    FloorPath(
+                        member[0], identity, np.array(entry.places), np.array(entry.covariances)
+                    )
+                )
         return sorted(found, key=lambda path: (path.identity, path.camera, path.places[0, 0]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.arrays import FloatArray, IntArray
+from reid_tracker.fusion import fuse
 from reid_tracker.sink.video.palette import PALETTE_SIZE, colours_with_unsure, text_colours
 from reid_tracker.sink.video.trail import smoothed
 from reid_tracker.types import Boxes, FrameResult, ImageBGR
 
-Positions = Callable[[str, Boxes], FloatArray]
-"""Camera and (M, 4) boxes -> (M, 2) metres on the plan, NaN where unknown."""
+Locate = Callable[[str, Boxes], tuple[FloatArray, FloatArray]]
+"""Camera and (M, 4) boxes -> (M, 2) metres on the plan and (M, 2, 2) covariances, NaN: unknown."""
 
 _FADES = 8  # steps from pale to full along a path
 _FRESH_S = 0.6  # an older position belongs to the path
@@ -34,24 +35,31 @@ class _Place(NamedTuple):
     y: float
 
 
+class _View(NamedTuple):
+    time_s: float
+    metres: FloatArray
+    covariance: FloatArray
+
+
 class FloorPanel:
     """Remembers the last seconds of every identity and draws them onto a plan.
 
-    A person whom several cameras see is drawn once, at the mean of their positions.
+    A person whom several cameras see is drawn once. Their positions are combined, and the surest
+    counts most.
 
     Args:
-        positions: where the people of a camera stand.
+        locate: where the people of a camera stand, and how sure that is.
         footprints: (K, 2) metres, the outline of what each camera sees, by name; may be empty.
         trail_s: seconds of the path behind each identity.
     """
 
     def __init__(
-        self, positions: Positions, footprints: Mapping[str, FloatArray], trail_s: float = 8.0
+        self, locate: Locate, footprints: Mapping[str, FloatArray], trail_s: float = 8.0
     ) -> None:
-        self._positions = positions
+        self._locate = locate
         self._footprints = {name: line for name, line in footprints.items() if len(line)}
         self._trail_s = trail_s
-        self._seen: dict[int, dict[str, _Place]] = {}
+        self._seen: dict[int, dict[str, _View]] = {}
         self._paths: dict[int, deque[_Place]] = {}
         self._colours = colours_with_unsure()[:, ::-1]
         self._dark_text = text_colours(colours_with_unsure())
@@ -65,17 +73,17 @@ class FloorPanel:
             if result.identities is None:
                 continue
             sure = (result.identities.ids > 0) & result.tracks.observed
-            metres = self._positions(result.camera, result.tracks.boxes[sure])
+            metres, covariances = self._locate(result.camera, result.tracks.boxes[sure])
             who = result.identities.ids[sure].tolist()
-            for identity, (x, y) in zip(who, metres.tolist(), strict=True):
-                if np.isfinite([x, y]).all():
-                    place = _Place(result.frame.timestamp_s, x, y)
-                    self._seen.setdefault(identity, {})[result.camera] = place
-        for identity, places in list(self._seen.items()):
-            fresh = [p for p in places.values() if p.time_s >= time_s - _FRESH_S]
-            self._seen[identity] = {c: p for c, p in places.items() if p in fresh}
+            for identity, xy, covariance in zip(who, metres, covariances, strict=True):
+                if np.isfinite(xy).all():
+                    view = _View(result.frame.timestamp_s, xy, covariance)
+                    self._seen.setdefault(identity, {})[result.camera] = view
+        for identity, views in list(self._seen.items()):
+            fresh = {c: v for c, v in views.items() if v.time_s >= time_s - _FRESH_S}
+            self._seen[identity] = fresh
             if fresh:
-                x, y = np.mean([[p.x, p.y] for p in fresh], axis=0).tolist()
+                (x, y) = _together(fresh.values()).tolist()
                 self._paths.setdefault(identity, deque()).append(_Place(time_s, x, y))
             else:
                 del self._seen[identity]
@@ -188,3 +196,12 @@ def _name_view(paper: ImageBGR, pixels: npt.NDArray[np.int32], name: str, colour
     cv2.rectangle(paper, *box, (255, 255, 255), -1)
     cv2.rectangle(paper, *box, colour, 1)
     cv2.putText(paper, name, (x, y), _FONT, 0.5, colour, 1, cv2.LINE_AA)
+
+
+def _together(views: Collection[_View]) -> FloatArray:
+    """Return the (2,) position on which views of one person agree best."""
+    metres = np.array([view.metres for view in views])
+    covariances = np.array([view.covariance for view in views])
+    fused, _ = fuse(metres, covariances, np.zeros(len(views), np.int64))
+    place: FloatArray = fused[0]
+    return place

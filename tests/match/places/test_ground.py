@@ -34,6 +34,24 @@ def test_positions_undo_the_projection(seed: int) -> None:
     np.testing.assert_allclose(found, metres, atol=1e-3)
 
 
+@some
+@given(st.integers(0, 2**32 - 1))
+def test_covariances_are_those_of_many_noisy_foot_points(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    matrix = np.eye(3) + rng.uniform(-0.2, 0.2, (3, 3))
+    matrix[2, :2] *= 1e-3
+    ground = GroundPlane((CameraGround("a", tuple(matrix.ravel().tolist())),), 50.0)
+    box = np.array([[100.0, 40, 130, 120]])
+    (metres,), (covariance,) = ground.locate("a", box.astype(np.float32))
+    noise = rng.normal(0, 0.05 * 80, (20_000, 2))
+    boxes = box + noise[:, [0, 1, 0, 1]]
+    boxes[:, 1] = 40
+    many = ground.positions("a", boxes.astype(np.float32))
+    np.testing.assert_allclose(many.mean(axis=0), metres, atol=0.01)
+    np.testing.assert_allclose(np.cov(many.T), covariance, atol=0.05 * np.trace(covariance))
+    assert np.isnan(ground.locate("b", box.astype(np.float32))[1]).all()
+
+
 def test_a_camera_without_homography_and_the_horizon_have_no_position() -> None:
     ground = GroundPlane((CameraGround("a", (1.0, 0, 0, 0, 1, 0, 0, 1, -10)),))
     boxes = np.array([[0, 0, 2, 10], [0, 0, 2, 20]], np.float32)

@@ -50,3 +50,5 @@ def test_paths_are_in_metres_and_leave_out_predicted_boxes() -> None:
     assert (path.camera, path.identity) == ("a", 4)
     assert path.places[:, 0].tolist() == [0, 0.5, 1.0, 1.5]  # every half second
     np.testing.assert_allclose(path.places[:, 1:], [[0.2, 0.9]] * 4)  # the box is 0 0 40 90
+    assert path.covariances.shape == (4, 2, 2)
+    assert (np.linalg.eigvalsh(path.covariances) > 0).all()

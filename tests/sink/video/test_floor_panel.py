@@ -12,7 +12,7 @@ from tests.sink.results import make_result, make_tracks, with_identities
 def test_the_floor_shows_a_person_once_in_the_middle_of_what_cameras_say() -> None:
     outline = np.array([[0.0, 0], [10, 0], [10, 10], [0, 10]])
     places = {"a": np.array([[4.0, 5.0]]), "b": np.array([[6.0, 5.0]])}
-    panel = FloorPanel(lambda camera, boxes: places[camera], {"a": outline})
+    panel = FloorPanel(lambda camera, boxes: (places[camera], np.eye(2)[None]), {"a": outline})
     results = [
         with_identities(make_result(0, make_tracks([1]), timestamp_s=0.0, camera=camera), 3)
         for camera in "ab"
@@ -35,7 +35,7 @@ def test_the_floor_shows_a_person_once_in_the_middle_of_what_cameras_say() -> No
 def test_old_paths_fade_and_far_places_are_left_out() -> None:
     outline = np.array([[0.0, 0], [10, 0], [10, 10], [0, 10]])
     at = [np.array([[1.0, 5.0]])]
-    panel = FloorPanel(lambda camera, boxes: at[0], {"a": outline}, trail_s=8.0)
+    panel = FloorPanel(lambda camera, boxes: (at[0], np.eye(2)[None]), {"a": outline}, trail_s=8.0)
     for index in range(81):
         at[0] = np.array([[1 + index / 10, 5.0]]) if index != 40 else np.array([[1.0, 5e4]])
         result = make_result(index, make_tracks([1]), timestamp_s=index / 10, camera="a")
@@ -51,3 +51,18 @@ def test_old_paths_fade_and_far_places_are_left_out() -> None:
     other = np.abs(drawn[:140].astype(int) - colour).max(axis=2) < 60
     assert inked.any()
     assert not other.any()
+
+
+def test_the_surest_camera_counts_most() -> None:
+    seen = {
+        "a": (np.array([[4.0, 5.0]]), np.diag([0.1, 9.0])[None]),
+        "b": (np.array([[6.0, 7.0]]), np.diag([9.0, 0.1])[None]),
+    }
+    panel = FloorPanel(lambda camera, boxes: seen[camera], {})
+    results = [
+        with_identities(make_result(0, make_tracks([1]), timestamp_s=0.0, camera=camera), 3)
+        for camera in "ab"
+    ]
+    panel.add(results, 0.0)
+    (place,) = panel._paths[3]
+    assert (place.x, place.y) == pytest.approx((4, 7), abs=0.05)
