@@ -14,10 +14,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 # One thread each: the arrays of tests are small, and two workers of pytest-xdist share the cores.
 # It is set before torch and its like are imported, and holds for the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # a busy machine is no fault
 
 gc.disable()  # until all tests are collected: that makes much and throws little away
 

@@ -7,7 +7,6 @@ printing. ultralytics still makes its settings file if there is none.
 from __future__ import annotations
 
 import difflib
-import importlib
 import importlib.util
 import logging
 import os
@@ -262,12 +261,11 @@ def import_yolo() -> Any:
         with _quiet_import():
             from ultralytics import YOLO
     from ultralytics.utils import checks
+    from ultralytics.utils.events import events
 
     checks.AUTOINSTALL = False
     # Statistics are switched off in this process only; the user's own choice stays on disk.
-    for place in ("ultralytics.utils.events", "ultralytics.hub.utils"):
-        with suppress(ImportError):
-            importlib.import_module(place).events.enabled = False
+    events.enabled = False
     return YOLO
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import re
 from collections.abc import Iterable, Mapping
@@ -185,10 +186,8 @@ def _numpy_allowed() -> contextlib.AbstractContextManager[None]:
 
     The allowed functions only create numbers and arrays.
     """
-    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
-        return contextlib.nullcontext()  # older versions do not accept the names below
-    core = np._core if hasattr(np, "_core") else np.core
-    functions = {"scalar": core.multiarray.scalar, "_reconstruct": core.multiarray._reconstruct}
+    arrays = importlib.import_module("numpy._core.multiarray")
+    functions = {"scalar": arrays.scalar, "_reconstruct": arrays._reconstruct}
     allowed: list[Any] = [np.dtype, np.ndarray]
     allowed += [type(np.dtype(kind)) for kind in "?bhilqBHILQefd"]
     # numpy 2 renamed the module, so a file may contain either name.

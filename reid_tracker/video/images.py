@@ -358,8 +358,8 @@ def _open_animation(path: Path, stride: int, frame_rate: Fraction | None) -> Sou
 
 
 def _decode(data: np.ndarray, *, animated: bool) -> tuple[list[ImageBGR], list[float]]:
-    if animated and hasattr(cv2, "imdecodeanimation"):  # OpenCV from 4.11 on
-        _, found = cv2.imdecodeanimation(data)
+    if animated:
+        _, found = cv2.imdecodeanimation(data[np.newaxis])  # OpenCV 4 takes a row
         frames, durations_s = found.frames, [max(one / 1000, _LEAST_S) for one in found.durations]
     else:
         _, frames = cv2.imdecodemulti(data, cv2.IMREAD_COLOR)

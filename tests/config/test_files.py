@@ -146,7 +146,7 @@ def test_override_that_is_no_yaml_is_refused(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["[" * 5000, "1" * 5000])
 def test_override_of_absurd_size_is_refused(value: str) -> None:
-    refusal(lambda: parse_override(f"tracker.n_init={value}"), "tracker.n_init=")
+    refusal(lambda: parse_override(f"tracker.n_init={value}"), "tracker.n_init")
 
 
 def test_an_empty_override_is_the_empty_text_where_that_is_the_default() -> None:

@@ -39,6 +39,8 @@ def test_nothing_but_errors_of_the_package_comes_out(name: str) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_reader_has_a_seed_that_it_takes(name: str) -> None:
+    if name == "readers":
+        pytest.importorskip("trackeval")  # some readers also score what they have read
     target = TARGETS[name]()
     for number, (reader, seeds) in enumerate(target.seeds.items()):
         watch = Watch(target)

@@ -189,7 +189,6 @@ def test_a_byte_order_mark_hides_no_rate(tmp_path: Path) -> None:
 SHADES = [np.full((40, 60, 3), 40 * number, np.uint8) for number in range(5)]
 
 
-@pytest.mark.skipif(not hasattr(cv2, "imwriteanimation"), reason="OpenCV from 4.11 on writes them")
 @pytest.mark.parametrize("name", ["a.webp", "a.png", "a.gif"])
 def test_all_frames_of_an_animation_are_read(tmp_path: Path, name: str) -> None:
     animation = cv2.Animation()
@@ -208,7 +207,6 @@ def test_all_pages_of_a_tiff_are_read(tmp_path: Path) -> None:
     assert [int(frame.image[0, 0, 0]) for frame in frames] == [0, 80, 160]
 
 
-@pytest.mark.skipif(not hasattr(cv2, "imwriteanimation"), reason="OpenCV from 4.11 on writes them")
 @pytest.mark.parametrize("stride", [1, 2])
 def test_all_frames_of_animations_in_a_folder_are_read(tmp_path: Path, stride: int) -> None:
     animation = cv2.Animation()
