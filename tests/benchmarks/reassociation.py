@@ -7,8 +7,8 @@ stay. Where less than half a second would be left on either side, as in TUD-Camp
 comes later by the gap instead, after the end of the sequence if need be: the person is back where
 they were last seen. A gap of 0 s shows how often an id changes without a cut.
 
-A person's id is the one that lay on them most often within two seconds before the cut, and after
-the gap. "own" is the part that has the same id after it, "stranger" one that was another person's
+A person's id is the one that lay on them most often in the second before the cut, and in the two
+seconds after the gap. "own" is the part that has the same id then, "stranger" one that somebody had
 before, "new" one that nobody had, "none" the people who are not followed. People who have no id
 before the cut are left out.
 
@@ -36,7 +36,7 @@ from tests.benchmarks.mot_cached import SEQUENCES, CachedSequence, track, track_
 from tests.benchmarks.mot_scores import Rows, read_mot
 
 GAPS_S = (0.0, 1.0, 5.0, 20.0)
-WINDOW_S = 2.0  # before the cut and after the gap, in which the id is looked up
+BEFORE_S, AFTER_S = 1.0, 2.0  # of the cut and the gap, in which the id is looked up
 LEAST_S = 0.5  # left on either side of a gap
 MIN_IOU = 0.5
 NEAR_IOU = 0.3  # of further boxes that are a person's, too
@@ -86,6 +86,7 @@ class World:
             owners_of(truth[truth[:, 0] == step[0]], step[1].boxes.astype(np.float64))
             for step in steps
         ]
+        _follow_after_the_end(truth, steps, owners, round(sequence.frame_rate))
         return cls(sequence, truth, steps, owners)
 
     def cuts(self, gap_s: float) -> list[Cut]:
@@ -140,28 +141,31 @@ class World:
 
     def verdict(self, cut: Cut, result: Rows) -> str:
         """Return what id a person has after a cut: "own", "stranger", "new", "none"; "" before."""
-        window = round(WINDOW_S * self.sequence.frame_rate)
-        before = self._ids(cut, result, cut.before - window + 1, cut.before, 0)
-        after = self._ids(cut, result, cut.after, cut.after + window - 1, cut.delay)
+        early, late = (round(time_s * self.sequence.frame_rate) for time_s in (BEFORE_S, AFTER_S))
+        before = self._ids(cut, result, cut.before - early + 1, cut.before, 0)
+        after = self._ids(cut, result, cut.after, cut.after + late - 1, cut.delay)
         if not before:
             return ""
         if not after:
             return "none"
-        own, found = before.most_common(1)[0][0], after.most_common(1)[0][0]
+        own, found = (Counter(ids).most_common(1)[0][0] for ids in (before, after))
         if own == found:
             return "own"
         earlier = result[(result[:, 1] == found) & (result[:, 0] < cut.after + cut.delay)]
         return "stranger" if len(earlier) else "new"
 
-    def _ids(self, cut: Cut, result: Rows, first: int, last: int, delay: int) -> Counter[int]:
-        """Count the ids that lie on a person in some frames of the truth."""
-        found: Counter[int] = Counter()
-        own = self.truth[self.truth[:, 1] == cut.person]
+    def _ids(self, cut: Cut, result: Rows, first: int, last: int, delay: int) -> list[int]:
+        """Return the ids that lie on a person in some frames of the truth."""
+        found: list[int] = []
+        of_person = self.truth[:, 1] == cut.person
+        own, others = self.truth[of_person], self.truth[~of_person]
         for row in own[(own[:, 0] >= first) & (own[:, 0] <= last)]:
-            some = result[result[:, 0] == row[0] + delay]
-            overlap = iou_matrix(tlwh_to_xyxy(row[None, 2:6]), tlwh_to_xyxy(some[:, 2:6]))[0]
-            if len(some) and overlap.max() >= MIN_IOU:
-                found[int(some[overlap.argmax(), 1])] += 1
+            number = row[0] + delay
+            some = result[result[:, 0] == number]
+            people = np.concatenate([row[None], others[others[:, 0] == number]])
+            overlap = iou_matrix(tlwh_to_xyxy(people[:, 2:6]), tlwh_to_xyxy(some[:, 2:6]))
+            rows, columns = _matched(overlap)
+            found += some[columns[rows == 0], 1].astype(int).tolist()
         return found
 
 
@@ -177,10 +181,32 @@ def owners_of(truth: Rows, boxes: FloatArray) -> IntArray:
     people = truth[:, 1].astype(np.int64)
     near = overlap.max(axis=0) >= NEAR_IOU
     owners[near] = people[overlap.argmax(axis=0)[near]]
+    rows, columns = _matched(overlap)
+    owners[columns] = people[rows]
+    return owners
+
+
+def _matched(overlap: FloatArray) -> tuple[IntArray, IntArray]:
+    """Return rows and columns of (R, C) overlaps that belong together, one to one."""
     rows, columns = linear_sum_assignment(-np.where(overlap >= MIN_IOU, overlap, 0))
     matched = overlap[rows, columns] >= MIN_IOU
-    owners[columns[matched]] = people[rows[matched]]
-    return owners
+    return rows[matched], columns[matched]
+
+
+def _follow_after_the_end(
+    truth: Rows, steps: Sequence[Step], owners: Sequence[IntArray], frames: int
+) -> None:
+    """Give people the boxes of some more frames: the truth ends before they are out of sight."""
+    for person in np.unique(truth[:, 1]).astype(int).tolist():
+        rows = truth[truth[:, 1] == person]
+        row = rows[rows[:, 0].argmax()]
+        box = tlwh_to_xyxy(row[None, 2:6])
+        for index in range(int(row[0]), min(int(row[0]) + frames, len(steps))):
+            boxes = steps[index][1].boxes.astype(np.float64)
+            near = (iou_matrix(box, boxes)[0] >= NEAR_IOU) & (owners[index] == 0)
+            owners[index][near] = person
+            if near.any():
+                box = boxes[near][:1]
 
 
 def live(world: World, cuts: Sequence[Cut], config: DeepSortConfig) -> Iterator[Rows]:
@@ -194,7 +220,7 @@ def live(world: World, cuts: Sequence[Cut], config: DeepSortConfig) -> Iterator[
         if step[0] in ends:
             snapshots[step[0]] = deepcopy(tracker)
     for cut in cuts:
-        last = cut.after + cut.delay + round(WINDOW_S * rate)
+        last = cut.after + cut.delay + round(AFTER_S * rate)
         rest = (step for step in world.played(cut) if cut.before < step[0] <= last)
         tracker = deepcopy(snapshots[cut.before])
         yield np.concatenate([*whole[: cut.before], track(world.sequence, tracker, rest)])
