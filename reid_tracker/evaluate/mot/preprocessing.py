@@ -2,7 +2,7 @@
 
 MOT15 takes out the true rows that are marked by zero. MOT16, MOT17 and MOT20 also take out what is
 no pedestrian, and found boxes that lie on a distractor: a person on a vehicle, a statue, a
-reflection, in MOT20 also a vehicle. Whoever finds one of those is neither rewarded nor punished.
+reflection, in MOT20 also a vehicle. Finding one of those neither raises nor lowers a score.
 """
 
 from __future__ import annotations

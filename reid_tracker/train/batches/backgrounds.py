@@ -1,7 +1,7 @@
 """New backgrounds for labelled people: a data set of two cameras has only two of its own.
 
 A net that sees each person before the same wall learns the wall too. Outlines are found once and
-cached; the background is drawn anew in every step.
+cached; every step draws new backgrounds.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Backgrounds:
         probability: float,
         generator: np.random.Generator,
     ) -> Crops:
-        """Return crops, of which some have another background.
+        """Return the crops, some of them with another background.
 
         Args:
             crops: (n, H, W, 3) uint8 BGR.

@@ -17,9 +17,9 @@ _MAX_NUMBER = 2**31
 def read_msmt17(root: Path, split: str = "") -> ReidDataset:
     """Read the lists `list_train.txt`, `list_query.txt` and `list_gallery.txt` below a folder.
 
-    Identities of training and test are different people, both numbered from 0. Here they count
-    from 1, because 0 stands for nobody in evaluations, and those of the test come behind the
-    others. `list_val.txt`, which holds more pictures of training people, is not read.
+    The people of training and test are different, but both are numbered from 0. Here they are
+    numbered from 1, because evaluations take 0 for a distractor, and test follows training.
+    `list_val.txt`, which holds more pictures of training people, is not read.
 
     Args:
         root: the folder that holds the lists, or one folder above it; the training list or its

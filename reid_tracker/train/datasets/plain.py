@@ -44,7 +44,7 @@ def read_identity_folders(root: Path, split: str = "") -> ReidDataset:
     """Read `root`/IDENTITY/*.jpg, or the same below those of `root`/train, /query and /gallery.
 
     Without query and gallery, `root`/val or `root`/test is searched for each of its own pictures. A
-    file name that holds `c` and a number between underscores (`0001_c2.jpg`, `c2_17.jpg`) tells
+    file name that holds `c` and a number between underscores (`0001_c2.jpg`, `c2_17.jpg`) names
     the camera; otherwise it is camera 0. Pictures that lie directly in such a folder are named as
     in Market-1501 (`0002_c1s1_000451_03.jpg`). Hidden files and folders are left out.
 
@@ -69,8 +69,8 @@ def read_csv(path: Path, split: str = "") -> ReidDataset:
 
     Args:
         path: the file; image paths are relative to its folder.
-        split: unused; the column "split" (train, query or gallery) tells, and without it every
-            image is for training.
+        split: unused. The column "split" has the part of each image: train, query or gallery;
+            without this column every image is for training.
 
     Raises:
         InputError: the file or a column is missing, or a row is incomplete.

@@ -46,7 +46,7 @@ def join_datasets(parts: Sequence[ReidDataset]) -> ReidDataset:
     """Join data sets one after the other.
 
     An identity or camera of the result is that of its part plus an offset, so equal numbers of
-    different parts become different ones. Distractors (identity 0) stay nobody's match.
+    different parts become different ones. Distractors (identity 0) still match no one.
 
     Args:
         parts: at least one.

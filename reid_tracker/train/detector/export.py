@@ -16,7 +16,7 @@ from reid_tracker.errors import MissingDependencyError, OutputError
 
 _SIDE = 640
 _KEPT = ("license", "stride", "task", "head", "batch", "imgsz", "names", "channels", "end2end")
-"""What ultralytics needs to know of the model; the rest tells of the machine that made it."""
+"""What ultralytics needs to know about the model; the rest describes the machine that made it."""
 _KEPT_ARGUMENTS = ("batch", "dynamic", "nms", "quantize", "half", "int8")
 
 

@@ -58,8 +58,8 @@ def prepare_pictures(
             data_file.unlink(missing_ok=True)
             _write_pictures(recipe, folder, progress)
             key_file.write_text(key, encoding="utf-8")
-        # Last, so that a file that is there tells of pictures that are all there; and always, since
-        # the folder may have been moved.
+        # Written last, so that it exists only when all pictures do; and every time, since the
+        # folder may have been moved.
         data_file.write_text(
             f"path: {json.dumps(str(folder.resolve()))}\ntrain: images/train\nval: images/val\n"
             "names: {0: person}\n",

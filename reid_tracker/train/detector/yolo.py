@@ -1,4 +1,4 @@
-"""Trains a detector through ultralytics; its weights file tells nothing of the machine."""
+"""Trains a detector through ultralytics; its weights file says nothing about the machine."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class DataRecipe(PartRecipe):
 
     Attributes:
         parts: data sets to join, instead of the one named above; their people and cameras are
-            numbered anew, so that no two data sets share any.
+            renumbered, so that no two data sets share a number.
         cache_gib: decoded crops are kept in memory up to this size, above it read when needed.
     """
 
@@ -105,8 +105,8 @@ class AugmentRecipe(Checked):
         brightness: factors are drawn from 1 - brightness to 1 + brightness.
         contrast: range of contrast factors, as for brightness.
         saturation: range of saturation factors, as for brightness.
-        camera: probability that an image gets the colours of another camera, of which the next two
-            are the strengths.
+        camera: probability that an image gets the colours of another camera; `white_balance` and
+            `gamma` say how different those are.
         white_balance: red, green and blue are multiplied by exp(u), each u drawn from
             -white_balance to white_balance.
         gamma: values are raised to the power exp(u), u drawn from -gamma to gamma.

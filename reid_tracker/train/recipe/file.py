@@ -51,5 +51,5 @@ def read_recipe(
 
 
 def _commands(keys: Iterable[str]) -> set[str]:
-    """Return the commands of which there are keys."""
+    """Return the commands that these keys belong to."""
     return {command for command, own in _OWN_KEYS.items() if not own.isdisjoint(keys)}
