@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import re
-import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from reid_tracker.errors import ConfigError, SourceError
 from reid_tracker.video import Source, open_source
 from tests.video.clips import FRAMES, FakeCapture, number_of, write_clip, write_images
+from tests.video.web_server import serving
 
 Opener = Callable[..., Source]
 
@@ -30,10 +30,8 @@ def web(tmp_path: Path) -> Iterator[str]:
             pass
 
     handler = functools.partial(Quiet, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(handler) as address:
+        yield address
 
 
 @pytest.fixture(

@@ -14,6 +14,7 @@ from reid_tracker.config import StreamConfig
 from reid_tracker.types import SourceState
 from reid_tracker.video import LiveSource, open_source
 from tests.video.rtsp import number_of, scene
+from tests.video.web_server import serving
 from tests.waiting import wait_until
 
 QUICK = StreamConfig(
@@ -51,13 +52,9 @@ class MotionJpeg(http.server.BaseHTTPRequestHandler):
 def address() -> Iterator[str]:
     MotionJpeg.silent.clear()
     MotionJpeg.ended.clear()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), MotionJpeg) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/video?user=me&pwd=hunter2"
+    with serving(MotionJpeg) as address:
+        yield f"{address}/video?user=me&pwd=hunter2"
         MotionJpeg.ended.set()
-        server.shutdown()
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from reid_tracker.config import StreamConfig
 from reid_tracker.errors import SourceError
 from reid_tracker.video import LiveSource, open_source, open_sources
 from tests.video.clips import number_of, numbered, write_clip
+from tests.video.web_server import serving
 from tests.waiting import wait_until
 
 QUICK = StreamConfig(
@@ -74,13 +75,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name in ("file", "way", "pause_s", "endless", "requests"):
         monkeypatch.setattr(Video, name, getattr(Video, name))
     Video.stop.clear()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Video) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
+    with serving(Video) as address:
+        yield f"{address}/"
         Video.stop.set()
-        server.shutdown()
 
 
 RECORDINGS: list[tuple[str, dict[str, str]]] = [
