@@ -26,7 +26,7 @@ from reid_tracker.track.observations import (
     usable,
 )
 from reid_tracker.track.occlusion import feet_hidden
-from reid_tracker.track.recovery import Recovery
+from reid_tracker.track.recovery import Recovery, at_border
 from reid_tracker.track.report import reported
 from reid_tracker.track.stages import Matches, Stages
 from reid_tracker.track.table import TrackTable
@@ -97,14 +97,14 @@ class DeepSort:
         self._predict(timestamp_s)
         if motion is not None:
             self._follow_camera(motion)
-        self._delete(self._left())
+        self._leave()
         matches = self._match(found)
         self._correct(matches, found)
         self._delete(~self._tracks.confirmed & (self._tracks.missed > 0))
         self._birth(matches, found, confirmed=first and self.config.confirm_first)
         self._remember(found)
         now_s = self._now_s or 0.0
-        self._tracks = self._recovery.found(self._tracks, now_s)
+        self._tracks = self._recovery.found(self._tracks, now_s, self._extent)
         return reported(self._tracks, now_s, self.config)
 
     def _camera_motion(self, frame: ImageBGR, people: FloatArray) -> FloatArray | None:
@@ -239,6 +239,16 @@ class DeepSort:
         missed = (tracks.missed > 1) & (unseen_s > self.config.exit_s + _TIME_SLACK_S)
         left: BoolArray = outside & missed
         return left
+
+    def _leave(self) -> None:
+        """Delete the tracks that left; those that were last seen well inside are lost instead."""
+        left = self._left()
+        lost = left & ~at_border(self._tracks.measured, self._extent)
+        if lost.any():
+            self._recovery.keep(self._tracks.select(lost))
+            left = left[~lost]
+            self._tracks = self._tracks.select(~lost)
+        self._delete(left)
 
     def _delete(self, rows: BoolArray) -> None:
         """Delete the tracks where the (T,) mask is True."""

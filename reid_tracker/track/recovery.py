@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reid_tracker.arrays import FloatArray, IntArray
+from reid_tracker.arrays import BoolArray, FloatArray, IntArray
 from reid_tracker.config import DeepSortConfig
 from reid_tracker.track.assignment import assign
 from reid_tracker.track.memory import AppearanceMemory
@@ -20,6 +20,7 @@ from reid_tracker.track.table import TrackTable
 
 _TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
 _REACH = 1.0  # heights that a person is away at once, and goes per second
+_SIDE, _FOOT = 0.3, 0.1  # heights from the border at which people go out of the image
 _GROWTH = 0.5  # largest change of the logarithm of the height
 
 
@@ -39,10 +40,15 @@ class Recovery:
         self._memory.release(expired.slots[~known])
         self.lost = self.lost.join(expired.select(known))
 
-    def found(self, tracks: TrackTable, now_s: float) -> TrackTable:
+    def found(self, tracks: TrackTable, now_s: float, extent: FloatArray) -> TrackTable:
         """Return the tracks of a frame, where those that were confirmed in it may be lost ones.
 
         Such a track goes on with the id, the age and the memory of the lost or unseen one.
+
+        Args:
+            tracks: all tracks.
+            now_s: time of the frame.
+            extent: (2,) right and lower border of the image.
         """
         forgotten = now_s - self.lost.seen_s > self._recover_s + _TIME_SLACK_S
         if forgotten.any():
@@ -53,7 +59,7 @@ class Recovery:
             return tracks
         unseen = tracks.confirmed & (tracks.missed > 0) & self._memory.filled(tracks.slots)
         away = self.lost.join(tracks.select(unseen))
-        rows, columns = self._same_people(away, tracks.select(fresh), now_s)
+        rows, columns = self._same_people(away, tracks.select(fresh), now_s, extent)
         if not len(rows):
             return tracks
         back, found = away.ids[rows], fresh[columns]
@@ -68,7 +74,7 @@ class Recovery:
         return tracks.select(np.argsort(tracks.ids))
 
     def _same_people(
-        self, away: TrackTable, fresh: TrackTable, now_s: float
+        self, away: TrackTable, fresh: TrackTable, now_s: float, extent: FloatArray
     ) -> tuple[IntArray, IntArray]:
         """Return rows of tracks that are away and of fresh tracks that belong together."""
         centre, height = _places(away)
@@ -79,8 +85,19 @@ class Recovery:
         possible &= away.classes[:, None] == fresh.classes
         # Whoever was there before the other was lost is somebody else.
         possible &= away.seen_s[:, None] < fresh.born_s
+        # Whoever comes in over the border may be anybody.
+        possible[: len(self.lost)] &= ~at_border(fresh.measured, extent)
         cost = self._memory.distance(away.slots, self._memory.mean(fresh.slots), possible)
         return assign(np.where(possible, cost, np.inf), self._max_cosine_distance)
+
+
+def at_border(boxes: FloatArray, extent: FloatArray) -> BoolArray:
+    """Return whether people at (T, 4) xyxy boxes may come in, or go out, over the border."""
+    height = boxes[:, 3] - boxes[:, 1]
+    side, foot = _SIDE * height, _FOOT * height
+    near: BoolArray = (boxes[:, 0] < side) | (boxes[:, 2] > extent[0] - side)
+    near |= boxes[:, 3] > extent[1] - foot
+    return near
 
 
 def _places(tracks: TrackTable) -> tuple[FloatArray, FloatArray]:

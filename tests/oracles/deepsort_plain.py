@@ -205,7 +205,8 @@ class PlainDeepSort:
         cost = np.full((len(away), len(fresh)), np.inf)
         for i, old in enumerate(away):
             for j, new in enumerate(fresh):
-                if new.features and self.may_be(old, new):
+                came_in = i < len(self.lost) and self.at_border(new.measured)
+                if new.features and self.may_be(old, new) and not came_in:
                     mean = np.mean(new.features, axis=0)
                     mean = mean / np.sqrt(mean @ mean)
                     cost[i, j] = min([1.0] + [1 - float(mean @ other) for other in old.features])
@@ -270,11 +271,21 @@ class PlainDeepSort:
         ]
         self.tracks = [t for t in self.tracks if self.time() - t.seen_s <= limit_s]
         limit_s = self.options.exit_s + _ROUNDING_S
-        self.tracks = [
+        left = [
             t
             for t in self.tracks
-            if self.is_inside(t) or t.missed <= 1 or self.time() - t.seen_s <= limit_s
+            if not self.is_inside(t) and t.missed > 1 and self.time() - t.seen_s > limit_s
         ]
+        self.lost += [
+            t for t in left if t.confirmed and t.features and not self.at_border(t.measured)
+        ]
+        self.tracks = [t for t in self.tracks if not any(t is other for other in left)]
+
+    def at_border(self, box: Sequence[float]) -> bool:
+        """Whether a person may come in, or go out, over the border."""
+        left, top, right, bottom = box
+        side, foot = 0.3 * (bottom - top), 0.1 * (bottom - top)
+        return left < side or right > self.right - side or bottom > self.bottom - foot
 
     def is_inside(self, track: PlainTrack) -> bool:
         x, y = (float(value) for value in track.mean[:2])

@@ -11,7 +11,7 @@ from reid_tracker.track import DeepSort
 from reid_tracker.types import Detections, Tracks
 from tests.track.scenes import Box, looks, person, seen
 
-IMAGE = np.zeros((600, 1200, 3), np.uint8)
+IMAGE = np.zeros((600, 1400, 3), np.uint8)
 ANNA = person(500)
 
 
@@ -84,6 +84,25 @@ def test_who_was_there_before_the_other_was_lost_keeps_the_id() -> None:
     for frame in range(12, 40):
         tracks = tracker.update(seen(bert), looks(0), frame / 10, IMAGE)
     assert tracks.ids.tolist() == [2]
+
+
+def test_who_was_lost_inside_stays_lost_though_the_prediction_walks_out() -> None:
+    """Anna walks to the right and is hidden half way; a second later she is predicted outside."""
+
+    def ids(last: int, back: int) -> list[int]:
+        tracker = DeepSort()
+        for frame in range(10):
+            box = person(last - 60 * (9 - frame))
+            tracker.update(seen(box), looks(0), frame / 10, IMAGE)
+        for frame in range(10, 50):
+            tracker.update(Detections.empty(), None, frame / 10, IMAGE)
+        for frame in range(50, 55):
+            tracks = tracker.update(seen(person(back)), looks(0), frame / 10, IMAGE)
+        return [int(one) for one in tracks.ids]
+
+    assert ids(1000, 1000) == [1]
+    assert ids(1370, 1000) == [2]  # she was seen to leave
+    assert ids(1000, 1370) == [2]  # who comes in over the border may be anybody
 
 
 def test_two_lost_people_get_their_own_ids_back() -> None:
