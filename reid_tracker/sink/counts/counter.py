@@ -15,7 +15,7 @@ from reid_tracker.types import Tracks
 
 _ANCHOR = (sv.Position.BOTTOM_CENTER,)
 _CONFIRM_S = 0.2  # on the new side of a line, before a crossing counts
-_HOLD_S = 30.0  # a track that is not reported stands at its last place meanwhile
+_HOLD_S = 10.0  # a track that is not reported stands at its last place meanwhile
 _GRACE_S = 1.0  # out of a zone, or out of sight, before a visit is over
 
 

@@ -124,5 +124,5 @@ def test_memory_does_not_grow_with_people() -> None:
     counter = CameraCounter("hall", CountingPlaces((LINE,), (ZONE,)), RATE)
     for index in range(1000):
         counter.update(index, index / 10, make_tracks([index + 1], feet((100, 100))))
-    assert len(counter._ids) <= 302
+    assert len(counter._ids) <= 102
     assert len(counter._zones[0].ids) <= 12
