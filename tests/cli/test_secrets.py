@@ -67,6 +67,8 @@ POSITIONS = [
     f"tune {RTSP}",
     f"tune x --only {RTSP}",
     f"eval-mtmc {RTSP} {RTSP}",
+    f"zones {RTSP}",
+    f"zones {RTSP} --line {RTSP}",
     f"eval-mtmc {RTSP}",
     f"config {RTSP}",
     f"config --set gallery.address={DATABASE}",

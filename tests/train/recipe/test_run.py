@@ -15,7 +15,7 @@ from reid_tracker.train.recipe import (
 )
 from tests.conftest import ROOT
 
-DETECTORS = ("person_yolo11n",)
+DETECTORS = ("person_yolo11n", "person_yolo11n_distilled")
 RECIPES = sorted(
     path for path in (ROOT / "configs" / "train").glob("*.yaml") if path.stem not in DETECTORS
 )
