@@ -21,7 +21,7 @@ from reid_tracker.track.table import TrackTable
 _TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
 _REACH = 1.0  # heights that a person is away at once, and goes per second
 _SIDE, _FOOT = 0.3, 0.1  # heights from the border at which people go out of the image
-_GROWTH = 0.5  # largest change of the logarithm of the height
+_GROWTH = 1.0  # largest change of the logarithm of the height: boxes may be cut
 
 
 class Recovery:

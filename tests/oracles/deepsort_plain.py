@@ -227,7 +227,7 @@ class PlainDeepSort:
             old.class_number == new.class_number
             and old.seen_s < new.born_s
             and apart <= tall * (1 + self.time() - old.seen_s)
-            and abs(np.log((a[3] - a[1]) / (b[3] - b[1]))) <= 0.5
+            and abs(np.log((a[3] - a[1]) / (b[3] - b[1]))) <= 1.0
         )
 
     def is_duplicate(self, detection: PlainDetection, other: PlainDetection) -> bool:

@@ -68,9 +68,9 @@ def test_nobody_walks_faster_than_a_height_per_second() -> None:
     assert lost_and_seen_again(2.5, person(1150)).ids.tolist() == [2]  # 650 of 630 pixels
 
 
-def test_nobody_grows_to_twice_the_height_nor_changes_class() -> None:
-    assert lost_and_seen_again(5.0, person(500, height=220)).ids.tolist() == [1]
-    assert lost_and_seen_again(5.0, person(500, height=300)).ids.tolist() == [2]
+def test_nobody_grows_to_three_times_the_height_nor_changes_class() -> None:
+    assert lost_and_seen_again(5.0, person(500, height=300)).ids.tolist() == [1]
+    assert lost_and_seen_again(5.0, person(500, height=450)).ids.tolist() == [2]
     assert lost_and_seen_again(5.0, kind=2).ids.tolist() == [2]
 
 
