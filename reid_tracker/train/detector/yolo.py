@@ -37,7 +37,9 @@ def train_detector(
     threads: int | None = None,
     resume: bool = False,
 ) -> Path:
-    """Train a detector, calibrate it, and save its averaged weights in half precision.
+    """Train a detector, and save its averaged weights in half precision.
+
+    Its confidence is that of its teacher or, without one, calibrated on pictures held out.
 
     Args:
         recipe: how.
@@ -78,7 +80,10 @@ def train_detector(
             model.train(data=str(data_file), device=device, workers=workers, **options)
     if not last.is_file():
         raise OutputError(f"{folder}: training ended without a checkpoint")
-    _export_calibrated(yolo(str(last), task="detect"), result, data_file.parent)
+    saved = yolo(str(last), task="detect")
+    _export(saved, result)
+    if not recipe.distillation:  # else it has learnt what its teacher means by a confidence
+        _calibrate(saved, result, data_file.parent)
     return result
 
 
@@ -100,9 +105,8 @@ def _open(yolo: Any, architecture: str, checkpoint: Path | None) -> Any:
         ) from None
 
 
-def _export_calibrated(saved: Any, result: Path, pictures: Path) -> None:
-    """Write the weights, and again with the confidence that they turn out to need."""
-    _export(saved, result)
+def _calibrate(saved: Any, result: Path, pictures: Path) -> None:
+    """Write the weights again, with the confidence that they turn out to need."""
     measured = measure(result, pictures, WHOLE)
     calibration = calibrate(measured, DetectorConfig().confidence)
     if calibration is not None and fold(saved.model, *calibration):
