@@ -71,6 +71,7 @@ def test_a_line_cut_off_by_a_kill_is_left_out(
     assert "left out a damaged line" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_table_has_means_and_spreads_and_what_is_missing() -> None:
     runs = ablation.plan([1, 9], seeds=2, epochs=6, identities=100)
     first, second = (run for run in runs if run.row == 1)

@@ -79,6 +79,7 @@ def test_cameras_are_split_into_sites_of_equal_size() -> None:
     assert [one.cameras for one in sites(40, 1.0, BASE_S, model, least=2)] == [20, 20]
 
 
+@pytest.mark.slow
 def test_a_world_on_disk_holds_all_messages(told: list[Told], tmp_path: Path) -> None:
     assert write_world(tmp_path, told[:100]) == 100
     data, ends = (tmp_path / "data").read_bytes(), np.load(tmp_path / "ends.npy").tolist()

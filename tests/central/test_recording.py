@@ -28,9 +28,8 @@ from tests.central.world import (
 from tests.match.gallery.server import start_or_skip
 
 
-@pytest.mark.parametrize(
-    "seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
 def test_a_gallery_that_comes_and_goes(
     seed: int, store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,6 +139,7 @@ print(pixels.tolist(), metres.tolist())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("xvfb-run"), reason="needs xvfb-run, a screen of its own")
 def test_a_real_window(tmp_path: Path) -> None:
     done = subprocess.run(
