@@ -60,9 +60,9 @@ def test_a_file_is_read_while_another_process_writes(path: Path) -> None:
         with EmbeddedStore(path, read_only=True) as store:
             assert identities(store) == {"held": 77}
             assert store.crops(["held"]) == {"held": b"picture"}
-            with pytest.raises(StoreError, match="only to read it"):
+            with pytest.raises(StoreError, match="opened for reading only"):
                 store.write([sighting("b")])
-            with pytest.raises(StoreError, match="only to read it"):
+            with pytest.raises(StoreError, match="opened for reading only"):
                 store.purge()
         with pytest.raises(StoreUnavailableError, match="in use"):
             EmbeddedStore(path)
