@@ -124,10 +124,8 @@ def options(centre: Centre, folder: Path) -> list[str]:
 
 
 def seen_frames(words: list[str], folder: Path) -> Counter[int]:
-    """Frames in which an ordinary run saw each track, without recovery, as a camera host."""
-    without = ["--set", "tracker.recover_s=0"]
-    code = main([*words, *without, "-o", str(folder / "out"), "--no-save-video", "--quiet"])
-    assert code == 0
+    """Frames in which an ordinary run saw each track."""
+    assert main([*words, "-o", str(folder / "out"), "--no-save-video", "--quiet"]) == 0
     (path,) = (folder / "out").glob("*.jsonl")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     return Counter(track["id"] for line in lines for track in line["tracks"] if track["observed"])
