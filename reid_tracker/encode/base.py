@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,6 +62,21 @@ class Encoder(Protocol):
 
         Raises:
             InputError: as in `encode`, or there are not as many box arrays as images.
+        """
+
+    def encode_crops(self, crops: Iterable[Any], *, color: str = "bgr") -> Embeddings:
+        """Encode pictures that each show one person, cut out already.
+
+        Args:
+            crops: (h, w, 3) uint8 each, of any sizes; arrays or tensors.
+            color: order of their channels, "bgr" (as OpenCV reads files) or "rgb" (PIL, torch).
+
+        Returns:
+            (N, D) float32 unit rows, in the order of the crops. A crop without a pixel, as of a box
+            outside the frame, is a row of zeros, which trackers take for "no appearance".
+
+        Raises:
+            InputError: a crop has the wrong shape or type, or `color` is neither.
         """
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
-from reid_tracker.arrays import Float32Array
+from reid_tracker.arrays import Float32Array, without_tensors
 from reid_tracker.encode.base import Crops, Network, check_boxes
 from reid_tracker.encode.preprocess import cut_crops
 from reid_tracker.errors import InputError
@@ -54,10 +55,32 @@ class PooledEncoder:
                 f"{len(images)} images but {len(boxes)} arrays of boxes, expected one for each"
             )
         checked = [check_boxes(rows) for rows in boxes]
-        for image in images:
-            check_image(image)
+        images = [check_image(_on_cpu(image)) for image in images]
         with self._lock:
             return self._encode(images, checked)
+
+    def encode_crops(self, crops: Iterable[Any], *, color: str = "bgr") -> Embeddings:
+        """Encode pictures of one person each; see `Encoder.encode_crops`."""
+        if color not in ("bgr", "rgb"):
+            raise InputError(f"color = {color!r}: expected bgr or rgb")
+        if not isinstance(crops, Iterable) or isinstance(crops, str | bytes):
+            raise InputError(
+                f"crops are a {type(crops).__name__}: expected a list of pictures (h, w, 3) uint8"
+            )
+        pictures = [np.asarray(_on_cpu(crop)) for crop in crops]
+        rows = [row for row, picture in enumerate(pictures) if picture.size]
+        whole = []
+        for row in rows:
+            try:
+                picture = check_image(pictures[row])
+            except InputError as error:
+                raise InputError(f"crops[{row}]: {error}") from None
+            whole.append(picture[..., ::-1] if color == "rgb" else picture)
+        boxes = [np.array([[0, 0, *crop.shape[1::-1]]], np.float32) for crop in whole]
+        embeddings = np.zeros((len(pictures), self.embedding_size), np.float32)
+        if rows:
+            embeddings[rows] = np.concatenate(self.encode_batch(whole, boxes))
+        return embeddings
 
     def _encode(self, images: Sequence[ImageBGR], checked: list[Boxes]) -> list[Embeddings]:
         starts = np.cumsum([0, *map(len, checked)]).tolist()
@@ -78,6 +101,11 @@ class PooledEncoder:
         if len(self._crops) < size:
             self._crops = np.empty((size, *self._crops.shape[1:]), np.uint8)
         return self._crops[:size]
+
+
+def _on_cpu(image: Any) -> Any:
+    """Return a tensor as an array, and anything else as it is."""
+    return without_tensors(image) if hasattr(image, "detach") else image
 
 
 def unit_rows(rows: Float32Array) -> Embeddings:

@@ -20,7 +20,8 @@ class Tracker(Protocol):
         Args:
             detections: (N) detections of the frame, or what `Detections` makes some from.
             embeddings: (N, D) float32, one row per detection, or None to track by motion alone.
-                Rows may have any length; a row of zeros means "no appearance".
+                Rows may have any length; a row of zeros means "no appearance", and so does None in
+                a list of rows.
             timestamp_s: time of the frame in seconds; None means one nominal frame after the last.
             frame: the image, (H, W, 3) uint8 BGR. When its size changes, tracks are scaled; when
                 the camera moves, they move with the picture.
@@ -29,7 +30,8 @@ class Tracker(Protocol):
             The tracks to report for this frame.
 
         Raises:
-            InputError: the arrays do not fit together or hold NaN; the tracker is as it was before.
+            InputError: the arrays do not fit together or hold NaN, or another thread is in a call
+                of this tracker; the tracker is as it was before.
         """
         ...
 

@@ -8,12 +8,14 @@ detections that start tracks in `birth`, and the reported boxes in `report`.
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reid_tracker.arrays import BoolArray, FloatArray, IntArray
 from reid_tracker.config import DeepSortConfig
+from reid_tracker.errors import InputError
 from reid_tracker.geometry import cxcyah_to_xyxy
 from reid_tracker.track.birth import without_duplicates
 from reid_tracker.track.kalman import BoxKalmanFilter
@@ -61,6 +63,7 @@ class DeepSort:
             self.config.std_weight_velocity,
             self.config.std_weight_measurement,
         )
+        self._busy = threading.Lock()
         self._camera: CameraMotion | RecordedMotion | None
         self.reset()
         self._camera = camera
@@ -85,6 +88,22 @@ class DeepSort:
         frame: ImageBGR | None = None,
     ) -> Tracks:
         """Take the next frame's detections; see `Tracker.update`."""
+        if not self._busy.acquire(blocking=False):
+            raise InputError(
+                "two threads update one tracker at once: build a tracker for each camera"
+            )
+        try:
+            return self._update(detections, embeddings, timestamp_s, frame)
+        finally:
+            self._busy.release()
+
+    def _update(
+        self,
+        detections: Detections,
+        embeddings: Embeddings | None,
+        timestamp_s: float | None,
+        frame: ImageBGR | None,
+    ) -> Tracks:
         # A refused call leaves the tracker as it was, so everything is checked first.
         detections = checked_detections(detections)
         embeddings = checked_embeddings(embeddings, len(detections), self._memory.embedding_size)

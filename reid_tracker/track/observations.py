@@ -65,13 +65,18 @@ def checked_detections(found: Any) -> Detections:
 
 
 def checked_embeddings(embeddings: Any, count: int, expected_size: int | None) -> Embeddings | None:
-    """Return (N, D) embeddings with unit rows; rows of zeros stay.
+    """Return (N, D) embeddings with unit rows; rows of zeros stay, and None becomes one.
 
     Raises:
         InputError: they do not fit `count` detections or `expected_size` columns, or hold NaN.
     """
     if embeddings is None:
         return None
+    if isinstance(embeddings, list | tuple) and any(row is None for row in embeddings):
+        known = next((len(row) for row in embeddings if row is not None), expected_size)
+        if known is None:
+            return None
+        embeddings = [np.zeros(known) if row is None else row for row in embeddings]
     embeddings = to_array(embeddings, np.float32, "embeddings")
     if count == 0 and embeddings.size == 0:
         return None

@@ -3,15 +3,18 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_tracker.encode.base import Crops
 from reid_tracker.encode.pooled import PooledEncoder, unit_rows
+from reid_tracker.errors import InputError
 from tests.encode.samples import picture
 
 
@@ -92,3 +95,56 @@ def test_threads_that_share_an_encoder_get_their_own_rows() -> None:
         found = list(threads.map(lambda image: encoder.encode(image, box)[0], images))
     for row, colour in zip(found, colours, strict=True):
         np.testing.assert_allclose(row, unit_rows(np.array([colour], np.float32))[0], atol=1e-6)
+
+
+def test_crops_of_any_size_are_encoded_and_an_empty_one_is_a_row_of_zeros() -> None:
+    encoder = PooledEncoder(MeanColour(), batch_size=2)
+    colours = np.array([[10, 20, 200], [90, 5, 5], [3, 4, 0]], np.uint8)
+    crops = [np.broadcast_to(colour, (9 + i, 4, 3)) for i, colour in enumerate(colours)]
+    crops.insert(1, np.empty((0, 5, 3), np.uint8))
+    rows = encoder.encode_crops(crops)
+    assert rows[1].tolist() == [0, 0, 0]
+    np.testing.assert_allclose(rows[[0, 2, 3]], unit_rows(colours.astype(np.float32)), atol=1e-6)
+    assert encoder.encode_crops([]).shape == (0, 3)
+    assert encoder.encode_crops(crops[1:2]).tolist() == [[0, 0, 0]]
+
+
+def test_crops_may_be_rgb_and_tensors() -> None:
+    encoder = PooledEncoder(MeanColour())
+    crops = [picture(20, 10, seed) for seed in range(3)]
+    expected = encoder.encode_crops(crops)
+    swapped = [torch.from_numpy(crop[..., ::-1].copy()) for crop in crops]
+    np.testing.assert_array_equal(encoder.encode_crops(swapped, color="rgb"), expected)
+    np.testing.assert_array_equal(encoder.encode_crops(np.stack(crops)), expected)
+    assert not np.allclose(encoder.encode_crops(swapped), expected, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("crops", "color", "message"),
+    [
+        ([picture(8, 8)], "hsv", "color = 'hsv': expected bgr or rgb"),
+        ("me.jpg", "bgr", "crops are a str: expected a list of pictures"),
+        (3, "bgr", "crops are a int: expected a list"),
+        ([picture(8, 8), picture(8, 8)[..., 0]], "bgr", r"crops\[1\]: image is uint8 of shape"),
+        (["me.jpg"], "bgr", r"crops\[0\]: image is"),
+        (picture(8, 8), "bgr", r"crops\[0\]: image is uint8 of shape \(8, 3\)"),
+    ],
+)
+def test_wrong_crops_are_one_clear_error(crops: Any, color: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        PooledEncoder(MeanColour()).encode_crops(crops, color=color)
+    assert "\n" not in str(caught.value)
+
+
+def test_images_and_boxes_may_be_tensors() -> None:
+    encoder, box = PooledEncoder(MeanColour()), np.array([[2, 3, 20, 30]], np.float32)
+    expected = encoder.encode(picture(), box)
+    image: Any = torch.from_numpy(picture())
+    found: Any = torch.from_numpy(box)
+    np.testing.assert_array_equal(encoder.encode(image, found), expected)
+
+
+def test_tlwh_boxes_are_refused_with_the_way_out() -> None:
+    tlwh = np.array([[200, 100, 40, 90]], np.float32)
+    with pytest.raises(InputError, match=r"left, top, right, bottom .*tlwh_to_xyxy"):
+        PooledEncoder(MeanColour()).encode(picture(), tlwh)

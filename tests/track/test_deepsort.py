@@ -10,6 +10,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from reid_tracker.config import DeepSortConfig, Thresholds
+from reid_tracker.errors import InputError
 from reid_tracker.geometry import iou_matrix
 from reid_tracker.track import DeepSort
 from reid_tracker.types import Detections, Tracks
@@ -236,3 +237,11 @@ def test_memory_is_bounded_by_the_tracks_alive_at_once() -> None:
         assert int((~tracker._memory._free).sum()) == alive
     assert tracker._next_id > 20 * most_alive
     assert len(tracker._memory._free) <= 2 * most_alive + 16
+
+
+def test_two_threads_in_one_tracker_are_one_clear_error() -> None:
+    tracker, found = DeepSort(), Detections([[0, 0, 10, 30]], [0.9], [0])  # type: ignore[arg-type]
+    tracker.update(found)
+    with tracker._busy, pytest.raises(InputError, match="a tracker for each camera"):
+        tracker.update(found)
+    assert tracker.update(found).ids.tolist() == [1]

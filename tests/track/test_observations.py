@@ -47,3 +47,15 @@ def test_seconds_and_detections() -> None:
         checked_seconds(1.7e18)
     found = seen(person(100))
     assert checked_detections(found) is found
+
+
+def test_none_in_a_list_of_embeddings_is_a_row_of_zeros() -> None:
+    rows = checked_embeddings([None, np.array([0, 2], np.float32), None], 3, None)
+    assert rows is not None
+    assert rows.tolist() == [[0, 0], [0, 1], [0, 0]]
+    known = checked_embeddings([None, None], 2, 4)
+    assert known is not None
+    assert known.tolist() == np.zeros((2, 4)).tolist()
+    assert checked_embeddings([None, None], 2, None) is None
+    with pytest.raises(InputError, match=r"shape \(2, 2\), expected \(3, D\)"):
+        checked_embeddings([None, [1, 2]], 3, None)
