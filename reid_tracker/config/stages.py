@@ -181,6 +181,8 @@ class DeepSortConfig(_WithThresholds):
         camera_motion: where frames are given, tracks move with the picture when the camera moves.
         gate_probability: part of the chi-square distribution inside the Mahalanobis gate.
         nn_budget: number of embeddings remembered per track.
+        encode_every_s: where a function gives the embeddings, a detection that overlaps one track
+            and nobody else is encoded once in this time; 0 encodes every detection.
         n_init: number of consecutive detections that confirm a track.
         confirm_first: confident detections of the first frame are confirmed at once, as in
             ByteTrack (arXiv 2110.06864).
@@ -217,6 +219,7 @@ class DeepSortConfig(_WithThresholds):
     camera_motion: bool = True
     gate_probability: float = number(0.95, 0.0, 0.9999, exclusive=True)
     nn_budget: int = number(100, 1, 10_000)
+    encode_every_s: float = number(0.0, 0.0)
     n_init: int = number(3, 1)
     confirm_first: bool = True
     steady_size: bool = True

@@ -53,8 +53,8 @@ NUMBERS = {
     "std_weight_velocity": Limits(0.001, 0.05, log=True),
     "std_weight_measurement": Limits(0.03, 0.5, log=True),
 }
-NOT_SEARCHED = ("nominal_rate",)
-"""The unit of the noise weights, which are searched."""
+NOT_SEARCHED = ("nominal_rate", "encode_every_s")
+"""The unit of the noise weights, which are searched; and what all embeddings make needless."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,13 @@
 """The interface of trackers."""
 
+from collections.abc import Callable
 from typing import Protocol
 
+from reid_tracker.arrays import IntArray
 from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
+
+EncodeRows = Callable[[IntArray], Embeddings]
+"""Returns the (K, D) embeddings of the detections in (K,) rows of a frame, distinct and rising."""
 
 
 class Tracker(Protocol):
@@ -11,7 +16,7 @@ class Tracker(Protocol):
     def update(
         self,
         detections: Detections,
-        embeddings: Embeddings | None = None,
+        embeddings: Embeddings | EncodeRows | None = None,
         timestamp_s: float | None = None,
         frame: ImageBGR | None = None,
     ) -> Tracks:
@@ -21,7 +26,9 @@ class Tracker(Protocol):
             detections: (N) detections of the frame, or what `Detections` makes some from.
             embeddings: (N, D) float32, one row per detection, or None to track by motion alone.
                 Rows may have any length; a row of zeros means "no appearance", and so does None in
-                a list of rows.
+                a list of rows. Or a function that encodes the rows of `detections` that it is
+                given: it is called at most once, with the usable rows whose embeddings may change a
+                decision, and not at all if there are none.
             timestamp_s: time of the frame in seconds; None means one nominal frame after the last.
             frame: the image, (H, W, 3) uint8 BGR. When its size changes, tracks are scaled; when
                 the camera moves, they move with the picture.
@@ -31,7 +38,7 @@ class Tracker(Protocol):
 
         Raises:
             InputError: the arrays do not fit together or hold NaN, or another thread is in a call
-                of this tracker; the tracker is as it was before.
+                of this tracker; the tracker is as it was before, also if the function raises.
         """
         ...
 

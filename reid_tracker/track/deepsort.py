@@ -17,6 +17,7 @@ from reid_tracker.arrays import BoolArray, FloatArray, IntArray
 from reid_tracker.config import DeepSortConfig
 from reid_tracker.errors import InputError
 from reid_tracker.geometry import cxcyah_to_xyxy
+from reid_tracker.track.base import EncodeRows
 from reid_tracker.track.birth import without_duplicates
 from reid_tracker.track.kalman import BoxKalmanFilter
 from reid_tracker.track.memory import AppearanceMemory
@@ -25,6 +26,7 @@ from reid_tracker.track.observations import (
     checked_detections,
     checked_embeddings,
     checked_seconds,
+    encoded,
     usable,
 )
 from reid_tracker.track.occlusion import feet_hidden
@@ -78,12 +80,13 @@ class DeepSort:
         self._next_id = 1
         self._now_s: float | None = None
         self._size: tuple[int, int] | None = None
+        self._moved: list[FloatArray] = []  # how the picture moved since the last frame
         self._extent = np.zeros(2)  # right and bottom edge of the picture, as far as known
 
     def update(
         self,
         detections: Detections,
-        embeddings: Embeddings | None = None,
+        embeddings: Embeddings | EncodeRows | None = None,
         timestamp_s: float | None = None,
         frame: ImageBGR | None = None,
     ) -> Tracks:
@@ -106,18 +109,27 @@ class DeepSort:
     ) -> Tracks:
         # A refused call leaves the tracker as it was, so everything is checked first.
         detections = checked_detections(detections)
-        embeddings = checked_embeddings(embeddings, len(detections), self._memory.embedding_size)
+        given = None
+        if not callable(embeddings):
+            given = checked_embeddings(embeddings, len(detections), self._memory.embedding_size)
         timestamp_s = checked_seconds(timestamp_s)
         size = None if frame is None else check_image(frame).shape[1::-1]
-        self._follow_size(size, detections)
-        found = usable(detections, embeddings, self._min_confidence)
+        found = usable(detections, given, self._min_confidence)
         motion = None if frame is None else self._camera_motion(frame, found.boxes)
+        if motion is not None:
+            self._moved.append(motion)
+        certain = Matches.none()
+        if callable(embeddings):
+            certain = self._certain(found, timestamp_s, size)
+            found = encoded(found, embeddings, certain.detections, self._memory.embedding_size)
+        certain_ids = self._tracks.ids[certain.tracks]
+        self._follow_size(size, detections)
         first = self._now_s is None
         self._predict(timestamp_s)
-        if motion is not None:
-            self._follow_camera(motion)
+        self._follow_camera()
         self._leave()
-        matches = self._match(found)
+        rows = np.searchsorted(self._tracks.ids, certain_ids)
+        matches = self._match(found, Matches(rows, certain.detections))
         self._correct(matches, found)
         self._delete(~self._tracks.confirmed & (self._tracks.missed > 0))
         self._birth(matches, found, confirmed=first and self.config.confirm_first)
@@ -137,22 +149,42 @@ class DeepSort:
             self._camera = CameraMotion()
         return self._camera.estimate(frame, people)
 
-    def _follow_camera(self, motion: FloatArray) -> None:
+    def _follow_camera(self) -> None:
         """Move all tracks with the picture."""
-        self._tracks.mean, self._tracks.covariance = self._filter.moved(
-            self._tracks.mean, self._tracks.covariance, motion
-        )
-        for table in (self._tracks, self._recovery.lost):
-            corners = table.measured.reshape(-1, 2, 2)
-            centre = corners.mean(axis=1)
-            size = np.hypot(*motion[:, 0]) * (corners - centre[:, None])
-            moved = centre @ motion[:, :2].T + motion[:, 2]
-            table.measured = (moved[:, None] + size).reshape(-1, 4)
+        for motion in self._moved:
+            self._tracks.mean, self._tracks.covariance = self._filter.moved(
+                self._tracks.mean, self._tracks.covariance, motion
+            )
+            for table in (self._tracks, self._recovery.lost):
+                corners = table.measured.reshape(-1, 2, 2)
+                centre = corners.mean(axis=1)
+                size = np.hypot(*motion[:, 0]) * (corners - centre[:, None])
+                moved = centre @ motion[:, :2].T + motion[:, 2]
+                table.measured = (moved[:, None] + size).reshape(-1, 4)
+        self._moved.clear()
 
-    def _match(self, found: Observations) -> Matches:
+    def _certain(
+        self, found: Observations, timestamp_s: float | None, size: tuple[int, int] | None
+    ) -> Matches:
+        """Match what needs no embedding; this changes nothing, since the encoder may fail."""
+        resized = self._size is not None and size not in (None, self._size)
+        if not self.config.encode_every_s or self._now_s is None or resized:
+            return Matches.none()
+        step_s = self._step_s(timestamp_s)
+        state = self._tracks.mean.copy()
+        state[..., 0] += step_s * self.config.nominal_rate * state[..., 1]
+        for motion in self._moved:
+            state, _ = self._filter.moved(state, self._tracks.covariance, motion)
+        predicted = cxcyah_to_xyxy(state[..., 0])
+        return self._stages.certain(self._tracks, predicted, found, self._now_s + step_s)
+
+    def _match(self, found: Observations, certain: Matches) -> Matches:
         """Run the stages that match tracks with detections."""
         same_class = self._stages.same_class(self._tracks, found)
+        same_class[certain.tracks] = False
+        same_class[:, certain.detections] = False
         matches = self._stages.confident(self._tracks, found, same_class)
+        matches = certain.joined(matches.tracks, matches.detections)
         return self._stages.overlapping(self._tracks, found, same_class, matches)
 
     def _follow_size(self, size: tuple[int, int] | None, detections: Detections) -> None:
@@ -173,25 +205,31 @@ class DeepSort:
                 table.measured = table.measured * np.array([x, y, x, y])
         self._size, self._extent = size, np.array(size, np.float64)
 
+    def _step_s(self, timestamp_s: float | None) -> float:
+        """Return the time from the last frame to the next, a nominal frame if it is not known."""
+        if timestamp_s is None or self._now_s is None or timestamp_s <= self._now_s:
+            return 1 / self.config.nominal_rate
+        return timestamp_s - self._now_s
+
     def _predict(self, timestamp_s: float | None) -> None:
         """End the life of expired tracks, and predict the others at the time of the new frame."""
-        nominal_s = 1 / self.config.nominal_rate
         if self._now_s is None:
             self._now_s = 0.0 if timestamp_s is None else timestamp_s
             return
-        step_s = nominal_s if timestamp_s is None else timestamp_s - self._now_s
-        if step_s <= 0:
+        step_s = self._step_s(timestamp_s)
+        if timestamp_s is not None and timestamp_s <= self._now_s:
             _log.warning(
                 "time went from %.3f s to %.3f s; assuming one nominal frame instead",
                 self._now_s,
                 timestamp_s,
             )
             # Keep the ages of tracks right on the new clock.
+            back_s = self._now_s + step_s - timestamp_s
             for table in (self._tracks, self._recovery.lost):
-                table.seen_s += step_s - nominal_s
-                table.born_s += step_s - nominal_s
-            self._now_s += step_s - nominal_s
-            step_s = nominal_s
+                table.seen_s -= back_s
+                table.born_s -= back_s
+                table.described_s -= back_s
+            self._now_s -= back_s
         self._now_s += step_s
         # Expired tracks are not predicted: a long pause would take them to infinity.
         expired = self._now_s - self._tracks.seen_s > self.config.max_age_s + _TIME_SLACK_S
@@ -305,6 +343,7 @@ class DeepSort:
             confirmed=np.full(count, confirmed or self.config.n_init == 1),
             born_s=np.full(count, self._now_s),
             seen_s=np.full(count, self._now_s),
+            described_s=np.full(count, -np.inf),
             scores=found.scores[new],
             classes=found.classes[new],
             detection_index=found.rows[new],
@@ -323,4 +362,6 @@ class DeepSort:
             return
         tracks = self._tracks
         seen = (tracks.found >= 0) & (tracks.scores >= self._high_confidence)
+        seen[seen] = found.embeddings[tracks.found[seen]].any(axis=1)
         self._memory.append(tracks.slots[seen], found.embeddings[tracks.found[seen]])
+        tracks.described_s[seen] = self._now_s

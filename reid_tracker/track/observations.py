@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from reid_tracker.arrays import Float32Array, FloatArray, IntArray, to_array
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.geometry import xyxy_to_cxcyah
+from reid_tracker.track.base import EncodeRows
 from reid_tracker.types import Detections, Embeddings
 
 _LATEST_S = 1e11  # the year 5138; larger numbers are milliseconds or nanoseconds
@@ -57,6 +58,26 @@ def usable(
         classes=detections.classes[rows],
         embeddings=None if embeddings is None else embeddings[rows],
     )
+
+
+def encoded(
+    found: Observations, encode: EncodeRows, known: IntArray, expected_size: int | None
+) -> Observations:
+    """Return observations with the embeddings of all but the (K,) `known` ones, which get zeros.
+
+    Raises:
+        InputError: the embeddings do not fit, see `checked_embeddings`.
+    """
+    asked = np.ones(len(found), np.bool_)
+    asked[known] = False
+    if not asked.any():
+        return found
+    rows = checked_embeddings(encode(found.rows[asked]), int(asked.sum()), expected_size)
+    if rows is None:
+        return found
+    embeddings = np.zeros((len(found), rows.shape[1]), np.float32)
+    embeddings[asked] = rows
+    return replace(found, embeddings=embeddings)
 
 
 def checked_detections(found: Any) -> Detections:

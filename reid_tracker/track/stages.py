@@ -19,6 +19,7 @@ from reid_tracker.track.table import TrackTable
 from reid_tracker.types import Embeddings
 
 _MEASUREMENT_DIMENSIONS = 4
+_CERTAIN_IOU, _NEAR_IOU = 0.75, 0.1  # of a lone track with its detection, and with others
 _SAME_OBJECT_IOU = 0.7  # a detection of another class that lies on a track so closely is its object
 
 
@@ -33,6 +34,11 @@ class Matches:
 
     tracks: IntArray
     detections: IntArray
+
+    @classmethod
+    def none(cls) -> Matches:
+        """Return no matches."""
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64))
 
     def joined(self, tracks: IntArray, detections: IntArray) -> Matches:
         """Return these matches and more."""
@@ -70,6 +76,29 @@ class Stages:
         if not same.all():
             same |= iou_matrix(cxcyah_to_xyxy(tracks.mean[..., 0]), frame.boxes) >= _SAME_OBJECT_IOU
         return same
+
+    def certain(
+        self, tracks: TrackTable, predicted: FloatArray, frame: Observations, now_s: float
+    ) -> Matches:
+        """Match tracks with detections that need no embedding: nobody else is near.
+
+        The two overlap each other and nobody else, the track was seen in the last frame, and its
+        newest embedding is younger than `encode_every_s`.
+
+        Args:
+            tracks: all tracks, not predicted yet.
+            predicted: (T, 4) their xyxy boxes in this frame.
+            frame: the detections.
+            now_s: time of the frame.
+        """
+        fresh = now_s - tracks.described_s < self._config.encode_every_s
+        fresh &= now_s - tracks.seen_s <= self._config.max_age_s
+        overlap = iou_matrix(predicted, frame.boxes)
+        near = overlap > _NEAR_IOU
+        alone = (near.sum(axis=1) == 1)[:, None] & (near.sum(axis=0) == 1)
+        alone &= (tracks.confirmed & (tracks.missed == 0) & fresh)[:, None]
+        alone &= tracks.classes[:, None] == frame.classes
+        return Matches(*np.nonzero(alone & (overlap >= _CERTAIN_IOU)))
 
     def confident(self, tracks: TrackTable, frame: Observations, same_class: BoolArray) -> Matches:
         """Match confirmed tracks by appearance inside the motion gate.

@@ -24,6 +24,7 @@ class TrackTable:
         confirmed: False while the track is tentative.
         born_s: time of the first detection.
         seen_s: time of the last detection.
+        described_s: time of the last embedding in the memory, -inf before the first.
         scores: confidence of the last detection.
         classes: class of the last detection.
         detection_index: row of the matched detection in what `update` was given, or -1.
@@ -40,6 +41,7 @@ class TrackTable:
     confirmed: BoolArray
     born_s: FloatArray
     seen_s: FloatArray
+    described_s: FloatArray
     scores: Float32Array
     classes: IntArray
     detection_index: IntArray
@@ -60,6 +62,7 @@ class TrackTable:
             confirmed=np.empty(0, np.bool_),
             born_s=numbers,
             seen_s=numbers,
+            described_s=numbers,
             scores=np.empty(0, np.float32),
             classes=integers,
             detection_index=integers,

@@ -22,6 +22,7 @@ def filled(ids: list[int]) -> TrackTable:
         confirmed=numbers % 2 == 0,
         born_s=numbers / 10,
         seen_s=numbers / 5,
+        described_s=numbers / 6,
         scores=(numbers / 100).astype(np.float32),
         classes=numbers + 40,
         detection_index=numbers - 1,

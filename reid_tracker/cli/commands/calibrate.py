@@ -22,7 +22,7 @@ from reid_tracker.errors import ConfigError
 from reid_tracker.explain.threshold_plot import Separation, draw_separations
 from reid_tracker.match.calibrate import CalibratedThresholds, PieceRecorder, calibrate
 from reid_tracker.pipeline import Pipeline, suited_to_models
-from reid_tracker.track import Tracker, build_tracker
+from reid_tracker.track import EncodeRows, Tracker, build_tracker
 from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
 from reid_tracker.video import open_source
 
@@ -101,13 +101,13 @@ class _RecordingTracker:
     def update(
         self,
         detections: Detections,
-        embeddings: Embeddings | None = None,
+        embeddings: Embeddings | EncodeRows | None = None,
         timestamp_s: float | None = None,
         frame: ImageBGR | None = None,
     ) -> Tracks:
         """Track, and record; see `Tracker.update`."""
         tracks = self._tracker.update(detections, embeddings, timestamp_s, frame)
-        if embeddings is not None:
+        if embeddings is not None and not callable(embeddings):
             self.recorder.add(tracks, embeddings, timestamp_s or 0.0)
         return tracks
 
