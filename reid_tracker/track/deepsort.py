@@ -103,7 +103,7 @@ class DeepSort:
     def _update(
         self,
         detections: Detections,
-        embeddings: Embeddings | None,
+        embeddings: Embeddings | EncodeRows | None,
         timestamp_s: float | None,
         frame: ImageBGR | None,
     ) -> Tracks:
