@@ -17,6 +17,7 @@ from reid_tracker.types import ImageBGR
 
 _WIDTH = 480  # pixels of the small picture
 _THUMBNAIL = (96, 54)
+_SAMPLES = (192, 108)  # points of the frame that the thumbnail is made of
 _STILL = 4.0  # grey levels by which nine tenths of the thumbnail differ less: nothing moved
 _STILL_PART = 0.9
 _CORNERS, _QUALITY, _APART = 200, 0.01, 8
@@ -48,31 +49,26 @@ class CameraMotion:
             (2, 3) similarity that maps pixels of the earlier picture to this one; None if the
             camera stands still or the motion cannot be found.
         """
+        thumbnail = _thumbnail(frame)
+        before, size = self._small, self._size
+        everybody = np.concatenate([people, self._people])
+        if (
+            self._thumbnail is not None
+            and size == frame.shape
+            and _alike(thumbnail, self._thumbnail, everybody, frame.shape)
+        ):
+            return None
         small, scale = _small_grey(frame)
-        thumbnail = cv2.resize(small, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
-        people = people * scale
-        before, before_people = self._small, self._people
-        if before is None or self._thumbnail is None or self._size != frame.shape:
-            self._keep(frame, small, thumbnail, people)
+        before_people = self._people * scale
+        self._size, self._small, self._thumbnail = frame.shape, small, thumbnail
+        self._people = people
+        if before is None or size != frame.shape:
             return None
-        if _alike(thumbnail, self._thumbnail, np.concatenate([people, before_people]), small.shape):
-            return None
-        self._keep(frame, small, thumbnail, people)
         motion = _fitted(before, small, before_people)
         if motion is None or _moves_corners_by(motion, small.shape) < _NO_MOTION_PX:
             return None
         motion[:, 2] /= scale
         return motion
-
-    def _keep(
-        self,
-        frame: ImageBGR,
-        small: Grey,
-        thumbnail: npt.NDArray[np.float32],
-        people: FloatArray,
-    ) -> None:
-        self._size, self._small, self._thumbnail = frame.shape, small, thumbnail
-        self._people = people
 
 
 class RecordedMotion:
@@ -88,6 +84,16 @@ class RecordedMotion:
         return None if np.isnan(motion).any() else motion
 
 
+def _thumbnail(frame: ImageBGR) -> npt.NDArray[np.float32]:
+    """Return a tiny grey picture; sampling points before the colour conversion is 5 times faster.
+
+    A camera that stands still sees the same points again.
+    """
+    points = cv2.resize(frame, _SAMPLES, interpolation=cv2.INTER_LINEAR)
+    grey = cv2.cvtColor(points, cv2.COLOR_BGR2GRAY)
+    return cv2.resize(grey, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
 def _small_grey(frame: ImageBGR) -> tuple[Grey, float]:
     """Return the picture in grey and at most 480 pixels wide, and its scale."""
     height, width = frame.shape[:2]
@@ -101,11 +107,11 @@ def _alike(
     one: npt.NDArray[np.float32],
     other: npt.NDArray[np.float32],
     people: FloatArray,
-    small: tuple[int, ...],
+    size: tuple[int, ...],
 ) -> bool:
-    """Return whether nine tenths of two thumbnails, without the people, hardly differ."""
+    """Return whether nine tenths of two thumbnails hardly differ, without the people of a frame."""
     seen = np.ones(one.shape, np.bool_)
-    to_cells = np.array([one.shape[1] / small[1], one.shape[0] / small[0]] * 2)
+    to_cells = np.array([one.shape[1] / size[1], one.shape[0] / size[0]] * 2)
     for left, top, right, bottom in np.maximum(people * to_cells, 0).astype(int).tolist():
         seen[top : bottom + 1, left : right + 1] = False
     alike = (np.abs(one - other) < _STILL)[seen]
