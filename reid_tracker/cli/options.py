@@ -101,6 +101,13 @@ def add_models(parser: Parser) -> None:
     )
     add_setting(
         models,
+        "--backend",
+        key="encoder.backend",
+        metavar="NAME",
+        help="what runs the encoder: torch, onnxruntime, openvino, tensorrt, or auto (default)",
+    )
+    add_setting(
+        models,
         "--conf",
         # The tracker must not drop what the user asked the detector to keep.
         key="detector.confidence tracker.min_confidence",

@@ -100,15 +100,26 @@ class EncoderConfig(Checked):
             published size such as "osnet_x0_25" (untrained), or "timm:NAME".
         architecture: network of a checkpoint whose file name does not say it, e.g. "osnet_x1_0".
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        half: compute in float16; null does so on CUDA only.
+        backend: what runs the network: "torch", "onnxruntime", "openvino", "tensorrt", or "auto":
+            torch for checkpoints, OpenVINO for .xml files and for .onnx files on CPUs of Intel and
+            AMD, ONNX Runtime for other .onnx files.
+        half: compute in float16, or in bfloat16 with OpenVINO on processors that have it; null does
+            so on CUDA only.
         batch_size: largest number of crops in one forward pass; bounds the memory.
+        crop_rounded: round the edges of boxes to the nearest pixel instead of truncating them.
+        crop_scale: the width and height of boxes are multiplied by it before people are cut out.
+        crop_padding: (pixels) Added to the width and height of boxes after that.
     """
 
     model: str = "auto"
     architecture: str | None = None
     device: str = "auto"
+    backend: str = "auto"
     half: bool | None = None
     batch_size: int = number(64, 1)
+    crop_rounded: bool = False
+    crop_scale: float = number(1.0, 0.1, 10.0)
+    crop_padding: float = number(0.0, 0.0)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,9 @@ class Network(Protocol):
     Attributes:
         input_size: (height, width) of its crops in pixels.
         embedding_size: D.
+
+    Back ends raise `WeightsError`, `ConfigError` or `MissingDependencyError` when they are built,
+    not when they run: each tries its network on black crops first.
     """
 
     input_size: tuple[int, int]
@@ -93,6 +96,11 @@ class Network(Protocol):
 
     def run(self, crops: Crops) -> Float32Array:
         """Embed (n, H, W, 3) uint8 BGR crops, n >= 1, as (n, D) float32 rows of any length."""
+
+
+def one_line(error: Exception) -> str:
+    """Return what a library says, short enough for an error of one line."""
+    return " ".join(str(error).split())[:160]
 
 
 def check_boxes(boxes: Any) -> Boxes:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from reid_tracker import zoo
 from reid_tracker.config import EncoderConfig
 from reid_tracker.config.checked import with_options
+from reid_tracker.encode.backends import OPENVINO, TENSORRT, choose_backend, runs_on_cpu
 from reid_tracker.encode.base import Encoder
-from reid_tracker.errors import ConfigError, WeightsError
+from reid_tracker.errors import ConfigError, MissingDependencyError, WeightsError
+from reid_tracker.zoo.metadata import INPUT_KEY, INPUT_RGB_01, read_metadata
 
 if TYPE_CHECKING:
     from reid_tracker.encode.base import Network
+    from reid_tracker.encode.preprocess import Normalisation
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +30,10 @@ def build_encoder(
     *,
     architecture: str | None = None,
     device: str | None = None,
+    backend: str | None = None,
     half: bool | None = None,
     batch_size: int | None = None,
+    rgb: bool = False,
 ) -> Encoder:
     """Build an encoder.
 
@@ -46,8 +51,10 @@ def build_encoder(
             * a configuration, whose fields the keywords below override.
         architecture: network of a checkpoint; by default the weights tell.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        half: run in float16; by default on CUDA only. Precision of an .onnx file is its own.
+        backend: "auto", "torch", "onnxruntime", "openvino" or "tensorrt"; see `choose_backend`.
+        half: run in float16, or in bfloat16 with OpenVINO; by default on CUDA only.
         batch_size: most crops in one run of the network.
+        rgb: images that will be encoded are RGB, as those of PIL and of supervision.
 
     Returns:
         The encoder, loaded and tried on black images.
@@ -62,15 +69,17 @@ def build_encoder(
         "encoder.",
         architecture=architecture,
         device=device,
+        backend=backend,
         half=half,
         batch_size=batch_size,
     )
-    config = resolve_model(config)
-    network = _build_network(config)
+    network = build_network(resolve_model(config))
 
     from reid_tracker.encode.pooled import PooledEncoder
+    from reid_tracker.encode.preprocess import Cropping
 
-    return PooledEncoder(network, config.batch_size)
+    cropping = Cropping(config.crop_rounded, config.crop_scale, config.crop_padding, rgb)
+    return PooledEncoder(network, config.batch_size, cropping)
 
 
 def resolve_model(config: EncoderConfig) -> EncoderConfig:
@@ -84,7 +93,7 @@ def resolve_model(config: EncoderConfig) -> EncoderConfig:
         WeightsError: the model that is meant is not on this machine.
     """
     if config.model == "auto":
-        found = zoo.best("encoder", on_cpu=_on_cpu(config.device))
+        found = zoo.best("encoder", on_cpu=runs_on_cpu(config.device))
         if found is None:
             raise WeightsError(
                 "encoder.model = auto: no encoder is on this machine; get one with `reid-track "
@@ -108,37 +117,66 @@ def resolve_model(config: EncoderConfig) -> EncoderConfig:
     return dataclasses.replace(config, model=str(path), architecture=architecture)
 
 
-def _on_cpu(device: str) -> bool:
-    """Whether a device name means a CPU here."""
-    from reid_tracker.encode.torch_backend import resolve_device
-
-    return device == "cpu" or resolve_device(device).type == "cpu"
-
-
-def _build_network(config: EncoderConfig) -> Network:
+def build_network(config: EncoderConfig) -> Network:
+    """Build the back end of an encoder whose model is resolved; see `build_encoder`."""
     model = config.model
     if model == "none":
         raise ConfigError(
             "encoder.model = none: this tracks by motion alone, without an encoder; name an "
             "encoder to build one"
         )
+    backend = choose_backend(model, config.backend, config.device)
     if model.startswith("timm:"):
         from reid_tracker.encode.timm_backbone import timm_network
 
         return timm_network(model, config.device, config.half)
     if model.lower().endswith(".onnx"):
-        from reid_tracker.encode.onnx_backend import OnnxNetwork
-
-        if config.half:
-            logger.warning("half = true has no effect: %s fixes its own precision", model)
-        return OnnxNetwork(model, config.device)
-    if model.lower().endswith(".xml"):
-        from reid_tracker.encode.openvino_backend import OpenVinoNetwork
-
-        if config.half:
-            logger.warning("half = true has no effect: OpenVINO chooses the precision")
-        return OpenVinoNetwork(model, config.device)
+        return _build_onnx(config, backend)
+    if backend == OPENVINO:
+        return _build_openvino(config)
     return _build_osnet(config)
+
+
+def _build_onnx(config: EncoderConfig, backend: str) -> Network:
+    path = Path(config.model)
+    if backend == OPENVINO:
+        try:
+            return _build_openvino(config)
+        except (WeightsError, MissingDependencyError) as error:
+            if config.backend != "auto":
+                raise
+            logger.info("ONNX Runtime takes what OpenVINO does not: %s", error)
+    from reid_tracker.encode.onnx_backend import OnnxNetwork
+
+    if config.half and backend != TENSORRT:
+        logger.warning("half = true has no effect: %s fixes its own precision", path)
+    return OnnxNetwork(
+        path,
+        "cpu" if backend == OPENVINO else config.device,
+        _normalisation_of(path),
+        tensorrt=backend == TENSORRT,
+        half=bool(config.half),
+    )
+
+
+def _build_openvino(config: EncoderConfig) -> Network:
+    from reid_tracker.encode.openvino_backend import OpenVinoNetwork
+
+    return OpenVinoNetwork(
+        config.model,
+        config.device,
+        half=bool(config.half),
+        normalisation=_normalisation_of(Path(config.model)),
+    )
+
+
+def _normalisation_of(path: Path) -> Normalisation:
+    """Return how the images of an .onnx file are normalised; an .xml file's are raw."""
+    from reid_tracker.encode.preprocess import IMAGENET, RAW
+
+    if path.suffix.lower() != ".onnx" or not path.is_file():
+        return IMAGENET
+    return RAW if read_metadata(path).get(INPUT_KEY) == INPUT_RGB_01 else IMAGENET
 
 
 def _build_osnet(config: EncoderConfig) -> Network:

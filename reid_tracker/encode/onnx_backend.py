@@ -1,4 +1,4 @@
-"""The ONNX Runtime back end: runs any ONNX file that maps images to embeddings."""
+"""The ONNX Runtime back end: runs ONNX files on CPUs, on CUDA, and with TensorRT."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 
 from reid_tracker.arrays import Float32Array
-from reid_tracker.encode.base import Crops
+from reid_tracker.encode.base import Crops, one_line
 from reid_tracker.encode.preprocess import IMAGENET, PERSON_SIZE, Normalisation, normalise
-from reid_tracker.errors import ConfigError, WeightsError
-from reid_tracker.zoo.spaces import SPACE_KEY
+from reid_tracker.errors import ConfigError, MissingDependencyError, WeightsError
 
 logger = logging.getLogger(__name__)
 
 _CUDA = "CUDAExecutionProvider"
+_TENSORRT = "TensorrtExecutionProvider"
 _INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-_MAX_REASON = 160
-_SPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 class OnnxNetwork:
@@ -38,18 +36,33 @@ class OnnxNetwork:
         path: the file.
         device: "auto" (CUDA where this ONNX Runtime has it, else CPU), "cpu", "cuda", "cuda:1".
         normalisation: what the network was trained with.
+        tensorrt: build a TensorRT engine for this GPU, at each start; this path is not tested.
+        half: let TensorRT compute in float16.
 
     Raises:
         WeightsError: the file is missing, damaged, or does not map images to embeddings.
         ConfigError: the device is not available.
+        MissingDependencyError: this ONNX Runtime has no TensorRT.
     """
 
     def __init__(
-        self, path: str | Path, device: str = "auto", normalisation: Normalisation = IMAGENET
+        self,
+        path: str | Path,
+        device: str = "auto",
+        normalisation: Normalisation = IMAGENET,
+        *,
+        tensorrt: bool = False,
+        half: bool = False,
     ) -> None:
         self._path = Path(path)
         self._normalisation = normalisation
-        self._session = _open_session(self._path, device)
+        if tensorrt:
+            self._session = _open_session(self._path, tensorrt_providers(device, half))
+            self._check_started("TensorRT", _TENSORRT, device)
+        else:
+            self._session = _open_session(self._path, execution_providers(device))
+            if device.startswith("cuda"):
+                self._check_started("CUDA", _CUDA, device)
         source = self._session.get_inputs()[0]
         self._input_name: str = source.name
         self._input_type, self._fixed_batch, self.input_size = _read_input(source, self._path)
@@ -75,6 +88,14 @@ class OnnxNetwork:
         embeddings: Float32Array = output.astype(np.float32, copy=False)
         return embeddings
 
+    def _check_started(self, name: str, provider: str, device: str) -> None:
+        """Refuse the CPU, with which ONNX Runtime goes on where a GPU does not start."""
+        if self._session.get_providers()[0] != provider:
+            raise ConfigError(
+                f"device = {device}: ONNX Runtime could not start {name}; check that its {name} "
+                "libraries are installed, or set device to cpu"
+            )
+
     def _probe(self) -> int:
         batch = self._fixed_batch or 2
         try:
@@ -82,7 +103,7 @@ class OnnxNetwork:
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             raise WeightsError(
                 f"{self._path}: does not run on images of {self.input_size[0]}x"
-                f"{self.input_size[1]}: {_reason(error)}"
+                f"{self.input_size[1]}: {one_line(error)}"
             ) from None
         if output.ndim != 2 or len(output) != batch:
             raise WeightsError(
@@ -92,10 +113,9 @@ class OnnxNetwork:
         return int(output.shape[1])
 
 
-def _open_session(path: Path, device: str) -> Any:
+def _open_session(path: Path, providers: list[Any]) -> Any:
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; check the path of the weights")
-    providers = execution_providers(device)
     options = ort.SessionOptions()
     options.log_severity_level = 3
     # By default ONNX Runtime's threads spin while they wait, and take the cores that the detector
@@ -108,25 +128,15 @@ def _open_session(path: Path, device: str) -> Any:
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime's exceptions share no base class
         raise WeightsError(
-            f"{path}: not an ONNX file, or damaged ({_reason(error)}); get the file again"
+            f"{path}: not an ONNX file, or damaged ({one_line(error)}); get the file again"
         ) from None
-    if device.startswith("cuda") and session.get_providers()[0] != _CUDA:
-        raise ConfigError(
-            f"device = {device}: ONNX Runtime could not start CUDA; check that its CUDA libraries "
-            "are installed, or set device to cpu"
-        )
     logger.info("%s runs on %s", path, session.get_providers()[0])
     return session
 
 
-def exported_space(path: Path) -> str | None:
-    """Return the embedding space that an export of this project names; None for other files.
-
-    Raises:
-        WeightsError: the file is damaged.
-    """
-    space = _open_session(path, "cpu").get_modelmeta().custom_metadata_map.get(SPACE_KEY, "")
-    return space if _SPACE.fullmatch(space) else None
+def has_cuda() -> bool:
+    """Whether this ONNX Runtime is a build for CUDA."""
+    return _CUDA in ort.get_available_providers()
 
 
 def execution_providers(device: str) -> list[Any]:
@@ -135,17 +145,35 @@ def execution_providers(device: str) -> list[Any]:
     Raises:
         ConfigError: this ONNX Runtime cannot use the device.
     """
-    has_cuda = _CUDA in ort.get_available_providers()
-    if device == "cpu" or (device == "auto" and not has_cuda):
+    if device == "cpu" or (device == "auto" and not has_cuda()):
         return ["CPUExecutionProvider"]
     if match := re.fullmatch(r"auto|cuda(?::(\d+))?", device):
-        if not has_cuda:
+        if not has_cuda():
             raise ConfigError(
                 f"device = {device}: this ONNX Runtime has no CUDA; install onnxruntime-gpu "
                 "instead of onnxruntime, or set device to cpu or auto"
             )
         return [(_CUDA, {"device_id": int(match[1] or 0)}), "CPUExecutionProvider"]
     raise ConfigError(f"device = {device}: an .onnx file runs on auto, cpu, cuda or cuda:N")
+
+
+def tensorrt_providers(device: str, half: bool) -> list[Any]:
+    """Return the execution providers for TensorRT, best first.
+
+    Raises:
+        MissingDependencyError: this ONNX Runtime has no TensorRT.
+        ConfigError: the device is no CUDA GPU.
+    """
+    match = re.fullmatch(r"auto|cuda(?::(\d+))?", device)
+    if match is None:
+        raise ConfigError(f"device = {device}: TensorRT runs on auto, cuda or cuda:N")
+    if _TENSORRT not in ort.get_available_providers():
+        raise MissingDependencyError(
+            "backend = tensorrt: this ONNX Runtime has no TensorRT; on a machine with an NVIDIA "
+            "GPU, install onnxruntime-gpu instead of onnxruntime, and tensorrt"
+        )
+    options = {"device_id": int(match[1] or 0)}
+    return [(_TENSORRT, options | {"trt_fp16_enable": half}), (_CUDA, options)]
 
 
 def _read_input(source: Any, path: Path) -> tuple[type, int | None, tuple[int, int]]:
@@ -158,7 +186,3 @@ def _read_input(source: Any, path: Path) -> tuple[type, int | None, tuple[int, i
         )
     batch, _, height, width = (size if isinstance(size, int) else None for size in shape)
     return kind, batch, (height or PERSON_SIZE[0], width or PERSON_SIZE[1])
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:_MAX_REASON]

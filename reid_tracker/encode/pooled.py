@@ -12,7 +12,7 @@ import numpy as np
 
 from reid_tracker.arrays import Float32Array, without_tensors
 from reid_tracker.encode.base import Crops, Network, check_boxes
-from reid_tracker.encode.preprocess import cut_crops
+from reid_tracker.encode.preprocess import Cropping, cut_crops
 from reid_tracker.errors import InputError
 from reid_tracker.types import Boxes, Embeddings, ImageBGR, check_image
 
@@ -28,15 +28,19 @@ class PooledEncoder:
     Args:
         network: the back end.
         batch_size: maximum number of crops in one run of it; bounds memory.
+        cropping: what is cut out for a box.
 
     Attributes:
         embedding_size: D of the network.
     """
 
-    def __init__(self, network: Network, batch_size: int = 64) -> None:
+    def __init__(
+        self, network: Network, batch_size: int = 64, cropping: Cropping = Cropping()
+    ) -> None:
         self.embedding_size = network.embedding_size
         self._network = network
         self._batch_size = batch_size
+        self._cropping = cropping
         self._lock = threading.Lock()  # guards the buffer that follows, and the network
         self._crops: Crops = np.empty((0, *network.input_size, 3), np.uint8)
 
@@ -92,7 +96,8 @@ class PooledEncoder:
                 first, last = max(begin - start, 0), min(end - start, len(rows))
                 if first < last:
                     place = start + first - begin
-                    cut_crops(image, rows[first:last], chunk[place : place + last - first])
+                    part = chunk[place : place + last - first]
+                    cut_crops(image, rows[first:last], part, self._cropping)
             embeddings[begin:end] = unit_rows(self._network.run(chunk))
         return [embeddings[a:b] for a, b in itertools.pairwise(starts)]
 

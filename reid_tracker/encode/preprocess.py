@@ -43,35 +43,66 @@ class Normalisation:
 
 
 IMAGENET = Normalisation()
+RAW = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+"""Of a network that takes [0, 1] and normalises by itself."""
 
 
-def pixel_windows(boxes: Boxes, width: int, height: int) -> IntArray:
-    """Round boxes to the pixels that are cut out.
+@dataclass(frozen=True)
+class Cropping:
+    """What is cut out for a box; the defaults follow torchreid's deployments.
 
-    Edges are clipped to the frame and then truncated, as common ReID pipelines do it: left and top
-    are part of the crop, right and bottom are not. A box with any area inside the frame gets at
-    least one pixel in each direction.
+    Attributes:
+        rounded: round edges to the nearest pixel, as BoxMOT does, instead of truncating them.
+        scale: width and height are multiplied by it, about the centre.
+        padding: pixels added to the width and the height after that. ultralytics has 1.02 and 10.
+        rgb: frames are RGB, as those of PIL and most hosts but OpenCV.
+    """
+
+    rounded: bool = False
+    scale: float = 1.0
+    padding: float = 0.0
+    rgb: bool = False
+
+    def widened(self, boxes: Boxes) -> Boxes:
+        """Return (N, 4) boxes with scale and padding."""
+        if self.scale == 1 and self.padding == 0:
+            return boxes
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        halves = ((boxes[:, 2:] - boxes[:, :2]) * self.scale + self.padding) / 2
+        wide: Boxes = np.concatenate([centres - halves, centres + halves], axis=1, dtype=np.float32)
+        return wide
+
+
+def pixel_windows(boxes: Boxes, width: int, height: int, *, rounded: bool = False) -> IntArray:
+    """Turn boxes into the pixels that are cut out.
+
+    Edges are clipped to the frame and then truncated, as common ReID pipelines do it, or `rounded`:
+    left and top are part of the crop, right and bottom are not. A box with any area inside the
+    frame gets at least one pixel in each direction.
 
     Returns:
         (N, 4) left, top, right, bottom; all zero for a box that has no area inside the frame.
     """
     clipped = clip_boxes(boxes, width, height)
-    windows = clipped.astype(np.int64)
+    windows = (np.rint(clipped) if rounded else clipped).astype(np.int64)
+    windows[:, :2] = np.minimum(windows[:, :2], (width - 1, height - 1))
     windows[:, 2:] = np.maximum(windows[:, 2:], windows[:, :2] + 1)
     windows[(clipped[:, 2:] <= clipped[:, :2]).any(axis=1)] = 0
     return windows
 
 
-def cut_crops(image: ImageBGR, boxes: Boxes, out: Crops) -> None:
+def cut_crops(image: ImageBGR, boxes: Boxes, out: Crops, cropping: Cropping = Cropping()) -> None:
     """Cut boxes out of a frame and resize each, bilinear, without keeping its aspect.
 
     Args:
-        image: (H, W, 3) uint8 BGR.
+        image: (H, W, 3) uint8, BGR unless `cropping` says RGB.
         boxes: (n, 4) float32 xyxy, finite; may leave the frame.
-        out: (n, h, w, 3) uint8, filled here; black if a box has no area inside the frame.
+        out: (n, h, w, 3) uint8 BGR, filled here; black if a box has no area inside the frame.
+        cropping: how.
     """
     height, width = out.shape[1:3]
-    windows = pixel_windows(boxes, image.shape[1], image.shape[0])
+    size = image.shape[1], image.shape[0]
+    windows = pixel_windows(cropping.widened(boxes), *size, rounded=cropping.rounded)
     for (left, top, right, bottom), crop in zip(windows.tolist(), out, strict=True):
         if right > left:
             # dst: straight into the chunk, no copy
@@ -79,6 +110,8 @@ def cut_crops(image: ImageBGR, boxes: Boxes, out: Crops) -> None:
             cv2.resize(part, (width, height), dst=crop, interpolation=cv2.INTER_LINEAR)
         else:
             crop[...] = 0
+        if cropping.rgb:
+            cv2.cvtColor(crop, cv2.COLOR_RGB2BGR, dst=crop)
 
 
 def normalise(crops: Crops, normalisation: Normalisation = IMAGENET) -> Float32Array:

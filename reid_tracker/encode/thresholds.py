@@ -7,18 +7,22 @@ from pathlib import Path
 from reid_tracker import zoo
 from reid_tracker.config import EncoderConfig, Thresholds
 from reid_tracker.encode.build import resolve_model
+from reid_tracker.encode.fingerprint import model_fingerprint
 
 
 def encoder_thresholds(config: EncoderConfig) -> Thresholds:
     """Return the thresholds of the weights manifest for an encoder, or the defaults.
 
-    A model of the manifest is recognised by its name, and by its file in any place.
+    A model of the manifest is recognised by its name, and by its file in any place; an export of it
+    by the space that it names.
 
     Raises:
         WeightsError: the model is not on this machine, or cannot be read.
     """
     entry = zoo.recognise(config.model, Path(resolve_model(config).model), "encoder")
-    return Thresholds() if entry is None or entry.thresholds is None else entry.thresholds
+    if entry is None:
+        return space_thresholds(model_fingerprint(config))
+    return Thresholds() if entry.thresholds is None else entry.thresholds
 
 
 def space_thresholds(space: str) -> Thresholds:

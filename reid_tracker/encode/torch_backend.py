@@ -38,6 +38,10 @@ class TorchNetwork:
         input_size: (height, width) of its images in pixels.
         normalisation: what it was trained with.
 
+    Attributes:
+        net: the module.
+        normalisation: as given.
+
     Raises:
         ConfigError: the device is not available.
         WeightsError: the module does not give one row for each image.
@@ -55,9 +59,10 @@ class TorchNetwork:
         self.input_size = input_size
         self.device = resolve_device(device)
         self.dtype = resolve_dtype(self.device, half)
-        self._net = net.eval().requires_grad_(False)
+        self.normalisation = normalisation
+        net = net.eval().requires_grad_(False)
         # Channels last is what the convolutions of CPUs and tensor cores are fastest with.
-        self._net = self._net.to(self.device, self.dtype).to(memory_format=torch.channels_last)
+        self.net = net.to(self.device, self.dtype).to(memory_format=torch.channels_last)
         self._scale = torch.from_numpy(normalisation.scale).view(3, 1, 1).to(self.device)
         self._offset = torch.from_numpy(normalisation.offset).view(3, 1, 1).to(self.device)
         self.embedding_size: int = self._probe()
@@ -66,7 +71,7 @@ class TorchNetwork:
     def run(self, crops: Crops) -> Float32Array:
         """Embed (n, H, W, 3) uint8 BGR crops as (n, D) float32 rows."""
         with torch.inference_mode():
-            rows: Float32Array = self._net(self._images(crops)).float().cpu().numpy()
+            rows: Float32Array = self.net(self._images(crops)).float().cpu().numpy()
         return rows
 
     def _images(self, crops: Crops) -> torch.Tensor:
@@ -79,7 +84,7 @@ class TorchNetwork:
         rows = self.run(np.zeros((2, *self.input_size, 3), np.uint8))
         if rows.ndim != 2 or len(rows) != 2:
             raise WeightsError(
-                f"{type(self._net).__name__} gives an array of shape {rows.shape} for 2 images, "
+                f"{type(self.net).__name__} gives an array of shape {rows.shape} for 2 images, "
                 "expected (2, D); it is not an embedding network"
             )
         return int(rows.shape[1])

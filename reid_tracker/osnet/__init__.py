@@ -20,6 +20,7 @@ from reid_tracker.osnet.complexity import count_macs, count_parameters
 from reid_tracker.osnet.fold import fold_batch_norm
 from reid_tracker.osnet.gate import Aggregation
 from reid_tracker.osnet.network import EMBEDDING_DIM, EmbeddingNet, OSNet, OSNetAIN
+from reid_tracker.osnet.onnx_file import to_onnx
 from reid_tracker.osnet.onnx_weights import load_onnx_weights, onnx_input_size
 from reid_tracker.osnet.side_by_side import lay_side_by_side
 from reid_tracker.osnet.variants import (
@@ -66,4 +67,5 @@ __all__ = [
     "osnet_x0_25",
     "osnet_x0_75",
     "osnet_x1_0",
+    "to_onnx",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,6 +68,21 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
         ConfigError: it cannot be read, a key is unknown, or a value does not fit.
     """
     path = shipped("weights", "manifest.yaml") if path is None else Path(path)
+    try:
+        status = path.stat()
+    except OSError:
+        return _read(path)  # says what is wrong
+    return _read_once(path, (status.st_mtime_ns, status.st_size, status.st_ino))
+
+
+@functools.lru_cache(maxsize=8)
+def _read_once(path: Path, state: object) -> Manifest:
+    """Read a manifest, unless this state of the file was read before: it takes 0.1 s."""
+    del state
+    return _read(path)
+
+
+def _read(path: Path) -> Manifest:
     data = read_yaml(path)
     where = shown(path, str)
     unknown = set(map(str, data)) - _KEYS

@@ -10,9 +10,6 @@ import functools
 
 from reid_tracker.zoo.manifest import load_manifest
 
-SPACE_KEY = "reid_tracker.space"
-"""Under this key, the metadata of an exported ONNX file names its space."""
-
 
 def space_of(fingerprint: str) -> str:
     """Return the space that a fingerprint stands for.

@@ -165,7 +165,7 @@ def test_auto_leaves_the_form_for_cpus_to_cpus(
         build_encoder("auto", device="cpu")
     assert "encoder osnet_fast: " in caplog.text
     caplog.clear()
-    monkeypatch.setattr("reid_tracker.encode.build._on_cpu", lambda device: device == "cpu")
+    monkeypatch.setattr("reid_tracker.encode.build.runs_on_cpu", lambda device: device == "cpu")
     with caplog.at_level(logging.INFO):
         build_encoder("auto")
     assert "encoder osnet_near: " in caplog.text

@@ -22,8 +22,10 @@ BACK_ENDS = [
     pytest.param("torch_checkpoint", marks=pytest.mark.slow),
     "timm",
     "onnx",
+    "onnx_runtime",
     "onnx_static",
-    pytest.param("onnx_shared", marks=pytest.mark.shared),
+    "openvino_half",
+    pytest.param("onnx_shared", marks=[pytest.mark.shared, pytest.mark.slow]),
 ]
 
 
@@ -39,7 +41,7 @@ def model_for(back_end: str, folder: Path) -> str:
     if back_end == "timm":
         pytest.importorskip("timm")
         return "timm:test_resnet?pretrained=0"
-    if back_end == "onnx":
+    if back_end in ("onnx", "onnx_runtime", "openvino_half"):
         return str(tiny_onnx(folder / "tiny.onnx"))
     if back_end == "onnx_static":
         return str(tiny_onnx(folder / "static.onnx", batch=4, size=(64, 32)))
@@ -51,7 +53,13 @@ def model_for(back_end: str, folder: Path) -> str:
 @pytest.fixture(scope="module", params=BACK_ENDS)
 def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Make:
     model = model_for(request.param, tmp_path_factory.mktemp("encode"))
-    return lambda **options: build_encoder(model, device="cpu", **options)
+    options_of: dict[str, dict[str, Any]] = {
+        "onnx_runtime": {"backend": "onnxruntime"},
+        "onnx_static": {"backend": "onnxruntime"},
+        "openvino_half": {"half": True},
+    }
+    fixed = options_of.get(request.param, {})
+    return lambda **options: build_encoder(model, device="cpu", **fixed, **options)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -21,7 +22,7 @@ from reid_tracker.train import ONNX_RESULT, RESULT
 from reid_tracker.train.loop.result import write_result
 from reid_tracker.video import open_source
 from reid_tracker.zoo.content import content_of
-from reid_tracker.zoo.spaces import SPACE_KEY
+from reid_tracker.zoo.metadata import SPACE_KEY
 from tests.conftest import ROOT
 from tests.encode.samples import tiny_onnx
 from tests.osnet.test_fold import with_random_norms
@@ -79,6 +80,44 @@ def test_an_export_is_its_checkpoint(size: tuple[int, int], tmp_path: Path) -> N
         for name in (RESULT, ONNX_RESULT)
     ]
     assert (rows[0] * rows[1]).sum(axis=1).min() > 0.9999
+
+
+def test_openvino_files_differ_by_their_weights(tmp_path: Path) -> None:
+    openvino = pytest.importorskip("openvino")
+
+    def written(name: str, space: str | None) -> Path:
+        opset = openvino.opset13
+        images = opset.parameter((1, 3, 8, 4), np.float32)
+        weighted = opset.multiply(images, np.full((1, 3, 1, 1), 2.5, np.float32))
+        model = openvino.Model([opset.reduce_mean(weighted, np.array([2, 3]))], [images])
+        if space is not None:
+            model.set_rt_info(space, SPACE_KEY)
+        openvino.save_model(model, tmp_path / name)
+        return tmp_path / name
+
+    def found(path: Path) -> str:
+        return model_fingerprint(EncoderConfig(model=str(path)))
+
+    path = written("a.xml", None)
+    for suffix in (".xml", ".bin"):
+        shutil.copy(path.with_suffix(suffix), tmp_path / f"b{suffix}")
+    assert found(path) == found(tmp_path / "b.xml")
+    weights = bytearray((tmp_path / "b.bin").read_bytes())
+    weights[0] ^= 1
+    (tmp_path / "b.bin").write_bytes(weights)
+    assert found(path) != found(tmp_path / "b.xml")
+    assert found(written("c.xml", "osnet_x0_25_cuhk03")) == "osnet_x0_25_cuhk03"
+    assert len(found(written("c.xml", "no name"))) == 64
+
+
+def test_wider_crops_are_a_space_of_their_own() -> None:
+    def found(**options: Any) -> str:
+        return model_fingerprint(EncoderConfig(model="osnet_x0_25_cuhk03", **options))
+
+    plain = found()
+    assert found(crop_rounded=True, batch_size=3) == found(backend="torch") == plain
+    wide = found(crop_scale=1.02), found(crop_padding=10), found(crop_scale=1.02, crop_padding=10)
+    assert len({plain, *wide}) == 4
 
 
 @pytest.mark.parametrize("space", ["no name", "", "x" * 101])

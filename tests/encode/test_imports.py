@@ -28,4 +28,4 @@ def test_rooms_load_nothing_heavy() -> None:
 def test_onnx_encoder_runs_without_torch(tmp_path: Path) -> None:
     path = tiny_onnx(tmp_path / "net.onnx")
     code = f"from reid_tracker import build_encoder; build_encoder({str(path)!r})"
-    assert loaded_after(code) == {"cv2", "onnxruntime"}
+    assert loaded_after(code) == {"cv2", "openvino"}

@@ -8,11 +8,12 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto
 
-from reid_tracker.encode.onnx_backend import OnnxNetwork, execution_providers
-from reid_tracker.errors import ConfigError, WeightsError
+from reid_tracker.encode.onnx_backend import OnnxNetwork, execution_providers, tensorrt_providers
+from reid_tracker.errors import ConfigError, MissingDependencyError, WeightsError
 from tests.encode.samples import picture, tiny_onnx
 
 CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
 
 
 def crops(count: int, height: int, width: int) -> np.ndarray:
@@ -97,6 +98,22 @@ def test_cuda_that_does_not_start_is_an_error(
     )
     with pytest.raises(ConfigError, match="could not start CUDA"):
         OnnxNetwork(tiny_onnx(tmp_path / "net.onnx"), "cuda")
+
+
+def test_tensorrt_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MissingDependencyError, match=r"onnxruntime-gpu .*, and tensorrt"):
+        OnnxNetwork(tiny_onnx(tmp_path / "net.onnx"), tensorrt=True)
+    with pytest.raises(ConfigError, match="device = cpu: TensorRT runs on auto, cuda"):
+        tensorrt_providers("cpu", half=False)
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [TENSORRT, CUDA])
+    asked = [(TENSORRT, {"device_id": 1, "trt_fp16_enable": True}), (CUDA, {"device_id": 1})]
+    assert tensorrt_providers("cuda:1", half=True) == asked
+    monkeypatch.setattr(
+        "reid_tracker.encode.onnx_backend.tensorrt_providers",
+        lambda *_: ["CPUExecutionProvider"],
+    )
+    with pytest.raises(ConfigError, match="could not start TensorRT"):
+        OnnxNetwork(tmp_path / "net.onnx", tensorrt=True)
 
 
 def test_waiting_threads_do_not_spin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from reid_tracker.encode.preprocess import (
     IMAGENET,
+    Cropping,
     Normalisation,
     cut_crops,
     normalise,
@@ -83,6 +84,36 @@ def test_network_size_equals_the_oracle() -> None:
 )
 def test_rounding(box: tuple[float, ...], window: tuple[int, ...]) -> None:
     assert pixel_windows(as_boxes([box]), 64, 48).tolist() == [list(window)]
+
+
+@pytest.mark.parametrize(
+    ("box", "window"),
+    [
+        ((10.9, 20.4, 30.9, 40.4), (11, 20, 31, 40)),
+        ((10.6, 5, 10.8, 40), (11, 5, 12, 40)),
+        ((63.7, 47.7, 70, 50), (63, 47, 64, 48)),
+        ((64, 0, 70, 48), (0, 0, 0, 0)),
+    ],
+)
+def test_rounding_to_the_nearest(box: tuple[float, ...], window: tuple[int, ...]) -> None:
+    assert pixel_windows(as_boxes([box]), 64, 48, rounded=True).tolist() == [list(window)]
+
+
+def test_boxes_are_widened_as_by_ultralytics() -> None:
+    boxes = as_boxes([(10, 20, 30, 60), (-5, 0, 5, 8)])
+    wide = Cropping(scale=1.02, padding=10).widened(boxes)
+    # ultralytics.utils.plotting.save_one_box: xywh with (w, h) * 1.02 + 10
+    np.testing.assert_allclose(
+        wide, [(4.8, 14.6, 35.2, 65.4), (-10.1, -5.08, 10.1, 13.08)], rtol=1e-6
+    )
+    assert Cropping().widened(boxes) is boxes
+
+
+def test_rgb_frames_give_the_same_crops() -> None:
+    image, boxes = picture(), some_boxes(5)
+    crops = np.empty((5, 256, 128, 3), np.uint8)
+    cut_crops(np.ascontiguousarray(image[..., ::-1]), boxes, crops, Cropping(rgb=True))
+    np.testing.assert_array_equal(crops, cut(image, boxes))
 
 
 def test_one_pixel_fills_the_crop() -> None:
