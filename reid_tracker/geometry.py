@@ -28,6 +28,12 @@ def tlwh_to_xyxy(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
 
 
+def cxcywh_to_xyxy(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
+    """Convert (N, 4) centre x, centre y, width, height to xyxy (ultralytics' `xywh`)."""
+    half = boxes[:, 2:] / 2
+    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+
+
 def xyxy_to_cxcyah(boxes: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """Convert (N, 4) xyxy to centre x, centre y, aspect (width / height), height.
 

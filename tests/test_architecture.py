@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "reid_tracker"
 
 FENCES: dict[str, tuple[str, ...]] = {
+    "PIL": ("plugins/torchreid.py",),
     "av": ("video/*", "sink/*"),
     "cv2": (
         "video/*",
@@ -34,7 +35,8 @@ FENCES: dict[str, tuple[str, ...]] = {
     "lap": ("track/assignment.py",),
     "matplotlib": ("explain/sheet.py",),
     "nats": ("transport/brokers/nats*.py",),
-    "onnx": ("osnet/onnx_weights.py",),
+    "norfair": ("plugins/norfair.py",),
+    "onnx": ("osnet/onnx_weights.py", "plugins/ultralytics.py"),
     "onnxruntime": ("encode/onnx_backend.py",),
     "openvino": ("encode/openvino_backend.py", "train/detector/teach.py"),
     "optuna": ("run/tune.py",),
@@ -55,12 +57,19 @@ FENCES: dict[str, tuple[str, ...]] = {
         "train/detector/calibrate.py",
     ),
     "sklearn": ("explain/embedding_map.py",),
-    "supervision": ("sink/*",),
+    "supervision": ("sink/*", "plugins/supervision.py", "plugins/trackers.py"),
     "timm": ("encode/timm_backbone.py",),
     "trackeval": ("evaluate/engine.py",),
-    "torch": ("osnet/*", "encode/torch_backend.py", "train/*", "explain/*"),
+    "torch": (
+        "osnet/*",
+        "encode/torch_backend.py",
+        "train/*",
+        "explain/*",
+        "plugins/torchreid.py",
+    ),
+    "trackers": ("plugins/trackers.py",),
     "typing_extensions": ("osnet/variants.py",),
-    "ultralytics": ("detect/ultralytics_backend.py",),
+    "ultralytics": ("detect/ultralytics_backend.py", "plugins/ultralytics.py"),
     "yaml": ("config/safe_yaml.py", "train/detector/export.py"),
 }
 """Files that may import a package, at the top or inside a function; numpy may be used anywhere."""

@@ -16,6 +16,7 @@ from reid_tracker.geometry import (
     cover_matrix,
     covered,
     cxcyah_to_xyxy,
+    cxcywh_to_xyxy,
     iou_matrix,
     tlwh_to_xyxy,
     xyxy_to_cxcyah,
@@ -247,3 +248,8 @@ def test_cover_of_a_nested_box_is_one() -> None:
     cover = cover_matrix(boxes)
     assert cover[0].tolist() == pytest.approx([1, 1, 0.5, 0])
     np.testing.assert_array_equal(cover, cover.T)
+
+
+def test_boxes_by_centre_and_size() -> None:
+    boxes = np.array([[50, 55, 40, 70], [0, 0, 1, 3]], np.float32)
+    assert cxcywh_to_xyxy(boxes).tolist() == [[30, 20, 70, 90], [-0.5, -1.5, 0.5, 1.5]]

@@ -36,8 +36,8 @@ DISTRIBUTIONS = {
 }
 """Names on the package index, where they differ from the import's."""
 
-# both come with torch and ultralytics
-COME_WITH_OTHERS = {"typing_extensions"}
+# Two come with torch and ultralytics. norfair declares numpy < 2, so it cannot be an extra.
+COME_WITH_OTHERS = {"typing_extensions", "PIL", "norfair"}
 
 
 def run(*words: object, cwd: Path) -> str:
