@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 
+from reid_tracker.cli.commands.ground_people import frame_times
 from reid_tracker.detect.replay import ReplayDetector
 from reid_tracker.errors import ReidTrackerError
 from reid_tracker.evaluate.mot import (
@@ -69,6 +70,11 @@ def mot_tracks(data: bytes) -> None:
         frames = scored_frames(truth, found, "MOT15" if truth.classes is None else "MOT20")
         switches = sum(len(person.switches) for person in follow(frames))
         assert switches == evaluate_mot({"mot": frames}).combined.switches
+
+
+def frame_lines(data: bytes) -> None:
+    """Read the times of frames from JSON lines of a run."""
+    assert all(np.isfinite(time_s) for _, time_s in frame_times(written(data, "door.jsonl")))
 
 
 def mot_sequence(data: bytes) -> None:
@@ -189,6 +195,7 @@ hall 1 7 10 20 30 40
 c,2,3,1,1,9,9
 """
 _MOT17 = b"1,1,10,20,30,40,1,1,1\n1,2,90,20,30,40,1,7,0.5\n2,1,12,20,30,40,1,1,1\n"
+_FRAMES = b'{"frame":0,"timestamp_s":0}\n{"frame":1,"timestamp_s":0.1,"tracks":[]}\n'
 _CURVE = b'{"epoch":1,"height":128,"losses":{"total":3.2,"softmax":3.0},"lr":0.001,"rank1":0.5}\n'
 _CSV = b"path,identity,camera,split\na.jpg,anna,1,train\nb.jpg,ben,2,query\nb2.jpg,ben,1,gallery\n"
 _MSMT17 = b"0000/0000_000_01_0303morning_0008_0.jpg 0\n0001/0001_000_05_0303noon_0008_1.jpg 1\n"
@@ -203,6 +210,7 @@ def target() -> Target:
         detections: [_MOT, b"1,1,1,1,1,1,1\n" * 2000, b"2147483648,1,1,1,1,1,1"],
         tracks: [_TRACKS, b"c 1 9e18 1 1 1 1\nc 1 1 1 1 1 1\n", b"c 1 1 1e308 1 1e308 1\n"],
         mot_tracks: [_MOT.replace(b",-1,", b",7,", 1), _MOT17, b"1,9e18,1,1,1,1\n1,1,1,1,1,1\n"],
+        frame_lines: [_FRAMES, b"[" * 50_000, _FRAMES.replace(b"0.1", b"1e999")],
         mot_sequence: [_SEQUENCE, _SEQUENCE.replace(b"600", b"9" * 5000)],
         gallery: [exported, b"[" * 50_000],
         packed_gallery: [exported, b" " * 100_000],

@@ -1,4 +1,4 @@
-"""`reid-track ground SOURCE`: homography from a camera's picture to the ground, in metres."""
+"""`reid-track ground SOURCE...`: homographies from pictures to the ground, in metres."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from reid_tracker.arrays import FloatArray
+from reid_tracker.cli.commands.ground_people import describe, read_people
 from reid_tracker.cli.commands.ground_points import parse_points, read_points
 from reid_tracker.cli.parser import Parser
 from reid_tracker.errors import ConfigError, InputError, OutputError
 from reid_tracker.match import CameraGround, GroundPlane, load_ground, save_ground
 from reid_tracker.match.places.calibration import read_calibration
 from reid_tracker.match.places.homography import fit_homography, ground_errors
-from reid_tracker.types import ImageBGR
+from reid_tracker.match.places.self_calibration import MEAN_HEIGHT_M, calibrate_from_people
+from reid_tracker.types import ImageBGR, VideoInfo
 from reid_tracker.video import open_source
 
 _log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ examples:
       --points "102,520=0,0 640,505=4,0 590,300=4,6 210,310=0,6 400,400=2,3"
   reid-track ground hall.mp4 --save floor.yaml --points points.yaml
   reid-track ground view001.mp4 --save floor.yaml --calibration View_001.xml
+  reid-track ground door.mp4 hall.mp4 --save floor.yaml --from-people results
   reid-track door.mp4 hall.mp4 --ground floor.yaml
 A point is x,y in pixels = X,Y in metres on the ground; all cameras of a site share one origin.
 """
@@ -39,11 +42,19 @@ _FARTHEST = 8.0  # times the distance to the floor in the middle: beyond, a pixe
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make, check and save the homography of one camera."""
-    if arguments.points is not None and arguments.calibration is not None:
-        raise ConfigError("--points and --calibration were given: expected one of them")
+    """Make, check and save homographies."""
+    ways = ("points", "calibration", "from_people")
+    given = [f"--{way.replace('_', '-')}" for way in ways if getattr(arguments, way) is not None]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)} were given: expected one of them")
+    if arguments.from_people is not None:
+        return _from_people(arguments)
+    if len(arguments.sources) > 1:
+        raise ConfigError(
+            f"{len(arguments.sources)} sources: expected one, or --from-people with a run of all"
+        )
     path = Path(arguments.save)
-    name, image = first_frame(arguments.source, arguments.at)
+    name, image = first_frame(arguments.sources[0], arguments.at)
     name = arguments.camera or name
     plane = _existing(path, name, overwrite=arguments.overwrite)
     picture = Path(arguments.picture or path.with_name(f"{path.stem}_{name}.png"))
@@ -69,16 +80,35 @@ def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
         "Map a camera's picture to the ground plane: by points with measured positions, which you "
-        "click in a window or give as text, or by a calibration file. Adds the camera to the YAML "
-        "file that --ground reads, and draws a picture to check the result."
+        "click in a window or give as text, by a calibration file, or by the people who walk in "
+        "the pictures of one or several cameras. Adds the camera to the YAML file that --ground "
+        "reads, and draws a picture to check the result."
     )
     parser.epilog = _EXAMPLES
-    parser.add_argument("source", metavar="SOURCE", help="video, picture folder, camera or stream")
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="video, picture folder, camera or stream; several with --from-people",
+    )
     parser.add_argument(
         "--points", metavar="POINTS", help='"x,y=X,Y ...", or a YAML file; default: a window'
     )
     parser.add_argument(
         "--calibration", metavar="FILE", help="Tsai XML (PETS) or OpenCV YAML, instead of points"
+    )
+    parser.add_argument(
+        "--from-people",
+        metavar="RUN",
+        help="folder of a finished run over the sources, or with CAMERA.txt (MOTChallenge) of "
+        "each: find the ground by the people in it",
+    )
+    parser.add_argument(
+        "--mean-height",
+        type=float,
+        default=MEAN_HEIGHT_M,
+        metavar="METRES",
+        help=f"of people, for --from-people (default: {MEAN_HEIGHT_M})",
     )
     parser.add_argument(
         "--unit", choices=_METRES, default="mm", help="unit of the calibration file (default: mm)"
@@ -98,7 +128,40 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--at", type=float, default=0.0, metavar="SECONDS", help="time of the frame that is shown"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace the camera's entry")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the camera's entry, or the file"
+    )
+
+
+def _from_people(arguments: argparse.Namespace) -> int:
+    """Find the ground by the people of a run, for all its cameras."""
+    path, person_m = Path(arguments.save), arguments.mean_height
+    if not 0.5 <= person_m <= 2.5:
+        raise ConfigError(f"--mean-height {person_m:g}: expected metres from 0.5 to 2.5")
+    if arguments.camera is not None or arguments.picture is not None:
+        raise ConfigError("--camera and --picture name one camera: leave them with --from-people")
+    images: dict[str, ImageBGR] = {}
+    infos: dict[str, VideoInfo] = {}
+    for source in arguments.sources:
+        with open_source(source) as opened:
+            infos[opened.name] = opened.info
+        name, image = first_frame(source, arguments.at)
+        images[name] = image
+    pictures = {name: path.with_name(f"{path.stem}_{name}.png") for name in images}
+    existing = [each for each in (path, *pictures.values()) if each.exists()]
+    if existing and not arguments.overwrite:
+        raise OutputError(f"{existing[0]} exists already: use --overwrite, or another --save")
+    people = read_people(Path(arguments.from_people), infos)
+    found = calibrate_from_people(people, person_m)
+    save_ground(found.ground, path)
+    for item in found.ground.cameras:
+        matrix = np.array(item.matrix).reshape(3, 3)
+        _save_picture(pictures[item.camera], images[item.camera], matrix, None)
+    if not arguments.quiet:
+        shown = ", ".join(map(str, pictures.values()))
+        lines = [*describe(found, people, person_m), f"written: {path}; look at {shown}"]
+        sys.stdout.write("\n".join(lines) + "\n")
+    return 0
 
 
 def first_frame(source: str, at_s: float) -> tuple[str, ImageBGR]:
