@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -24,3 +26,12 @@ def wait_until(true: Callable[[], object], what: object = "", *, step_s: float =
     while not true():
         assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s in vain {what}"
         time.sleep(step_s)
+
+
+def freeze(pid: int) -> None:
+    """Stop a child process where it is, and return when it has stopped.
+
+    On a busy machine that takes a moment, in which it would still answer.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED)

@@ -32,6 +32,7 @@ from tests.cli.runs import Run
 from tests.conftest import ROOT
 from tests.transport.servers import PASSWORD, START, USER, free_port
 from tests.video.rtsp import Camera
+from tests.waiting import freeze
 
 ENCODER = str(ROOT / "weights" / "osnet_x0_25_cuhk03.onnx")
 
@@ -136,7 +137,7 @@ class Program:
         self.run.kill()
 
     def freeze(self) -> None:
-        self.run.send(signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
         self.run.send(signal.SIGCONT)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reid_tracker.config import TransportConfig
-from tests.waiting import wait_until
+from tests.waiting import freeze, wait_until
 
 USER, PASSWORD = "edge one", "a:b c#d"
 
@@ -68,7 +68,7 @@ class Server:
     def freeze(self) -> None:
         """Stop it without closing its connections, as a pulled cable does."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process.pid)
 
     def thaw(self) -> None:
         assert self._process is not None

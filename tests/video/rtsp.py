@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from reid_tracker.types import ImageBGR
+from tests.waiting import freeze
 
 PACKAGES = (
     "gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good "
@@ -152,7 +153,7 @@ class Camera:
     def freeze(self) -> None:
         """Leave its connections open and silent, as a pulled cable does."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process.pid)
 
     def thaw(self) -> None:
         assert self._process is not None

@@ -16,6 +16,7 @@ from tests.cli.runs import Run, long_walk
 from tests.conftest import FRAMES, write_detections, write_video
 from tests.match.gallery.samples import identities
 from tests.match.gallery.server import Server, start_or_skip
+from tests.waiting import freeze
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -111,7 +112,7 @@ def test_a_database_that_goes_away_and_returns(
     run = start([*late_walk, "--gallery", database, "-o", str(out), "--no-save-video"])
     run.until(lambda: read_lines(out / "walk.jsonl"), "the first frame")
     # Held while the database goes, so that nobody is seen before it is gone.
-    run.send(signal.SIGSTOP)
+    freeze(run.pid)
     assert not read_lines(out / "walk.jsonl")[-1]["tracks"]
     server.kill() if outage == "killed" else server.freeze()
     run.send(signal.SIGCONT)
@@ -169,7 +170,7 @@ def test_a_database_that_was_emptied_does_not_end_the_run(
     out = tmp_path / "out"
     run = start([*words, "--gallery", database, "-o", str(out), "--no-save-video"])
     run.until(lambda: read_lines(out / "identities.jsonl"), "the first identity")
-    run.send(signal.SIGSTOP)
+    freeze(run.pid)
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("SET lock_timeout = '30s'")
         connection.execute("DROP SCHEMA reid_gallery CASCADE")

@@ -55,8 +55,10 @@ class Server:
     def freeze(self) -> None:
         """Stop all of it where it is: connections stay open, and nothing answers."""
         main = _psutil().Process(self._server.get_pid())
-        for part in [main, *main.children(recursive=True)]:
+        parts = [main, *main.children(recursive=True)]
+        for part in parts:
             part.suspend()
+        wait_until(lambda: all(part.status() == "stopped" for part in parts), "frozen")
 
     def thaw(self) -> None:
         """Let it go on."""
