@@ -19,7 +19,7 @@ def main(video: str, detector_name: str = "auto", encoder_name: str = "auto") ->
         detections = detector.detect(frame.image, frame.index)
         embeddings = encoder.encode(frame.image, detections.boxes)
         tracks = tracker.update(detections, embeddings, frame.timestamp_s)
-        print(f"{frame.timestamp_s:7.2f} s  people {tracks.ids.tolist()}")  # noqa: T201
+        print(f"{frame.timestamp_s:7.2f} s  people {tracks.ids.tolist()}")
 
 
 if __name__ == "__main__":

@@ -96,10 +96,10 @@ def pictures(first: int, count: int) -> Iterator[cv2.typing.MatLike]:
     clip.release()
 
 
-def cut(path: Path, first: int) -> None:
+def cut(path: Path, first: int, count: int = CLIP_FRAMES) -> None:
     """Write a short part of the demo clip."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (768, 576))
-    for image in pictures(first, CLIP_FRAMES):
+    for image in pictures(first, count):
         writer.write(image)
     writer.release()
 
