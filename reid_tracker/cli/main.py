@@ -52,6 +52,7 @@ COMMANDS = (
     Command("central", "Sites", "run the centre, which matches people of many camera hosts"),
     Command("site", "Sites", "configure the broker for one more camera host"),
     Command("weights", "Models", "list, download and verify models"),
+    Command("export", "Models", "write an encoder as ONNX, OpenVINO or TensorRT"),
     Command("train", "Models", "train an encoder"),
     Command("train-detector", "Models", "train a person detector"),
     Command("explain", "Models", "draw what an encoder looks at and learns"),

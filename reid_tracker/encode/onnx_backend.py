@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -113,7 +115,9 @@ class OnnxNetwork:
         return int(output.shape[1])
 
 
-def _open_session(path: Path, providers: list[Any]) -> Any:
+def _open_session(
+    path: Path, providers: list[Any], entries: Mapping[str, str] = MappingProxyType({})
+) -> Any:
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; check the path of the weights")
     options = ort.SessionOptions()
@@ -124,6 +128,8 @@ def _open_session(path: Path, providers: list[Any]) -> Any:
     # A plan of memory is kept for each number of crops that ever came: with one to sixty of them,
     # 67 MB in 600 batches instead of 10, and no faster.
     options.enable_mem_pattern = False
+    for key, value in entries.items():
+        options.add_session_config_entry(key, value)
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime's exceptions share no base class
@@ -132,6 +138,22 @@ def _open_session(path: Path, providers: list[Any]) -> Any:
         ) from None
     logger.info("%s runs on %s", path, session.get_providers()[0])
     return session
+
+
+def write_engine(source: Path, target: Path, *, half: bool) -> None:
+    """Compile an ONNX file with TensorRT for this GPU; not tested.
+
+    The result is an ONNX file that contains the engine, and runs with this back end alone.
+
+    Raises:
+        MissingDependencyError: this ONNX Runtime has no TensorRT.
+        WeightsError: the file cannot be compiled.
+    """
+    entries = {"ep.context_enable": "1", "ep.context_file_path": str(target)}
+    entries["ep.context_embed_mode"] = "1"
+    _open_session(source, tensorrt_providers("auto", half), entries)
+    if not target.is_file():
+        raise WeightsError(f"{target}: TensorRT wrote no engine; check that it starts here")
 
 
 def has_cuda() -> bool:

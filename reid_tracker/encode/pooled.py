@@ -79,7 +79,7 @@ class PooledEncoder:
                 picture = check_image(pictures[row])
             except InputError as error:
                 raise InputError(f"crops[{row}]: {error}") from None
-            whole.append(picture[..., ::-1] if color == "rgb" else picture)
+            whole.append(picture[..., ::-1] if (color == "rgb") != self._cropping.rgb else picture)
         boxes = [np.array([[0, 0, *crop.shape[1::-1]]], np.float32) for crop in whole]
         embeddings = np.zeros((len(pictures), self.embedding_size), np.float32)
         if rows:

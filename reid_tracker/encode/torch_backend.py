@@ -12,7 +12,7 @@ from torch import nn
 
 from reid_tracker.arrays import Float32Array
 from reid_tracker.encode.base import Crops
-from reid_tracker.encode.preprocess import IMAGENET, PERSON_SIZE, Normalisation
+from reid_tracker.encode.preprocess import IMAGENET, PERSON_SIZE, RAW, Normalisation
 from reid_tracker.errors import ConfigError, WeightsError
 from reid_tracker.osnet import (
     OSNETS,
@@ -127,6 +127,35 @@ def untrained_network(name: str, device: str, half: bool | None) -> TorchNetwork
         name,
     )
     return network
+
+
+def with_types(net: nn.Module, normalisation: Normalisation | None, *, half: bool) -> nn.Module:
+    """Return a module that takes and gives float32, for an export.
+
+    Args:
+        net: taken over.
+        normalisation: what it does to images in [0, 1] first; None where they come normalised.
+        half: compute in float16 in between.
+    """
+    return _Typed(net, normalisation, torch.float16 if half else torch.float32).eval()
+
+
+class _Typed(nn.Module):
+    def __init__(
+        self, net: nn.Module, normalisation: Normalisation | None, dtype: torch.dtype
+    ) -> None:
+        super().__init__()
+        self._net, self._dtype = net.to(dtype), dtype
+        given = normalisation or RAW
+        self._normalises = normalisation is not None
+        self._mean = torch.tensor(given.mean).view(3, 1, 1)
+        self._std = torch.tensor(given.std).view(3, 1, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self._normalises:
+            images = (images - self._mean) / self._std
+        rows: torch.Tensor = self._net(images.to(self._dtype)).float()
+        return rows
 
 
 def seeded(build: Callable[[], nn.Module]) -> nn.Module:
