@@ -17,7 +17,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from reid_tracker.arrays import FloatArray
-from reid_tracker.cli.commands.ground_people import describe
+from reid_tracker.cli.commands.ground.people import describe
 from reid_tracker.config import MatchConfig
 from reid_tracker.match import CrossCameraMatcher, GroundPlane, final_identities
 from reid_tracker.match.places.people import People

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from reid_tracker.cli.commands.ground_points import parse_points, read_points
+from reid_tracker.cli.commands.ground.points import parse_points, read_points
 from reid_tracker.cli.status import read_token
 from reid_tracker.config import (
     Config,

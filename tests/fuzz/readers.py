@@ -8,7 +8,7 @@ import shutil
 
 import numpy as np
 
-from reid_tracker.cli.commands.ground_people import frame_times
+from reid_tracker.cli.commands.ground.people import frame_times
 from reid_tracker.detect.replay import ReplayDetector
 from reid_tracker.errors import ReidTrackerError
 from reid_tracker.evaluate.mot import (

@@ -7,7 +7,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from reid_tracker.cli.commands.ground import first_frame
+from reid_tracker.cli.commands.ground.run import first_frame
 from reid_tracker.cli.parser import Parser
 from reid_tracker.errors import ConfigError
 from reid_tracker.match.places.files import save_checked

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_tracker.cli.commands.ground_people import describe, frame_times, read_people
+from reid_tracker.cli.commands.ground.people import describe, frame_times, read_people
 from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.match import GroundPlane
 from reid_tracker.match.places.people import People

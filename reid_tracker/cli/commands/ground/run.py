@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from reid_tracker.arrays import FloatArray
-from reid_tracker.cli.commands.ground_people import describe, read_people
-from reid_tracker.cli.commands.ground_points import parse_points, read_points
+from reid_tracker.cli.commands.ground.people import describe, read_people
+from reid_tracker.cli.commands.ground.points import parse_points, read_points
 from reid_tracker.cli.parser import Parser
 from reid_tracker.errors import ConfigError, InputError, OutputError
 from reid_tracker.match import CameraGround, GroundPlane, load_ground, save_ground

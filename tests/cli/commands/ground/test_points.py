@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reid_tracker.cli.commands.ground_points import read_points
+from reid_tracker.cli.commands.ground.points import read_points
 from reid_tracker.errors import ConfigError
-from tests.cli.commands.test_ground import FOUR, error_line, run
+from tests.cli.commands.ground.test_run import FOUR, error_line, run
 from tests.conftest import write_video
 
 
