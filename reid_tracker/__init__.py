@@ -10,35 +10,63 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from reid_tracker.config import Config, DeepSortConfig, load_config
+    from reid_tracker.config import Config, DeepSortConfig, MatchConfig, load_config
     from reid_tracker.detect import Detector, build_detector
     from reid_tracker.encode import Encoder, build_encoder
     from reid_tracker.errors import ReidTrackerError
+    from reid_tracker.match import CrossCameraMatcher, Matcher, build_matcher, track_embeddings
+    from reid_tracker.match.gallery.open import open_gallery
+    from reid_tracker.match.gallery.store import GalleryStore
     from reid_tracker.pipeline import Pipeline
     from reid_tracker.track import Tracker, build_tracker
-    from reid_tracker.types import Detections, Frame, FrameResult, Tracks, VideoInfo
+    from reid_tracker.types import (
+        Detections,
+        Frame,
+        FrameResult,
+        Identities,
+        IdentityEvent,
+        Tracks,
+        VideoInfo,
+    )
     from reid_tracker.video import Source, open_source
 
 _NAMES = {
-    "config": ["Config", "DeepSortConfig", "load_config"],
+    "config": ["Config", "DeepSortConfig", "MatchConfig", "load_config"],
     "detect": ["Detector", "build_detector"],
     "encode": ["Encoder", "build_encoder"],
     "errors": ["ReidTrackerError"],
+    "match": ["CrossCameraMatcher", "Matcher", "build_matcher", "track_embeddings"],
+    "match.gallery.open": ["open_gallery"],
+    "match.gallery.store": ["GalleryStore"],
     "pipeline": ["Pipeline"],
     "track": ["Tracker", "build_tracker"],
-    "types": ["Detections", "Frame", "FrameResult", "Tracks", "VideoInfo"],
+    "types": [
+        "Detections",
+        "Frame",
+        "FrameResult",
+        "Identities",
+        "IdentityEvent",
+        "Tracks",
+        "VideoInfo",
+    ],
     "video": ["Source", "open_source"],
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Config",
+    "CrossCameraMatcher",
     "DeepSortConfig",
     "Detections",
     "Detector",
     "Encoder",
     "Frame",
     "FrameResult",
+    "GalleryStore",
+    "Identities",
+    "IdentityEvent",
+    "MatchConfig",
+    "Matcher",
     "Pipeline",
     "ReidTrackerError",
     "Source",
@@ -47,9 +75,12 @@ __all__ = [
     "VideoInfo",
     "build_detector",
     "build_encoder",
+    "build_matcher",
     "build_tracker",
     "load_config",
+    "open_gallery",
     "open_source",
+    "track_embeddings",
 ]
 
 

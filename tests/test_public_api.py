@@ -6,9 +6,11 @@ import ast
 import importlib
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
+import textwrap
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -32,12 +34,18 @@ from tests.conftest import ROOT
 
 PUBLIC = {
     "Config",
+    "CrossCameraMatcher",
     "DeepSortConfig",
     "Detections",
     "Detector",
     "Encoder",
     "Frame",
     "FrameResult",
+    "GalleryStore",
+    "Identities",
+    "IdentityEvent",
+    "MatchConfig",
+    "Matcher",
     "Pipeline",
     "ReidTrackerError",
     "Source",
@@ -46,9 +54,12 @@ PUBLIC = {
     "VideoInfo",
     "build_detector",
     "build_encoder",
+    "build_matcher",
     "build_tracker",
     "load_config",
+    "open_gallery",
     "open_source",
+    "track_embeddings",
 }
 """Adding a name is a promise and removing one breaks users: change this list on purpose only."""
 
@@ -65,6 +76,19 @@ OSNETS = [
 ]
 
 HEAVY = {"av", "cv2", "lap", "onnxruntime", "rich", "scipy", "supervision", "torch", "ultralytics"}
+
+WITH_SCIPY = {
+    "CrossCameraMatcher",
+    "GalleryStore",
+    "Matcher",
+    "Pipeline",
+    "Tracker",
+    "build_matcher",
+    "build_tracker",
+    "open_gallery",
+    "track_embeddings",
+}
+"""Names whose import loads scipy, and lap where trackers are."""
 
 LONGEST_IMPORT_S = 0.3
 
@@ -257,6 +281,73 @@ def test_a_tracker_can_be_built_and_used_as_documented() -> None:
     tracker.reset()
 
 
+# --- the checked-in list -----------------------------------------------------------------------
+
+LIST = ROOT / "tests" / "goldens" / "public_api.txt"
+"""All public names with their signatures, methods and fields, as their sources have them."""
+
+PLUGINS = sorted(
+    path.stem
+    for path in (Path(reid_tracker.__file__).parent / "plugins").glob("*.py")
+    if path.stem not in {"__init__", "hosts"}
+)
+
+
+def described(node: ast.stmt, indent: str = "") -> list[str]:
+    """Return the lines of a public function, class or field; none of anything else."""
+    match node:
+        case ast.FunctionDef(name=name) if name in {"__init__", "__call__"} or name[0] != "_":
+            result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+            marks = [f"{indent}@{ast.unparse(mark)}" for mark in node.decorator_list]
+            return [*marks, f"{indent}def {name}({ast.unparse(node.args)}){result}"]
+        case ast.ClassDef(name=name, bases=bases) if name[0] != "_":
+            inner = [line for part in node.body for line in described(part, f"{indent}    ")]
+            return [f"{indent}class {name}({', '.join(map(ast.unparse, bases))})", *inner]
+        case ast.AnnAssign(target=ast.Name(id=name)) if indent and name[0] != "_":
+            return [f"{indent}{name}: {ast.unparse(node.annotation)}"]  # defaults are tuned
+    return []
+
+
+def public_interface() -> str:
+    lines = []
+    for name in reid_tracker.__all__:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(getattr(reid_tracker, name))))
+        lines += described(tree.body[0])
+    for plugin in PLUGINS:
+        path = Path(reid_tracker.__file__).parent / "plugins" / f"{plugin}.py"
+        lines.append(f"# reid_tracker.plugins.{plugin}")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            lines += described(node)
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.golden
+def test_the_public_interface_is_the_listed_one() -> None:
+    """A difference is a promise that changes: see *Versions and deprecation* in CONTRIBUTING.md."""
+    if os.environ.get("REID_ACCEPT") == "1":
+        LIST.write_text(public_interface(), encoding="utf-8")
+    assert public_interface().splitlines() == LIST.read_text(encoding="utf-8").splitlines()
+
+
+def test_the_list_sees_a_changed_default_and_a_lost_method() -> None:
+    source = "class Tracker:\n def reset(self, hard: bool = {}) -> None: ...\n def _x(self): ..."
+    one, other = (described(ast.parse(source.format(value)).body[0]) for value in (True, False))
+    assert one == ["class Tracker()", "    def reset(self, hard: bool=True) -> None"]
+    assert one != other
+
+
+def test_the_reference_documents_every_public_name() -> None:
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^::: reid_tracker\.[\w.]*?(\w+)$", page, re.MULTILINE))
+    assert set(reid_tracker.__all__) - shown == {"ReidTrackerError"}  # stands with all errors
+    assert "::: reid_tracker.errors" in page
+
+
+def test_the_citation_names_this_version() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {reid_tracker.__version__}\n" in text
+
+
 # --- cost of the import ----------------------------------------------------------------------
 
 LOADED = "import json, sys; print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
@@ -271,7 +362,7 @@ def test_import_loads_nothing_heavy() -> None:
 
 
 def test_names_load_nothing_heavy_before_they_are_called() -> None:
-    light = sorted(PUBLIC - {"Pipeline", "Tracker", "build_tracker"})
+    light = sorted(PUBLIC - WITH_SCIPY)
     assert loaded_by(f"from reid_tracker import {', '.join(light)}") == set()
 
 
