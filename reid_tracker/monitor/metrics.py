@@ -21,7 +21,7 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "frames_total": ("Frames processed.", ("camera",)),
     "frames_dropped_total": ("Frames skipped to stay live.", ("camera",)),
     "frames_damaged_total": ("Frames that could not be decoded completely.", ("camera",)),
-    "reconnects_total": ("Times a stream was connected again.", ("camera",)),
+    "reconnects_total": ("Times a stream was reconnected.", ("camera",)),
     "clock_jumps_total": ("Times a camera's clock jumped.", ("camera",)),
     "tracklets_published_total": (
         "Tracklet messages created; some may still wait on disk.",
@@ -37,10 +37,10 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "outputs_failed_total": ("Times an output could not be written.", ()),
     "messages_total": ("Messages received from the broker.", ("kind",)),
     "messages_refused_total": ("Messages refused.", ("reason",)),
-    "messages_repeated_total": ("Messages that had been received before.", ()),
-    "clock_corrected_total": ("Messages of hosts whose clock is ahead; their times were set.", ()),
-    "messages_late_total": ("Messages that came after later ones were matched.", ()),
-    "edge_gaps_total": ("Messages of a camera host that are missing in its count.", ("edge",)),
+    "messages_repeated_total": ("Messages received more than once.", ()),
+    "clock_corrected_total": ("Messages with a time in the future, which was corrected.", ()),
+    "messages_late_total": ("Messages that arrived after later ones were matched.", ()),
+    "edge_gaps_total": ("Messages of a camera host that never arrived.", ("edge",)),
     "identities_new_total": ("Identities created.", ()),
     "identities_unasked_total": (
         "New identities that were not looked up in the gallery for lack of time.",
@@ -51,24 +51,24 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "camera_up": ("1 if frames come, else 0.", ("camera",)),
-    "camera_state": ("1 for the present state of a camera, else 0.", ("camera", "state")),
+    "camera_up": ("1 if frames arrive, else 0.", ("camera",)),
+    "camera_state": ("1 for the current state of a camera, else 0.", ("camera", "state")),
     "edge_up": ("1 if a camera host is up, else 0.", ("site", "edge")),
     "cameras": ("Cameras of all camera hosts by state.", ("state",)),
     "frame_age_seconds": ("Age of a camera's newest frame.", ("camera",)),
     "clock_offset_seconds": (
-        "How far a camera's clock is behind the arrival of its frames.",
+        "How far a camera's clock lags behind the arrival of its frames.",
         ("camera",),
     ),
     "tracks": ("People visible to a camera.", ("camera",)),
     "identities_known": ("Tracklets of this host whose identity is known.", ()),
     "identities_awaited": ("Tracklets whose identity the centre has not sent yet.", ()),
-    "memory_messages": ("Messages that wait in memory for the disk or the broker.", ()),
-    "spool_messages": ("Messages that wait on disk for the broker.", ()),
-    "spool_bytes": ("Size of the messages that wait on disk for the broker.", ()),
+    "memory_messages": ("Messages waiting in memory for the disk or the broker.", ()),
+    "spool_messages": ("Messages waiting on disk for the broker.", ()),
+    "spool_bytes": ("Size of the messages waiting on disk for the broker.", ()),
     "broker_up": ("1 if the broker answers, else 0.", ()),
-    "broker_pending": ("Messages that wait in the broker for this host.", ()),
-    "gallery_waiting": ("Records that wait in memory for the gallery.", ()),
+    "broker_pending": ("Messages waiting in the broker for this host.", ()),
+    "gallery_waiting": ("Records waiting in memory for the gallery.", ()),
     "gallery_up": ("1 if the gallery answers, else 0.", ()),
     "gallery_sightings": ("Sightings in the gallery.", ()),
     "identities": ("Identities in the memory of the matcher.", ()),
@@ -115,7 +115,7 @@ class Metrics:
             ) from None
         self._registry = prometheus_client.CollectorRegistry()
         self._readers: list[Callable[[], Iterable[Reading]]] = []
-        # Created at the first observation, so that a host has no histograms of other programs.
+        # Created at the first observation, so that a host exposes only the histograms it uses.
         self._histograms: dict[str, Any] = {}
         self._registry.register(_Readings(self._readers))
         # Memory, CPU time and open files of this process, under the usual names.
@@ -129,7 +129,7 @@ class Metrics:
         """Record a duration.
 
         Raises:
-            InputError: no such histogram.
+            InputError: the histogram is unknown.
         """
         if name not in HISTOGRAMS:
             raise InputError(f"no histogram '{name}'; known: {', '.join(HISTOGRAMS)}")

@@ -33,7 +33,7 @@ class Health:
     """The health of a host.
 
     Attributes:
-        healthy: False asks the supervisor to act.
+        healthy: if False, the supervisor should act.
         details: states of the parts, as values for JSON.
     """
 
@@ -82,11 +82,11 @@ class StatusServer(Closing):
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port on which the server listens."""
         return int(self._server.server_address[1])
 
     def close(self) -> None:
-        """Stop after the requests that are being answered."""
+        """Stop, after answering the current requests."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -98,13 +98,13 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # Each takes a thread and a descriptor; the oldest one gives way to a new one.
+        # Each connection takes a thread and a descriptor; the oldest gives way to a new one.
         self._open: OrderedDict[Any, threading.Timer] = OrderedDict()
         self._lock = threading.Lock()
         super().__init__((host, port), handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        # A timeout of the socket alone would begin anew with each byte that comes.
+        # A timeout of the socket alone would restart with each byte received.
         timer = threading.Timer(_REQUEST_TIMEOUT_S, _end, [request])
         timer.daemon = True
         with self._lock:
@@ -136,7 +136,7 @@ def parse_address(address: str) -> tuple[str, int]:
     """Split HOST:PORT.
 
     Raises:
-        ConfigError: it is not of that form.
+        ConfigError: the address has another form.
     """
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
@@ -165,7 +165,7 @@ def _handler(
             if token and not hmac.compare_digest(
                 self.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()
             ):
-                self._answer(HTTPStatus.UNAUTHORIZED, "text/plain", b"a token is needed\n")
+                self._answer(HTTPStatus.UNAUTHORIZED, "text/plain", b"a token is required\n")
             elif self.path == "/health":
                 state = health()
                 status = HTTPStatus.OK if state.healthy else HTTPStatus.SERVICE_UNAVAILABLE
@@ -174,7 +174,7 @@ def _handler(
             elif self.path == "/metrics" and metrics is not None:
                 self._answer(HTTPStatus.OK, "text/plain; version=0.0.4", metrics.text())
             else:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"there is /health and /metrics\n")
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"use /health or /metrics\n")
 
         def _answer(self, status: HTTPStatus, kind: str, content: bytes) -> None:
             self.send_response(status)

@@ -14,7 +14,7 @@ def notify_systemd(state: str) -> bool:
     """Send systemd a state, such as "READY=1", "WATCHDOG=1", "STOPPING=1" or "STATUS=...".
 
     Returns:
-        Whether it was sent; False if systemd did not start this process or does not listen.
+        Whether the state was sent; False if systemd did not start this process or does not listen.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):

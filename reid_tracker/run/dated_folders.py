@@ -1,4 +1,4 @@
-"""A place of folders named after the time: made, finished after a kill, deleted when old."""
+"""Output folders named after the time: made, finished after a kill, deleted when old."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _CLOSE_S = 1.0
 
 
 class DatedFolders:
-    """Makes folders in a place, and finishes and deletes old ones; use it from one thread.
+    """Makes folders in a parent folder, finishes and deletes old ones; use it from one thread.
 
     Args:
-        place: where they are; it is made when it is needed.
+        place: the parent folder; it is made when it is needed.
         delete_after_h: folders started longer ago are deleted, unless the clock is in doubt (see
             `Aging`); None keeps them.
         utc: seconds since 1970.
@@ -59,7 +59,7 @@ class DatedFolders:
         self._release: Callable[[], None] = lambda: None
 
     def claim(self) -> None:
-        """Keep others out of the place, which may have no room to be made yet.
+        """Lock the parent folder; on a full disk it may not exist yet.
 
         Raises:
             OutputError: another program is writing to it.
@@ -72,7 +72,7 @@ class DatedFolders:
         """Make a new folder named after the time.
 
         Raises:
-            OutputError: it cannot be made.
+            OutputError: the folder cannot be made.
         """
         stamp = datetime.fromtimestamp(self._utc(), UTC).strftime(_STAMP)
         folder, number = self._place / stamp, 1
@@ -86,7 +86,7 @@ class DatedFolders:
         return folder
 
     def delete_old(self, busy: Collection[Path]) -> None:
-        """Delete folders that are too old; one that cannot be deleted is logged once.
+        """Delete folders that are too old; log once each folder that cannot be deleted.
 
         Args:
             busy: folders that are still written.
@@ -107,15 +107,15 @@ class DatedFolders:
                 self._undeletable.add(folder.name)
 
     def finish_earlier(self, busy: Collection[Path]) -> None:
-        """Finish the files of an earlier start that was killed, in the background.
+        """Finish, in the background, the files of an earlier start that was killed.
 
         Args:
             busy: folders that are still written.
         """
-        # The newest first: people look at them, and they are deleted last.
+        # Newest first: people look at these, and they are deleted last.
         folders = [folder for folder in reversed(self._all()) if folder not in busy]
         if folders:
-            # A daemon, so that the program need not wait for it.
+            # A daemon thread, so that the program can end without it.
             self._thread = threading.Thread(
                 target=self._finish, args=(folders,), name="earlier outputs", daemon=True
             )
@@ -131,7 +131,7 @@ class DatedFolders:
     def _all(self) -> list[Path]:
         try:
             return sorted(one for one in self._place.iterdir() if _FOLDER.fullmatch(one.name))
-        except OSError:  # it is not there yet, or cannot be read now
+        except OSError:  # the folder does not exist yet, or cannot be read now
             return []
 
     def _newest_s(self) -> float | None:
@@ -147,7 +147,7 @@ class DatedFolders:
             for folder in folders:
                 if self._stopped.is_set():
                     return
-                with self._lock:  # it is not being deleted
+                with self._lock:  # no deletion is in progress
                     self._finished_now = folder
                 _finish_folder(folder)
         finally:
@@ -180,4 +180,4 @@ def _finish_folder(folder: Path) -> None:
         logger.warning("%s", error)
         return
     if made:
-        logger.info("%d files of an earlier start are finished in %s", len(made), folder)
+        logger.info("finished %d files of an earlier start in %s", len(made), folder)

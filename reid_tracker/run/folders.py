@@ -1,4 +1,4 @@
-"""The folder of a run's results: a new name, one run at a time, none left empty."""
+"""The folder for a run's results: a new name, locked to one run, removed if it stays empty."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def result_folder(output: str | Path | None, name: str) -> Iterator[Path]:
     A start that is refused leaves no empty folder behind.
 
     Args:
-        output: what the user asked for; None takes a new folder below runs/.
-        name: name of that new folder; it gets a number where the name is taken.
+        output: the folder that the user chose; None makes a new one below runs/.
+        name: name of the new folder; a number is added if the name is taken.
 
     Raises:
         OutputError: the folder cannot be made, or another run is writing to it.
@@ -51,7 +51,7 @@ def result_folder(output: str | Path | None, name: str) -> Iterator[Path]:
 
 @contextmanager
 def no_empty_folder(folder: Path) -> Iterator[None]:
-    """Remove folders, this one and those it is in, that are made meanwhile and stay empty."""
+    """Remove this folder and its parents if they are made meanwhile and stay empty."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
@@ -62,7 +62,7 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
 
 
 def claim(folder: Path) -> Callable[[], None]:
-    """Keep other runs out of a folder until the function that this returns is called.
+    """Lock a folder; returns the function that unlocks it.
 
     Raises:
         OutputError: another run is writing to it.
@@ -80,9 +80,9 @@ def claim(folder: Path) -> Callable[[], None]:
     except BlockingIOError:
         os.close(number)
         raise OutputError(
-            f"another run is writing to {folder}: wait for its end, or choose another folder "
+            f"another run is writing to {folder}: wait until it ends, or choose another folder "
             "with --output"
         ) from None
-    except OSError:  # a file system without locks
+    except OSError:  # the file system has no locks
         pass
     return partial(os.close, number)

@@ -1,9 +1,8 @@
-"""What models find in recorded videos, kept on disk so that each video is looked at once.
+"""A cache on disk of what models find in recorded videos, so that each video is processed once.
 
-A file per video holds detections, embeddings and the motion of the camera: all that the tracker
-takes. Its name is the hash of the video's content, the models' content and their settings, so that
-nothing else has to be compared. A file appears when it is whole: a run that is stopped leaves none,
-and runs at the same time write the same.
+One file per video holds detections, embeddings and camera motion, which is all that the tracker
+needs. Its name is a hash of the content of the video and the models, and of the settings. Files are
+written atomically: an interrupted run leaves no partial file, and runs may share the cache.
 """
 
 from __future__ import annotations
@@ -44,23 +43,23 @@ from reid_tracker.video import open_source
 from reid_tracker.zoo.content import content_of
 
 _FORMAT = 1
-"""Goes up when the same models and videos give other arrays."""
+"""Increase it when the same models and videos give other arrays."""
 _ABANDONED_S = 86_400.0
-"""An unfinished file that nobody wrote to for a day is left from a run that was killed."""
+"""A temporary file unchanged for a day was left by a run that was killed."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class FoundVideo:
-    """What a tracker takes of a video, for F frames with N detections in all.
+    """The tracker's input for a video of F frames with N detections in all.
 
     Attributes:
         content: hash of the video's content.
         frames: (F,) frame numbers, from 0.
         times_s: (F,) their times.
         sizes: (F, 2) width and height.
-        motions: (F, 2, 3) motions of the camera as `CameraMotion` returns them; NaN where none.
+        motions: (F, 2, 3) motions of the camera as `CameraMotion` returns them; NaN where unknown.
         counts: (F,) number of detections.
         boxes: (N, 4) xyxy.
         scores: (N,) confidences.
@@ -85,7 +84,7 @@ class FoundVideo:
 
         Raises:
             OSError: there is no file, or it cannot be read.
-            ValueError: it holds something else.
+            ValueError: the file does not hold such arrays.
         """
         with np.load(file, allow_pickle=False) as data:
             arrays = {item.name: data[item.name] for item in dataclasses.fields(cls)}
@@ -99,7 +98,7 @@ class FoundVideo:
         return found
 
     def save(self, file: Path) -> None:
-        """Write a file that is whole or not there.
+        """Write the file atomically.
 
         Raises:
             OSError: it cannot be written.
@@ -136,7 +135,7 @@ class FoundVideo:
 
 
 def replay(found: FoundVideo, config: DeepSortConfig) -> tuple[FloatArray, float]:
-    """Run the tracker over what was found, without models or pictures.
+    """Run the tracker on cached detections, without models or pictures.
 
     Returns:
         (R, 7) rows as MOTChallenge text has them: frame from 1, id, left, top, width, height,
@@ -146,7 +145,7 @@ def replay(found: FoundVideo, config: DeepSortConfig) -> tuple[FloatArray, float
     rows, seconds = [np.empty((0, 7))], 0.0
     pixel = np.zeros((1, 1, 1), np.uint8)
     for number, time_s, (width, height), detections, embeddings in found.each():
-        picture = np.broadcast_to(pixel, (height, width, 3))  # for its size; takes no memory
+        picture = np.broadcast_to(pixel, (height, width, 3))  # only its size counts
         start = time.perf_counter()
         tracks = tracker.update(detections, embeddings, time_s, picture)
         seconds += time.perf_counter() - start
@@ -157,13 +156,13 @@ def replay(found: FoundVideo, config: DeepSortConfig) -> tuple[FloatArray, float
 
 
 class FoundVideos:
-    """What detector and encoder find in videos, from the cache where it is there.
+    """The detections and embeddings of videos, from the cache where possible.
 
     Models are loaded for the first video that is not in the cache.
 
     Args:
-        config: of the models, and of how videos are read.
-        cached: whether files are read and written; without them all videos are looked at.
+        config: settings of the models and of reading videos.
+        cached: whether the cache is used; if not, every video is processed.
     """
 
     def __init__(self, config: Config, *, cached: bool = True) -> None:
@@ -173,12 +172,12 @@ class FoundVideos:
     def of(
         self, video: Path, frame_rate: float | None, step: Callable[[], None] = lambda: None
     ) -> FoundVideo:
-        """Return what is in a video.
+        """Return the detections and embeddings of a video.
 
         Args:
             video: a file, or a folder of images.
-            frame_rate: frames per second if not the file's own.
-            step: called after each frame that is looked at.
+            frame_rate: frames per second; None takes the file's own.
+            step: called after each processed frame.
 
         Raises:
             ReidTrackerError: a model or the video cannot be used.
@@ -191,7 +190,7 @@ class FoundVideos:
             try:
                 found = FoundVideo.loaded(file)
             except Exception as error:  # zipfile and numpy raise many types for damaged files
-                _log.warning("%s is damaged and is made again: %s", file, error)
+                _log.warning("%s is damaged and will be rebuilt: %s", file, error)
             else:
                 _log.info("%s: read from %s", video, file)
                 return found
@@ -216,7 +215,7 @@ class FoundVideos:
         if not has_no_encoder(self._config.encoder):
             encoder = resolve_encoder(self._config.encoder)
             named = {**dataclasses.asdict(encoder), "model": _content(encoder.model)}
-            del named["batch_size"]  # of no effect, see `Encoder`
+            del named["batch_size"]  # no effect on the result, see `Encoder`
             settings["encoder"] = named
         return settings
 
@@ -287,16 +286,16 @@ class _Frames:
 
 
 def cache_folder() -> Path:
-    """Return the folder of the cache, which may not exist yet.
+    """Return the cache folder, which may not exist yet.
 
-    It is found/ in $REID_TRACKER_HOME, or else in reid_tracker/ in the user's cache folder. Files
+    It is found/ in $REID_TRACKER_HOME, else reid_tracker/found/ in the user's cache folder. Files
     in it may be deleted at any time.
     """
     return user_cache("found")
 
 
 def _content(model: str) -> str:
-    """Return what tells a model from others: its content, or its name if it has no file."""
+    """Return a model's identity: the hash of its content, or its name if it has no file."""
     if os.path.exists(model):
         return content_of(Path(model)).sha256
     file = Path(dict(parse_qsl(model.partition("?")[2])).get("weights", ""))  # of timm:NAME

@@ -27,7 +27,7 @@ _FORGET_EVERY_S = 60.0
 
 @dataclass(slots=True)
 class _Entry:
-    """What is known of one tracklet; `rank` is that of the last message that named it."""
+    """The state of one tracklet; `rank` is the rank of the last message that named it."""
 
     touched_s: float
     identity: int = 0
@@ -36,16 +36,16 @@ class _Entry:
 
 
 class KnownIdentities:
-    """Takes the messages of a centre in any order, and knows each tracklet's identity; thread-safe.
+    """Keeps each tracklet's identity from the centre's messages, in any order; thread-safe.
 
-    A message also applies to the past. An older message that arrives late changes nothing that a
-    newer one said. After a restart of the centre, only the newest start counts.
+    A message also applies to the past. A message that arrives late never overrides a newer one.
+    After a restart of the centre, only messages of the newest start count.
 
     Args:
-        edge: name of this host.
+        edge: name of this camera host.
         boot: start of its program; tracklets of other starts are not kept.
         keep_s: a tracklet that was neither seen nor named for longer is forgotten.
-        most: largest number of tracklets; the one unused for longest is forgotten first.
+        most: maximum number of tracklets; the least recently used one is forgotten first.
         clock: seconds on a clock that does not jump.
 
     Attributes:
@@ -103,7 +103,7 @@ class KnownIdentities:
             self._forget()
 
     def take(self, message: IdentityMessage) -> None:
-        """Take a message of a centre."""
+        """Apply a message of a centre."""
         with self._lock:
             rank = self._rank(message)
             event = _Change(message)
@@ -140,8 +140,8 @@ class KnownIdentities:
         """Return the identities of recent tracklets, for files that start now.
 
         Args:
-            within_s: longest time since a tracklet was seen or named.
-            time_s: present time, UTC seconds since 1970.
+            within_s: maximum time since a tracklet was seen or named.
+            time_s: current time, UTC seconds since 1970.
         """
         since_s = self._clock() - within_s
         by_identity: defaultdict[int, list[Member]] = defaultdict(list)
@@ -165,7 +165,7 @@ class KnownIdentities:
         return self._starts[start], message.seq
 
     def _merge(self, number: int, rank: Rank, event: _Change) -> None:
-        """Give all tracklets of an identity another one, also those that join it later."""
+        """Replace an identity by another one, also for tracklets that join it later."""
         if self._merged.get(number, (_NEVER, 0))[0] < rank:
             self._merged[number] = rank, event.message.identity
             self._merged.move_to_end(number)
@@ -232,7 +232,7 @@ class KnownIdentities:
 
 
 class _Change:
-    """The changes by one message, as events for files."""
+    """Collects the changes of one message, as events for files."""
 
     def __init__(self, message: IdentityMessage) -> None:
         self.message = message

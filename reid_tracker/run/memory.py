@@ -1,4 +1,4 @@
-"""The gallery of a tracking run: opened before models, closed after outputs."""
+"""The gallery of a tracking run: opened before the models, closed after the outputs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def open_memory(
         config: of the run.
         sources: open sources.
         stack: closes the gallery.
-        picture_of: gives the pictures to store; None stores none.
+        picture_of: returns the pictures to store; None stores no pictures.
 
     Returns:
         A function that makes the pipeline's matcher remember people; None without a gallery.
@@ -82,8 +82,8 @@ def start_of(start_time: str | None, sources: Sequence[Source]) -> float:
         return 0.0
     if max(known) - min(known) > _FAR_APART_S:
         _log.warning(
-            "the files say that they were recorded from %s to %s, but are taken to begin together, "
-            "at the earlier time; if they do not, run them one by one",
+            "the files were recorded from %s to %s, but this run starts them together, "
+            "at the earlier time; if that is wrong, run them one by one",
             moment(min(known)),
             moment(max(known)),
         )

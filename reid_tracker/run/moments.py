@@ -1,4 +1,4 @@
-"""Times and ages as people write and read them."""
+"""Parses and formats times and ages for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_S = 1e11
 
 
 def parse_age(text: str) -> float:
-    """Return seconds of an age such as 48 (hours), 48h, 90m or 7d.
+    """Parse an age such as 48 (hours), 48h, 90m or 7d into seconds.
 
     Raises:
         ConfigError: the text is not a valid age.
@@ -53,7 +53,7 @@ def parse_moment(text: str) -> float:
 
 
 def moment(time_s: float) -> str:
-    """Write a time for people: local, to the second; times before 1973 as seconds of a video."""
-    if time_s < 1e8:  # before 1973: seconds of a video, not of a clock
+    """Format a time: local, to the second; times before 1973 as seconds of a video."""
+    if time_s < 1e8:  # before 1973: seconds of a video, not clock time
         return f"{time_s:.1f} s"
     return datetime.fromtimestamp(time_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")

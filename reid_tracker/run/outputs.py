@@ -1,4 +1,4 @@
-"""The results of a run over several cameras as a whole: shared files, and pictures at the end."""
+"""What the cameras of a run write together: shared files, and pictures at the end."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _LEARNED = "topology.yaml"
 
 
 class RunOutputs:
-    """Takes every result of the run; closing it, also after Ctrl-C, draws the pictures.
+    """Takes every result of the run; draws the pictures when closed, also after Ctrl-C.
 
     Args:
         folder: where the files go; exists.
         config: of the run.
         sources: open sources, at least two.
         is_over: returns whether a camera will send no more results.
-        paints: draw more onto the frames of a camera, by name.
+        paints: functions that draw onto a camera's frames, by camera name.
         overwrite: whether earlier outputs may be replaced.
 
     Raises:
@@ -116,7 +116,7 @@ class RunOutputs:
             self._finish()
 
     def _finish(self) -> None:
-        """Save the learned topology, and draw."""
+        """Save the learned topology and the pictures."""
         match = self._config.match
         sightings = self._log.sightings()
         links = confident_links(sightings, 1 - match.thresholds().tight)
@@ -127,8 +127,9 @@ class RunOutputs:
             topology = supported_topology(links, self._log.end_s, least)
             count = sum(len(pair.waits_s) for pair in links)
             head = (
-                f"# Learned from {count} ways between cameras; pairs with fewer than {least} stay "
-                "open.\n# Look at transit_times.png, then use this file with --topology.\n"
+                f"# Learned from {count} transitions between cameras; pairs with fewer than "
+                f"{least} stay open.\n"
+                "# Look at transit_times.png, then use this file with --topology.\n"
             )
             save_topology(topology, self.path / _LEARNED, head)
         if not self._pictures:
@@ -173,7 +174,7 @@ class RunOutputs:
         }
 
     def _refuse_existing(self) -> None:
-        """Refuse files of an earlier run now, rather than after hours of work."""
+        """Refuse to replace files of an earlier run now, rather than after hours of work."""
         names = [*_PICTURES, _MAP] if self._pictures else []
         if self._config.match.topology is None and self._config.match.learn_links > 0:
             names.append(_LEARNED)
@@ -182,7 +183,7 @@ class RunOutputs:
 
 
 def _can_draw() -> bool:
-    """Whether matplotlib is here; without it a run goes on without pictures."""
+    """Whether matplotlib is installed; without it a run draws no pictures."""
     from reid_tracker.explain.sheet import require_matplotlib
 
     try:

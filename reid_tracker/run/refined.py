@@ -1,4 +1,4 @@
-"""The refined tracks of a recorded video, written when it ends."""
+"""Writes the refined tracks of a recorded video when it ends."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _LINE = "{:d},{:d},{:.2f},{:.2f},{:.2f},{:.2f},{:.2f},-1,-1,-1\n"
 class RefinedTracks:
     """Writes `CAMERA_refined.txt` (MOTChallenge text) and `CAMERA_refined.json` (the changes).
 
-    The other files of the run keep their ids. Each change says which live track (`old_id`) has
-    another id in the refined text (`new_id`), from which time on, and why.
+    The other files of the run keep their ids. Each change names the live track (`old_id`), its id
+    in the refined text (`new_id`), the time from which it applies, and the reason.
 
     Args:
         folder: where the files go; exists.

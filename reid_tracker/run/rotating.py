@@ -1,9 +1,9 @@
-"""The files that a camera host writes: the usual outputs, with the centre's identities.
+"""The output files of a camera host, with the centre's identities.
 
 New files start every few hours and whenever the cameras change, each time in a folder named after
 the time. Files get their final identities a little later, since the centre needs time and may
-correct the past. If an output cannot be written, as on a full disk, tracking goes on, and the
-output is tried again.
+correct the past. If an output cannot be written, for example on a full disk, tracking continues
+and the output is retried.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class EdgeOutputs(Closing):
 
     Args:
         folder: where the folders of files are made.
-        output: which files; mosaic and pictures are left out, they need the end of a run.
+        output: which files; mosaic and pictures are left out, since they need the end of a run.
         edge: `rotate_h`, `settle_s` and `delete_after_h`.
         known: the identities; None writes the cameras' own ids only.
         recent_s: people seen within this time may still be in sight.
@@ -82,7 +82,7 @@ class EdgeOutputs(Closing):
 
     @property
     def state(self) -> str:
-        """The folder that is written, or why there is none; any thread may ask."""
+        """The current folder, or why there is none; thread-safe."""
         period = self._period  # it may be replaced meanwhile
         return self._why or ("" if period is None else str(period.folder))
 
@@ -95,7 +95,7 @@ class EdgeOutputs(Closing):
         self._sources = list(sources)
         self._retire()
         if not self._sources:
-            self._why = ""  # without cameras there is nothing to try again
+            self._why = ""  # without cameras there is nothing to retry
             return
         folder, identities = self._folders.make(), self._known is not None
         try:
@@ -108,7 +108,7 @@ class EdgeOutputs(Closing):
             period.tell(self._known.recent(self._recent_s, self._utc()))
 
     def start(self, sources: Sequence[Source]) -> None:
-        """Start the first files, and finish those of an earlier start; a full disk is no error.
+        """Start the first files and finish those of an earlier start; a full disk raises no error.
 
         Raises:
             OutputError: they cannot be made, or another host writes to this folder.
@@ -153,7 +153,7 @@ class EdgeOutputs(Closing):
             self._failed(error)
 
     def tick(self) -> None:
-        """Do what is due; call it about once a second, also without frames."""
+        """Do the periodic work; call it about once a second, also without frames."""
         self._hear()
         now_s = self._clock()
         live = any(source.live for source in self._sources)
@@ -171,10 +171,10 @@ class EdgeOutputs(Closing):
             self._delete_old()
 
     def settle(self, timeout_s: float, quiet_s: float, heard: Callable[[], bool]) -> None:
-        """Wait after the last frame until the centre has named everybody.
+        """Wait, after the last frame, until the centre has identified all people.
 
         Args:
-            timeout_s: longest time to wait.
+            timeout_s: maximum time to wait.
             quiet_s: the centre may still change identities if it sent one within this time.
             heard: whether the centre can be reached; if not, there is nothing to wait for.
         """
@@ -201,7 +201,7 @@ class EdgeOutputs(Closing):
                 stack.callback(period.close)
             if self._period is not None:
                 stack.callback(self._period.close)
-            stack.callback(self._folders.close)  # the first to be called
+            stack.callback(self._folders.close)  # called first
         self._period, self._settling = None, []
 
     def _hear(self) -> None:
@@ -219,13 +219,13 @@ class EdgeOutputs(Closing):
             if period is self._period:
                 self._failed(error)
                 return
-            self.failures += 1  # the files of now are not affected
+            self.failures += 1  # the current files are not affected
             if not period.told_in_vain:
                 logger.error("files of %s lack identities: %s", period.folder, error)
             period.told_in_vain = True
 
     def _retire(self) -> None:
-        """Let the current files wait for the last identities."""
+        """Keep the current files open until their last identities arrive."""
         if self._period is not None:
             self._settling.append((self._clock() + self._edge.settle_s, self._period))
             self._period = None
@@ -248,7 +248,7 @@ class EdgeOutputs(Closing):
     def _failed(self, error: OutputError) -> None:
         self.failures += 1
         if not self._why:
-            logger.error("%s; tracking goes on without outputs, which are tried again", error)
+            logger.error("%s; tracking continues without outputs; they will be retried", error)
         self._why, self._again_at_s = str(error), self._clock() + _AGAIN_AFTER_S
         if self._period is not None:
             with suppress(OutputError):
@@ -268,7 +268,7 @@ class EdgeOutputs(Closing):
 
 
 def _once_each(known: Identities, observed: BoolArray) -> Identities:
-    """Name nobody twice in a frame: a seen track goes before a predicted one, then the newest."""
+    """Keep one track per identity and frame: a seen one before a predicted one, then the newest."""
     order = np.lexsort((known.track_ids, observed))[::-1]
     twins = np.ones(len(order), np.bool_)
     twins[order[np.unique(known.ids[order], return_index=True)[1]]] = False
@@ -281,11 +281,11 @@ class _Period:
     """The files of one folder, open.
 
     Attributes:
-        frames: how many were written.
+        frames: number of frames written.
         told_in_vain: whether identities could not be written.
 
     Raises:
-        OutputError: they cannot be made; then nothing stays open.
+        OutputError: a file cannot be made; then no file stays open.
     """
 
     def __init__(
@@ -320,7 +320,7 @@ class _Period:
         self._shared.write_events(events)
 
     def close(self) -> None:
-        """Close all: first the cameras' files, of which those with final identities are made."""
+        """Close all files: first the cameras' own, from which the final ones are made."""
         with ExitStack() as stack:
             stack.callback(self._shared.close)
             stack.callback(self._own.close)

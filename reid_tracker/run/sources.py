@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 def open_run_sources(names: Sequence[str], config: Config, stack: ExitStack) -> list[Source]:
-    """Open every source before any model is loaded, so that a typing error shows at once.
+    """Open every source before any model is loaded, so that a typing error is reported at once.
 
     Args:
         names: sources, and lists of sources.
@@ -38,7 +38,7 @@ def open_run_sources(names: Sequence[str], config: Config, stack: ExitStack) -> 
 
 
 def with_distinct_names(sources: list[Source], used: Iterable[str] = ()) -> list[Source]:
-    """Number sources that share a name, or whose files would be named like others of the run.
+    """Add numbers to names of sources that clash, or whose files would have the same name.
 
     Two folders may both hold a camera.mp4; files of "hall_global" and "mosaic" have the names of
     the final files of "hall", and of the mosaic of all cameras.
@@ -57,7 +57,7 @@ def with_distinct_names(sources: list[Source], used: Iterable[str] = ()) -> list
             source.name = f"{name}-{number}"
         if number > 1 and name not in names:
             _log.warning(
-                "the camera '%s' is called '%s' here: its files would be named like others",
+                "camera '%s' is renamed '%s' in this run: its files would clash with others",
                 shown(name, str),
                 shown(source.name, str),
             )
@@ -72,7 +72,7 @@ def _files_of(camera: str) -> Counter[Path]:
 
 
 def check_replay(config: Config, sources: int) -> None:
-    """Refuse recorded detections for several sources, since they belong to one.
+    """Refuse recorded detections for several sources, since they belong to one video.
 
     Raises:
         ConfigError: there are several sources.

@@ -1,4 +1,4 @@
-"""A tracking run, from sources to files: what `reid-track SOURCE...` does, for programs, too."""
+"""A tracking run from sources to files: the Python API of `reid-track SOURCE...`."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """Follows a run. This one ignores it; the command line's shows it, and delays signals."""
+    """Receives the progress of a run and ignores it; the command line's version shows it."""
 
     def running(self, sources: Sequence[Source]) -> AbstractContextManager[object]:
         """Return a context that lasts from the first frame to the last."""
         return nullcontext()
 
     def writing(self) -> AbstractContextManager[object]:
-        """Return a context in which outputs are opened, or written, and must stay whole."""
+        """Return a context for opening or writing outputs, which must not be interrupted."""
         return nullcontext()
 
     def count(self, result: FrameResult) -> None:
-        """Take one written result."""
+        """Receive one result after it was written."""
 
     def ending(self, seconds: Mapping[str, float], folder: Path) -> None:
-        """Take the time of each stage and the folder, before the outputs are closed."""
+        """Receive the time of each stage and the folder, before the outputs are closed."""
 
 
 def track(
@@ -74,8 +74,8 @@ def track(
         output: folder for the results; None makes a new one below runs/.
         overwrite: whether earlier results may be replaced.
         show: whether each camera gets a live window.
-        reads: further files that the run must not replace.
-        watch: follows the run.
+        reads: more input files, which the run must not replace.
+        watch: receives the progress.
 
     Returns:
         The folder.
@@ -90,7 +90,7 @@ def track(
         places = counting_places(config.output, _infos(sources))
         name = "+".join(source.name for source in sources[:3])
         folder = stack.enter_context(result_folder(output, name))
-        files = [entry.url for entry in read_entries(names)]  # also those of a folder
+        files = [entry.url for entry in read_entries(names)]  # includes the files of a folder
         inputs = [*names, *files, *reads, config.detector.model, config.encoder.model]
         _refuse_inputs(inputs, folder, [source.name for source in sources])
         best = open_best_crops() if config.gallery.store_crops else None
@@ -112,7 +112,7 @@ def track(
                 for some in outputs.values():
                     some.append(best.write)
             writer = ResultWriter(outputs, blur_heads=config.output.blur_heads)
-            # Also after Ctrl-C, which is how runs on live sources end.
+            # Runs also after Ctrl-C, which is how runs on live sources end.
             stack.callback(lambda: watch.ending(pipeline.times.seconds, folder))
         with watch.running(sources):
             for result in pipeline.run(sources):
@@ -152,7 +152,7 @@ def _open_outputs(
         if counts is not None:
             paints[source.name] = partial(counts.paint, source.name)
         paint = paints.get(source.name)
-        # The window first, so that no files are left without a screen.
+        # The window first: without a screen it fails before any file is made.
         sinks = [open_window(source.name, config.output, paint)] if show else []
         for sink in sinks:
             stack.callback(sink.close)
@@ -167,7 +167,7 @@ def _open_outputs(
         )
         for sink in files:
             stack.callback(sink.close)
-        # Counts first: the others draw them.
+        # Counts first: the other outputs draw them.
         first: list[Write] = [] if counts is None else [counts.write]
         writes[source.name] = first + [sink.write for sink in sinks + files]
         if config.output.refine and not source.live:
@@ -223,6 +223,6 @@ def _refuse_inputs(words: Sequence[str], folder: Path, cameras: Sequence[str]) -
     for path in output_paths(folder, cameras):
         if (output := path.resolve()) in inputs:
             raise OutputError(
-                f"{output} is read by this run and would be replaced by its result; choose "
+                f"{output} is an input of this run and would be replaced by its result; choose "
                 "another folder with --output"
             )

@@ -1,9 +1,8 @@
 """Searches tracker options for the best tracks, by Optuna; the only file that imports it.
 
-The search is led by HOTA and IDF1 alone, and every proposal depends only on the seed and on the
-scores so far. So the options that are tried, their scores and the best of them are the same on
-every machine, also if the search is stopped and goes on. Speed is measured beside it: it keeps
-faster options among the results, but leads the search nowhere.
+The search maximises HOTA and IDF1, and every proposal depends only on the seed and on the scores so
+far. So trials and scores are the same on every machine, also if the search is stopped and resumed.
+Speed is measured too: it keeps faster options among the results, but does not guide the search.
 """
 
 from __future__ import annotations
@@ -36,22 +35,22 @@ from reid_tracker.run.tune_space import Axis, Value
 if TYPE_CHECKING:
     import optuna
 
-_STEPS = 1_000_003  # apart are the seeds of two searches
-_DIGITS = 4  # of the numbers tried
-_CLEARLY_FASTER = 1.1  # times: smaller differences of measured speeds are chance
-_RANDOM = 10  # trials before the sampler learns
+_STEPS = 1_000_003  # difference between the seeds of two searches
+_DIGITS = 4  # significant digits of proposed values
+_CLEARLY_FASTER = 1.1  # ratio: smaller differences of speed are noise
+_RANDOM = 10  # random trials before the sampler learns
 _DIRECTIONS = ("maximize", "maximize")
 _ABOUT = "about"  # attribute of the study
 _HEAD = b'{"op_code":'
 
 
 class Score(NamedTuple):
-    """How good options are on some sequences.
+    """The scores of options on some sequences.
 
     Attributes:
         hota: HOTA of all sequences together, 0 to 1.
         idf1: IDF1 of all sequences together, 0 to 1.
-        updates_per_s: updates of the tracker in a second, without models and camera motion.
+        updates_per_s: tracker updates per second, without models and camera motion.
     """
 
     hota: float
@@ -77,9 +76,9 @@ class Scene:
 
     Attributes:
         sequence: its name and files.
-        found: what a tracker takes of it.
+        found: the tracker's input.
         truth: its ground truth.
-        benchmark: whose rules it has.
+        benchmark: the benchmark whose rules apply.
     """
 
     sequence: MotSequence
@@ -89,7 +88,7 @@ class Scene:
 
 
 def require_optuna() -> Any:
-    """Return optuna, silent.
+    """Return optuna with its log turned off.
 
     Raises:
         MissingDependencyError: it is not installed.
@@ -127,12 +126,12 @@ def split(scenes: Sequence[Scene], held_out: Iterable[str]) -> tuple[list[Scene]
     of each MOT17 video, stay together.
 
     Raises:
-        ConfigError: a name is that of no sequence, or no sequence is left.
+        ConfigError: a name is unknown, or no sequence is left to search with.
     """
     named = set(held_out)
     if unknown := sorted(named - {scene.sequence.name for scene in scenes}):
         raise ConfigError(
-            f"--hold-out {unknown[0]}: expected a sequence among "
+            f"--hold-out {unknown[0]}: unknown sequence; expected one of "
             f"{', '.join(scene.sequence.name for scene in scenes)}"
         )
     videos = list(dict.fromkeys(scene.found.content for scene in scenes))
@@ -140,7 +139,7 @@ def split(scenes: Sequence[Scene], held_out: Iterable[str]) -> tuple[list[Scene]
     kept_back = kept_back or set(videos[2::3])
     searched = [scene for scene in scenes if scene.found.content not in kept_back]
     if not searched:
-        raise ConfigError("--hold-out names every video: expected one that is left to search with")
+        raise ConfigError("--hold-out names every video: leave at least one to search with")
     return searched, [scene for scene in scenes if scene.found.content in kept_back]
 
 
@@ -154,24 +153,24 @@ def search(
     about: Mapping[str, Any],
     step: Callable[[Trial], None] = lambda _: None,
 ) -> list[Trial]:
-    """Try options, the start first, until there are as many trials as asked for.
+    """Try options, the start first, until the given number of trials is reached.
 
     Args:
-        file: Optuna's journal of the study; a study that is there goes on.
+        file: Optuna's journal of the study; an existing study is resumed.
         space: the options by name.
         scored: scores options.
-        trials: number of trials, with those of earlier runs.
+        trials: number of trials, including those of earlier runs.
         seed: of the proposals.
-        about: what the scores depend on besides the options; that of a study that goes on must be
-            the same.
-        step: called after each trial, also those of earlier runs.
+        about: what the scores depend on besides the options; it must not change when a study is
+            resumed.
+        step: called after each trial, including those of earlier runs.
 
     Returns:
         The trials, in order.
 
     Raises:
         MissingDependencyError: optuna is not installed.
-        ConfigError: the study in the file is about something else.
+        ConfigError: the study in the file has another `about`.
     """
     optuna = require_optuna()
     kept = _open_study(optuna, file)
@@ -179,19 +178,19 @@ def search(
     text = json.dumps({**about, "seed": seed, "space": axes}, sort_keys=True)
     if kept.user_attrs.get(_ABOUT, text) != text:
         raise ConfigError(
-            f"{file} is a search with other sequences, models, options or seed: give the same, or "
+            f"{file} holds a search with other sequences, models, options or seed: use those, or "
             "choose another folder with --output"
         )
     kept.set_user_attr(_ABOUT, text)
-    # Works in memory, so that only whole trials are in the file.
+    # Trials run in memory, so that the file holds only complete ones.
     study = optuna.create_study(directions=_DIRECTIONS)
     study.add_trials(kept.trials)
     done = [_finished(trial) for trial in study.trials]
     for trial in done:
         step(trial)
     while len(done) < trials:
-        # The state of a sampler is not in the file. One of its own for each trial makes a search
-        # that was stopped propose what it would have proposed.
+        # The file does not hold the sampler's state. A new sampler for each trial makes a resumed
+        # search propose the same values as an uninterrupted one.
         seeds = (seed * _STEPS + len(done)) % 2**32
         study.sampler = optuna.samplers.TPESampler(seed=seeds, n_startup_trials=_RANDOM)
         start = {name: axis.start for name, axis in space.items()}
@@ -213,16 +212,16 @@ def _open_study(optuna: Any, file: Path) -> Any:
     """Open or make the study in a file.
 
     Raises:
-        ConfigError: the file holds something else.
+        ConfigError: the file is not a study.
     """
     try:
         content = file.read_bytes() if file.exists() else b""
         if content and not content.startswith(_HEAD):
-            raise ValueError("no journal of Optuna")
-        if content and not content.endswith(b"\n"):  # of a run that was killed as it wrote
+            raise ValueError("not an Optuna journal")
+        if content and not content.endswith(b"\n"):  # a run was killed while writing
             os.truncate(file, content.rfind(b"\n") + 1)
         journal = optuna.storages.journal
-        # Its lock is one of processes; the folder has the lock of the run.
+        # Optuna's lock is not needed: the run has locked the folder.
         Path(f"{file}.lock").unlink(missing_ok=True)
         backend = journal.JournalFileBackend(str(file), journal.JournalFileOpenLock(str(file)))
         return optuna.create_study(
@@ -233,8 +232,8 @@ def _open_study(optuna: Any, file: Path) -> Any:
         )
     except Exception as error:  # optuna raises many types for damaged files
         raise ConfigError(
-            f"{file} cannot be used: {shown(error, str)}; expected the file of an earlier search, "
-            "or none: choose another folder with --output"
+            f"{file} cannot be used: {shown(error, str)}; expected the file of an earlier search "
+            "or no file; choose another folder with --output"
         ) from None
 
 
@@ -244,7 +243,7 @@ def _finished(trial: optuna.trial.FrozenTrial) -> Trial:
 
 
 def _proposed(trial: optuna.Trial, name: str, axis: Axis) -> Value:
-    """Return the next value of an option, with few digits."""
+    """Return the proposed value of an option, rounded to few digits."""
     if axis.limits is None:
         return bool(trial.suggest_categorical(name, [False, True]))
     low, high, log, _ = axis.limits
@@ -260,11 +259,11 @@ def best_of(trials: Sequence[Trial]) -> int:
 
 
 def front_of(trials: Sequence[Trial]) -> list[int]:
-    """Return the numbers of the trials than which none is better: the Pareto front.
+    """Return the numbers of the trials on the Pareto front: no other trial is better.
 
-    A trial is better if it is in HOTA and IDF1 at least as good, in one of them better, and not
-    clearly slower. Of trials with the same scores the earliest is kept, and any that is clearly
-    faster.
+    A trial is better than another if both HOTA and IDF1 are at least as high, one is higher, and it
+    is not clearly slower. Of trials with equal scores, the earliest and any clearly faster ones are
+    kept.
     """
     table = np.array([trial.score for trial in trials]).reshape(-1, 3)
     front = []

@@ -1,4 +1,4 @@
-"""Which options of the tracker `reid-track tune` searches, and within which limits."""
+"""The tracker options that `reid-track tune` searches, and their limits."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Value = bool | int | float
 
 
 class Limits(NamedTuple):
-    """Lowest and highest value of a number.
+    """Limits of a number.
 
     Attributes:
         low: lowest.
         high: highest.
-        log: whether ratios count, rather than differences.
-        relative: whether the limits are multiples of the value at the start.
+        log: whether the search is on a logarithmic scale.
+        relative: whether the limits are multiples of the start value.
     """
 
     low: float
@@ -54,15 +54,15 @@ NUMBERS = {
     "std_weight_measurement": Limits(0.03, 0.5, log=True),
 }
 NOT_SEARCHED = ("nominal_rate", "encode_every_s")
-"""The unit of the noise weights, which are searched; and what all embeddings make needless."""
+"""Left out: the unit of the noise weights, and options without effect with embeddings."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """An option to search: a switch if it has no limits, else a number.
+    """An option to search: a number, or a switch if it has no limits.
 
     Attributes:
-        start: its value at the start, which the limits include.
+        start: its value at the start, within the limits.
         limits: lowest and highest value.
         whole: whether it is a whole number.
     """
@@ -73,20 +73,20 @@ class Axis:
 
 
 def search_space(start: DeepSortConfig, only: Iterable[str] = ()) -> dict[str, Axis]:
-    """Return the options to search by name.
+    """Return the options to search, by name.
 
     Args:
         start: where the search starts, with all thresholds.
         only: names of the options to search, also with "tracker." in front; empty means all.
 
     Raises:
-        ConfigError: a name is none of them.
+        ConfigError: a name is unknown.
     """
     names = [name.removeprefix("tracker.") for name in only]
     for name in names:
         if name not in NUMBERS and name not in SWITCHES:
             raise ConfigError(
-                f"--only {shown(name, str)}: expected options among "
+                f"--only {shown(name, str)}: unknown option; expected some of "
                 f"{', '.join([*NUMBERS, *SWITCHES])}"
             )
     hints = typing.get_type_hints(DeepSortConfig)
@@ -109,5 +109,5 @@ def search_space(start: DeepSortConfig, only: Iterable[str] = ()) -> dict[str, A
 
 
 def with_values(start: DeepSortConfig, values: Mapping[str, Value]) -> DeepSortConfig:
-    """Return the start with other values."""
+    """Return the start with some values replaced."""
     return from_mapping(DeepSortConfig, {**dataclasses.asdict(start), **values})

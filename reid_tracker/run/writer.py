@@ -1,4 +1,4 @@
-"""Passes the results of a run to its outputs, with heads blurred first if that is asked for."""
+"""Passes the results of a run to its outputs, with blurred heads if asked for."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Where results go: annotated video, MOTChallenge text, JSON lines, CSV, crops, a window.
+"""Outputs: annotated video, MOTChallenge text, JSON lines, CSV, crops, a live window.
 
 Runs over several cameras also write identity events, a mosaic video, a Parquet table and crops by
 identity. `formats.py` lists all of them.
 
-Importing this package loads neither cv2, av nor supervision; opening the sinks that need them does.
+Importing this package loads neither cv2, av nor supervision; sinks load them when they open.
 """
 
 from reid_tracker.sink.base import SharedSink, Sink, SinkGroup

@@ -1,4 +1,4 @@
-"""What every sink offers, and a group that writes to several."""
+"""The interface of sinks, and a group that writes to several."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Sink(Protocol):
     path: Path
 
     def write(self, result: FrameResult) -> None:
-        """Write one frame; what is written stays readable should the run be interrupted.
+        """Write one frame; the output stays readable if the run is interrupted.
 
         Raises:
             OutputError: the disk is full, or the file cannot be written.
@@ -87,7 +87,7 @@ class SinkGroup(Closing):
         self._sinks = tuple(sinks)
 
     def write(self, result: FrameResult) -> None:
-        """Write one frame to every sink, in order; those after one that fails do not get it."""
+        """Write one frame to every sink, in order; if one fails, the later ones do not get it."""
         for sink in self._sinks:
             sink.write(result)
 

@@ -1,4 +1,4 @@
-"""Text files that grow line by line: never overwritten by accident, never with a half line."""
+"""Text files written line by line: never overwritten by accident, never with a partial line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reid_tracker.sink.base import BaseSink
 
 
 def file_stem(camera: str) -> str:
-    """Return a camera's name as it stands in file names."""
+    """Return a camera's name for use in file names."""
     return re.sub(r"[^\w.-]+", "_", camera)
 
 
@@ -29,16 +29,16 @@ def rounded(values: npt.NDArray[np.floating], decimals: int) -> list[Any]:
 
 
 def whole_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Yield all lines except a last one that a power cut left half written."""
+    """Yield all complete lines; a power cut may leave a partial last one."""
     return (line for line in lines if line.endswith("\n"))
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise unless `path` is free or may be replaced.
+    """Check that `path` is free or may be replaced.
 
     Raises:
-        OutputError: `path` exists, and `overwrite` is False; or it is a symbolic link, through
-            which nothing is written.
+        OutputError: `path` exists and `overwrite` is False, or it is a symbolic link; links are
+            never followed.
     """
     if overwrite and path.is_symlink():
         raise OutputError(
@@ -52,7 +52,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 
 
 def create_file(path: Path, overwrite: bool) -> io.FileIO:
-    """Open a file for writing, empty and without a buffer; never through a symbolic link.
+    """Open an empty file for unbuffered writing; never follows a symbolic link.
 
     Raises:
         OutputError: the file exists and may not be replaced, or cannot be made.
@@ -67,7 +67,7 @@ def create_file(path: Path, overwrite: bool) -> io.FileIO:
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
-    """Return the error to raise when the system refuses to write `path`."""
+    """Return the error to raise when the system cannot write `path`."""
     reason = error.strerror or type(error).__name__
     return OutputError(
         f"cannot write {path}: {reason}; free space, or choose another output folder"
@@ -83,12 +83,12 @@ class TextSink(BaseSink):
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         super().__init__(path)
-        # Without a buffer: what is written survives the process, also after kill -9.
+        # Unbuffered: written lines survive the process, also after kill -9.
         self._file = create_file(path, overwrite)
         self._size = 0
 
     def append(self, text: str) -> None:
-        """Write complete lines, each with its newline; if the disk is full, none of them stays.
+        """Write complete lines, each with its newline; if the disk is full, none is kept.
 
         Raises:
             OutputError: the disk is full, or the file cannot be written.

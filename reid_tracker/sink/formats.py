@@ -1,4 +1,4 @@
-"""The output formats: one entry each, from which files, options and repairs follow."""
+"""The output formats, one entry each; files, options and repairs are derived from it."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ Paint = Callable[[ImageBGR], None]
 """Draws onto a frame of a camera, (H, W, 3) uint8 BGR of any scale, before its tracks are drawn."""
 
 COUNTS, REFINED_COUNTS = "counts", "counts_refined"
-"""Names of the files of counts, without their endings."""
+"""Names of the count files, without suffix."""
 
 
 @dataclass(frozen=True)
 class OutputRun:
-    """What the openers of outputs need to know of a run.
+    """The facts of a run that outputs need when they open.
 
     Attributes:
-        config: which outputs, and how.
+        config: which outputs, and their settings.
         cameras: size and frame rate of each source, by camera name.
         overwrite: whether earlier outputs may be replaced.
         is_over: whether a camera will send no more results.
         floor: makes the floor plan that the mosaic shows; None shows none.
-        paints: draw more onto the frames of a camera, by name.
+        paints: functions that draw onto a camera's frames, by camera name.
     """
 
     config: OutputConfig
@@ -53,23 +53,23 @@ class OutputRun:
 class OutputFormat:
     """One kind of output.
 
-    A format has an own output of each camera (`suffix`, `open_own`), an output that all cameras
+    A format has an output per camera (`suffix`, `open_own`), an output that all cameras
     share (`shared_name`, `open_shared`), or both.
 
     Attributes:
         name: `--save-NAME` on the command line; `output.NAME` in the configuration if OutputConfig
             has that key, else an item of `output.extra`.
         help: text of the option.
-        aliases: further names of the option.
-        on_hosts: whether camera hosts, which start new files every few hours, can write it, too.
-        suffix: what follows the camera's name in the name of its own file or folder.
-        open_own: opens the output of a camera, given its path and name.
+        aliases: other names of the option.
+        on_hosts: whether camera hosts, which start new files every few hours, can write it.
+        suffix: follows the camera's name in the name of its file or folder.
+        open_own: opens a camera's output, given its path and name.
         shared_name: name of the file or folder that all cameras share.
-        open_shared: opens it.
+        open_shared: opens the shared output.
         needs_identities: the shared output needs identities over all cameras.
-        shared_replaces_own: with identities, the shared output takes the place of the own ones.
+        shared_replaces_own: with identities, the shared output replaces those of the cameras.
         copy: copies a camera's own text with final identities; None if the format cannot.
-        has_identities: the own text holds the identities known at each frame, so that the copy is
+        has_identities: the camera's text holds the identities known at each frame, so the copy is
             written only on request.
     """
 
@@ -97,7 +97,7 @@ class OutputFormat:
         return f"output.{self.name}" if hasattr(OutputConfig, self.name) else None
 
     def is_wanted(self, config: OutputConfig) -> bool:
-        """Tell whether a configuration asks for this format."""
+        """Whether a configuration asks for this format."""
         return bool(getattr(config, self.name, self.name in config.extra))
 
 
@@ -240,7 +240,7 @@ def final_name(name: str) -> str:
 
 
 def output_paths(folder: Path, cameras: Collection[str]) -> Iterator[Path]:
-    """Yield every path that a run of these cameras may write, whichever formats it wants."""
+    """Yield every path that a run of these cameras may write, in any format."""
     for name in (COUNTS, REFINED_COUNTS):
         for suffix in (".jsonl", ".csv", "_summary.csv"):
             yield folder / f"{name}{suffix}"

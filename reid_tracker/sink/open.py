@@ -1,4 +1,4 @@
-"""Opens the outputs that a configuration asks for, of each camera and of all cameras together."""
+"""Opens the outputs that a configuration asks for: per camera, and shared by all cameras."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ def open_sinks(
         info: the camera's source.
         camera: name of the camera; its files are `<camera>.mp4`, `.txt` (MOTChallenge), `.jsonl`,
             `.csv` and the folder `<camera>_crops`.
-        identities: whether the run has identities over all cameras, and thus one folder of crops
-            that all cameras share (see `open_shared_sinks`).
-        paint: draws more onto the frames of the video.
+        identities: whether the run has identities over all cameras; then all cameras share one
+            folder of crops (see `open_shared_sinks`).
+        paint: draws onto the frames of the video.
         overwrite: whether earlier outputs may be replaced.
 
     Returns:
         The sinks; the caller closes them.
 
     Raises:
-        OutputError: an output exists, or cannot be made; then nothing new is left behind.
+        OutputError: an output exists, or cannot be made; new files are then removed.
         ConfigError: `output.extra` names a format that does not exist.
     """
     paints = {} if paint is None else {camera: paint}
@@ -103,7 +103,7 @@ def open_shared_sinks(
         cameras: size and frame rate of each source, by camera name.
         is_over: whether a camera will send no more results.
         floor: makes the floor plan that the mosaic shows; None shows none.
-        paints: draw more onto the frames of a camera, by name.
+        paints: functions that draw onto a camera's frames, by camera name.
         identities: whether the run has identities over all cameras.
         final_rows: at the end, also write JSON lines and CSV with final identities.
         overwrite: whether earlier outputs may be replaced.
@@ -149,7 +149,7 @@ def counting_places(config: OutputConfig, cameras: Mapping[str, VideoInfo]) -> C
     """Return the lines and zones of a configuration, checked against the cameras of the run.
 
     Raises:
-        ConfigError: one of them is wrong.
+        ConfigError: a line or zone is wrong.
     """
     return check_places(read_places(config.lines, config.zones), cameras)
 
@@ -162,13 +162,13 @@ def open_counts(
     refined: bool = False,
     overwrite: bool = False,
 ) -> CountSink:
-    """Open the files of counts in an existing folder.
+    """Open the count files in an existing folder.
 
     Args:
         folder: where they go.
         places: lines and zones, of `counting_places`.
         cameras: size and frame rate of each source, by camera name.
-        refined: the counts are those of refined tracks.
+        refined: whether the counts are of refined tracks.
         overwrite: whether earlier files may be replaced.
 
     Raises:
@@ -183,7 +183,7 @@ def open_counts(
 def open_best_crops(
     *, quality: int = 85, most_pixels: int = 256, most_bytes: int | None = None
 ) -> BestCrops:
-    """Return an object that keeps the best picture of each track; see `BestCrops`."""
+    """Return a `BestCrops`, which keeps the best picture of each track."""
     from reid_tracker.sink.crops.best import BestCrops
 
     return BestCrops(quality=quality, most_pixels=most_pixels, most_bytes=most_bytes)
@@ -202,7 +202,7 @@ def open_window(camera: str, config: OutputConfig, paint: Paint | None = None) -
     Args:
         camera: its name.
         config: how tracks are drawn.
-        paint: draws more onto the frames.
+        paint: draws onto the frames.
 
     Raises:
         OutputError: there is no screen, or OpenCV was built without windows.

@@ -135,7 +135,7 @@ def test_a_damaged_file_is_made_again(
     whole = file.read_bytes()
     file.write_bytes(content)
     assert same(FoundVideos(config).of(video, None), first)
-    assert "is damaged and is made again" in caplog.text
+    assert "is damaged and will be rebuilt" in caplog.text
     assert len(file.read_bytes()) == len(whole)
 
 

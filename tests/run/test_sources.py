@@ -57,7 +57,7 @@ def test_no_file_of_a_run_has_the_name_of_another(
     paths = list(output_paths(Path(), found))
     assert len(set(paths)) == len(paths)
     assert len(set(found)) == len(names)
-    assert "would be named like others" in caplog.text
+    assert "would clash with others" in caplog.text
 
 
 def test_files_of_cameras_that_stay_are_kept_too() -> None:

@@ -103,10 +103,12 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, optuna: Any) -> Non
     file = tmp_path / "study.journal"
     run(file, trials=1)
     for changed in ({"seed": 1}, {"about": {"of": 2}}):
-        with pytest.raises(ConfigError, match="is a search with other sequences, models, options"):
+        with pytest.raises(
+            ConfigError, match="holds a search with other sequences, models, options"
+        ):
             run(file, trials=2, **changed)
     file.write_text("no journal at all")
-    with pytest.raises(ConfigError, match=r"study.journal cannot be used: no journal of Optuna"):
+    with pytest.raises(ConfigError, match=r"study.journal cannot be used: not an Optuna journal"):
         run(file, trials=1)
     assert file.read_text().startswith("no journal")
 
@@ -139,7 +141,9 @@ def test_every_third_video_is_held_out() -> None:
     # The same pictures are never on both sides.
     assert [one.sequence.name for one in split(scenes, ["b-y"])[1]] == ["b-x", "b-y"]
     assert split(scenes[:4], [])[1] == []
-    with pytest.raises(ConfigError, match="--hold-out z: expected a sequence among a-x, a-y"):
+    with pytest.raises(
+        ConfigError, match="--hold-out z: unknown sequence; expected one of a-x, a-y"
+    ):
         split(scenes, ["z"])
     with pytest.raises(ConfigError, match="--hold-out names every video"):
         split(scenes[:4], ["a-x", "b-x"])

@@ -55,7 +55,9 @@ def test_some_options_only() -> None:
         "n_init",
     ]
     for name in ("nominal_rate", "max_age"):
-        with pytest.raises(ConfigError, match=f"^--only {name}: expected options among min_conf"):
+        with pytest.raises(
+            ConfigError, match=f"^--only {name}: unknown option; expected some of min_conf"
+        ):
             search_space(START, [name])
 
 

@@ -1,1 +1,1 @@
-"""Counts of people: who crossed which line, who was how long in which zone."""
+"""Counts of people: crossings of lines, and time spent in zones."""

@@ -14,22 +14,22 @@ from reid_tracker.sink.counts.summary import CountEvent, CountKind
 from reid_tracker.types import Tracks
 
 _ANCHOR = (sv.Position.BOTTOM_CENTER,)
-_CONFIRM_S = 0.2  # on the new side of a line, before a crossing counts
-_HOLD_S = 10.0  # a track that is not reported stands at its last place meanwhile
-_GRACE_S = 1.0  # out of a zone, or out of sight, before a visit is over
+_CONFIRM_S = 0.2  # time on the new side of a line before a crossing counts
+_HOLD_S = 10.0  # for this long, an unreported track stays at its last position
+_GRACE_S = 1.0  # time outside a zone or out of sight before a visit ends
 
 
 @dataclass
 class _Zone:
-    """A zone, and who is in it.
+    """A zone and the people in it.
 
     Attributes:
         place: the zone.
-        area: supervision's.
-        ids: (K,) tracks in the zone.
-        entered_s: (K,) when they came.
-        last_s: (K,) when they were last seen in it.
-        last_frame: (K,) the frame of that.
+        area: supervision's zone.
+        ids: (K,) ids of the tracks in the zone.
+        entered_s: (K,) when they entered.
+        last_s: (K,) when they were last seen in the zone.
+        last_frame: (K,) the frame at `last_s`.
     """
 
     place: CountingZone
@@ -47,10 +47,10 @@ class _Zone:
 class CameraCounter:
     """Takes the tracks of one camera, frame by frame.
 
-    A person is where the foot point is, the middle of the lower edge of the box. A crossing counts
-    when the person has been on the other side for 0.2 s, so that a foot point which trembles on a
-    line counts nothing. A visit of a zone goes on while the person is out of it, or out of sight,
-    for at most a second.
+    A person's position is the foot point, the middle of the lower edge of the box. A crossing
+    counts once the person has been on the other side for 0.2 s, so that jitter of the foot point on
+    a line counts nothing. A visit of a zone continues while the person is outside it, or out of
+    sight, for at most a second.
 
     Args:
         camera: its name.
@@ -69,8 +69,8 @@ class CameraCounter:
             _Zone(zone, sv.PolygonZone(np.rint(zone.points).astype(np.int64), _ANCHOR))
             for zone in places.zones
         ]
-        # Last box, class, identity and time of each track, also of those not reported now: else
-        # supervision forgets on which side of a line a hidden person was.
+        # Last box, class, identity and time of each track, also of tracks not reported now:
+        # otherwise supervision forgets on which side of a line a hidden person was.
         self._ids = np.empty(0, np.int64)
         self._boxes = np.empty((0, 4), np.float32)
         self._classes, self._identities = np.empty(0, np.int64), np.empty(0, np.int64)
@@ -89,13 +89,13 @@ class CameraCounter:
     def update(
         self, frame: int, time_s: float, tracks: Tracks, identities: IntArray | None = None
     ) -> list[CountEvent]:
-        """Return what happened in a frame.
+        """Return the events of a frame.
 
         Args:
             frame: its number, from 0.
             time_s: its time.
             tracks: (M) tracks.
-            identities: (M,) their identities over all cameras, 0 where unknown; None without.
+            identities: (M,) their identities over all cameras, 0 where unknown; None: no matching.
         """
         self._remember(time_s, tracks, identities)
         events: list[CountEvent] = []
@@ -114,7 +114,7 @@ class CameraCounter:
         return events
 
     def finish(self) -> list[CountEvent]:
-        """Return the exits of those who are in a zone when the camera ends."""
+        """Return an exit for each person in a zone when the camera ends."""
         return [event for zone in self._zones for event in self._leave(zone, np.inf)]
 
     def _remember(self, time_s: float, tracks: Tracks, identities: IntArray | None) -> None:
@@ -127,7 +127,7 @@ class CameraCounter:
         self._seen_s = np.append(np.full(len(tracks), time_s), self._seen_s[kept])
 
     def _visit(self, zone: _Zone, frame: int, time_s: float, inside: IntArray) -> list[CountEvent]:
-        """Note who is in a zone; returns who entered and who left."""
+        """Update who is in a zone; returns who entered and who left."""
         still = np.isin(zone.ids, inside)
         zone.last_s[still], zone.last_frame[still] = time_s, frame
         exits = self._leave(zone, time_s - _GRACE_S)
@@ -140,7 +140,7 @@ class CameraCounter:
         return exits + [self._event("enter", name, one, frame, time_s) for one in new.tolist()]
 
     def _leave(self, zone: _Zone, before_s: float) -> list[CountEvent]:
-        """End the visits of those last seen in the zone before a time."""
+        """End the visits of people last seen in the zone before a time."""
         gone = zone.last_s < before_s
         exits = []
         for row in np.flatnonzero(gone).tolist():

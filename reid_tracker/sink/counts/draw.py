@@ -18,7 +18,7 @@ def draw_line(scene: ImageBGR, line: CountingLine, text: str, scale: float = 1.0
     Args:
         scene: (H, W, 3) uint8 BGR; changed in place.
         line: in pixels of the frame.
-        text: such as its name and counts.
+        text: for example its name and counts.
         scale: pixels of the scene per pixel of the frame.
     """
     ends = np.array(line.points) * scale
@@ -33,7 +33,7 @@ def draw_line(scene: ImageBGR, line: CountingLine, text: str, scale: float = 1.0
 
 
 def draw_zone(scene: ImageBGR, zone: CountingZone, text: str, scale: float = 1.0) -> None:
-    """Draw a tinted area and a text at its top; arguments as of `draw_line`."""
+    """Draw a tinted area and a text at its top; the arguments are as in `draw_line`."""
     points = np.array(zone.points) * scale
     pixels = np.rint(points).astype(np.int32)
     left, top = np.maximum(pixels.min(axis=0), 0)

@@ -1,4 +1,4 @@
-"""Counts as files: events as JSON lines and CSV, and a table of the sums."""
+"""Writes counts: events as JSON lines and CSV, and a table of totals."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ _SUMMARY_SCHEMA = "reid_tracker/count_summary/1"
 
 
 class _Text(TextSink):
-    """A text that only its owner appends to."""
+    """A text file that only its owner appends to."""
 
     def write(self, result: FrameResult) -> None:
         raise NotImplementedError
 
 
 class CountSink(BaseSink):
-    """Writes `NAME.jsonl` and `NAME.csv`, an event each line, and `NAME_summary.csv` at the end.
+    """Writes `NAME.jsonl` and `NAME.csv`, one event per line, and `NAME_summary.csv` at the end.
 
-    The last line of the JSON lines is the summary, too, with the time of each person in each zone.
-    Events hold the identity known at their time, the summary the final ones.
+    The last JSON line is also the summary, with the time of each person in each zone. Events hold
+    the identity known at their time; the summary uses the final identities.
 
     Args:
-        stem: path of the files without their ending.
+        stem: path of the files without suffix.
         places: lines and zones of all cameras.
         cameras: size and frame rate of each source, by camera name.
         overwrite: whether earlier files may be replaced.
 
     Attributes:
-        counters: of each camera.
-        class_names: names of class numbers, as of the last result.
+        counters: the counter of each camera.
+        class_names: names of class numbers, from the last result.
 
     Raises:
         OutputError: a file exists, or cannot be made.
@@ -81,7 +81,7 @@ class CountSink(BaseSink):
         paths = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".csv", "_summary.csv")]
         for path in (self.path, *paths):
             refuse_existing(path, overwrite)
-        paths[1].unlink(missing_ok=True)  # an older one must not stay beside a run that dies
+        paths[1].unlink(missing_ok=True)  # an old summary must not remain if this run dies
         self._sums = paths[1]
         self._lines = _Text(self.path, overwrite=overwrite)
         self._table = _Text(paths[0], overwrite=overwrite)
@@ -128,7 +128,7 @@ class CountSink(BaseSink):
         self._table.append(_csv([line.get(column) for column in COLUMNS] for line in lines))
 
     def _named(self, event: CountEvent) -> CountEvent:
-        """Return an event with the identity that is known by now."""
+        """Return an event with the identity known now."""
         identity = self._final.one(event.camera, event.track) or event.identity
         return dataclasses.replace(event, identity=identity)
 

@@ -1,4 +1,4 @@
-"""Lines and zones in the picture that people are counted at, from options and YAML files."""
+"""Lines and zones in the image at which people are counted, from options and YAML files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from reid_tracker.config.checked import Checked, from_mapping, shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.types import VideoInfo
 
-_LARGEST = 16_384  # pixels, where the size of the picture is not known yet
+_LARGEST = 16_384  # pixels, while the image size is unknown
 _NUMBERS = re.compile(r"[-+.\deE,; ]+")
 
 
 @dataclass(frozen=True)
 class CountingLine(Checked):
-    """A line; looking from `start` to `end`, people who cross it to the left come in.
+    """A line; looking from `start` to `end`, people who cross it to the left count as "in".
 
     Attributes:
         name: unique in its camera; the same name in several cameras is one place that they see.
@@ -50,7 +50,7 @@ class CountingZone(Checked):
     Attributes:
         name: unique in its camera; the same name in several cameras is one place that they see.
         camera: its camera; may be empty in a run of one camera.
-        points: at least three, x and y in pixels of each.
+        points: at least three; x and y of each in pixels.
     """
 
     name: str = ""
@@ -64,7 +64,7 @@ class CountingZone(Checked):
 
 @dataclass(frozen=True)
 class CountingPlaces(Checked):
-    """What people are counted at, in all cameras.
+    """The lines and zones of all cameras.
 
     Attributes:
         lines: in the order in which they are shown.
@@ -79,7 +79,7 @@ class CountingPlaces(Checked):
         yield from self.zones
 
     def of(self, camera: str) -> CountingPlaces:
-        """Return those of one camera."""
+        """Return the lines and zones of one camera."""
         return CountingPlaces(
             tuple(line for line in self.lines if line.camera == camera),
             tuple(zone for zone in self.zones if zone.camera == camera),
@@ -87,12 +87,12 @@ class CountingPlaces(Checked):
 
 
 def read_places(lines: Sequence[str], zones: Sequence[str]) -> CountingPlaces:
-    """Read `--line` and `--zone`.
+    """Parse the values of `--line` and `--zone`.
 
     Args:
         lines: each NAME=X1,Y1,X2,Y2, or only the numbers, or a YAML file.
-        zones: each NAME=X1,Y1,X2,Y2,X3,Y3..., or only the numbers, or a YAML file. All of a file
-            counts, its lines and its zones, with whichever option it is given.
+        zones: each NAME=X1,Y1,X2,Y2,X3,Y3..., or only the numbers, or a YAML file. Either option
+            reads both the lines and the zones of a file.
 
     Raises:
         ConfigError: a file or a number is wrong.
@@ -126,14 +126,14 @@ def load_places(path: Path) -> CountingPlaces:
 
 
 def check_places(places: CountingPlaces, cameras: Mapping[str, VideoInfo]) -> CountingPlaces:
-    """Return the places with their cameras, after checking that they fit the cameras of a run.
+    """Fill in the camera of each place, and check that all places fit the cameras of a run.
 
     Args:
         places: as read.
         cameras: of the run; a network camera without a picture yet has size 0.
 
     Raises:
-        ConfigError: a camera is unknown, a name is there twice, or a point is outside the picture.
+        ConfigError: a camera is unknown, a name is used twice, or a point is outside the image.
     """
     only = next(iter(cameras)) if len(cameras) == 1 else ""
     placed = CountingPlaces(
@@ -148,7 +148,7 @@ def check_places(places: CountingPlaces, cameras: Mapping[str, VideoInfo]) -> Co
             raise ConfigError(f"{what} {given}; the cameras of this run: {', '.join(cameras)}")
         if (place.camera, place.name) in known:
             raise ConfigError(
-                f"{what} is there twice in camera '{shown(place.camera, str)}'; choose another name"
+                f"{what} occurs twice in camera '{shown(place.camera, str)}'; choose another name"
             )
         known.add((place.camera, place.name))
         info = cameras[place.camera]
@@ -171,7 +171,7 @@ def _is_typed(text: str) -> bool:
 
 
 def _typed(text: str, kind: str, number: int) -> tuple[str, tuple[tuple[float, ...], ...]] | None:
-    """Return name and points of NAME=X,Y,X,Y; None for the name of a file."""
+    """Parse NAME=X,Y,X,Y into name and points; None if the text is a file name."""
     if not _is_typed(text):
         return None
     name, _, numbers = text.rpartition("=")

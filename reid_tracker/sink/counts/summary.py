@@ -1,4 +1,4 @@
-"""What happened at lines and zones, and the sums: each person once, over all cameras."""
+"""Events at lines and zones, and totals that count each person once over all cameras."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class CountEvent:
     """A person crossed a line, or entered or left a zone.
 
     Attributes:
-        camera: which camera saw it.
-        frame: number of its frame, from 0.
-        timestamp_s: seconds since the first frame. An exit has the last moment in the zone.
+        camera: the camera that saw it.
+        frame: frame number, from 0.
+        timestamp_s: seconds since the first frame; for an exit, the last moment in the zone.
         place: name of the line or zone.
         event: "in" and "out" at a line, "enter" and "exit" at a zone.
         track: id within the camera.
-        identity: over all cameras as known at the time; 0 while unknown.
-        class_number: of the track.
-        dwell_s: time in the zone of an "exit", else None.
+        identity: identity over all cameras known at that time; 0 while unknown.
+        class_number: class of the track.
+        dwell_s: for an "exit", the time in the zone; else None.
     """
 
     camera: str
@@ -43,20 +43,20 @@ class CountEvent:
 
     @property
     def person(self) -> Person:
-        """Who it was."""
+        """The person."""
         return ("", self.identity) if self.identity else (self.camera, self.track)
 
 
 def summarize(places: CountingPlaces, events: Sequence[CountEvent]) -> dict[str, Any]:
     """Return counts per line and zone.
 
-    A place that several cameras see counts a person once: two cameras that see a person cross a
-    line in the same direction, with no crossing back between, see one crossing; and time in a zone
-    is the time in which any camera sees the person there.
+    A place that several cameras see counts a person once. If two cameras see a person cross a line
+    in the same direction, with no crossing back between, this is one crossing. Time in a zone is
+    the time during which any camera sees the person there.
 
     Args:
         places: of all cameras.
-        events: in the order of time, with the final identities; each "enter" has an "exit".
+        events: in order of time, with final identities; each "enter" has an "exit".
 
     Returns:
         `lines`, a list of `name`, `in`, `out` and `people`; and `zones`, a list of `name`,
@@ -110,7 +110,7 @@ def _of_zone(events: Iterable[CountEvent]) -> dict[str, Any]:
 
 
 def _united(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return spans of time in which overlapping ones are one."""
+    """Merge overlapping spans of time."""
     united: list[tuple[float, float]] = []
     for start, end in sorted(spans):
         if united and start <= united[-1][1]:

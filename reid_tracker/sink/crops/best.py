@@ -12,7 +12,7 @@ from reid_tracker.geometry import areas, clip_boxes, covered
 from reid_tracker.types import FrameResult, ImageBGR, Tracks
 
 _BETTER_BY = 1.15
-"""A picture is compressed again only if it is better by this factor."""
+"""A picture replaces the stored one only if it is better by this factor."""
 
 _FORGET_AFTER_S = 60.0
 
@@ -26,15 +26,15 @@ class _Best:
 
 
 class BestCrops:
-    """Takes the results of every camera of a run; it is no `Sink`, since it writes nothing.
+    """Keeps the best picture of each track of all cameras; not a `Sink`, since it writes no files.
 
-    The best picture is large, has a high confidence, and is hidden neither by the frame's edge nor
-    by another person. A track that is not seen for a minute is forgotten.
+    The best picture is large, has a high confidence, and is not cut off by the frame's edge or
+    hidden by another person. A track that is not seen for a minute is forgotten.
 
     Args:
         quality: JPEG quality, 1 to 100.
-        most_pixels: longest side of a picture; larger ones are scaled down.
-        most_bytes: of a picture; larger ones are scaled down, too. None sets no limit.
+        most_pixels: maximum length of a picture's longer side; larger pictures are scaled down.
+        most_bytes: maximum size of the JPEG file; larger ones are scaled down. None sets no limit.
     """
 
     def __init__(self, *, quality: int, most_pixels: int, most_bytes: int | None) -> None:
@@ -44,7 +44,7 @@ class BestCrops:
         self._best: dict[tuple[str, int], _Best] = {}
 
     def write(self, result: FrameResult) -> None:
-        """Keep what is better than before."""
+        """Keep each picture that is better than the stored one."""
         now_s = result.frame.timestamp_s
         tracks = result.tracks[result.tracks.observed]
         height, width = result.frame.image.shape[:2]
@@ -63,7 +63,7 @@ class BestCrops:
         self._forget(result.camera, now_s)
 
     def take(self, camera: str, track: int) -> bytes | None:
-        """Return the JPEG file of a track; None if it was given before, or there is none."""
+        """Return the JPEG bytes of a track; None if already returned, or if there is no picture."""
         best = self._best.get((camera, track))
         if best is None or best.given:
             return None
@@ -94,7 +94,7 @@ class BestCrops:
 
 
 def _scaled(image: ImageBGR, scale: float) -> ImageBGR:
-    """Return a picture made smaller; as it is where `scale` is not below 1."""
+    """Return the picture scaled down; unchanged if `scale` is not below 1."""
     if scale >= 1:
         return image
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
@@ -102,7 +102,7 @@ def _scaled(image: ImageBGR, scale: float) -> ImageBGR:
 
 
 def merits_of(tracks: Tracks, inside: Float32Array) -> FloatArray:
-    """Return (M,) numbers, larger for better pictures.
+    """Return (M,) scores, higher for better pictures.
 
     Args:
         tracks: (M) observed tracks of one frame.

@@ -22,13 +22,12 @@ class IdentityCropSink(BaseSink):
     """Writes `identity-0007/hall_000012_frame000345.jpg`: track 12 of the camera "hall".
 
     Pictures of tracklets without an identity wait in `unsure/`. When an event changes a tracklet's
-    identity, its pictures move, so that the folders always hold what is known, and final identities
-    at the end. Every folder is one person over all cameras, as in data sets with a folder per
-    person.
+    identity, its pictures move, so the folders always match the current identities. Every folder
+    holds one person over all cameras, as in data sets with a folder per person.
 
     Args:
         path: the folder.
-        stems: name of each camera as it stands in file names, distinct.
+        stems: name of each camera in file names, distinct.
         every_s: minimum seconds between two pictures of one track; 0 keeps every picture.
         quality: JPEG quality, 1 to 100.
         overwrite: whether the pictures of an earlier run in the folder may be removed; other files
@@ -51,12 +50,12 @@ class IdentityCropSink(BaseSink):
         self._stems = stems
         self._due = DueCrops(every_s)
         self._quality = quality
-        self._home: dict[Member, str] = {}  # of tracklets that have pictures
+        self._home: dict[Member, str] = {}  # tracklets that have pictures
         self._final = FinalIdentities()
         make_crop_folder(path, _OURS, overwrite)
 
     def write(self, result: FrameResult) -> None:
-        """Move what the frame's events change, then write the pictures that are due."""
+        """Move pictures as the frame's events say, then write the pictures that are due."""
         self.write_events(result.events)
         for track, crop in self._due.crops(result, result.tracks[result.tracks.observed]):
             member = result.camera, track
@@ -65,7 +64,7 @@ class IdentityCropSink(BaseSink):
             save_crop(crop, self.path / home / name, self._quality)
 
     def write_events(self, events: Iterable[IdentityEvent]) -> None:
-        """Move the pictures of tracklets that events give another identity."""
+        """Move the pictures of tracklets whose identity changed."""
         for event in events:
             self._final.take([event])
             for member in event.members:
@@ -81,7 +80,7 @@ class IdentityCropSink(BaseSink):
             for name in sorted(os.listdir(source)):
                 if name.startswith(f"{prefix}frame"):
                     os.replace(source / name, target / name)
-            with suppress(OSError):  # others of that identity are still there
+            with suppress(OSError):  # not empty: other pictures of that identity remain
                 source.rmdir()
         except OSError as error:
             raise cannot_write(target, error) from None

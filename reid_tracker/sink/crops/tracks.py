@@ -1,4 +1,4 @@
-"""Pictures of each track, in a folder per track: to look at, or to build galleries from."""
+"""Writes pictures of each track, one folder per track: to look at, or to build galleries from."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class CropSink(BaseSink):
         path: the folder.
         every_s: minimum seconds between two pictures of one track; 0 keeps every picture.
         quality: JPEG quality, 1 to 100.
-        observed_only: whether predicted boxes of unseen tracks, which may show anything, are left
-            out.
+        observed_only: whether predicted boxes of unseen tracks are left out; they may show
+            anything.
         overwrite: whether the identities of an earlier run in the folder may be removed; other
             files in it are left alone.
 
@@ -59,7 +59,7 @@ class CropSink(BaseSink):
 
 
 def make_crop_folder(path: Path, ours: re.Pattern[str], overwrite: bool) -> None:
-    """Make a folder of crops, and remove what an earlier run left: folders of the names `ours`.
+    """Make a folder of crops; remove an earlier run's folders, whose names match `ours`.
 
     Raises:
         OutputError: the folder exists and may not be replaced, or cannot be made.
@@ -75,7 +75,7 @@ def make_crop_folder(path: Path, ours: re.Pattern[str], overwrite: bool) -> None
 
 
 class DueCrops:
-    """Cuts a picture of each track out of its camera's frames, not more often than asked for.
+    """Cuts pictures of each track out of its camera's frames, at most one per `every_s`.
 
     Args:
         every_s: minimum seconds between two pictures of one track; 0 takes every picture.
@@ -86,14 +86,14 @@ class DueCrops:
         self._last_s: dict[Member, float] = {}
 
     def crops(self, result: FrameResult, tracks: Tracks) -> Iterator[tuple[int, ImageBGR]]:
-        """Yield the ids of the tracks whose pictures are due, and (h, w, 3) uint8 BGR pictures.
+        """Yield the id and the (h, w, 3) uint8 BGR picture of each track whose picture is due.
 
         Args:
-            result: of the frame that pictures are cut from.
-            tracks: those of its tracks that may be shown; boxes outside the frame show nothing.
+            result: the frame from which pictures are cut.
+            tracks: the tracks to show; boxes outside the frame give no picture.
         """
         image, now, camera = result.frame.image, result.frame.timestamp_s, result.camera
-        # Only tracks that still have to wait are remembered, so that memory stays bounded.
+        # Only tracks that must still wait are kept, so that memory stays bounded.
         self._last_s = {
             member: last
             for member, last in self._last_s.items()
@@ -110,7 +110,7 @@ class DueCrops:
 
 
 def save_crop(crop: ImageBGR, path: Path, quality: int) -> None:
-    """Write an (H, W, 3) uint8 BGR picture, whole or not at all; its folder is made.
+    """Write an (H, W, 3) uint8 BGR picture atomically; makes its folder.
 
     Raises:
         OutputError: the disk is full, or the picture cannot be written.
@@ -119,7 +119,7 @@ def save_crop(crop: ImageBGR, path: Path, quality: int) -> None:
     data = cv2.imencode(".jpg", np.ascontiguousarray(crop), options)[1]
     try:
         path.parent.mkdir(exist_ok=True)
-        # Renamed when complete, so that an interrupted run leaves no half picture.
+        # Renamed when complete, so that an interrupted run leaves no partial picture.
         partial = path.with_suffix(".part")
         partial.unlink(missing_ok=True)
         with partial.open("xb") as file:

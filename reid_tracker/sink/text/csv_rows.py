@@ -1,4 +1,4 @@
-"""CSV with a header: one row a box, for spreadsheets and pandas."""
+"""CSV with a header: one row per box, for spreadsheets and pandas."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _FRAME, _TRACK, _IDENTITY = map(COLUMNS.index, ("frame", "id", "identity"))
 
 
 class CsvSink(TextSink):
-    """Writes one row a box, in pixels and seconds; frames count from 0, `observed` is 0 or 1.
+    """Writes one row per box, in pixels and seconds; frames count from 0, `observed` is 0 or 1.
 
-    `identity` is the identity over all cameras as known at that frame. It is empty while unknown,
-    and in a run of one camera. `identities.jsonl` holds later changes. `class_name` is empty if the
+    `identity` is the identity over all cameras known at that frame. It is empty while unknown, and
+    in a run of one camera. `identities.jsonl` holds later changes. `class_name` is empty if the
     detector has no names.
     """
 
@@ -36,7 +36,7 @@ class CsvSink(TextSink):
         try:
             self.append(",".join(COLUMNS) + "\n")
         except OutputError:
-            # No caller knows of the file yet, so nobody else removes it.
+            # No caller knows the file yet, so it must be removed here.
             with suppress(OutputError):
                 self.close()
             with suppress(OSError):
@@ -65,7 +65,7 @@ class CsvSink(TextSink):
 
 
 def _identities(result: FrameResult) -> list[int | None]:
-    """Return the identity of each track; None, an empty field, where there is none."""
+    """Return the identity of each track; None (an empty field) where unknown."""
     if result.identities is None:
         return [None] * len(result.tracks)
     return [identity or None for identity in result.identities.ids.tolist()]

@@ -1,4 +1,4 @@
-"""Final identities of a run, and each camera's text copied with them when the run ends."""
+"""Final identities of a run, and copies of each camera's text that hold them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from reid_tracker.sink.files import cannot_write, refuse_existing, whole_lines
 from reid_tracker.types import FrameResult, IdentityEvent, Member
 
 CopyWithIdentities = Callable[[Iterable[str], Callable[[int], int], TextIO], None]
-"""Copies lines to a file; the function gives the final identity of a track id, 0 if unknown."""
+"""Copies lines to a file; the function maps a track id to its final identity, 0 if unknown."""
 
 
 def once_each(tracks: Sequence[int], identity_of: Callable[[int], int]) -> list[int]:
-    """Return the identity of each track of a frame, where nobody is twice; 0 if unknown.
+    """Return the identity of each track of a frame, each identity once; 0 if unknown.
 
     Of tracks with the same identity only the newest keeps it: when a person is found again by a new
     track, the predicted box of the old one lingers for a moment.
@@ -38,7 +38,7 @@ class FinalIdentities:
         self._identity: dict[Member, int] = {}
 
     def take(self, events: Iterable[IdentityEvent]) -> None:
-        """Note more events, in order."""
+        """Add more events, in order."""
         for event in events:
             self._identity.update(dict.fromkeys(event.members, event.identity))
 
@@ -50,10 +50,10 @@ class FinalIdentities:
 class FinalTextSink(BaseSink):
     """Writes `CAMERA_global.SUFFIX` beside each camera's text when the run ends.
 
-    Final identities also hold for earlier frames, before the person was recognised. The file is
-    a copy of the camera's own text, made line by line in constant memory. It does not exist
-    while a run goes on or after a kill; the camera's own text and `identities.jsonl` then hold the
-    same facts (see `finish_texts`).
+    Final identities also apply to earlier frames, before the person was recognised. The file is a
+    copy of the camera's own text, made line by line in constant memory. It does not exist during a
+    run or after a kill; it can then be made from the camera's own text and `identities.jsonl` (see
+    `finish_texts`).
 
     Args:
         files: the camera's own text and the file to write, by camera.
@@ -79,7 +79,7 @@ class FinalTextSink(BaseSink):
             refuse_existing(path, overwrite)
         try:
             for _, path in files.values():
-                path.unlink(missing_ok=True)  # an older one must not stay beside a run that dies
+                path.unlink(missing_ok=True)  # an old copy must not remain if this run dies
         except OSError as error:
             raise cannot_write(path, error) from None
 
@@ -95,7 +95,7 @@ class FinalTextSink(BaseSink):
         for camera, (source, path) in self._files.items():
             beside = path.with_name(f"{path.name}.part")
             try:
-                beside.unlink(missing_ok=True)  # also a link that somebody put there
+                beside.unlink(missing_ok=True)  # also removes a symbolic link
                 with (
                     source.open(encoding="utf-8", newline="") as lines,
                     beside.open("x", encoding="utf-8", newline="") as file,

@@ -1,4 +1,4 @@
-"""Identity events as JSON lines: people new, matched, merged or split over all cameras."""
+"""Identity events as JSON lines: identities that are new, matched, merged or split."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SCHEMA = "reid_tracker/identity/1"
 
 
 class IdentityEventSink(TextSink):
-    """Writes one line an event, from the results of every camera.
+    """Writes one line per event, from the results of every camera.
 
     Keys: `schema`, `kind` (new, match, merge, split), `identity` (null while unknown),
-    `previous_ids`, `members` (a list of `camera` and `track`), `reason`, `score`, `time_s`. From
-    the event on, the members have this identity, also for their past.
+    `previous_ids`, `members` (a list of `camera` and `track`), `reason`, `score`, `time_s`. An
+    event gives its members this identity, also for their past frames.
     """
 
     def write(self, result: FrameResult) -> None:
@@ -32,7 +32,7 @@ class IdentityEventSink(TextSink):
 
 
 def read_events(path: Path) -> Iterator[IdentityEvent]:
-    """Yield the events of a file that an `IdentityEventSink` wrote; a half-written end is skipped.
+    """Yield the events of an `IdentityEventSink`'s file; a partial last line is skipped.
 
     Raises:
         OSError: the file cannot be read.

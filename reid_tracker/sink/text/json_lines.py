@@ -1,4 +1,4 @@
-"""JSON lines: one object a frame, for programs that follow a run."""
+"""JSON lines: one object per frame, for programs that follow a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMA = "reid_tracker/frame/1"
 
 
 class JsonlSink(TextSink):
-    """Writes one line a frame, also for frames without tracks.
+    """Writes one line per frame, also for frames without tracks.
 
     Keys: `schema`, `camera`, `frame` (number in the source, counted from 0), `timestamp_s`,
     `captured_s` (UTC seconds since 1970, absent if the source does not say), and `tracks`, a list

@@ -1,4 +1,4 @@
-"""MOTChallenge text: one line a box, as TrackEval and the MOTChallenge server read it."""
+"""MOTChallenge text: one line per box, as TrackEval and the MOTChallenge server read it."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def copy_with_identities(
 ) -> None:
     """Copy MOTChallenge text with identities in place of track ids.
 
-    Boxes of tracklets whose identity stayed unknown are left out, so that every id is one person's,
-    once in a frame.
+    Boxes of tracklets whose identity stayed unknown are left out, so that every id is one person
+    and occurs at most once in a frame.
     """
     rows = (line.split(",", 2) for line in lines)
     for frame, group in groupby(rows, key=itemgetter(0)):

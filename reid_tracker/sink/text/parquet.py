@@ -23,11 +23,11 @@ _COLUMNS = (
     *("frame", "time_s", "track", "identity", "live_identity"),
     *("left", "top", "right", "bottom", "score", "class", "observed"),
 )
-_ROWS_PER_GROUP = 8192  # a crowd's minute or a corridor's hour; small enough to lose in a crash
+_ROWS_PER_GROUP = 8192  # a minute of a crowd or an hour of a corridor; little is lost in a crash
 
 
 class ParquetSink(BaseSink):
-    """Writes one row a box: camera, frame, time, track, identity, box, score.
+    """Writes one row per box: camera, frame, time, track, identity, box, score.
 
     `frame` counts from 0, `time_s` is seconds from the first frame, the box is in pixels.
     `identity` is the identity at the end of the run, also for earlier frames; `live_identity` is
@@ -46,7 +46,7 @@ class ParquetSink(BaseSink):
         super().__init__(path)
         self._arrow = _require_pyarrow()
         self._part = path.with_name(f"{path.name}.part")
-        for file in (path, self._part):  # of a run that was killed
+        for file in (path, self._part):  # left by a run that was killed
             refuse_existing(file, overwrite)
         self._final = FinalIdentities()
         self._waiting: list[dict[str, Any]] = []
@@ -70,7 +70,7 @@ class ParquetSink(BaseSink):
         return pa.schema(fields)
 
     def write(self, result: FrameResult) -> None:
-        """Take the boxes of one frame; they reach the disk with their batch."""
+        """Add the boxes of one frame; they are written with their batch."""
         self._final.take(result.events)
         tracks, count = result.tracks, len(result.tracks)
         if not count:
@@ -132,7 +132,7 @@ class ParquetSink(BaseSink):
                 self._file.close()
 
     def _convert(self, path: Path) -> None:
-        """Turn the stream into Parquet, a row group a batch, with final identities."""
+        """Convert the stream to Parquet with final identities, one row group per batch."""
         import pyarrow.parquet
 
         pa = self._arrow

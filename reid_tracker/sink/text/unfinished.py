@@ -1,4 +1,4 @@
-"""Repairs the outputs of a killed run: writes the texts with final identities that it lacks."""
+"""Repairs the outputs of a killed run: writes the missing texts with final identities."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from reid_tracker.sink.text.identity_events import EVENTS_FILE, read_events
 def finish_texts(folder: Path) -> list[Path]:
     """Write the missing `CAMERA_global.SUFFIX` files of a folder, from `identities.jsonl`.
 
-    A folder that lacks none is recognised by its file names alone; no file is read.
+    A complete folder is recognised by its file names; no file is read.
 
     Args:
-        folder: a folder that no run writes to any more; without `identities.jsonl` it is left
-            as it is.
+        folder: a folder to which no run writes any more; without `identities.jsonl` it is not
+            changed.
 
     Returns:
         The files made.
@@ -61,7 +61,7 @@ def _copiers() -> dict[str, CopyWithIdentities]:
 
 
 def _has_all(names: Collection[str]) -> bool:
-    """Tell whether each camera's text has a copy with final identities beside it."""
+    """Whether each camera's text has a copy with final identities beside it."""
     texts = {name for name in names if name.endswith(tuple(_copiers())) and name != EVENTS_FILE}
     final = {text: final_name(text) for text in texts}
     cameras = texts.difference(final.values())

@@ -25,16 +25,16 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 class Annotator:
     """Draws one camera's tracks. Frames must come in order, since it remembers the trails.
 
-    A box that a detection confirms is drawn in full, a box that is only predicted as thin corners.
+    A box with a detection in this frame is drawn in full, a predicted box as thin corners.
     The colour depends on the identity over all cameras if the result has identities, else on the
     track id. People who are not identified yet are grey, labelled with a question mark and their
     track id.
 
     Args:
         trail_s: seconds of the path behind each track; 0 draws none.
-        labels: what labels hold, in this order: "id", "class", "confidence".
-        line_thickness: of boxes, in pixels; None suits it to the frame.
-        paint: draws more onto the frame, below the tracks.
+        labels: parts of the label, in this order: "id", "class", "confidence".
+        line_thickness: line width of boxes, pixels; None derives it from the frame size.
+        paint: draws onto the frame, below the tracks.
     """
 
     def __init__(
@@ -111,9 +111,9 @@ class Annotator:
 
 
 def _one_each(ids: IntArray, tracks: Tracks) -> IntArray:
-    """Return the identities with 0 in place of all but the surest of those that are there twice.
+    """Return the identities; if two tracks share one, all but the surest get 0.
 
-    Surest is who was detected in this frame, then who has the higher confidence.
+    A track detected in this frame is surer than a predicted one; then the confidence decides.
     """
     order = np.lexsort((-tracks.scores, ~tracks.observed))
     _, first = np.unique(ids[order], return_index=True)
@@ -123,7 +123,7 @@ def _one_each(ids: IntArray, tracks: Tracks) -> IntArray:
 
 
 class _Tools:
-    """supervision's annotators in the sizes for one frame size in pixels."""
+    """supervision's annotators, scaled for one frame size in pixels."""
 
     def __init__(self, width: int, height: int, thickness: int | None) -> None:
         size = (width, height)
@@ -159,7 +159,7 @@ def _tools_for(width: int, height: int, thickness: int | None) -> _Tools:
 
 
 def _draw_legend(scene: ImageBGR, tools: _Tools) -> None:
-    """Say in the lower left corner what thin corners mean, if there is room."""
+    """Explain the thin corners in the lower left corner, if there is room."""
     height, width = scene.shape[:2]
     scale = 0.8 * tools.text_scale
     (text_width, text_height), _ = cv2.getTextSize(_LEGEND, _FONT, scale, 1)
@@ -180,7 +180,7 @@ def _to_palette(colours: npt.NDArray[np.uint8]) -> sv.ColorPalette:
 
 
 def _inside(boxes: npt.NDArray[Any], labels: list[str], tools: _Tools, width: int) -> Any:
-    """Move the upper left corners, above which labels stand, so that labels stay in the frame."""
+    """Move the upper left corners of boxes so that the labels above them stay in the frame."""
     sizes = np.array([tools.text_size(label) for label in labels])
     anchors = boxes.copy()
     anchors[:, 0] = np.clip(boxes[:, 0], 0, np.maximum(0, width - sizes[:, 0]))

@@ -1,4 +1,4 @@
-"""A live floor plan: where each identity stands and walked, and what each camera sees."""
+"""A live floor plan: the position and path of each identity, and the view of each camera."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Locate = Callable[[str, Boxes], tuple[FloatArray, FloatArray]]
 """Camera and (M, 4) boxes -> (M, 2) metres on the plan and (M, 2, 2) covariances, NaN: unknown."""
 
 _FADES = 8  # steps from pale to full along a path
-_FRESH_S = 0.6  # an older position belongs to the path
+_FRESH_S = 0.6  # older positions only belong to the path
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PAPER, _FINE, _COARSE = (250, 250, 250), (232, 232, 232), (205, 205, 205)
 _INK = (90, 90, 90)
-# As on the map at the end of a run, but blue, green, red.
+# The colours of the map at the end of a run, as blue, green, red.
 _VIEWS = ((178, 114, 0), (17, 51, 204), (115, 158, 0), (167, 121, 204), (0, 159, 230))
 _GRIDS_M = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
@@ -44,12 +44,11 @@ class _View(NamedTuple):
 class FloorPanel:
     """Remembers the last seconds of every identity and draws them onto a plan.
 
-    A person whom several cameras see is drawn once. Their positions are combined, and the surest
-    counts most.
+    A person seen by several cameras is drawn once, at the mean position weighted by certainty.
 
     Args:
-        locate: where the people of a camera stand, and how sure that is.
-        footprints: (K, 2) metres, the outline of what each camera sees, by name; may be empty.
+        locate: returns the positions of a camera's people and their covariances.
+        footprints: (K, 2) metres, the outline of each camera's view, by name; may be empty.
         trail_s: seconds of the path behind each identity.
     """
 
@@ -68,7 +67,7 @@ class FloorPanel:
         self.note = ""
 
     def add(self, results: Sequence[FrameResult], time_s: float) -> None:
-        """Take the results that came until a time; boxes in the cameras' own pixels."""
+        """Add the results up to a time; boxes are in the cameras' own pixels."""
         for result in results:
             if result.identities is None:
                 continue
@@ -114,7 +113,7 @@ class FloorPanel:
             cv2.putText(picture, text, where, _FONT, 0.42, ink, 1, cv2.LINE_AA)
 
     def _draw_paths(self, picture: ImageBGR, time_s: float) -> None:
-        """Draw what is old first and pale, so that the present lies on top."""
+        """Draw old positions first and pale, so that current ones lie on top."""
         height, width = picture.shape[:2]
         pieces: list[tuple[int, int, npt.NDArray[np.int32]]] = []
         for identity, path in self._paths.items():
@@ -144,7 +143,7 @@ class FloorPanel:
         return np.rint(np.clip(xy, -30_000, 30_000)).astype(np.int32)
 
     def _make_paper(self, width: int, height: int) -> ImageBGR:
-        """Draw what never changes: the grid in metres and the outlines of the views."""
+        """Draw the fixed background: the grid in metres and the outlines of the views."""
         self._height = height
         lines = list(self._footprints.values()) or [np.array([[-5.0, -5], [5, 5]])]
         points = np.concatenate(lines)
@@ -199,7 +198,7 @@ def _name_view(paper: ImageBGR, pixels: npt.NDArray[np.int32], name: str, colour
 
 
 def _together(views: Collection[_View]) -> FloatArray:
-    """Return the (2,) position on which views of one person agree best."""
+    """Return the (2,) position that fits all views of one person best."""
     metres = np.array([view.metres for view in views])
     covariances = np.array([view.covariance for view in views])
     fused, _ = fuse(metres, covariances, np.zeros(len(views), np.int64))

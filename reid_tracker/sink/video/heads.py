@@ -1,4 +1,4 @@
-"""Blurs heads before a picture is drawn on, shown, cut or stored."""
+"""Blurs heads before any output uses the picture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOLD_S = 0.5
 class HeadBlur:
     """Blurs the heads of all people that are detected or tracked; frames must come in order.
 
-    A head's place stays blurred for half a second, since a detector misses a frame now and then. A
+    A head region stays blurred for half a second, since a detector sometimes misses a frame. A
     person who is never detected is not blurred.
     """
 
@@ -27,7 +27,7 @@ class HeadBlur:
         self._recent: deque[tuple[float, Boxes]] = deque()
 
     def hide(self, result: FrameResult) -> FrameResult:
-        """Return the result with another picture; the given one is not changed."""
+        """Return the result with a blurred copy of the picture."""
         now_s = result.frame.timestamp_s
         boxes = np.concatenate([result.detections.boxes, result.tracks.boxes])
         self._recent.append((now_s, head_boxes(boxes)))
@@ -41,8 +41,8 @@ class HeadBlur:
 def head_boxes(boxes: Boxes) -> Boxes:
     """Return the (N, 4) xyxy regions of the heads of people in (N, 4) xyxy boxes.
 
-    They are the whole width of the box and a fifth of its height. A person who is cut off at the
-    waist has a box as wide as high, of which the head takes more; hence also half of the width.
+    A region has the full width of the box, and a fifth of its height or half of its width,
+    whichever is more: in the box of a person cut off at the waist, the head takes a larger part.
     """
     size = boxes[:, 2:] - boxes[:, :2]
     height = np.maximum(_LEAST_HEIGHT * size[:, 1], _WIDTH_TO_HEIGHT * size[:, 0])
@@ -58,14 +58,14 @@ def blurred(image: ImageBGR, regions: Boxes) -> ImageBGR:
 
     Args:
         image: (H, W, 3) uint8 BGR.
-        regions: (N, 4) xyxy pixels; may leave the picture.
+        regions: (N, 4) xyxy pixels; may extend beyond the picture.
     """
     result: ImageBGR = image.copy()
     corners = clip_boxes(regions, image.shape[1], image.shape[0])
     corners[:, :2], corners[:, 2:] = np.floor(corners[:, :2]), np.ceil(corners[:, 2:])
     for left, top, right, bottom in np.unique(corners.astype(int), axis=0).tolist():
         if left < right and top < bottom:
-            # From the picture itself: regions overlap, and averages of averages would be the same.
+            # Read from the original picture, since regions may overlap.
             part = image[top:bottom, left:right]
             # Averages over a quarter of a head cannot be inverted.
             few = cv2.resize(part, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA)

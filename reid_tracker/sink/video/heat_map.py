@@ -13,19 +13,19 @@ from reid_tracker.sink.files import cannot_write, create_file
 from reid_tracker.types import FrameResult, ImageBGR
 
 _LONGEST_SIDE = 1280
-_CELL = 4  # pixels of the picture
-_MOST_FRAMES = 15  # kept for the background
-_LONGEST_S = 1.0  # a pause counts no longer
-_SPREAD = 0.02  # of the picture's height, of each foot point
-_SPOT = 0.05  # of the picture's height, side of the square that the legend counts in
+_CELL = 4  # side of a cell, pixels of the picture
+_MOST_FRAMES = 15  # frames kept for the background
+_LONGEST_S = 1.0  # a longer pause counts as this long
+_SPREAD = 0.02  # blur of each foot point, times the picture's height
+_SPOT = 0.05  # side of the legend's square, times the picture's height
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 class HeatMapSink(BaseSink):
-    """Draws a PNG when the camera ends: the time that foot points spent at each place.
+    """Draws a PNG when the camera ends: the time that people's feet spent at each place.
 
-    The background is the median of up to 15 frames, in which people who walk do not show. Memory
-    is bounded: a number per 4x4 pixels, and these frames, scaled to at most 1280 pixels.
+    The background is the median of up to 15 frames, which removes walking people. Memory is
+    bounded: one number per 4x4 pixels, and these frames, scaled to at most 1280 pixels.
 
     supervision's HeatMapAnnotator is not used: it blurs a whole frame at each call.
 
@@ -39,7 +39,7 @@ class HeatMapSink(BaseSink):
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         super().__init__(path)
-        # Reserves the name, and fails now rather than after hours.
+        # Reserves the name, so that an error shows now rather than after hours.
         create_file(path, overwrite).close()
         self._seconds: Float32Array | None = None
         self._scale = 1.0
@@ -48,7 +48,7 @@ class HeatMapSink(BaseSink):
         self._every, self._offered = 1, 0
 
     def write(self, result: FrameResult) -> None:
-        """Add the time since the last frame at everybody's place."""
+        """Add the time since the last frame at each person's position."""
         image, time_s = result.frame.image, result.frame.timestamp_s
         if self._seconds is None:
             self._scale = min(1.0, _LONGEST_SIDE / max(image.shape[:2]))
@@ -66,7 +66,7 @@ class HeatMapSink(BaseSink):
         self._keep(image)
 
     def _keep(self, image: ImageBGR) -> None:
-        """Keep every n-th frame; where there are too many, n doubles."""
+        """Keep every n-th frame; when there are too many, n doubles."""
         if self._offered % self._every == 0:
             self._frames.append(_scaled(image, self._scale))
             if len(self._frames) > _MOST_FRAMES:
@@ -75,7 +75,7 @@ class HeatMapSink(BaseSink):
         self._offered += 1
 
     def _finish(self) -> None:
-        """Draw; without a single frame, leave no file."""
+        """Draw the picture; without any frame, leave no file."""
         try:
             if self._seconds is None:
                 self.path.unlink(missing_ok=True)
@@ -102,7 +102,7 @@ def heat_map(background: ImageBGR, seconds: Float32Array) -> ImageBGR:
     spot_s = cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
     spot_s *= (side / _CELL) ** 2
     most_s = max(float(spot_s.max()), 1e-6)
-    heat = np.sqrt(spot_s / most_s)  # a place where somebody stood would hide all paths
+    heat = np.sqrt(spot_s / most_s)  # else a place where a person stood would hide all paths
     colours = cv2.applyColorMap(np.rint(255 * heat).astype(np.uint8), cv2.COLORMAP_TURBO)
     share = 0.75 * np.clip(heat / 0.25, 0, 1)[..., None]
     picture: ImageBGR = np.rint(background * (1 - share) + colours * share).astype(np.uint8)
@@ -111,7 +111,7 @@ def heat_map(background: ImageBGR, seconds: Float32Array) -> ImageBGR:
 
 
 def _legend(picture: ImageBGR, most: str, text: str) -> None:
-    """Draw the scale of colours over the lower left corner."""
+    """Draw the colour scale in the lower left corner."""
     height = picture.shape[0]
     bar_width, bar_height, left, top = 160, 10, 10, height - 22
     (text_width, _), _ = cv2.getTextSize(text, _FONT, 0.4, 1)

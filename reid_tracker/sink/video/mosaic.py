@@ -22,12 +22,12 @@ from reid_tracker.sink.video.mosaic_layout import Tile, arrange, clock, label, p
 from reid_tracker.sink.video.writer import VideoSink
 from reid_tracker.types import Detections, Frame, FrameResult, ImageBGR, Tracks, VideoInfo
 
-_EPS_S = 1e-6  # times are sums of fractions that floats do not hold exactly
+_EPS_S = 1e-6  # tolerance for rounding errors in sums of frame times
 _MOST_RATE = 60
 
 
 class _Shown(NamedTuple):
-    """A picture as it will be seen, without the result's large frame."""
+    """A picture at its final size, without the result's large frame."""
 
     time_s: float
     picture: ImageBGR
@@ -36,7 +36,7 @@ class _Shown(NamedTuple):
 
 @dataclass
 class _Screen:
-    """One camera's place and what is known of it."""
+    """One camera's tile and state."""
 
     tile: Tile
     annotator: Annotator
@@ -47,20 +47,20 @@ class _Screen:
 
 
 class MosaicSink(BaseSink):
-    """Takes the results of every camera and writes one frame a tick of a common clock.
+    """Takes the results of every camera and writes one frame per tick of a common clock.
 
-    A tick shows of each camera its last frame until then, so that cameras of different rates go
-    along; the clock has the highest rate among them, at most 60 a second. A tick is written when
-    every camera has reached it or has ended. The last frame of a camera that has ended stays,
-    darkened, with the time of its end. Identities are those known at the frame.
+    A tick shows each camera's latest frame, so that cameras may have different rates; the clock
+    runs at the highest of these rates, at most 60 per second. A tick is written when every camera
+    has reached it or has ended. The last frame of an ended camera stays, darkened, with the time of
+    its end. Identities are those known at the frame.
 
     Args:
         path: the file, ending in .mp4.
-        cameras: what is known of each source, by name, in the order in which they are shown.
-        is_over: whether a camera sends no more results, at least at present.
+        cameras: size and frame rate of each source, by camera name, in display order.
+        is_over: whether a camera sends no results now, or has ended.
         config: how tracks are drawn, and the quality of the video.
-        floor: also draws where people stand, in a tile of its own; None leaves it out.
-        paints: draw more onto the pictures of a camera, by name.
+        floor: draws a floor plan in an extra tile; None leaves it out.
+        paints: functions that draw onto a camera's pictures, by camera name.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -93,7 +93,7 @@ class MosaicSink(BaseSink):
         self._tick = 0
 
     def write(self, result: FrameResult) -> None:
-        """Take one frame of one camera, and write the ticks that every camera has reached."""
+        """Add one frame of one camera, and write the ticks that every camera has reached."""
         screen = self._screens[result.camera]
         shown = _Shown(result.frame.timestamp_s, *self._draw(result, screen))
         screen.waiting.append(shown)
@@ -101,7 +101,7 @@ class MosaicSink(BaseSink):
         self._write_ticks()
 
     def _draw(self, result: FrameResult, screen: _Screen) -> tuple[ImageBGR, FrameResult]:
-        """Draw at the size that is seen, so that lines and labels stay legible."""
+        """Draw at the final size, so that lines and labels stay legible."""
         image = result.frame.image
         *_, width, height, scale = placed(image, screen.tile)
         small = np.asarray(
@@ -111,7 +111,7 @@ class MosaicSink(BaseSink):
         tracks = replace(result.tracks, boxes=result.tracks.boxes * np.float32(scale))
         scaled = replace(result, frame=frame, tracks=tracks, detections=Detections.empty())
         picture = screen.annotator.draw(scaled)
-        # The floor needs the boxes in the camera's own pixels, but no picture.
+        # The floor plan needs the boxes in the camera's own pixels, but no picture.
         return picture, replace(scaled, tracks=result.tracks, frame=replace(frame, image=picture))
 
     def _write_ticks(self) -> None:
@@ -125,14 +125,14 @@ class MosaicSink(BaseSink):
             self._write_tick(time_s)
 
     def _write_tick(self, time_s: float) -> None:
-        """Write the picture of a time, unless nothing has changed: then the last one goes on."""
+        """Write the picture of a time; if nothing has changed, the last one stays on screen."""
         fresh = []
         changed = False
         for camera, screen in self._screens.items():
             while screen.waiting and screen.waiting[0].time_s <= time_s + _EPS_S:
                 screen.now = screen.waiting.popleft()
                 fresh.append(screen.now.result)
-                screen.ended_s = None  # a camera that was away is back
+                screen.ended_s = None  # the camera has come back
             over = screen.reached_s < time_s - _EPS_S and self._is_over(camera)
             if over and screen.ended_s is None:
                 screen.ended_s, changed = screen.reached_s, True
@@ -144,7 +144,7 @@ class MosaicSink(BaseSink):
         screens = self._screens.values()
         news = [screen.waiting[0].time_s for screen in screens if screen.waiting]
         if news and all(screen.waiting or screen.ended_s is not None for screen in screens):
-            # In a long pause of all cameras, ticks without news are left out.
+            # In a long pause of all cameras, unchanged ticks are left out.
             self._tick = max(self._tick, math.ceil((min(news) - _EPS_S) * self._rate))
 
     def _compose(self, fresh: list[FrameResult], time_s: float) -> ImageBGR:
@@ -159,7 +159,7 @@ class MosaicSink(BaseSink):
         return canvas
 
     def _show(self, canvas: ImageBGR, camera: str, screen: _Screen, time_s: float) -> None:
-        """Draw one camera's tile as it is at a time."""
+        """Draw one camera's tile at a time."""
         tile = screen.tile
         area = tile.picture(canvas)
         if screen.now is not None:
@@ -173,7 +173,7 @@ class MosaicSink(BaseSink):
         label(tile.head(canvas), camera, note, ended=ended)
 
     def _finish(self) -> None:
-        """Write what is left: no camera will send more."""
+        """Write the remaining ticks, since no camera will send more frames."""
         self._is_over = lambda camera: True
         try:
             self._write_ticks()

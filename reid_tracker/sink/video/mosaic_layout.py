@@ -1,4 +1,4 @@
-"""Where the pictures of many cameras go on one canvas, and the strip with a name above each."""
+"""The layout of many cameras' pictures on one canvas, with a name strip above each."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Layout:
-    """The size of the canvas, even, and a tile for each picture, in order."""
+    """The size of the canvas (even numbers) and a tile for each picture, in order."""
 
     width: int
     height: int
@@ -57,12 +57,12 @@ class Layout:
 
 
 def arrange(sizes: Sequence[tuple[int, int]], extra: bool = False) -> Layout:
-    """Choose the grid that shows the pictures largest on a screen of 1920 x 1080.
+    """Choose the grid that shows the pictures as large as possible on a 1920 x 1080 screen.
 
     Args:
         sizes: width and height of each camera's picture, pixels; at least one. A network camera
             that has not delivered a picture yet has 0 x 0.
-        extra: add a last tile, which takes what is left of the last row.
+        extra: add a last tile, which fills the rest of the last row.
     """
     sizes = [size if all(size) else _UNKNOWN for size in sizes]
     aspect = float(np.median([width / height for width, height in sizes]))
@@ -101,8 +101,8 @@ def label(strip: ImageBGR, name: str, note: str, *, ended: bool = False) -> None
 
     Args:
         strip: (STRIP, W, 3) uint8 BGR; drawn over.
-        name: of the camera.
-        note: the time, say.
+        name: the camera's name.
+        note: for example the time.
         ended: show the note in the colour of cameras that have ended.
     """
     strip[:] = _STRIP_COLOUR
@@ -130,7 +130,7 @@ def placed(image: ImageBGR, tile: Tile) -> tuple[int, int, int, int, float]:
 
 
 def say(picture: ImageBGR, text: str) -> None:
-    """Darken a picture and write a text into its middle."""
+    """Darken a picture and write a text in its middle."""
     picture[:] = picture // 3
     scale = max(0.5, picture.shape[1] / 900)
     thick = max(1, round(2 * scale))
@@ -143,7 +143,7 @@ def say(picture: ImageBGR, text: str) -> None:
 
 
 def clock(seconds: float) -> str:
-    """Write a time as minutes, seconds and tenths, with hours from one hour on."""
+    """Format a time as minutes, seconds and tenths, with hours if there are any."""
     tenths = round(seconds * 10)
     minutes, rest = divmod(max(tenths, 0), 600)
     hours, minutes = divmod(minutes, 60)

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from reid_tracker.arrays import IntArray
 
-_STEP = 0.682  # around the colour wheel; of all steps, it keeps 20 neighbours farthest apart
+_STEP = 0.682  # hue step; it keeps the colours of 20 consecutive ids farthest apart
 _SHADES = ((1.0, 1.0), (1.0, 0.6))  # saturation, value: bright and dark
-# Hues at equal distances to the eye (CIELAB): there is much more green on the wheel than seen.
+# Hues at perceptually equal distances (CIELAB): the colour wheel has too much green.
 _HUES = (0, 0.092, 0.155, 0.247, 0.399, 0.472, 0.531, 0.581, 0.628, 0.76, 0.86, 0.93, 1)
 
 PALETTE_SIZE = 360
@@ -22,8 +22,8 @@ UNSURE = PALETTE_SIZE
 def identity_colours() -> npt.NDArray[np.uint8]:
     """Return the palette, (360, 3) uint8 red, green, blue.
 
-    Ids take the colours in turn, large steps around the colour wheel, bright and dark by turns: the
-    colours of any 20 neighbours differ by more than 20 in CIELAB, of the next two by more than 80.
+    Consecutive ids are large hue steps apart, alternating bright and dark. The colours of any 20
+    consecutive ids differ by more than 20 in CIELAB, those of the next two by more than 80.
     """
     wheel = np.arange(PALETTE_SIZE) * _STEP % 1.0
     hues = np.interp(wheel, np.linspace(0, 1, len(_HUES)), _HUES).tolist()
@@ -35,7 +35,7 @@ def identity_colours() -> npt.NDArray[np.uint8]:
 
 
 def text_colours(backgrounds: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return black or white, (N, 3) uint8, whichever is read more easily on each background."""
+    """Return black or white, (N, 3) uint8, whichever is more legible on each background."""
     luma = backgrounds @ np.array([0.299, 0.587, 0.114])
     return np.where(luma[:, None] > 130, 0, 255).repeat(3, axis=1).astype(np.uint8)
 

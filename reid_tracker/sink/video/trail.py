@@ -1,4 +1,4 @@
-"""Where tracks have been in the last seconds, in bounded memory."""
+"""The paths of tracks over the last seconds, in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.types import Tracks
 
 _MOST_POINTS = 50_000
-_SMOOTH_S = 0.25  # each point is the mean of those so long before and after it
+_SMOOTH_S = 0.25  # each point is the mean over this time before and after it
 
 
 class Trail:
@@ -30,9 +30,9 @@ class Trail:
         return len(self._ids)
 
     def add(self, tracks: Tracks, timestamp_s: float) -> None:
-        """Append one frame's tracks and forget what is too old.
+        """Append one frame's tracks and drop old points.
 
-        If time goes back (a source that started again), everything is forgotten.
+        If time goes back (the source restarted), all points are dropped.
         """
         if self._length_s <= 0:
             return
@@ -46,10 +46,10 @@ class Trail:
     def lines(self, ids: IntArray) -> Iterator[tuple[int, Float32Array]]:
         """Yield each of `ids` that has moved, with its (K, 2) float32 points in pixels, old first.
 
-        The points are smoothed, since boxes tremble; both ends stay where they are.
+        The points are smoothed against jitter of the boxes; both ends keep their place.
 
         Args:
-            ids: (N,) identities to look up, the ones in the present frame.
+            ids: (N,) identities in the current frame.
         """
         wanted = np.isin(self._ids, ids)
         known, points, times_s = self._ids[wanted], self._points[wanted], self._times_s[wanted]

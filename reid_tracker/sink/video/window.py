@@ -1,4 +1,4 @@
-"""A live window on the screen; closing it, or pressing q, ends the display and not the run."""
+"""A live window on the screen; closing it or pressing q ends only the display, not the run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class WindowSink(BaseSink):
     """Shows every result in a window.
 
     Args:
-        title: of the window.
+        title: the window's title.
         draw: makes the picture to show, (H, W, 3) uint8 BGR.
 
     Raises:
@@ -32,7 +32,7 @@ class WindowSink(BaseSink):
         super().__init__(Path(title))
         self._title = title
         self._draw = draw
-        # OpenCV's window toolkit ends the process if there is no screen, so check first.
+        # OpenCV's window toolkit kills the process if there is no screen, so check first.
         no_screen = sys.platform.startswith("linux") and not (
             os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
         )

@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# While it grows the file is a row of fragments, which plays up to the last complete one; closing it
-# makes it an ordinary MP4. FFmpeg before 7.1 only knows the fragments, which play everywhere too.
+# A growing file is a series of fragments and plays up to the last complete one; closing makes it an
+# ordinary MP4. FFmpeg before 7.1 keeps the fragments, which also play everywhere.
 _MOVFLAGS = ("hybrid_fragmented+frag_keyframe", "frag_keyframe+empty_moov+default_base_moof")
 _FRAGMENT_S = 2.0
-_MOST_PAUSE_S = 1800.0  # MP4 holds durations in 32 bits: 2,147 s of the shortest ticks
+_MOST_PAUSE_S = 1800.0  # MP4 durations have 32 bits: at most 2,147 s in the shortest ticks
 _LEAST_TICKS, _MOST_TICKS = 90_000, 1_000_000  # per second
 _CODEC_OPTIONS = {
     "preset": "veryfast",
-    "bf": "0",  # no reordering: video starts at 0 s, and less is in flight when a run is killed
+    "bf": "0",  # no reordering: video starts at 0 s, and a kill loses fewer frames
     "forced-idr": "1",
     "colorspace": "bt709",
     "color_primaries": "bt709",
@@ -42,16 +42,16 @@ _CODEC_OPTIONS = {
 
 
 class VideoSink(BaseSink):
-    """Writes frames with their own timing: variable rates and skipped frames stay as they were.
+    """Writes frames with their own timing, so that variable rates and skipped frames are kept.
 
     A pause is shortened to half an hour, since players show nothing new in it.
 
-    The first frame decides the size; odd sides grow by one pixel. A later frame of another size is
+    The first frame sets the size; odd sides grow by one pixel. A later frame of another size is
     scaled to fit, with black borders.
 
     Args:
         path: the file, ending in .mp4.
-        info: the source; its rate is the nominal one of the video.
+        info: the source; its rate becomes the video's nominal rate.
         draw: makes the picture to write, (H, W, 3) uint8 BGR, from a result; None writes the frame.
         crf: x264 quality, 0 best to 51 worst.
         overwrite: whether an existing file may be replaced.
@@ -73,7 +73,7 @@ class VideoSink(BaseSink):
         self._draw = draw
         self._crf = crf
         self._rate = _storable(info.frame_rate)
-        # A multiple of the rate, so that constant rates such as 30000/1001 come out exact.
+        # A multiple of the rate, so that constant rates such as 30000/1001 are exact.
         ticks = self._rate.numerator * max(1, -(-_LEAST_TICKS // self._rate.numerator))
         self._time_base = Fraction(1, ticks)
         self._output: tuple[OutputContainer, VideoStream] | None = None
@@ -82,7 +82,7 @@ class VideoSink(BaseSink):
         self._pending: Packet[VideoStream] | None = None
         self._duration = round(1 / self._rate / self._time_base)
         self._next_key_s = 0.0
-        # Reserves the name, and fails now rather than after the first frame.
+        # Reserves the name, so that an error shows now rather than at the first frame.
         create_file(path, overwrite).close()
 
     def write(self, result: FrameResult) -> None:
@@ -132,7 +132,7 @@ class VideoSink(BaseSink):
         canvas = fit_to_canvas(image, stream.width, stream.height)
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(canvas), format="bgr24")
         picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
-        # Two frames fall on one tick only if a source's times are finer than any screen.
+        # Frames share a tick only if they are too close in time for any screen to show both.
         self._last_pts = max(self._last_pts + 1, round(time_s / self._time_base))
         picture.pts, picture.time_base = self._last_pts, self._time_base
         if time_s >= self._next_key_s:
@@ -141,7 +141,7 @@ class VideoSink(BaseSink):
         self._mux(container, stream.encode(picture))
 
     def _mux(self, container: OutputContainer, packets: Sequence[Packet[VideoStream]]) -> None:
-        """Store packets, each lasting until the next one, which the encoder does not know."""
+        """Store packets, each lasting until the next; the encoder does not know durations."""
         for packet in packets:
             if self._pending is not None:
                 self._duration = (packet.pts or 0) - (self._pending.pts or 0)
@@ -150,7 +150,7 @@ class VideoSink(BaseSink):
             self._pending = packet
 
     def _finish(self) -> None:
-        """Flush the encoder and complete the file; without a single frame, leave no file."""
+        """Flush the encoder and complete the file; without any frame, leave no file."""
         if self._output is None:
             self.path.unlink(missing_ok=True)
             return
@@ -176,7 +176,7 @@ class VideoSink(BaseSink):
 
 
 def _storable(rate: Fraction) -> Fraction:
-    """Return the rate, or one close to it whose ticks leave room for pauses in 32-bit durations."""
+    """Return the rate, or a similar one whose ticks allow pauses within 32-bit durations."""
     return rate if rate.numerator <= _MOST_TICKS else rate.limit_denominator(1001)
 
 
@@ -192,7 +192,7 @@ def with_even_sides(image: ImageBGR) -> ImageBGR:
 
 
 def fit_to_canvas(image: ImageBGR, width: int, height: int) -> ImageBGR:
-    """Bring a picture to a canvas: as it is if it fits, else scaled and centred on black.
+    """Fit a picture to a canvas: unchanged if it has the size, else scaled and centred on black.
 
     Takes (H, W, 3) uint8 and returns (height, width, 3) uint8; both sides of the canvas are even.
     """

@@ -180,7 +180,7 @@ def test_no_file_that_is_read_is_overwritten(
     before = same_stem.read_bytes(), video.read_bytes()
     words = ["--detector", same_stem, "--encoder", "none", "--overwrite", "-o", tmp_path]
     assert run(video, *words) == 1
-    assert "is read by this run" in error_line(capsys)
+    assert "is an input of this run" in error_line(capsys)
     assert run(f"file://{video}", *words, "--no-save-mot") == 1
     assert (same_stem.read_bytes(), video.read_bytes()) == before
 

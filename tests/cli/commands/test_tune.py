@@ -92,9 +92,12 @@ def test_a_folder_of_something_else_is_left_alone(sequences: list[str], tmp_path
     [
         (["--trials", "0"], "--trials 0: expected a whole number from 1"),
         (["--seed", "-1"], "--seed -1: expected a whole number from 0"),
-        (["--only", "n_int"], "--only n_int: expected options among"),
+        (["--only", "n_int"], "--only n_int: unknown option; expected some of"),
         (["--video", "walk-9=x.mp4"], "--video walk-9=x.mp4: expected SEQUENCE=FILE"),
-        (["--hold-out", "walk-9"], "--hold-out walk-9: expected a sequence among walk-0, walk-1"),
+        (
+            ["--hold-out", "walk-9"],
+            "--hold-out walk-9: unknown sequence; expected one of walk-0, walk-1",
+        ),
     ],
 )
 @pytest.mark.slow

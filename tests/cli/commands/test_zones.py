@@ -69,7 +69,7 @@ def test_the_window_starts_with_what_the_camera_has(
     ("words", "said"),
     [
         (["--line", "gate=0,0,999,9"], "outside the picture of camera 'walkers'"),
-        (["--line", GATE, "--line", GATE], "line 'gate' is there twice"),
+        (["--line", GATE, "--line", GATE], "line 'gate' occurs twice"),
     ],
 )
 def test_what_a_run_would_refuse_is_not_saved(

@@ -113,7 +113,7 @@ def test_a_name_is_unique_in_a_camera_and_shared_over_cameras() -> None:
     cameras = {"door": INFO, "hall": INFO}
     assert check_places(CountingPlaces((one, other)), cameras) == CountingPlaces((one, other))
     zone = CountingZone("a", "door", ((0, 0), (5, 0), (5, 5)))
-    with pytest.raises(ConfigError, match="zone 'a' is there twice in camera 'door'"):
+    with pytest.raises(ConfigError, match="zone 'a' occurs twice in camera 'door'"):
         check_places(CountingPlaces((one,), (zone,)), cameras)
 
 
