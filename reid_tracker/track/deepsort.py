@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from reid_tracker.track.observations import (
     usable,
 )
 from reid_tracker.track.occlusion import feet_hidden
-from reid_tracker.track.recovery import Recovery, at_border
+from reid_tracker.track.recovery import Recovery
 from reid_tracker.track.report import reported
 from reid_tracker.track.stages import Matches, Stages
 from reid_tracker.track.table import TrackTable
@@ -69,6 +69,13 @@ class DeepSort:
         self._camera: CameraMotion | RecordedMotion | None
         self.reset()
         self._camera = camera
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs; a lock cannot be copied."""
+        return {name: value for name, value in vars(self).items() if name != "_busy"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _busy=threading.Lock())
 
     def reset(self) -> None:
         """Delete all tracks and restart ids and time."""
@@ -298,14 +305,11 @@ class DeepSort:
         return left
 
     def _leave(self) -> None:
-        """Delete the tracks that left; those that were last seen well inside are lost instead."""
+        """End the life of the tracks that left: their people may have turned round while hidden."""
         left = self._left()
-        lost = left & ~at_border(self._tracks.measured, self._extent)
-        if lost.any():
-            self._recovery.keep(self._tracks.select(lost))
-            left = left[~lost]
-            self._tracks = self._tracks.select(~lost)
-        self._delete(left)
+        if left.any():
+            self._recovery.keep(self._tracks.select(left))
+            self._tracks = self._tracks.select(~left)
 
     def _delete(self, rows: BoolArray) -> None:
         """Delete the tracks where the (T,) mask is True."""

@@ -21,6 +21,7 @@ from reid_tracker.track.table import TrackTable
 _TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
 _REACH = 1.0  # heights that a person is away at once, and goes per second
 _SIDE, _FOOT = 0.3, 0.1  # heights from the border at which people go out of the image
+_BORDER_S = 5.0  # people last seen at the border have left after that long
 _GROWTH = 1.0  # largest change of the logarithm of the height: boxes may be cut
 
 
@@ -87,6 +88,9 @@ class Recovery:
         possible &= away.seen_s[:, None] < fresh.born_s
         # Whoever comes in over the border may be anybody.
         possible[: len(self.lost)] &= ~at_border(fresh.measured, extent)
+        # Whoever was last seen there has gone home, or stood hidden and turned round.
+        gone = now_s - away.seen_s > _BORDER_S + _TIME_SLACK_S
+        possible[gone & at_border(away.measured, extent)] = False
         cost = self._memory.distance(away.slots, self._memory.mean(fresh.slots), possible)
         return assign(np.where(possible, cost, np.inf), self._max_cosine_distance)
 

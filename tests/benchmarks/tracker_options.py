@@ -3,14 +3,14 @@
     python -m tests.benchmarks.tracker_options [--seeds 3] [--only NAME ...]
 
 Each row has HOTA / IDF1 / id switches on the two cached sequences and on the worlds with exact
-truth of `tests/track/worlds.py`, the mean of several seeds.
+truth of `tests/track/worlds.py`, the mean of several seeds. Each finished column goes to stderr.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from functools import partial
+import sys
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from reid_tracker.geometry import xyxy_to_tlwh
 from reid_tracker.track import build_tracker
 from tests.benchmarks.mot_cached import SEQUENCES, CachedSequence, track
 from tests.benchmarks.mot_scores import Rows, read_mot, score
-from tests.track.worlds import WORLDS, World
+from tests.track.worlds import WORLDS, Step, World
 
 Options = dict[str, float]
 
@@ -36,7 +36,7 @@ OFF: dict[str, Options] = {
     "max_age_s": {"max_age_s": 1.0},
     "recover_s": {"recover_s": 0.0},
     "steady_size": {"steady_size": False},
-    "nn_budget": {"nn_budget": 20},
+    "nn_budget": {"nn_budget": 100},
     "n_init": {"n_init": 1},
     "max_iou_distance": {"max_iou_distance": 0.7},
     "motion_weight": {"motion_weight": 0.0},
@@ -44,12 +44,12 @@ OFF: dict[str, Options] = {
 """How each option is switched off, or set as DeepSORT has it."""
 
 
-def tracked(world: World, seed: int, preset: str, options: Options) -> tuple[Rows, Rows]:
+def tracked(steps: Iterable[Step], preset: str, options: Options) -> tuple[Rows, Rows]:
     """Return the truth of a world and what the tracker reports, as MOT rows."""
     tracker = build_tracker(preset, **options)
     truth: list[Rows] = []
     result: list[Rows] = [np.empty((0, 7))]
-    for number, step in enumerate(world.play(seed), start=1):
+    for number, step in enumerate(steps, start=1):
         tracks = tracker.update(step.detections, step.embeddings, step.time_s, step.picture)
         frame, ones = np.full(len(step.people), number), np.ones(len(step.people))
         truth.append(np.column_stack([frame, step.people, xyxy_to_tlwh(step.boxes), ones]))
@@ -60,27 +60,39 @@ def tracked(world: World, seed: int, preset: str, options: Options) -> tuple[Row
     return np.concatenate(truth), np.concatenate(result)
 
 
-def scorers(seeds: int) -> dict[str, Callable[[str, Options], list[dict[str, float]]]]:
-    """Return what gives the scores of each column."""
-    columns: dict[str, Callable[[str, Options], list[dict[str, float]]]] = {}
-    for sequence in SEQUENCES:
-        columns[sequence.name] = partial(_of_sequence, sequence)
-    for name, world in WORLDS.items():
-        columns[name] = partial(_of_world, world, seeds)
-    return columns
+def column_of_sequence(
+    sequence: CachedSequence, rows: dict[str, tuple[str, Options]]
+) -> dict[str, list[dict[str, float]]]:
+    """Return the scores of each row on a cached sequence."""
+    truth = read_mot(sequence.truth)
+    return {
+        name: [score(truth, track(sequence, build_tracker(preset, **options)))]
+        for name, (preset, options) in rows.items()
+    }
 
 
-def _of_sequence(sequence: CachedSequence, preset: str, options: Options) -> list[dict[str, float]]:
-    result = track(sequence, build_tracker(preset, **options))
-    return [score(read_mot(sequence.truth), result)]
+def column_of_world(
+    world: World, seeds: int, rows: dict[str, tuple[str, Options]]
+) -> dict[str, list[dict[str, float]]]:
+    """Return the scores of each row on a world, one a seed."""
+    scores: dict[str, list[dict[str, float]]] = {name: [] for name in rows}
+    for seed in range(seeds):
+        steps = list(world.play(seed))
+        for name, (preset, options) in rows.items():
+            scores[name].append(score(*tracked(steps, preset, options)))
+    return scores
 
 
-def _of_world(world: World, seeds: int, preset: str, options: Options) -> list[dict[str, float]]:
-    return [score(*tracked(world, seed, preset, options)) for seed in range(seeds)]
+def cell(scores: list[dict[str, float]]) -> str:
+    """Return the means as HOTA / IDF1 / id switches."""
+    hota, idf1, switches = (
+        float(np.mean([one[key] for one in scores])) for key in ("HOTA", "IDF1", "IDSW")
+    )
+    return f"{hota:.1f} / {idf1:.1f} / {switches:.0f}"
 
 
 def main() -> None:
-    """Print the table in Markdown, row by row."""
+    """Print the table in Markdown, column by column to stderr while it is made."""
     parser = argparse.ArgumentParser(description="Score options of the tracker one by one.")
     parser.add_argument("--seeds", type=int, default=3, help="of each world")
     parser.add_argument("--only", nargs="*", default=None, help="rows to print")
@@ -89,19 +101,15 @@ def main() -> None:
         name: (name, {}) for name in ("default", "fast", "deepsort")
     }
     rows |= {f"default without {name}": ("default", options) for name, options in OFF.items()}
-    columns = scorers(arguments.seeds)
+    if arguments.only:
+        rows = {name: row for name, row in rows.items() if any(w in name for w in arguments.only)}
+    columns = {one.name: column_of_sequence(one, rows) for one in SEQUENCES}
+    for name, world in WORLDS.items():
+        columns[name] = column_of_world(world, arguments.seeds, rows)
+        print(name, {row: cell(scores) for row, scores in columns[name].items()}, file=sys.stderr)
     print(f"| | {' | '.join(columns)} |\n|---|{'--:|' * len(columns)}")
-    for name, (preset, options) in rows.items():
-        if arguments.only and not any(word in name for word in arguments.only):
-            continue
-        cells = []
-        for scores in columns.values():
-            found = scores(preset, options)
-            hota, idf1, switches = (
-                float(np.mean([one[key] for one in found])) for key in ("HOTA", "IDF1", "IDSW")
-            )
-            cells.append(f"{hota:.1f} / {idf1:.1f} / {switches:.0f}")
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    for name in rows:
+        print(f"| {name} | {' | '.join(cell(column[name]) for column in columns.values())} |")
 
 
 if __name__ == "__main__":

@@ -227,6 +227,7 @@ class PlainDeepSort:
         return bool(
             old.class_number == new.class_number
             and old.seen_s < new.born_s
+            and (self.time() - old.seen_s <= 5.0 + _ROUNDING_S or not self.at_border(old.measured))
             and apart <= tall * (1 + self.time() - old.seen_s)
             and abs(np.log((a[3] - a[1]) / (b[3] - b[1]))) <= 1.0
         )
@@ -277,9 +278,7 @@ class PlainDeepSort:
             for t in self.tracks
             if not self.is_inside(t) and t.missed > 1 and self.time() - t.seen_s > limit_s
         ]
-        self.lost += [
-            t for t in left if t.confirmed and t.features and not self.at_border(t.measured)
-        ]
+        self.lost += [t for t in left if t.confirmed and t.features]
         self.tracks = [t for t in self.tracks if not any(t is other for other in left)]
 
     def at_border(self, box: Sequence[float]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -209,3 +210,12 @@ def test_a_timestamp_may_be_an_array_scalar() -> None:
     tracker = DeepSort(DeepSortConfig(n_init=1))
     for time_s in (np.float32(0), np.int64(1), np.array(2.0)):
         assert len(tracker.update(seen(person(200)), None, time_s)) == 1  # type: ignore[arg-type]
+
+
+def test_a_copy_goes_on_alone() -> None:
+    tracker = tracker_with_a_track()
+    other = copy.deepcopy(tracker)
+    tracker.update(NOBODY)
+    tracks = other.update(seen(person(205)), looks(0))
+    assert tracks.ids.tolist() == [1]
+    assert tracks.observed.tolist() == [True]

@@ -89,19 +89,20 @@ def test_who_was_there_before_the_other_was_lost_keeps_the_id() -> None:
 def test_who_was_lost_inside_stays_lost_though_the_prediction_walks_out() -> None:
     """Anna walks to the right and is hidden half way; a second later she is predicted outside."""
 
-    def ids(last: int, back: int) -> list[int]:
+    def ids(last: int, back: int, away: int = 50) -> list[int]:
         tracker = DeepSort()
         for frame in range(10):
             box = person(last - 60 * (9 - frame))
             tracker.update(seen(box), looks(0), frame / 10, IMAGE)
-        for frame in range(10, 50):
+        for frame in range(10, away):
             tracker.update(Detections.empty(), None, frame / 10, IMAGE)
-        for frame in range(50, 55):
+        for frame in range(away, away + 5):
             tracks = tracker.update(seen(person(back)), looks(0), frame / 10, IMAGE)
         return [int(one) for one in tracks.ids]
 
     assert ids(1000, 1000) == [1]
-    assert ids(1370, 1000) == [2]  # she was seen to leave
+    assert ids(1370, 1000) == [1]  # she turned round at the border while she was hidden
+    assert ids(1370, 1000, away=62) == [2]  # she has left
     assert ids(1000, 1370) == [2]  # who comes in over the border may be anybody
 
 

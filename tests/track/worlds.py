@@ -47,7 +47,7 @@ class Step:
         boxes: (P, 4) their true xyxy boxes.
         detections: (N) what the detector finds.
         embeddings: (N, D) what the encoder makes of that.
-        picture: the frame, if the camera moves.
+        picture: the frame; a black one if the camera stands still.
     """
 
     time_s: float
@@ -55,7 +55,7 @@ class Step:
     boxes: FloatArray
     detections: Detections
     embeddings: Embeddings
-    picture: ImageBGR | None
+    picture: ImageBGR
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ class World:
             boxes, inside = walkers.step()
             picture, shift = camera.step(frame / self.rate)
             looks = appearance.step()
-            behind_wall = _hidden_by_walls(boxes, self.walls)
+            behind_wall = np.maximum(
+                _hidden_by_walls(boxes, self.walls), _outside(boxes, self.size)
+            )
             hidden = np.maximum(_hidden_by_people(boxes, inside), behind_wall)
             shown = inside & (behind_wall < _UNSEEN)
             found, confidences, rows = self._detect(boxes, hidden, inside, looks, random)
@@ -154,7 +156,8 @@ class _Walkers:
         step_s = 1 / world.rate
         turns = random.random(world.people) < step_s / 5 * world.linger
         self._speed[turns] = self._speeds(int(turns.sum()))
-        self._feet = self._feet + self._speed * self._tall()[:, None] * step_s
+        walking = (self._tall() * (self._away_s <= 0))[:, None]
+        self._feet = self._feet + self._speed * walking * step_s
         self._at_the_border(step_s)
         tall = self._tall()
         half = 0.2 * tall
@@ -221,15 +224,16 @@ class _Camera:
     def __init__(self, world: World, random: np.random.Generator) -> None:
         self._world, self._random = world, random
         width, height = world.size
+        self._black = np.zeros((height, width, 3), np.uint8)
         self._margin = round(world.swing_px + 5 * world.shake_px)
         coarse = random.integers(0, 256, (height // 18, width // 18, 3)).astype(np.uint8)
         size = (width + 2 * self._margin, height + 2 * self._margin)
         self._ground = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
 
-    def step(self, time_s: float) -> tuple[ImageBGR | None, FloatArray]:
-        """Return the picture, if the camera moves, and by how much it looks right and down."""
+    def step(self, time_s: float) -> tuple[ImageBGR, FloatArray]:
+        """Return the picture, and by how much it looks right and down."""
         if not self._margin:
-            return None, np.zeros(2)
+            return self._black, np.zeros(2)
         shift = self._world.shake_px * self._random.normal(size=2)
         shift[0] += self._world.swing_px * np.sin(2 * np.pi * time_s / 3)
         left, top = np.clip(self._margin + shift, 0, 2 * self._margin).round().astype(int)
@@ -255,6 +259,14 @@ def _hidden_by_walls(boxes: FloatArray, walls: tuple[Rectangle, ...]) -> FloatAr
         part = np.maximum(width, 0) * np.maximum(height, 0) / area
         hidden = np.maximum(hidden, np.where(boxes[:, 3] < bottom, part, 0))
     return hidden
+
+
+def _outside(boxes: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Return how much of each box lies outside the picture."""
+    low, high = np.maximum(boxes[:, :2], 0), np.minimum(boxes[:, 2:], size)
+    seen = np.maximum(high - low, 0).prod(axis=1)
+    part: FloatArray = 1 - seen / (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return part
 
 
 def _who_hides(boxes: FloatArray, inside: BoolArray, one: int) -> int | None:
