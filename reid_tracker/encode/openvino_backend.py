@@ -86,6 +86,8 @@ class OpenVinoNetwork:
 
     def run(self, crops: Crops) -> Float32Array:
         """Embed (n, H, W, 3) uint8 BGR crops as (n, D) float32 rows."""
+        if len(crops) == 1:
+            return self._forward(crops)
         rows = np.empty((len(crops), self.embedding_size), np.float32)
         round_size = _GROUP * self._streams
         grouped = len(crops) // round_size * round_size
@@ -105,9 +107,9 @@ class OpenVinoNetwork:
         queue.wait_all()
 
     def _forward(self, crops: Crops) -> Float32Array:
-        """Run one crop alone and return the network's own output."""
+        """Run one crop on this thread."""
         request = self._queue(1)[0]
-        output: Float32Array = np.array(request.infer({0: crops})[0], np.float32)
+        output: Float32Array = np.array(request.infer({0: crops}, share_inputs=True)[0], np.float32)
         return output.reshape(1, -1) if output.shape[2:] == (1,) * (output.ndim - 2) else output
 
     def _queue(self, size: int) -> Any:
