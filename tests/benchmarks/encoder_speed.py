@@ -7,8 +7,8 @@ Two tables have medians, and ratios to the best peer at that batch: of the time 
 the time that all cores spent, which depends less on what else the machine does. Peers run in
 processes of their own, with the default of OMP_NUM_THREADS and with 1: ultralytics with this
 Python, BoxMOT with that of a virtual environment which has it, since it conflicts with packages of
-this project (`pip install boxmot==25.0.0 onnxruntime==1.24.3 onnx openvino`). The frame is noise of 1920 x 1080
-pixels with people of 40 to 240 pixels.
+this project (`pip install boxmot==25.0.0 onnxruntime==1.24.3 onnx openvino`). The frame is noise of
+1920 x 1080 pixels with people of 40 to 240 pixels.
 """
 
 from __future__ import annotations
