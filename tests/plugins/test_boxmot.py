@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from reid_tracker.config import EncoderConfig
+from reid_tracker.encode import build_encoder
 from reid_tracker.errors import InputError, MissingDependencyError
 from reid_tracker.plugins import hosts
 from reid_tracker.plugins.boxmot import ReidModel
+from tests.conftest import ROOT
 from tests.plugins.samples import BOX, COLOUR, colours, encoder, host, rows_of, scene, tud_campus
 
 
@@ -66,6 +70,20 @@ def test_ids_are_those_with_embeddings_by_hand(name: str) -> None:
         assert got[:, 4].astype(int).tolist() == ids.astype(int).tolist()
         most = max(most, len(got))
     assert most >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_rounded_crops_give_the_embeddings_of_boxmot(tmp_path: Path) -> None:
+    runtime = host("boxmot.reid.core.runtime")
+    weights = tmp_path / "osnet_x0_25_msmt17.pt"  # BoxMOT reads the network from the name
+    shipped = ROOT / "weights" / "osnet_x0_25_cuhk03.pth"
+    weights.write_bytes(shipped.read_bytes())
+    config = EncoderConfig(model=str(shipped), device="cpu", crop_rounded=True)
+    ours, theirs = ReidModel(build_encoder(config)), runtime.ReID(weights, device="cpu")
+    image, found, _ = tud_campus()[0]
+    got, expected = ours.get_features(found.boxes, image), theirs(image, found.boxes)
+    np.testing.assert_allclose((got * np.asarray(expected)).sum(axis=1), 1, atol=1e-3)
 
 
 class NoModel:
