@@ -66,7 +66,7 @@ class OpenVinoNetwork:
         model = read_network(self._path)
         self.input_size = _input_size(model, self._path)
         self._streams = min(_cores(), _MOST_STREAMS)
-        self._queues: dict[int, Any] = {}
+        self._by_size: dict[int, list[Any]] = {}
         # One run on black crops detects an unsuitable network here, not on the first frame.
         try:
             self._model = self._with_crops_as_input(model, normalisation)
@@ -97,24 +97,31 @@ class OpenVinoNetwork:
         return rows
 
     def _run_parts(self, size: int, crops: Crops, rows: Float32Array) -> None:
-        def store(request: Any, begin: int) -> None:
-            rows[begin : begin + size] = request.get_output_tensor().data.reshape(size, -1)
-
-        queue = self._queue(size)
-        queue.set_callback(store)
-        for begin in range(0, len(crops), size):
-            queue.start_async({0: crops[begin : begin + size]}, begin, share_inputs=True)
-        queue.wait_all()
+        """Run `size` crops at a time, in turn on every stream."""
+        requests = self._requests(size)
+        begins = range(0, len(crops), size)
+        for turn in range(len(begins) + len(requests)):
+            request = requests[turn % len(requests)]
+            if 0 <= (done := turn - len(requests)) < len(begins):
+                request.wait()
+                found = request.get_output_tensor().data
+                rows[begins[done] : begins[done] + size] = found.reshape(size, -1)
+            if turn < len(begins):
+                part = crops[begins[turn] : begins[turn] + size]
+                request.start_async({0: part}, share_inputs=True)
 
     def _forward(self, crops: Crops) -> Float32Array:
         """Run one crop on this thread."""
-        request = self._queue(1)[0]
+        request = self._requests(1)[0]
         output: Float32Array = np.array(request.infer({0: crops}, share_inputs=True)[0], np.float32)
         return output.reshape(1, -1) if output.shape[2:] == (1,) * (output.ndim - 2) else output
 
-    def _queue(self, size: int) -> Any:
-        """Return the requests that run `size` crops each; compiled when they are first needed."""
-        if size not in self._queues:
+    def _requests(self, size: int) -> list[Any]:
+        """Return the requests that run `size` crops each; compiled when they are first needed.
+
+        Not an `AsyncInferQueue`, which was reported to hang (ultralytics issue 25923).
+        """
+        if size not in self._by_size:
             import openvino
 
             model = self._model.clone()
@@ -127,8 +134,8 @@ class OpenVinoNetwork:
                 "ENABLE_CPU_PINNING": False,
             }
             compiled = self._core.compile_model(model, "CPU", options)
-            self._queues[size] = openvino.AsyncInferQueue(compiled, self._streams)
-        return self._queues[size]
+            self._by_size[size] = [compiled.create_infer_request() for _ in range(self._streams)]
+        return self._by_size[size]
 
     def _with_crops_as_input(self, model: Any, normalisation: Normalisation) -> Any:
         """Let a network take (B, H, W, 3) uint8 BGR, so that its threads also normalise."""

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.encode.samples import tiny_onnx
 
 HEAVY = ("torch", "cv2", "ultralytics", "onnxruntime", "timm", "openvino")
@@ -28,4 +30,16 @@ def test_rooms_load_nothing_heavy() -> None:
 def test_onnx_encoder_runs_without_torch(tmp_path: Path) -> None:
     path = tiny_onnx(tmp_path / "net.onnx")
     code = f"from reid_tracker import build_encoder; build_encoder({str(path)!r})"
+    assert loaded_after(code) == {"cv2", "openvino"}
+
+
+@pytest.mark.slow
+def test_the_shipped_encoder_and_its_space_need_no_torch() -> None:
+    """Where there is no GPU, neither choosing nor naming it may cost seconds of start-up."""
+    code = (
+        "from reid_tracker.config import EncoderConfig; from reid_tracker import build_encoder;"
+        "from reid_tracker.encode.fingerprint import model_fingerprint;"
+        "from reid_tracker.encode import backends; backends.may_have_gpu = lambda: False;"
+        "model_fingerprint(EncoderConfig()); build_encoder('auto')"
+    )
     assert loaded_after(code) == {"cv2", "openvino"}
