@@ -1,4 +1,4 @@
-"""The metric classes of trackeval, and the form of data that they take."""
+"""The metric classes of trackeval, and conversion to their input format."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def load_metrics() -> TrackMetrics:
 def metric_data(
     true_ids: Sequence[IntArray], found_ids: Sequence[IntArray], overlaps: Sequence[FloatArray]
 ) -> dict[str, Any]:
-    """Return what trackeval's metrics take, from the ids and overlaps of each frame.
+    """Convert the ids and overlaps of each frame to the input of trackeval's metrics.
 
-    Ids are numbered again from 0, so memory depends on how many there are, not on their size.
+    Ids are renumbered from 0, so memory depends on their number, not on their size.
 
     Args:
         true_ids: (G,) ids of the ground truth in each frame.
@@ -55,7 +55,7 @@ def metric_data(
     """
     true_rows, true_count = _from_zero(true_ids)
     found_rows, found_count = _from_zero(found_ids)
-    # HOTA keeps a table of pairs for each of 19 thresholds; Identity assigns on a square of all.
+    # HOTA keeps a table of id pairs for each of 19 thresholds; Identity solves a square assignment.
     needed = 8 * (24 * true_count * found_count + 4 * (true_count + found_count) ** 2)
     if needed > _MOST_BYTES:
         raise InputError(
@@ -85,7 +85,7 @@ def check_pairs(true_counts: IntArray, found_counts: IntArray) -> None:
         InputError: the pairs of boxes of all frames need more than 8 GiB.
     """
     pairs = true_counts.astype(np.float64) * found_counts
-    # Computing the IoU of a frame takes several times what its result takes.
+    # Computing the IoU of a frame takes several times the memory of the result.
     needed = 8 * pairs.sum() + 64 * pairs.max(initial=0)
     if needed > _MOST_BYTES:
         raise InputError(

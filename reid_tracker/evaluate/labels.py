@@ -27,7 +27,7 @@ class Labels:
 
     Attributes:
         identities: (N,) int64; -1 junk, 0 distractor, people from 1.
-        cameras: (N,) int64, any numbers. Images of unknown cameras get a number each.
+        cameras: (N,) int64, any numbers. Each image of an unknown camera gets its own number.
 
     Raises:
         InputError: a column is not integers, lengths differ, or an identity is below -1.

@@ -66,7 +66,7 @@ class CameraResult:
     Attributes:
         truth: the ground truth.
         result: the tracker's output.
-        matched_only: for a ground truth that misses people or has inexact boxes: only pairs of
+        matched_only: for incomplete ground truth, or inexact boxes: only pairs of
             overlapping boxes count. The scores of this camera then measure identities, not
             detection.
         matched_iou: minimum IoU of such a pair.
@@ -132,7 +132,7 @@ def evaluate_multi_camera(cameras: Mapping[str, CameraResult]) -> MultiCameraSco
 
 
 def match_boxes(truth: FloatArray, result: FloatArray, min_iou: float) -> tuple[IntArray, IntArray]:
-    """Pair the boxes of one frame so that the sum of IoU is largest.
+    """Pair the boxes of one frame so that the sum of IoU is maximal.
 
     Args:
         truth: (G, 4) xyxy.

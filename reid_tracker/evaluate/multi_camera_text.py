@@ -3,8 +3,9 @@
 A file holds one box per line: camera, identity, frame, left, top, width, height. Further columns
 (world coordinates) are ignored. Spaces or commas separate columns. The camera may be a name.
 
-A folder is what a run wrote (`CAMERA_global.txt`, or `CAMERA.txt` of a run of one camera), or has a
-MOTChallenge text of each camera, `CAMERA.txt` or `CAMERA/gt/gt.txt`, with the same identity in all.
+A folder is the output of a run (`CAMERA_global.txt`, or `CAMERA.txt` for one camera), or holds a
+MOTChallenge text per camera, `CAMERA.txt` or `CAMERA/gt/gt.txt`, with identities that hold in all
+cameras.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _LARGEST = (2**53, 2**53, 1e9, 1e9, 1e9, 1e9)
 
 _FINAL = "_global"
 _PERSON = {"1", "-1"}
-"""Classes of a MOTChallenge truth that are people: pedestrian, and no class."""
+"""Classes of MOTChallenge ground truth that count as people: pedestrian, and no class."""
 
 
 def read_tracks(path: Path) -> dict[str, IdentityBoxes]:
@@ -64,7 +65,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _counts(cells: list[str], *, truth: bool) -> bool:
-    """Whether a line of MOTChallenge counts: a truth marks others by 0, or as no person."""
+    """Whether a MOTChallenge line counts: ground truth marks other lines by 0 or by class."""
     return cells[6:7] != ["0"] and not (truth and {*cells[7:8]} - _PERSON)
 
 
@@ -74,8 +75,8 @@ def _boxes(
     """Return boxes by camera.
 
     Args:
-        rows: of each line its place, camera, the cells of identity, frame and box, and all cells.
-        columns: what is expected, for messages.
+        rows: for each line its position, camera, cells of identity, frame and box, and all cells.
+        columns: the expected columns, for messages.
     """
     tables: dict[str, list[list[float]]] = {}
     places: dict[tuple[str, float, float], str] = {}
@@ -86,8 +87,8 @@ def _boxes(
         before = places.setdefault((camera, values[0], values[1]), where)
         if before is not where:
             raise InputError(
-                f"{where}: identity {values[0]:.0f} is twice in frame {values[1]:.0f} of camera "
-                f"{camera}, first in {before}; keep one of the two boxes"
+                f"{where}: identity {values[0]:.0f} occurs twice in frame {values[1]:.0f} of "
+                f"camera {camera}, first in {before}; keep one of the two boxes"
             )
         tables.setdefault(camera, []).append(values)
     found = {}

@@ -22,7 +22,7 @@ REPORTED_RANKS = (1, 5, 10, 20)
 
 @dataclass(frozen=True, eq=False)
 class ReidScores:
-    """How well queries find their matches. All scores are in [0, 1], NaN if nothing was scored.
+    """Retrieval scores. All are in [0, 1], or NaN if nothing was scored.
 
     Attributes:
         cmc: (K,) cumulative match characteristic: cmc[k - 1] is the fraction of scored queries

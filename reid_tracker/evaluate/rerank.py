@@ -205,7 +205,7 @@ def _jaccard(queries: sparse.csr_array, gallery: sparse.csc_array) -> Float32Arr
 
 
 def _cut(ends: IntArray) -> list[tuple[int, int]]:
-    """Divide rows into runs of a few million pairs; `ends` counts the pairs before each row."""
+    """Divide rows into blocks of a few million pairs; `ends` counts the pairs before each row."""
     bounds, total = [0], len(ends) - 1
     while bounds[-1] < total:
         fitting = np.searchsorted(ends, ends[bounds[-1]] + _PAIRS_AT_ONCE, side="right") - 1

@@ -1,4 +1,4 @@
-"""Reads text files of boxes line by line, so that a file of any size takes no memory."""
+"""Reads text files of boxes line by line, in memory that does not depend on the file's size."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _PERPLEXITY = 30
 _NUMBERED_IDENTITIES = 40
 _NAMED_CAMERAS = 8
 _MARKERS = "o^sDvPX*"
-_SIZE = 1000  # of the plotting area, pixels
+_SIZE = 1000  # side of the plotting area, pixels
 _SEED = 0
 _SPOKE_WIDTH = 0.7
 

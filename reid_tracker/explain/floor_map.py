@@ -13,7 +13,7 @@ from reid_tracker.fusion import fuse
 from reid_tracker.match import FloorPath
 
 _WIDTH = 900
-_HEIGHTS = (360, 900)  # lowest, highest
+_HEIGHTS = (360, 900)  # minimum, maximum
 _STEPS_M = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 _MARGIN_M = 0.5
 _STEP_S, _BRIDGE_S = 0.5, 5.0
@@ -60,7 +60,7 @@ def floor_sheet(
     _draw_views(chart, footprints)
     for identity in sorted({path.identity for path in paths}):
         mine = merged_path([path for path in paths if path.identity == identity])
-        # Hidden feet can be located far away: lines to there would cross the whole map.
+        # Hidden feet can be located far away; lines to them would cross the whole map.
         mine = mine[((mine[:, 1:] >= low) & (mine[:, 1:] <= high)).all(axis=1)]
         if len(mine):
             _draw_path(chart, identity, mine, colours[identity])

@@ -39,7 +39,7 @@ def found_sheet(
         found: at least one result.
         title: title of the sheet, one line.
         caption: explanation of the sheet.
-        query: (H, W, 3) uint8 BGR picture of the person who was searched for; it comes first.
+        query: (H, W, 3) uint8 BGR picture of the wanted person; it comes first.
 
     Raises:
         InputError: there are no results, or an image cannot be decoded.

@@ -18,10 +18,10 @@ from reid_tracker.types import ImageBGR
 _CROP = (192, 96)  # height, width
 _SMALL_CROP = (160, 80)
 _CELL = 26  # side of a block's cell for one stream
-_NAMES = 62  # width of the blocks' names
+_NAMES = 62  # width of the column of block names
 _ENTRIES = 5  # images in a row of the sheet
 _TYPICAL = 8  # crops of a cluster
-_DEVIATIONS = 2  # at the ends of the colour scale
+_DEVIATIONS = 2  # standard deviations at the ends of the colour scale
 
 _PROFILE_CAPTION = (
     "Crops sorted by the scale that the gates prefer: from fine detail to large parts. Each table "
@@ -56,8 +56,7 @@ def gate_profile_sheet(
     Args:
         record: gate activations of B images.
         images: the same B images, (H, W, 3) uint8 BGR.
-        identities: (B,) who they show: only the first image of each person is drawn; None draws
-            any.
+        identities: (B,) identity of each image; then only the first image of each person is drawn.
         count: number of drawn images, spread from finest to coarsest.
         title: title of the sheet.
 

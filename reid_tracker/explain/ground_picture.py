@@ -26,7 +26,7 @@ def draw_ground_grid(image: ImageBGR, matrix: FloatArray) -> tuple[ImageBGR, flo
         matrix: (3, 3) homography from pixels to metres.
 
     Returns:
-        The image with the grid, and the distance of two lines in metres.
+        The image with the grid, and the distance between two lines in metres.
     """
     height, width = image.shape[:2]
     ground = GroundPlane((CameraGround("", tuple(matrix.ravel().tolist())),))
@@ -48,7 +48,7 @@ def draw_ground_grid(image: ImageBGR, matrix: FloatArray) -> tuple[ImageBGR, flo
     for axis, value, line in lines:
         fifth = round(value / step) % 5 == 0
         for piece in _seen(line, inverse, sign, (width, height)):
-            pixels = np.rint(piece * 8).astype(np.int32)  # OpenCV's fractions of a pixel
+            pixels = np.rint(piece * 8).astype(np.int32)  # OpenCV takes eighths of a pixel
             colour, thick = (_FIFTH, 2) if fifth else (_LINE, 1)
             cv2.polylines(layer, [pixels], False, colour, thick, cv2.LINE_AA, shift=3)
             if fifth and len(piece) > 1:

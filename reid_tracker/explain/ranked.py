@@ -119,8 +119,8 @@ def ranked_sheet(
         ranking: the ranked lists.
         query_image: returns the image of a query row, (H, W, 3) uint8 BGR.
         gallery_image: returns the image of a gallery row, (H, W, 3) uint8 BGR.
-        camera_rule: images of a person by the query's own camera were ignored; False: all images
-            are of one camera, and each has a camera number of its own.
+        camera_rule: whether images of a person from the query's own camera were ignored; False if
+            all images are of one camera, and each has its own camera number.
         title: title of the sheet.
     """
     height, width = _CROP

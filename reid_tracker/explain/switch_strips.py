@@ -18,7 +18,7 @@ CELL = (168, 126)
 """Height and width of a picture of a strip, pixels."""
 
 MOST_STRIPS = 60
-"""Few programs can open a taller sheet."""
+"""More strips would make a sheet that few programs can open."""
 
 _BEFORE_S = 0.5
 """Time between the pictures at the ends of a strip and the switch."""
@@ -35,9 +35,9 @@ class SwitchStrip:
     """Pictures around a switch.
 
     Attributes:
-        switch: what they show.
+        switch: the switch that they show.
         frames: their frame numbers, ascending.
-        pictures: of each frame a `CELL` picture, BGR; none of a frame that the video lacks.
+        pictures: BGR, of size `CELL`, by frame; frames that the video lacks are missing.
     """
 
     switch: Switch
@@ -54,12 +54,12 @@ def switch_strips(
 ) -> list[SwitchStrip]:
     """Cut the pictures of the first switches, at most `MOST_STRIPS`.
 
-    The true box is white, that of the earlier id blue, that of the later id orange, others are
-    grey. Only the pictures are kept; reading ends with the last one.
+    The true box is white, the box of the earlier id blue, of the later id orange; others are grey.
+    Only the pictures are kept; reading ends with the last one.
 
     Args:
         video: frames in order; frame 0 of the video is frame 1 of the boxes.
-        switches: what to show, in any order.
+        switches: the switches to show, in any order.
         truth: true boxes with the ids of people.
         found: found boxes.
         frame_rate: frames per second.
@@ -99,7 +99,7 @@ def _at(boxes: IdentityBoxes, frame: int) -> dict[int, FloatArray]:
 
 
 def _windows(strip: SwitchStrip, truth: IdentityBoxes) -> list[FloatArray]:
-    """Return what each picture shows, xyxy: of one size, around the person, also while hidden."""
+    """Return the window of each picture, xyxy: of equal size, around the person even if hidden."""
     rows = np.flatnonzero(truth.ids == strip.switch.person)
     nearest = [
         truth.boxes[rows[np.abs(truth.frames[rows] - frame).argmin()]] for frame in strip.frames

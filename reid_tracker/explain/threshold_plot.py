@@ -1,4 +1,4 @@
-"""A picture of how well thresholds separate two kinds of values, and where they lie."""
+"""A picture of two distributions and the thresholds between them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Separation:
 
 
 def draw_separations(separations: Sequence[Separation], title: str) -> Sheet:
-    """Draw one panel for each: the share of both kinds by value, and the thresholds."""
+    """Draw one panel for each comparison: both distributions, and the thresholds."""
     width, height = _PANEL
     caption = (
         "Each curve shows how the values of one kind are spread; both have the same area. A "

@@ -1,4 +1,4 @@
-"""A timeline: which camera saw whom, and when."""
+"""A timeline: which camera saw which person, and when."""
 
 from __future__ import annotations
 

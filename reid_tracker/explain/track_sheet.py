@@ -1,4 +1,4 @@
-"""A sheet about the tracks of a sequence: scores over IoU, who was followed by whom, switches."""
+"""A sheet about the tracks of a sequence: scores over IoU, the ids of each person, switches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CURVES = (400, 230)  # width, height
 _PITCH = 24
 """Height of a person's row, pixels."""
 _MOST_PEOPLE = 60
-_BAR = 0.66  # of the pitch
+_BAR = 0.66  # height of a bar, times the row's height
 _LETTER = 7  # width of a digit, pixels
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, "#8C6D31")
 _STRIP_LEFT = 190
@@ -62,9 +62,9 @@ def track_sheet(
     """Draw the tracks of a sequence.
 
     Args:
-        name: of the sequence.
+        name: name of the sequence.
         scores: its scores.
-        people: how its people were followed.
+        people: how each person was followed.
         combined: scores of all sequences, drawn as dashed lines for comparison.
         strips: pictures of switches.
     """
@@ -95,7 +95,7 @@ def _left_out(count: int, what: str) -> str:
 
 
 def _most_troubled(people: Sequence[Following]) -> list[Following]:
-    """Return the people with most events, in their order."""
+    """Return the people with the most events, in their original order."""
 
     def events(one: Following) -> tuple[int, int]:
         lost = sum(loss.last - loss.first + 1 for loss in one.losses)
@@ -169,7 +169,10 @@ def _draw_timeline(chart: Axes, people: Sequence[Following]) -> None:
     letters = (last - first) / (_WIDTH - _LEFT - 8) * _LETTER  # width of a digit, in frames
     bars: list[tuple[float, float, int, float, str]] = []
     for row, person in enumerate(people):
-        known, named = False, None  # whether somebody followed, and which id has its number
+        known, named = (
+            False,
+            None,
+        )  # whether an id has followed the person, and the id last labelled
         for one in person.stretches:
             length = one.last - one.first + 1
             if one.followed_by is None:
@@ -213,9 +216,9 @@ def _mark_events(chart: Axes, people: Sequence[Following]) -> None:
 
 
 def colours_of_ids(people: Sequence[Following]) -> dict[int, str]:
-    """Return a colour for each id that followed somebody.
+    """Return a colour for each id that followed a person.
 
-    Ids that follow each other in a row have different colours, unless one changes with more ids
+    Consecutive ids of a row have different colours, unless an id alternates with more ids
     than there are colours.
     """
     beside: dict[int, set[int]] = {}

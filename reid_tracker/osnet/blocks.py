@@ -27,7 +27,7 @@ MAX_STREAMS = len(ascii_lowercase)
 Norm = Literal["batch", "instance", "none"]
 
 InstanceNormPlace = Literal["none", "inside", "after"]
-"""Where a block has instance norm: nowhere, in the residual branch, or after the sum."""
+"""Position of a block's instance norm: none, in the residual branch, or after the sum."""
 
 
 @dataclass(frozen=True)

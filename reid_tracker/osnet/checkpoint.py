@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 StateDict = dict[str, Tensor]
 
 INPUT_SIZE_KEY = "input_size"
-"""Entry of a checkpoint: [height, width] of the images that it was trained with, pixels."""
+"""Checkpoint entry: [height, width] of the training images, pixels."""
 
 _MAX_SIDE = 4096
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
@@ -146,9 +146,9 @@ def infer_architecture(state_dict: Mapping[str, Tensor]) -> str:
 
 
 def load_input_size(path: str | Path) -> tuple[int, int] | None:
-    """Return the (height, width) of the images that a checkpoint of this project was trained with.
+    """Return the (height, width) of a checkpoint's training images, pixels.
 
-    None where it does not say so, as torchreid's.
+    None if the checkpoint lacks it, as those of torchreid do.
 
     Raises:
         WeightsError: the file is missing, damaged, or would run code.

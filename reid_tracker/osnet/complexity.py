@@ -1,6 +1,6 @@
 """Cost of a net: parameters, and multiply-accumulate operations (MACs) per image.
 
-Counted as in the paper: only convolutions and linear layers, a gate once per stream, and no
+The count follows the paper: only convolutions and linear layers, a gate once per stream, and no
 classifier, which inference does not use.
 """
 

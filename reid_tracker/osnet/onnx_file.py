@@ -17,12 +17,12 @@ def to_onnx(net: nn.Module, size: tuple[int, int]) -> bytes:
     """Return an OSNet as an ONNX file with any batch size.
 
     Args:
-        net: not changed.
+        net: the network; not changed.
         size: (height, width) of its images.
     """
     folded = fold_batch_norm(copy.deepcopy(net).cpu().eval())
     folded = folded.to(memory_format=torch.contiguous_format)
-    # The exporter that needs no further package; older versions of torch know no other.
+    # This exporter needs no other package, and old versions of torch have only this one.
     choice = (
         {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
     )

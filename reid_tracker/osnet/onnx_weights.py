@@ -70,7 +70,7 @@ def load_onnx_weights(path: str | Path) -> StateDict:
 
 
 def onnx_input_size(path: str | Path) -> tuple[int, int] | None:
-    """Return the (height, width) of the images that an ONNX file takes; None where it is free.
+    """Return the (height, width) of an ONNX file's input images; None if it is not fixed.
 
     Raises:
         MissingDependencyError: the package `onnx` is not installed.

@@ -29,7 +29,7 @@ def lay_side_by_side(net: nn.Module, parts: Sequence[StateDict], *, source: str)
     Args:
         net: an OSNet as wide as all parts together; changed in place.
         parts: state dicts of OSNets of the same family.
-        source: name of the parts in errors.
+        source: name of the parts in error messages.
 
     Raises:
         WeightsError: the parts do not fit the net.
@@ -57,7 +57,7 @@ def lay_side_by_side(net: nn.Module, parts: Sequence[StateDict], *, source: str)
 
 
 def _fits(name: str, tensor: Tensor, given: list[Tensor]) -> bool:
-    """Return whether the parts fill a tensor, up to the rounding of a gate's hidden layer."""
+    """Whether the parts fill a tensor, up to the rounding of a gate's hidden layer."""
     if any(g.dim() != tensor.dim() or g.shape[2:] != tensor.shape[2:] for g in given):
         return False
     rows = [g.shape[0] for g in given]

@@ -25,18 +25,18 @@ def save_checkpoint(content: dict[str, Any], path: Path) -> None:
     Raises:
         OutputError: it cannot be written; an earlier checkpoint at `path` is unharmed.
     """
-    # Into memory first: on a full disk torch.save raises an error that does not say so.
+    # Into memory first: on a full disk torch.save raises an error without the reason.
     buffer = io.BytesIO()
     torch.save({"version": VERSION, **content}, buffer)
     write_atomically(path, buffer.getvalue())
 
 
 def write_atomically(path: Path, write: bytes | Callable[[BinaryIO], object]) -> None:
-    """Replace a file by new content, or leave it as it was.
+    """Write a file atomically: an error leaves the old content.
 
     Args:
         path: the file.
-        write: its content, or what writes it into an open file.
+        write: the content, or a function that writes it into an open file.
 
     Raises:
         OutputError: the disk is full, or the folder cannot be written.
@@ -55,7 +55,7 @@ def write_atomically(path: Path, write: bytes | Callable[[BinaryIO], object]) ->
         _flush_folder(path.parent)
     except OSError as error:
         kept = "; the previous one is unharmed" if path.is_file() else ""
-        # NumPy's errors of a full disk have a text, but no strerror.
+        # On a full disk, NumPy's errors have a text but no strerror.
         reason = error.strerror or error
         raise OutputError(f"cannot write {path}: {reason}{kept}") from None
 
@@ -93,7 +93,7 @@ def _removed_on_error(path: Path) -> Iterator[None]:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system can do that."""
+    """Make a rename survive a power cut, where the system supports it."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

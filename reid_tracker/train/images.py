@@ -1,4 +1,4 @@
-"""Crops as arrays: decoded once if they fit into memory, otherwise read on demand."""
+"""Crops as arrays: decoded once if they fit in memory, otherwise read on demand."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class RowsOf:
     """Some rows of a source.
 
     Args:
-        source: of crops.
-        rows: of the source.
+        source: a source of crops.
+        rows: row numbers in the source.
     """
 
     def __init__(self, source: CropSource, rows: range) -> None:
@@ -122,9 +122,9 @@ def open_crops(paths: Sequence[Path], size: tuple[int, int], cache_gib: float) -
 
     Args:
         paths: the files.
-        size: maximum (height, width) that will be asked for; files with many more pixels are
-            reduced to it, others keep their own size.
-        cache_gib: maximum memory for them, if all were of that size.
+        size: maximum (height, width) that will be requested; files with many more pixels are
+            reduced to it, others keep their size.
+        cache_gib: maximum memory for the images, computed as if all had that size.
 
     Raises:
         InputError: a file cannot be decoded.
@@ -154,7 +154,7 @@ def write_image(path: Path, image: ImageBGR) -> None:
     """Write an image file atomically.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     write_atomically(path, cv2.imencode(path.suffix, image)[1].tobytes())
 
@@ -166,7 +166,7 @@ def resize_image(
 
     Args:
         image: uint8.
-        size: of the result.
+        size: size of the result.
         target: where to write it, (height, width, 3) uint8; None makes an array.
     """
     resized = np.empty((*size, 3), np.uint8) if target is None else target

@@ -1,4 +1,4 @@
-"""Where frames come from: video files, image folders, cameras and network streams.
+"""Sources of frames: video files, image folders, cameras and network streams.
 
     for frame in open_source("walk.mp4"):
         ...

@@ -1,7 +1,7 @@
 """Addresses of network cameras: where credentials come from, and how they stay hidden.
 
-A user and password may stand in the address, in the environment (`${NAME}` anywhere in it), or come
-from elsewhere. Whatever the password holds, libav gets it percent-encoded.
+User and password may be part of the address, come from environment variables (`${NAME}` anywhere in
+it), or be passed separately. libav always receives them percent-encoded.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class StreamAddress:
-    """A network address that can be printed.
+    """A network address that is safe to print.
 
     Attributes:
-        label: the address without credentials; this is also its text.
+        label: the address without credentials; `str` gives the same.
         url: the address with credentials. For libav only.
     """
 
@@ -38,14 +38,14 @@ class StreamAddress:
 def stream_address(
     url: str, username: str | None = None, password: str | None = None
 ) -> StreamAddress:
-    """Take an address as people write it.
+    """Parse an address as people write it.
 
     Args:
-        url: an address, in which `${NAME}` stands for an environment variable. A password in it
+        url: an address; `${NAME}` is replaced by that environment variable. A password in it
             need not be percent-encoded, unless it holds "@" and one of "/?#", or begins with
             digits up to one of these.
-        username: replaces the user in the address; taken as it is.
-        password: replaces the password in the address; taken as it is.
+        username: replaces the user in the address; used literally.
+        password: replaces the password in the address; used literally.
 
     Raises:
         ConfigError: a variable is not set, or the address holds control characters.
@@ -68,20 +68,20 @@ def expand_variables(text: str, label: str) -> str:
     """Return `text` with `${NAME}` replaced by environment variables.
 
     Raises:
-        ConfigError: a variable is not set; the message quotes `label`, which needs it.
+        ConfigError: a variable is not set; the message quotes `label`.
     """
     return _VARIABLE.sub(lambda match: _variable(match[1], label), text)
 
 
 def _split_user(rest: str) -> tuple[str, str]:
-    """Split what follows "://" into "user:password", or nothing, and the rest."""
+    """Split the part after "://" into "user:password" (or nothing) and the rest."""
     end = re.search(r"[/?#]", rest)
     host = rest[: end.start()] if end else rest
     before, at, after = host.rpartition("@")
     if at and after:
         return before, rest[len(before) + 1 :]
-    # An unescaped "/", "?" or "#" in the password looks like the end of the host; what stands
-    # before it is then no host with a port.
+    # An unescaped "/", "?" or "#" in the password looks like the end of the host; the text
+    # before it is then not a host with a port.
     port = host.rpartition(":")[2] if ":" in host and not host.endswith("]") else "0"
     if "@" in rest and (at or not port.isdecimal()):
         before, _, after = rest.rpartition("@")
@@ -90,7 +90,7 @@ def _split_user(rest: str) -> tuple[str, str]:
 
 
 def _encoded(text: str, label: str) -> str:
-    """Percent-encode a user or password of an address, which may be encoded in part."""
+    """Percent-encode a user or password, parts of which may be encoded already."""
     parts = _VARIABLE.split(text)  # text, name of a variable, text, ...
     return "".join(
         quote(_variable(part, label) if index % 2 else unquote_to_bytes(part), safe="")

@@ -36,19 +36,19 @@ _TEXT_ART_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}  # libav "plays" plain 
 class AvSource(BaseSource):
     """A container that PyAV has opened; use `open_video_file` or `open_recording`.
 
-    Frames have the pixels as stored, even if the container asks for a non-square pixel shape, and
-    are turned upright if it says that the camera was held sideways. A video that changes its size
-    midway yields frames of the new size.
+    Frames have the stored pixels, even if the container declares non-square pixels. They are turned
+    upright if the container holds a rotation. A video that changes its size midway yields frames of
+    the new size.
 
     Args:
-        container: opened for reading; owned by the source from here on.
-        label: how messages call the source; must hold no credentials.
+        container: opened for reading; the source now owns and closes it.
+        label: the source's name in messages; must hold no credentials.
         name: stem for output files.
         stride: every n-th frame is yielded.
-        frame_rate: frames per second that replace the container's rate and timestamps, or None.
+        frame_rate: frames per second; replaces the container's rate and timestamps unless None.
 
     Raises:
-        SourceError: the container has no video, or not one frame of it can be decoded.
+        SourceError: the container has no video, or none of its frames can be decoded.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class AvSource(BaseSource):
             self._stream.thread_type = "AUTO"
             self._report = DecodeReport()
             self._decoded = decode_frames(container, self._stream, self._report)
-            # Only the first frame shows that decoding works, and the rotation.
+            # Only the first frame shows the rotation, and that decoding works.
             self._first = next(self._decoded, None)
             if self._first is None:
                 raise SourceError(
@@ -124,12 +124,12 @@ def open_video_file(path: Path, stride: int, frame_rate: Fraction | None = None)
     """Open a video file.
 
     Raises:
-        SourceError: the file cannot be read, is no video, or holds no frame.
+        SourceError: the file cannot be read, is not a video, or holds no frame.
     """
     import av
 
     try:
-        # "file:" keeps a colon in the name from being taken for a protocol.
+        # "file:" keeps libav from reading a colon in the name as a protocol.
         container = av.open(f"file:{path}", mode="r", options={"max_pixels": str(MOST_PIXELS)})
     except av.error.FFmpegError as error:
         raise SourceError(
@@ -147,14 +147,14 @@ def video_stream(container: InputContainer, label: str) -> VideoStream:
         for stream in container.streams.video:
             if not stream.disposition & Disposition.attached_pic:
                 return stream
-    # A video stream that is left here is a cover picture, or text that libav would play.
+    # A remaining video stream is a cover picture, or text that libav would play.
     others = {stream.type for stream in container.streams} - {"video"}
     kinds = ", ".join(sorted(others)) or "text or pictures"
     raise SourceError(f"{label} has no video, only {kinds}: expected a file with moving pictures")
 
 
 def _describe(container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:
-    """Return what is known of the stream; width and height are those of upright frames."""
+    """Return the stream's properties; width and height are those of upright frames."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate or _DEFAULT_RATE
     width, height = first.width, first.height
     if round(first.rotation / 90) % 2:
@@ -164,17 +164,17 @@ def _describe(container: InputContainer, stream: VideoStream, first: VideoFrame)
 
 
 def _recorded_s(text: str) -> float | None:
-    """Return UTC seconds since 1970 of a container's creation time, None if it tells none."""
+    """Return a container's creation time, UTC seconds since 1970; None if it has none."""
     try:
         time = datetime.fromisoformat(text)
-        time = time if time.tzinfo else time.replace(tzinfo=UTC)  # as containers mean it
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)  # containers mean UTC
         seconds = time.timestamp()
     except (ValueError, OverflowError):
         return None
-    # Cameras whose clock was never set begin at 1970, or at 1904, the zero of MP4.
+    # A clock that was never set starts in 1970, or in 1904, the epoch of MP4.
     return seconds if seconds > _EARLIEST_S else None
 
 
 def reason_of(error: Exception) -> str:
-    """Return libav's reason without the address, which may hold a password."""
+    """Return libav's error text without the address, which may hold a password."""
     return getattr(error, "strerror", None) or type(error).__name__

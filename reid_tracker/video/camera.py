@@ -30,7 +30,7 @@ class CameraSource(BaseSource):
         stride: every n-th frame is yielded.
 
     Raises:
-        SourceError: there is no such camera, or it delivers no picture.
+        SourceError: the camera does not exist, or delivers no picture.
     """
 
     def __init__(self, number: int, stride: int) -> None:
@@ -77,8 +77,8 @@ class CameraSource(BaseSource):
 
 @contextmanager
 def _quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV from printing about a missing camera; the SourceError says it better."""
-    logs: Any = getattr(cv2.utils, "logging", cv2)  # where it is in OpenCV 5, and was in OpenCV 4
+    """Keep OpenCV from printing about a missing camera; the SourceError reports it."""
+    logs: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 5, or OpenCV 4
     level = logs.getLogLevel()
     logs.setLogLevel(0)
     try:

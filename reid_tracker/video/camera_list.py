@@ -42,14 +42,14 @@ class CameraEntry(Checked):
     """One entry of cameras.yaml.
 
     Attributes:
-        name: of the camera in results, files, topology and floor plan; empty takes the source's.
-        url: address, or any other source; `${NAME}` stands for an environment variable.
+        name: in results, files, topology and floor plan; empty takes the source's name.
+        url: address or any other source; `${NAME}` is replaced by that environment variable.
         username: may hold `${NAME}`; null takes the user and password of the address.
         password: may hold `${NAME}`.
         password_file: file that holds the password, beside the list if the path is relative.
         transport: "tcp" or "udp"; null takes that of the configuration.
         rotate: degrees by which pictures are turned clockwise.
-        live: true reads an address as a camera also if its video ends: it is opened again.
+        live: true treats an address as a camera even if its video ends: it is reopened.
         enabled: false leaves the camera out.
     """
 
@@ -70,7 +70,7 @@ class _CameraList(Checked):
 
 
 def is_camera_list(word: str) -> bool:
-    """Return whether a word on the command line names a list of sources that exists."""
+    """Return whether a command-line word names an existing list of sources."""
     return Path(word).suffix.lower() in _SUFFIXES and Path(word).is_file()
 
 
@@ -84,8 +84,8 @@ def read_camera_list(path: Path) -> list[CameraEntry]:
         The cameras that are enabled, in order; variables and password files are read.
 
     Raises:
-        ConfigError: the file cannot be read or holds something else; no camera is left; names are
-            odd or not unique; a variable is not set; a password file cannot be read.
+        ConfigError: the file cannot be read or is malformed; no camera is enabled; a name is
+            invalid or not unique; a variable is not set; a password file cannot be read.
     """
     if path.suffix.lower() == ".streams":
         entries = _read_lines(path)
@@ -93,12 +93,12 @@ def read_camera_list(path: Path) -> list[CameraEntry]:
         entries = [_resolve(entry, path) for entry in _read_entries(path) if entry.enabled]
     if not entries:
         raise ConfigError(
-            f"{path} lists no camera that is enabled: expected at least one with a name and a url"
+            f"{path} lists no enabled camera: expected at least one with a name and a url"
         )
     names = [entry.name for entry in entries if entry.name]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ConfigError(
-            f"{path}: two cameras are called '{shown(min(twice), str)}'; names must differ"
+            f"{path}: two cameras are named '{shown(min(twice), str)}'; names must differ"
         )
     return entries
 
@@ -141,7 +141,7 @@ def _check_keys(mapping: Mapping[Any, Any], where: str) -> None:
 
 
 def _resolve(entry: CameraEntry, path: Path) -> CameraEntry:
-    """Check an entry, and fetch its credentials."""
+    """Check an entry, and read its credentials."""
     if not _NAME.fullmatch(entry.name):
         raise ConfigError(f"{path}: a camera needs a name of letters, digits, dots, dashes and _")
     where = f"{path}: camera '{shown(entry.name, str)}'"

@@ -1,4 +1,4 @@
-"""Timestamps of decoded frames: the container's if it has them, always increasing."""
+"""Timestamps of decoded frames: from the container if possible, always increasing."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from fractions import Fraction
 
 _JUMP_S = 1.0
 LOOK_AHEAD = 5
-"""Pictures behind a jump that show whether the timestamps have left the old timeline."""
+"""Frames after a jump that decide whether the timeline has really changed."""
 
 
 class PresentationClock:
     """Turns presentation timestamps into seconds from the first frame.
 
-    Containers lie: timestamps may be missing, repeated, wrong in a few frames, or restart in the
-    middle (a camera that restarted, files that were joined). A tracker needs time that moves
-    forward, so each call returns more than the last.
+    Timestamps of containers may be missing, repeated, wrong in a few frames, or restart in the
+    middle (a camera restarted, files were joined). A tracker needs increasing time, so each call
+    returns more than the last.
 
     Args:
         frame_rate: frames per second, used if the container gives no time.
@@ -57,7 +57,8 @@ class PresentationClock:
             time_s = float(pts * time_base - self._origin)
             if self._last_s is not None and not self._is_near(time_s - self._last_s):
                 later = [float(one * time_base - self._origin) for one in following() if one]
-                # A wrong timestamp lies between right ones. A pause or a restart goes on.
+                # After a wrong timestamp the old timeline continues; after a pause or restart it
+                # does not.
                 most = (self._last_s + time_s) / 2 if time_s > self._last_s else math.inf
                 wrong = any(self._last_s < one < most for one in later)
                 if not wrong and time_s < self._last_s:
@@ -65,7 +66,7 @@ class PresentationClock:
                 if wrong or time_s < self._last_s:
                     time_s = by_rate
         if self._last_s is not None and time_s <= self._last_s:
-            # Half a period, so that a repeated timestamp does not push the frames behind it.
+            # Half a period, so that a repeated timestamp does not delay the following frames.
             time_s = self._last_s + float(self._period / 2)
         if time_s != by_rate:
             self._anchor_index, self._anchor_s = index, time_s
@@ -73,6 +74,6 @@ class PresentationClock:
         return time_s
 
     def _is_near(self, step_s: float) -> bool:
-        """Whether a step from one frame to the next is usual, and not a jump."""
+        """Whether a step from one frame to the next is normal rather than a jump."""
         period_s = float(self._period)
         return -period_s <= step_s <= max(_JUMP_S, 4 * period_s)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-_NO_PICTURE_S = 30.0  # data without a picture; "smart" codecs go 20 s between key frames
-_KEY_FRAME_S = 10.0  # a stream without key frames refreshes bit by bit; by then it has
+_NO_PICTURE_S = 30.0  # limit of data without a picture; "smart" codecs send a key frame every 20 s
+_KEY_FRAME_S = 10.0  # a stream without key frames has refreshed its whole picture by then
 _MICROSECONDS = 1_000_000
 _TRANSPORTS = ("tcp", "udp")
 _LIVE_SCHEMES = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srtp", "udp", "srt", "mmsh", "mmst"}
@@ -33,9 +33,9 @@ class ConnectionBroken(Exception):  # noqa: N818 - it breaks sooner or later; th
     """A connection could not be made or has ended.
 
     Attributes:
-        reason: why, in words without an address.
+        reason: the reason in words, without an address.
         refused: whether the camera refused user and password.
-        ended: whether it was a recording, which has been read to its end.
+        ended: whether it was a recording that was read to its end.
     """
 
     def __init__(self, reason: str, *, refused: bool = False, ended: bool = False) -> None:
@@ -49,10 +49,10 @@ class DecodedPicture(NamedTuple):
     """A decoded picture, not yet converted.
 
     Attributes:
-        frame: PyAV's.
+        frame: PyAV's frame.
         pts_s: the stream's timestamp in seconds, or None.
-        start_s: UTC seconds since 1970 at which timestamps were 0 by the camera's clock, None as
-            long as the camera has not sent it (by RTCP).
+        start_s: UTC seconds since 1970 at which timestamps were 0 by the camera's clock; None until
+            the camera has sent it (by RTCP).
     """
 
     frame: VideoFrame
@@ -89,7 +89,7 @@ class Connection:
             if reason := too_large(self._stream.width, self._stream.height):
                 raise ConnectionBroken(reason)
             self._stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
-            # Threads by frame would hold back as many pictures as the machine has cores.
+            # Frame threads would delay as many pictures as the machine has cores.
             self._stream.thread_type = "SLICE"
             self.frame_rate = _plausible(self._stream)
         except BaseException:
@@ -97,10 +97,10 @@ class Connection:
             raise
 
     def pictures(self) -> Iterator[DecodedPicture]:
-        """Yield sound pictures from the first key frame on, as they arrive.
+        """Yield undamaged pictures from the first key frame on, as they arrive.
 
         Raises:
-            ConnectionBroken: always, at last.
+            ConnectionBroken: always, when the connection ends.
         """
         began = last = time.monotonic()
         in_sync = seen = False
@@ -128,7 +128,7 @@ class Connection:
         try:
             for packet in self._container.demux(self._stream):
                 if time.monotonic() - asked > limit_s:
-                    # The last whole picture, which libav held until it gave up to wait for more.
+                    # The last complete picture, which libav held while it waited for more.
                     raise ConnectionBroken(silent)
                 yield packet
                 asked = time.monotonic()
@@ -140,7 +140,7 @@ class Connection:
             raise broken from None
 
     def _decode(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
-        """Yield the pictures of a packet that show no damage, such as grey or green areas."""
+        """Yield the pictures of a packet without visible damage, such as grey or green areas."""
         import av.error
 
         if packet.is_corrupt and not flags_whole_packets(self._container):
@@ -148,7 +148,7 @@ class Connection:
             return
         try:
             frames = packet.decode()
-        except av.error.ArgumentError:  # the decoder does not even take memory for it
+        except av.error.ArgumentError:  # the decoder refuses to allocate it
             raise ConnectionBroken(f"its pictures have more than {MOST_PIXELS:,} pixels") from None
         except av.error.FFmpegError:
             self.damaged += 1
@@ -163,7 +163,7 @@ class Connection:
         pts_s = None
         if frame.pts is not None and frame.time_base is not None:
             pts_s = float(frame.pts * frame.time_base)
-        # PyAV before 17 does not know it.
+        # PyAV before 17 lacks this.
         start = getattr(self._container, "start_time_realtime", None)
         return DecodedPicture(frame, pts_s, None if start is None else start / _MICROSECONDS)
 
@@ -180,7 +180,7 @@ def _open(address: StreamAddress, config: StreamConfig) -> InputContainer:
     try:
         container: InputContainer = av.open(address.url, mode="r", **words)
     except (av.error.FFmpegError, OSError) as error:
-        # After a time-out, libav reports the error of the step that it was in.
+        # After a time-out, libav reports the error of the interrupted step.
         if time.monotonic() - began > config.open_timeout_s:
             raise ConnectionBroken(f"no answer within {config.open_timeout_s:g} s") from None
         raise _broken(error) from None
@@ -188,17 +188,17 @@ def _open(address: StreamAddress, config: StreamConfig) -> InputContainer:
 
 
 def is_live_address(url: str) -> bool:
-    """Whether the protocol of an address is one of cameras, and not of servers of recordings."""
+    """Whether the protocol of an address is used by cameras, not by servers of recordings."""
     return url.partition("://")[0].lower() in _LIVE_SCHEMES
 
 
 def never_ends(container: InputContainer) -> bool:
-    """Whether a format without a duration is one of cameras, whatever length its body has."""
+    """Whether a format without a duration is used by cameras, whatever length its body has."""
     return container.duration is None and container.format.name in _ENDLESS_FORMATS
 
 
 def check_stream_config(config: StreamConfig) -> None:
-    """Raise ConfigError if settings ask for what this machine or libav does not have."""
+    """Raise ConfigError if a setting is invalid or not supported on this machine."""
     if config.transport not in _TRANSPORTS:
         raise ConfigError(f"stream.transport = {shown(config.transport)}: expected tcp or udp")
     hardware_decoder(config.hardware)
@@ -212,7 +212,7 @@ def _options(address: StreamAddress, config: StreamConfig) -> dict[str, str]:
         "max_pixels": str(MOST_PIXELS),
         "rtsp_transport": config.transport,
         "allowed_media_types": "video",
-        # RTSP describes its streams; waiting to see how they go on costs 3 s. (0 means "default".)
+        # RTSP describes its streams, so probing them only costs 3 s. (0 means "default".)
         "analyzeduration": "1",
         "probesize": "32",
         "fpsprobesize": "0",
@@ -220,7 +220,7 @@ def _options(address: StreamAddress, config: StreamConfig) -> dict[str, str]:
 
 
 def _broken(error: Exception) -> ConnectionBroken:
-    """Say what libav means, without its text, which may hold the address."""
+    """Describe libav's error without its text, which may hold the address."""
     import av.error
 
     if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
@@ -232,6 +232,6 @@ def _broken(error: Exception) -> ConnectionBroken:
 
 
 def _plausible(stream: VideoStream) -> Fraction | None:
-    """Return the nominal rate, unless it is a tick rate such as 90000 that libav guesses."""
+    """Return the nominal rate; None for tick rates such as 90000 that libav guesses."""
     rate = stream.average_rate or stream.guessed_rate
     return Fraction(rate) if rate and 1 <= rate <= 240 else None

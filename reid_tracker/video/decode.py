@@ -1,4 +1,4 @@
-"""Frames out of a PyAV container, past damage, which is counted, skipped and described."""
+"""Decodes the frames of a PyAV container; damage is skipped, counted and described."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _SOUND_OUTLASTS_PICTURE_S = 1
 
 @dataclass
 class DecodeReport:
-    """What reading a stream met.
+    """What happened while a stream was read.
 
     Attributes:
         packets: compressed pictures read from the container.
-        frames: pictures that came out.
+        frames: decoded pictures.
         lost: pictures that could not be decoded.
-        damaged: pictures that came out with visible damage.
+        damaged: decoded pictures with visible damage.
         end: end of the last compressed picture, in units of the stream's time base.
-        stopped_by: reason why the container could not be read further, or None at a regular end.
+        stopped_by: why the container could not be read further; None at a regular end.
     """
 
     packets: int = 0
@@ -41,10 +41,10 @@ class DecodeReport:
 
 
 def close_container(container: InputContainer) -> None:
-    """Close a container without FFmpeg's log messages, which could stop the process for ever.
+    """Close a container with FFmpeg's log turned off, since logging could cause a deadlock.
 
-    Older versions of torchvision have PyAV pass these messages to Python. A decoder thread that
-    logs waits for the interpreter, and whoever frees the decoder holds it and waits for the thread.
+    Older versions of torchvision make PyAV pass log messages to Python. A decoder thread that logs
+    then waits for the interpreter lock, while the thread that holds the lock waits for the decoder.
     """
     import av.logging
 
@@ -67,7 +67,7 @@ def decode_frames(
     # AVI stores decoding times only; libav reports them as presentation times, out of order where
     # the codec reorders. The n-th picture shown takes the n-th of these times.
     times: deque[int | None] | None = deque() if container.format.name == "avi" else None
-    gaps: deque[int] = deque()  # numbers of frames behind which the numbering leaves one out
+    gaps: deque[int] = deque()  # frame numbers after which one number is skipped
     skipped = 0
 
     def numbered(frames: Iterable[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
@@ -84,8 +84,8 @@ def decode_frames(
 
     for packet in _packets(container, stream, report):
         if packet.is_corrupt and not flags_whole_packets(container):
-            # Half a packet decodes to half a picture and can take its neighbours along. The decoder
-            # still holds pictures from before it, which keep their numbers.
+            # A partial packet decodes to a partial picture and can damage its neighbours. The
+            # decoder still holds earlier pictures, which keep their numbers.
             report.lost += 1
             gaps.append(report.packets - report.lost)
             continue
@@ -105,12 +105,12 @@ def decode_frames(
 
 
 def _held_back(stream: VideoStream) -> list[VideoFrame]:
-    """Return what the decoder still holds where reading stopped early."""
+    """Return the pictures that the decoder still holds after reading stopped early."""
     import av.error
 
     try:
         frames = stream.decode(None)
-    except av.error.FFmpegError:  # a regular end has brought all out
+    except av.error.FFmpegError:  # at a regular end nothing is left
         return []
     for frame in frames:
         frame.time_base = stream.time_base
@@ -118,7 +118,7 @@ def _held_back(stream: VideoStream) -> list[VideoFrame]:
 
 
 def flags_whole_packets(container: InputContainer) -> bool:
-    """Whether a packet that is flagged as damaged may be whole, and is worth decoding.
+    """Whether a packet flagged as damaged may be complete, and is worth decoding.
 
     The MPEG-TS reader flags the last packet before every gap in the counters, also where segments
     are joined.
@@ -137,7 +137,7 @@ def ends_body(container: InputContainer, error: Exception) -> bool:
 def _packets(
     container: InputContainer, stream: VideoStream, report: DecodeReport
 ) -> Iterator[Packet[VideoStream]]:
-    """Yield packets, going on behind bad spots as long as packets come between them."""
+    """Yield packets; continue after bad spots as long as packets come between them."""
     import av.error
 
     errors = 0
@@ -152,7 +152,7 @@ def _packets(
                 yield packet
             return
         except av.error.InvalidDataError as error:
-            # PyAV ends its generator with the exception; a new one goes on behind the bad spot.
+            # The exception ends PyAV's generator; a new one continues after the bad spot.
             errors += 1
             report.stopped_by = error.strerror
             if errors > _MOST_ERRORS_IN_A_ROW:
@@ -167,10 +167,10 @@ def _packets(
 def describe_damage(
     container: InputContainer, stream: VideoStream, frame_rate: Fraction, report: DecodeReport
 ) -> str | None:
-    """Compare what was read, to the end, with what the container promises.
+    """Compare what was read with what the container declares.
 
     Returns:
-        One line without the file's name, or None if the file is whole.
+        One line without the file's name, or None if the file is complete.
     """
     declared, missing = _declared_and_missing(container, stream, frame_rate, report)
     if not (report.lost or report.damaged or report.stopped_by or missing):
@@ -189,11 +189,11 @@ def describe_damage(
 def _declared_and_missing(
     container: InputContainer, stream: VideoStream, frame_rate: Fraction, report: DecodeReport
 ) -> tuple[int | None, bool]:
-    """Return how many frames the container promises, and whether some were not even stored."""
+    """Return how many frames the container declares, and whether some were never stored."""
     container_format = container.format.name
     end = round(report.end * (stream.time_base or Fraction(1)) * frame_rate)
     if stream.frames and "mp4" in container_format:
-        # The index holds fewer frames than the header if an edit list cuts some off.
+        # The index holds fewer frames than the header if an edit list removes some.
         indexed = len(getattr(stream, "index_entries", ())) or stream.frames
         declared = min(stream.frames, indexed)
         return declared, report.packets < declared
@@ -210,11 +210,11 @@ def _declared_and_missing(
 def _matroska_duration_s(
     container: InputContainer, stream: VideoStream
 ) -> tuple[Fraction, Fraction]:
-    """Return the declared duration of the video and how far off it may be, in seconds."""
+    """Return the declared duration of the video and its tolerance, in seconds."""
     hours, _, rest = stream.metadata.get("DURATION", "").partition(":")
     minutes, _, seconds = rest.partition(":")
     try:
         return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds), Fraction(0)
     except ValueError:
-        # The file's own duration is that of its longest stream, which may be the sound.
+        # The file's duration is that of its longest stream, which may be the audio.
         return Fraction(container.duration or 0, 1_000_000), Fraction(_SOUND_OUTLASTS_PICTURE_S)

@@ -1,4 +1,4 @@
-"""Decoding on a device of this machine, if one works."""
+"""Hardware decoding, if a device of this machine supports it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reid_tracker.errors import ConfigError
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
 
-# Kind of device -> a file that exists if the device does; asking drivers is slow.
+# Kind of device -> a file that exists if the device does; querying drivers is slow.
 _SIGNS = {
     "cuda": "/dev/nvidia[0-9]*",
     "vaapi": "/dev/dri/renderD*",
@@ -22,15 +22,15 @@ _SIGNS = {
 
 
 def hardware_decoder(choice: str) -> HWAccel | None:
-    """Return what PyAV needs to decode on a device, or None for decoding on the CPU.
+    """Return PyAV's object for decoding on a device, or None for decoding on the CPU.
 
-    A video that the device cannot decode is decoded on the CPU all the same.
+    A video that the device cannot decode is still decoded on the CPU.
 
     Args:
-        choice: "auto" takes the first device that works, "none" the CPU; or a kind of device.
+        choice: "auto" (the first device that works), "none" (the CPU), or a kind of device.
 
     Raises:
-        ConfigError: there is no such kind of device, or none that works.
+        ConfigError: the kind of device is unknown, or none works.
     """
     if choice == "none":
         return None
@@ -53,7 +53,7 @@ def _first_that_works() -> str | None:
 
 @functools.cache
 def _why_not(kind: str) -> str:
-    """Return why a kind of device cannot be used, or nothing."""
+    """Return why a kind of device cannot be used, or an empty text."""
     import av
     from av.codec.hwaccel import hwdevices_available
 

@@ -1,4 +1,4 @@
-"""Pictures read as a video: folders, globs, single and animated files, MOTChallenge sequences."""
+"""Images read as a video: folders, globs, single and animated files, MOTChallenge sequences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _ANIMATED_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".webp"})
 _DEFAULT_RATE = Fraction(25)
-_MOST_ANIMATED_PIXELS = 4 * MOST_PIXELS  # of all pictures of a file, which are decoded at once
+_MOST_ANIMATED_PIXELS = 4 * MOST_PIXELS  # in one file, since its pictures are decoded together
 _LEAST_S = 0.001
 _MOST_BYTES = 2048
 """Maximum read of a seqinfo.ini, which has about 150 bytes."""
@@ -37,21 +37,21 @@ VIDEO_SUFFIXES = frozenset(
 _NOT_OURS = frozenset(
     {"@eadir", "#recycle", "$recycle.bin", "__macosx", "lost+found", "system volume information"}
 )
-"""Folders in which file servers and systems keep thumbnails and deleted files, in small letters."""
+"""Folders in which file servers and systems keep thumbnails and deleted files, in lower case."""
 
 _RATE = re.compile(r"\d{1,9}(\.\d{1,9})?(/\d{1,9})?", re.ASCII)
 
 
 class ImageSource(BaseSource):
-    """Images in natural order ("frame9" before "frame10"), one frame each.
+    """A source of images in natural order ("frame9" before "frame10"), one frame each.
 
-    Files that hold several pictures give a frame for each. An image that cannot be read is skipped
-    with a warning and leaves a gap in the frame numbers. Images of different sizes are yielded as
-    they are, with one warning; `info` describes the first.
+    A file with several pictures gives a frame for each. An image that cannot be read is skipped
+    with a warning and leaves a gap in the frame numbers. Images of different sizes are yielded
+    unchanged, with one warning; `info` describes the first.
 
     Args:
         paths: the images, in order.
-        label: how messages call the source.
+        label: the source's name in messages.
         name: stem for output files.
         frame_rate: frames per second.
         stride: every n-th image is read.
@@ -97,7 +97,7 @@ class ImageSource(BaseSource):
             yield Frame(image, index, float(Fraction(index) / self.info.frame_rate))
 
     def _images(self) -> Iterator[tuple[int, ImageBGR]]:
-        """Yield every n-th picture with its number; those that cannot be read are left out."""
+        """Yield every n-th picture with its number; unreadable ones are left out."""
         opened: tuple[Path, Iterator[Frame]] | None = None
         for index in range(0, len(self._pictures), self._stride):
             path, row = self._pictures[index]
@@ -116,7 +116,7 @@ class ImageSource(BaseSource):
                 yield index, image
 
     def _release(self) -> None:
-        """Files are closed as soon as their pictures have been read."""
+        """Do nothing: each file is closed as soon as its pictures have been read."""
 
 
 def open_image_folder(folder: Path, stride: int, frame_rate: Fraction | None) -> ImageSource:
@@ -157,7 +157,7 @@ def open_image_folder(folder: Path, stride: int, frame_rate: Fraction | None) ->
 
 
 def open_image(path: Path, stride: int, frame_rate: Fraction | None) -> Source:
-    """Open an image file as a video of one frame, or of all frames or pages that it has.
+    """Open an image file as a video of all its frames or pages, usually one.
 
     Raises:
         SourceError: the image cannot be read.
@@ -194,7 +194,7 @@ def open_image_glob(pattern: Path, stride: int, frame_rate: Fraction | None) -> 
 
 
 class UnreadablePictureError(ValueError):
-    """A file holds no picture, or one that is too large."""
+    """A file is not a picture, or the picture is too large."""
 
 
 def read_image(path: Path) -> ImageBGR:
@@ -215,12 +215,12 @@ def read_image(path: Path) -> ImageBGR:
     except cv2.error:
         image = None
     if image is None:
-        raise UnreadablePictureError("it is damaged, or no picture")
+        raise UnreadablePictureError("it is damaged, or not a picture")
     return np.asarray(image, dtype=np.uint8)
 
 
 def read_picture(path: Path) -> ImageBGR:
-    """Read an image that cannot be left out, as (H, W, 3) uint8 BGR.
+    """Read a required image as (H, W, 3) uint8 BGR.
 
     Raises:
         InputError: it cannot be read.
@@ -257,7 +257,7 @@ def _counted(paths: Sequence[Path], word: str) -> str:
 
 
 def _natural_key(path: Path) -> list[tuple[int, str]]:
-    """Order digits by value and everything else as text."""
+    """Sort key: digits by value, everything else as text."""
     parts = re.split(r"(\d+)", str(path))
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
@@ -274,7 +274,7 @@ def _sequence_rate(*folders: Path) -> Fraction | None:
                 # The parser's time is quadratic in the length of a line.
                 parser.read_string(file.read(_MOST_BYTES).decode("utf-8-sig"))
             text = parser["Sequence"]["frameRate"].strip()
-            # Fraction("1e999999999") is exact, and fills the memory.
+            # Fraction("1e999999999") would fill the memory.
             if _RATE.fullmatch(text) and (rate := Fraction(text)) > 0:
                 return rate
         except (configparser.Error, KeyError, ValueError, OSError, ZeroDivisionError):
@@ -289,7 +289,7 @@ class PictureSequence(BaseSource):
     Args:
         name: stem for output files.
         images: (H, W, 3) uint8 BGR each, at least one.
-        durations_s: how long each is shown.
+        durations_s: display time of each picture, seconds.
         stride: every n-th picture is yielded.
     """
 
@@ -311,13 +311,13 @@ class PictureSequence(BaseSource):
 
 
 def _count_pictures(path: Path) -> int:
-    """Return how many pictures a file gives in a folder; 1 also if it cannot be read."""
+    """Return the number of pictures in a file of a folder; 1 also if it cannot be read."""
     if path.suffix.lower() not in _ANIMATED_SUFFIXES:
         return 1
     try:
         animation = _open_animation(path, 1, None)
         return 1 if animation is None else max(1, sum(1 for _ in animation))
-    except OSError:  # reading it says why
+    except OSError:  # reading it will report the reason
         return 1
     except SourceError as error:
         _log.warning("%s; only its first is read", error)
@@ -325,7 +325,7 @@ def _count_pictures(path: Path) -> int:
 
 
 def _open_animation(path: Path, stride: int, frame_rate: Fraction | None) -> Source | None:
-    """Open a picture file that holds several pictures; None if it holds one, or is no picture.
+    """Open a file with several pictures; None if it holds only one, or is not a picture.
 
     Raises:
         SourceError: its pictures are too many or too large.
@@ -359,7 +359,7 @@ def _open_animation(path: Path, stride: int, frame_rate: Fraction | None) -> Sou
 
 def _decode(data: np.ndarray, *, animated: bool) -> tuple[list[ImageBGR], list[float]]:
     if animated:
-        _, found = cv2.imdecodeanimation(data[np.newaxis])  # OpenCV 4 takes a row
+        _, found = cv2.imdecodeanimation(data[np.newaxis])  # OpenCV 4 expects a row
         frames, durations_s = found.frames, [max(one / 1000, _LEAST_S) for one in found.durations]
     else:
         _, frames = cv2.imdecodemulti(data, cv2.IMREAD_COLOR)

@@ -1,6 +1,6 @@
-"""Live network cameras: a thread reads each camera, and the newest picture waits to be taken.
+"""Live network cameras: a thread reads each camera and keeps the newest picture.
 
-A camera that fails affects no other camera: `poll` returns at once, with a frame or without one.
+A failing camera does not affect the others: `poll` returns at once, with or without a frame.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NOMINAL_RATE = Fraction(25)  # before a camera states its rate, or if it never 
 
 
 class _Waiting(NamedTuple):
-    """The newest picture that was not taken yet."""
+    """The newest picture that has not been returned yet."""
 
     picture: DecodedPicture
     number: int
@@ -38,22 +38,23 @@ class _Waiting(NamedTuple):
 
 
 class NetworkCamera(BaseSource):
-    """An RTSP or other network stream without an end.
+    """An endless RTSP or other network stream.
 
-    Iterating waits for frames and ends when the source is closed; `poll` does not wait. Both give
-    the newest frame and drop those in between. A video that turns out to end closes the source.
+    Iterating waits for frames and ends when the source is closed; `poll` does not wait. Both return
+    the newest frame and drop the ones in between. If the stream is a video that ends, the source
+    closes.
 
     Args:
         address: of the camera.
         name: stem for output files; must hold no credentials.
         config: time-outs, waits, transport and hardware.
-        stride: every n-th picture is given out.
+        stride: every n-th picture is returned.
         rotate: degrees by which pictures are turned clockwise: 0, 90, 180 or 270.
 
     Attributes:
         label: its address without credentials.
         info: size 0 x 0 until the camera has delivered its first picture.
-        began_s: UTC seconds since 1970 that count as 0 in timestamps; None takes the first frame's.
+        began_s: UTC seconds since 1970 at timestamp 0; None takes the first frame's time.
     """
 
     def __init__(
@@ -73,12 +74,12 @@ class NetworkCamera(BaseSource):
         self._reader = LiveReader(address, name, config, self._feed)
 
     def poll(self) -> Frame | None:
-        """Return the newest frame that was not given out yet, or None; does not wait.
+        """Return the newest frame that was not returned yet, or None; does not wait.
 
         Raises:
-            SourceError: reading has ended for good, by an error of this program.
+            SourceError: reading has stopped because of an error in this program.
         """
-        over = self._feed.over  # looked up first: no picture comes after it
+        over = self._feed.over  # checked first: no picture comes after it
         waiting = self._feed.pop()
         if waiting is None and over:
             self.close()
@@ -98,15 +99,15 @@ class NetworkCamera(BaseSource):
         bell.set()  # there may be one already
 
     def waiting_since(self) -> float | None:
-        """Return when the frame that `poll` would give was captured, UTC seconds since 1970."""
+        """Return the capture time of the frame that `poll` would return, UTC seconds since 1970."""
         return self._feed.waiting_since()
 
     def status(self) -> SourceStatus:
-        """Return how the camera is doing now."""
+        """Return the camera's current state."""
         return self._feed.status()
 
     def announce(self) -> None:
-        """Log losses from now on, and that the camera is gone already if it is."""
+        """Log losses from now on, and also if the camera is lost already."""
         self._health.announce()
 
     def _read(self) -> Iterator[Frame]:
@@ -124,15 +125,15 @@ class NetworkCamera(BaseSource):
 
 
 class _Feed:
-    """Receives what the thread reads, and keeps the newest picture.
+    """Receives pictures from the thread, and keeps the newest one.
 
     Args:
-        health: is informed of pictures and losses.
+        health: notified of pictures and losses.
         stride: every n-th picture is kept.
 
     Attributes:
-        bell: set whenever there is something new.
-        over: whether it was a recording, and has been read to its end.
+        bell: set whenever there is news.
+        over: whether it was a recording that was read to its end.
     """
 
     def __init__(self, health: LiveHealth, stride: int) -> None:
@@ -150,7 +151,7 @@ class _Feed:
         self._clock.connected()
 
     def take(self, picture: DecodedPicture, frame_rate: Fraction | None, damaged: int) -> None:
-        """Put a picture where `pop` finds it, in place of an older one."""
+        """Store a picture for `pop`, in place of an older one."""
         jumps = self._clock.jumps
         captured_s = self._clock.time_s(picture.pts_s, picture.start_s, utc_now())
         number = self._health.frames
@@ -189,7 +190,7 @@ class _Feed:
             waiting, self._waiting = self._waiting, None
             failure = self._failure
         if failure is not None:
-            # Not its text, which may hold an address with a password.
+            # Without its text, which may hold an address with a password.
             camera = self._health.status().camera
             raise SourceError(f"reading {camera} ended by a {type(failure).__name__}")
         return waiting

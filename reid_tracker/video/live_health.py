@@ -1,4 +1,4 @@
-"""How a network camera is doing: its state, its losses and counts, and the log lines about them."""
+"""Health of a network camera: its state, losses and counts, and the log lines about them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _log = logging.getLogger(__name__)
 
 
 class LiveHealth:
-    """Follows the connection to one camera. The reading thread notes, any thread may ask.
+    """Records the state of one camera. The reading thread updates it, any thread may read it.
 
     Args:
-        name: returns the camera's name, which a run may change after the camera was opened.
+        name: returns the camera's name, which a run may change later.
         label: its address without credentials.
-        stall_after_s: a connected camera that sends no picture for longer is stalled.
+        stall_after_s: a connected camera without a picture for longer is stalled.
         clock: seconds on a clock that does not jump.
     """
 
@@ -37,7 +37,7 @@ class LiveHealth:
         self._lock = threading.Lock()  # guards what follows
         self._lost: str | None = None
         self._announced = False
-        self._logged: set[str] = set()  # reasons, since the camera was lost
+        self._logged: set[str] = set()  # reasons logged since the camera was lost
         self._lost_since_s = self._started_s = clock()
         self._live_since_s = self._arrived_s = 0.0
         self._frames = self._reconnects = 0
@@ -63,7 +63,7 @@ class LiveHealth:
             _log.warning("camera %s is live after %.1f s", self._name(), gone_s)
 
     def note_loss(self, reason: str) -> None:
-        """Note why the camera is gone; a new reason is logged."""
+        """Record why the camera is lost; a new reason is logged."""
         with self._lock:
             if self._lost is None:
                 self._lost_since_s = self._clock()
@@ -73,7 +73,7 @@ class LiveHealth:
             self._log_loss(reason)
 
     def note_end(self) -> None:
-        """Note that what was taken for a camera was a recording, which has ended."""
+        """Record that the stream was a recording, not a camera, and has ended."""
         with self._lock:
             self._lost, self._lost_since_s = "the video ended", self._clock()
         _log.warning(
@@ -83,9 +83,9 @@ class LiveHealth:
         )
 
     def announce(self) -> None:
-        """Log losses from now on, and the present one if the camera is gone already.
+        """Log losses from now on, and the current one if the camera is lost already.
 
-        Until then, the caller that opens the camera reports what is wrong.
+        Until then, the caller that opens the camera reports problems.
         """
         with self._lock:
             self._announced, lost = True, self._lost
@@ -93,7 +93,7 @@ class LiveHealth:
             self._log_loss(lost)
 
     def status(self) -> SourceStatus:
-        """Return the state and counts that are known here."""
+        """Return the state and the counts."""
         now_s = self._clock()
         with self._lock:
             state, since_s = self._state(now_s)
@@ -108,7 +108,7 @@ class LiveHealth:
             )
 
     def _state(self, now_s: float) -> tuple[SourceState, float]:
-        """Return the state and since when; this finds out that a camera stalls."""
+        """Return the state and its start; detects that a camera stalls."""
         if self._lost is not None:
             return SourceState.GONE, self._lost_since_s
         if not self._frames:

@@ -1,4 +1,4 @@
-"""The thread that reads a network camera, and connects again whenever the camera is lost."""
+"""The thread that reads a network camera, and reconnects whenever the camera is lost."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from reid_tracker.config import StreamConfig
 from reid_tracker.video.address import StreamAddress
 from reid_tracker.video.connection import Connection, ConnectionBroken, DecodedPicture
 
-_JOIN_S = 0.1  # each; a run of many frozen cameras must end within 2 s, too
-_EXIT_S = 10.0  # above the usual time-outs
-_SOUND_S = 5.0  # a connection that lasted this long was no failed attempt
+_JOIN_S = 0.1  # per camera; a run with many frozen cameras must also end within 2 s
+_EXIT_S = 10.0  # longer than the usual time-outs
+_SOUND_S = 5.0  # a connection that lasted this long counts as a success
 _MOST_REFUSED = 10  # times `refused_after_s`
 
 
 class LiveObserver(Protocol):
-    """Takes what the thread reads; all calls come from that thread."""
+    """Receives what the thread reads; all calls come from that thread."""
 
     def connected(self) -> None:
         """A connection is open; its timestamps may start anywhere."""
 
     def take(self, picture: DecodedPicture, frame_rate: Fraction | None, damaged: int) -> None:
-        """Take a picture; frame rate and number of damaged pictures are those of `Connection`."""
+        """Receive a picture, with `Connection`'s frame rate and number of damaged pictures."""
 
     def lost(self, reason: str) -> None:
         """The connection broke, or could not be made."""
 
     def ended(self) -> None:
-        """It was a recording, whose end was read."""
+        """The stream was a recording and was read to its end."""
 
     def failed(self, error: BaseException) -> None:
-        """Reading has ended for good, by an error of this program."""
+        """Reading has stopped because of an error in this program."""
 
 
 class LiveReader:
@@ -42,9 +42,9 @@ class LiveReader:
 
     Args:
         address: of the camera.
-        name: names the thread.
+        name: name of the thread.
         config: time-outs, waits, transport and hardware.
-        observer: takes what is read.
+        observer: receives what is read.
     """
 
     def __init__(
@@ -55,15 +55,15 @@ class LiveReader:
         self._observer = observer
         self._damaged = 0
         self._stop = threading.Event()
-        # A daemon: a read that blocks when the program ends must not hold it up.
+        # A daemon thread: a blocking read must not delay the end of the program.
         self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop reading; a read that blocks until its time-out cleans up by itself later.
+        """Stop reading; a blocking read ends at its time-out and then cleans up by itself.
 
-        A program that ends before then waits for it, because Python can crash if it ends around a
-        thread that is inside FFmpeg.
+        A program that ends earlier waits for it, because Python can crash at exit while a thread is
+        inside FFmpeg.
         """
         self._stop.set()
         self._thread.join(_JOIN_S)
@@ -88,12 +88,12 @@ class LiveReader:
             self._observer.failed(error)
 
     def _connect_and_read(self) -> ConnectionBroken:
-        """Read one connection to its end, and return why it ended."""
+        """Read one connection to its end; return why it ended."""
         try:
             connection = Connection(self._address, self._config)
         except ConnectionBroken as broken:
             return broken
-        except Exception as error:  # an odd camera must not stop the other cameras
+        except Exception as error:  # one faulty camera must not stop the others
             return ConnectionBroken(f"unexpected {type(error).__name__} while connecting")
         damaged = self._damaged
         self._observer.connected()
@@ -115,8 +115,8 @@ class LiveReader:
 def wait_before_retry_s(config: StreamConfig, failed: int, *, refused: bool) -> float:
     """Return the wait before the next attempt to connect, in seconds.
 
-    Each of the attempts that `failed` in a row, at least 1, doubles it. It is longer if the camera
-    `refused` user and password, since some cameras lock an account after a few attempts.
+    The wait doubles with each of the `failed` attempts in a row (at least 1). It is longer if the
+    camera `refused` user and password, since some cameras lock an account after a few attempts.
     """
     factor = float(2 ** min(failed - 1, 30))
     if refused:

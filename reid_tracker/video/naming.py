@@ -1,7 +1,7 @@
 """Names of sources that are safe to show and to store: no credentials, no odd characters.
 
-Camera URLs carry passwords, in the user part or in the query. Whatever reaches a log line, an error
-or a file name goes through this file first.
+Camera URLs carry passwords in the user part or in the query. Every text for a log line, an error or
+a file name must pass through these functions first.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def printable(name: object) -> str:
 
 
 def redact(url: str) -> str:
-    """Return `url` fit for logs: without user, password, or query values that may be secrets.
+    """Return `url` without user, password, or query values that may be secrets, for logs.
 
     Args:
-        url: an address; of text that is no URL, only control characters are replaced.
+        url: an address; in other text, only control characters are replaced.
 
     Returns:
         The address with "***" for the user part and for every query value, except numbers of up to
-        three digits under a harmless key, which tell the channels of one recorder apart.
+        three digits under a harmless key, which distinguish the channels of one recorder.
     """
     match = _URL.match(printable(url))
     if match is None:
@@ -65,13 +65,13 @@ def safe_name(text: str) -> str:
 
 
 def _redact_user(rest: str) -> str:
-    """Replace the user part of what follows "://"."""
+    """Replace the user part after "://"."""
     host_end = re.search(r"[/?#]", rest)
     host = rest[: host_end.start()] if host_end else rest
     if "@" not in host and ":" not in host:
         return rest
-    # An unescaped "/", "?" or "#" in a password moves its end behind what looks like the host; so
-    # everything up to the last "@" goes, even if that may hide a part of the path.
+    # A password may hold an unescaped "/", "?" or "#", so that its end is unclear. Everything up to
+    # the last "@" is removed, even if this hides a part of the path.
     _, at, after = rest.rpartition("@")
     return f"***@{after}" if at else rest
 

@@ -1,4 +1,4 @@
-"""`open_source` and `open_sources`: recognise the kind of a source and open it."""
+"""`open_source` and `open_sources`: recognise the kind of source and open it."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def open_source(
     frame_rate: float | Fraction | None = None,
     stream: StreamConfig | None = None,
 ) -> Source:
-    """Open anything that gives frames.
+    """Open any source of frames.
 
     Args:
         source: a video file, a folder or glob pattern of images, an image, an RTSP or HTTP address,
-            or the number of a camera (0, "0" or "/dev/video0"). In an address, `${NAME}` stands for
+            or the number of a camera (0, "0" or "/dev/video0"). In an address, `${NAME}` means
             an environment variable.
         stride: take every n-th frame.
-        frame_rate: frames per second of a file whose header tells it wrong, or of images; None
-            takes the file's own timestamps, for images the frameRate of a MOTChallenge seqinfo.ini
-            beside or above them, or else 25. Cameras and streams have their own clock.
+        frame_rate: frames per second of images, or of a file with a wrong header. None takes the
+            file's own timestamps; for images, the frameRate of a MOTChallenge seqinfo.ini beside or
+            above them, else 25. Cameras and streams have their own clock.
         stream: how network cameras are read.
 
     Returns:
@@ -54,8 +54,8 @@ def open_source(
 
     Raises:
         InputError: the source is neither text, nor a path, nor a number.
-        SourceError: there is no such source, or it cannot be read.
-        ConfigError: an option is out of range, a camera is given a rate, or a variable is not set.
+        SourceError: the source does not exist, or cannot be read.
+        ConfigError: an option is out of range, a camera has a rate, or a variable is not set.
     """
     text: Any = os.fspath(source) if isinstance(source, os.PathLike) else source
     if type(text) is not bool and isinstance(text, Integral):
@@ -78,19 +78,19 @@ def open_sources(
 ) -> list[Source]:
     """Open several sources, and lists of sources: cameras.yaml, or a `.streams` text file.
 
-    Network cameras connect side by side. As soon as any source has a picture, the run can start;
-    cameras without a picture are tried again as long as the run lasts. The options are those of
+    Network cameras connect in parallel. The run can start as soon as any source has a picture;
+    cameras without a picture are retried as long as the run lasts. The options are those of
     `open_source`.
 
     Raises:
-        SourceError: a file cannot be read, or not one network camera can.
-        ConfigError: a list, or an option, is wrong.
+        SourceError: a file cannot be read, or no network camera can.
+        ConfigError: a list or an option is wrong.
     """
     return open_entries(read_entries(sources), stride=stride, frame_rate=frame_rate, stream=stream)
 
 
 def read_entries(sources: Sequence[str]) -> list[CameraEntry]:
-    """Return what sources, and lists of sources, name; nothing is opened.
+    """Return the entries that sources and lists of sources name; opens nothing.
 
     Raises:
         ConfigError: a list is wrong.
@@ -105,12 +105,12 @@ def read_entries(sources: Sequence[str]) -> list[CameraEntry]:
 
 
 def _videos_of(word: str) -> list[str]:
-    """Return the videos of a folder that is not one of pictures; empty for other sources."""
+    """Return the videos in a folder, if it is not a folder of pictures; else empty."""
     from reid_tracker.video.images import contents
 
     try:
         pictures, videos = contents(Path(word)) if Path(word).is_dir() else ([], [])
-    except OSError:  # opening it says why
+    except OSError:  # opening it will report the reason
         return []
     if len(pictures) > len(videos) or not videos:
         return []
@@ -127,9 +127,9 @@ def open_entries(
     stream: StreamConfig | None = None,
     wait: bool = True,
 ) -> list[Source]:
-    """Open what `read_entries` returned, see `open_sources`.
+    """Open the result of `read_entries`, see `open_sources`.
 
-    Without `wait`, network cameras are taken as they are, also if none has a picture yet.
+    Without `wait`, it returns at once, even if no network camera has a picture yet.
     """
     return _Opener(stride, frame_rate, stream or StreamConfig()).open(entries, wait=wait)
 
@@ -218,7 +218,7 @@ class _Opener:
 
 
 def _wait_for_cameras(sources: Sequence[Source], config: StreamConfig) -> None:
-    """Return as soon as a source has a picture; refuse a run of network cameras without one."""
+    """Wait until a source has a picture; raise if no network camera ever has one."""
     cameras = [source for source in sources if isinstance(source, LiveSource)]
     if not cameras:
         return

@@ -1,4 +1,4 @@
-"""Decoded pictures as images: colours, rotation and memory as the rest of the project has them."""
+"""Converts decoded pictures to the project's image format: colours, rotation and memory layout."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _own = threading.local()
 def to_upright_bgr(picture: VideoFrame, turned: int = 0) -> ImageBGR:
     """Convert a decoded picture to contiguous (H, W, 3) uint8 BGR, turned upright.
 
-    `turned` degrees, a multiple of 90, are added to its own rotation, clockwise.
+    `turned`, clockwise degrees and a multiple of 90, is added to the picture's own rotation.
     """
     import cv2
     import numpy as np
 
-    # PyAV before 17 takes every video for BT.601, which shifts the colours of HD video, unless it
-    # is told otherwise, and listens only where the two colour spaces differ.
+    # PyAV before 17 assumes BT.601, which shifts the colours of HD video. It accepts another source
+    # colour space only if that differs from the target's.
     spaces: dict[str, Any] = {}
     if picture.colorspace == _BT709:
         spaces = {"src_colorspace": "ITU709", "dst_colorspace": "DEFAULT"}
@@ -40,7 +40,8 @@ def to_upright_bgr(picture: VideoFrame, turned: int = 0) -> ImageBGR:
 def _converter() -> VideoReformatter:
     """Return the converter of this thread.
 
-    Left to itself, each picture makes one of its own, with threads that last as long as it does.
+    Otherwise each picture would create its own converter, with threads that live as long as it
+    does.
     """
     from av.video.reformatter import VideoReformatter
 

@@ -1,4 +1,4 @@
-"""What every source of frames offers, and the parts they share."""
+"""The interface of all frame sources, and the code they share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Source(AbstractContextManager["Source", None], Protocol):
     Attributes:
         name: stem for output files; holds no credentials and only letters that file systems accept.
         info: size, rate and length, known before the first frame is read.
-        live: whether frames are lost when they are not read in time (a camera or a stream).
+        live: whether frames are lost if not read in time (a camera or a stream).
     """
 
     name: str
@@ -30,7 +30,7 @@ class Source(AbstractContextManager["Source", None], Protocol):
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames in order of presentation; the source closes itself after the last.
 
-        A loop that was left early can be taken up again; a closed source raises SourceError.
+        A loop that was left early can be resumed; a closed source raises SourceError.
         """
         ...
 
@@ -41,12 +41,12 @@ class Source(AbstractContextManager["Source", None], Protocol):
 
 @runtime_checkable
 class LiveSource(Source, Protocol):
-    """A camera that is polled: it has a new frame, or not yet.
+    """A camera that is polled for new frames.
 
     Attributes:
         label: its address without credentials.
-        began_s: UTC seconds since 1970 that count as 0 in its timestamps; None takes the first
-            frame's. Set it alike to give several cameras one time.
+        began_s: UTC seconds since 1970 at timestamp 0; None takes the first frame's time. Cameras
+            with the same value share one time.
     """
 
     label: str
@@ -58,7 +58,7 @@ class LiveSource(Source, Protocol):
         ...
 
     def poll(self) -> Frame | None:
-        """Return the newest frame if it was not given out yet, None if there is none. Never waits.
+        """Return the newest frame, or None if there is no new one; never waits.
 
         Raises:
             SourceError: the camera cannot be read any more, not even later.
@@ -66,19 +66,19 @@ class LiveSource(Source, Protocol):
         ...
 
     def ring(self, bell: threading.Event) -> None:
-        """Have `bell` set whenever there is a new frame; several cameras may share one."""
+        """Set `bell` whenever there is a new frame; several cameras may share one."""
         ...
 
     def waiting_since(self) -> float | None:
-        """Return when the frame that `poll` would give was captured, UTC seconds since 1970."""
+        """Return the capture time of the frame that `poll` would return, UTC seconds since 1970."""
         ...
 
     def status(self) -> SourceStatus:
-        """Return how the camera is doing now, from any thread."""
+        """Return the camera's current state; any thread may call it."""
         ...
 
     def announce(self) -> None:
-        """Log from now on when the camera is lost and comes back."""
+        """From now on, log when the camera is lost and when it comes back."""
         ...
 
     def __enter__(self) -> LiveSource:
@@ -124,7 +124,7 @@ class BaseSource(Closing):
             self._release()
 
     def _read_to_end(self) -> Iterator[Frame]:
-        # The generator's end, whether regular or by an error, releases the source, so that a loop
+        # The end of the generator, regular or by an error, releases the source, so that a loop
         # needs no with-statement.
         try:
             for frame in self._read():

@@ -14,14 +14,14 @@ _LOOK_AGAIN_S = 0.5
 
 
 class SourceGroup:
-    """Takes frames of several sources, in batches of the sources that have a frame.
+    """Reads frames of several sources, in batches of the sources that have a frame.
 
     All live sources share one time, which starts with the first frame of any of them.
 
     Args:
         sources: open sources; not closed here.
-        frames_per_batch: frames of each source that is not live in a batch.
-        in_step: give the frames of all sources that are not live in order of time.
+        frames_per_batch: frames per batch of each source that is not live.
+        in_step: return the frames of all sources that are not live in order of time.
 
     Raises:
         ConfigError: two sources share a name.
@@ -47,10 +47,10 @@ class SourceGroup:
             camera.ring(self._bell)
 
     def add(self, source: Source) -> None:
-        """Read another open source from now on.
+        """Also read another open source from now on.
 
         Raises:
-            ConfigError: there is one of its name.
+            ConfigError: another source has the same name.
         """
         if source.name in self._readers or any(one.name == source.name for one in self._live):
             raise ConfigError(f"there is a source '{source.name}' already; names must differ")
@@ -63,18 +63,18 @@ class SourceGroup:
         source.ring(self._bell)
 
     def remove(self, name: str) -> None:
-        """Read a source no more; it is not closed here, and need not be known."""
+        """Stop reading a source; it is not closed here, and unknown names are ignored."""
         self._live = [camera for camera in self._live if camera.name != name]
         self._readers.pop(name, None)
         self._ahead.pop(name, None)
         self._ended.discard(name)
 
     def ended(self) -> bool:
-        """Return whether no frame will come any more; a live source ends only by being closed."""
+        """Return whether no more frames will come; a live source ends only when closed."""
         return not self._readers and all(camera.closed for camera in self._live)
 
     def expects(self, name: str) -> bool:
-        """Return whether a source has not ended and, if it is live, delivers frames at present."""
+        """Return whether a source has not ended and, if live, delivers frames now."""
         live = next((camera for camera in self._live if camera.name == name), None)
         if live is None:
             return name in self._readers
@@ -84,7 +84,7 @@ class SourceGroup:
         """Return the next frames with the names of their sources; empty if no live source has one.
 
         Raises:
-            SourceError: a source breaks.
+            SourceError: a source cannot be read any more.
         """
         self._bell.clear()
         batch = self._take_live()
@@ -99,7 +99,7 @@ class SourceGroup:
 
     def _take_by_time(self, count: int) -> list[tuple[str, Frame]]:
         """Return the earliest frames of the sources that are not live, in order of time."""
-        for name in self._ended:  # their last frames have been taken
+        for name in self._ended:  # their last frames have been returned
             del self._readers[name]
         self._ended.clear()
         batch: list[tuple[str, Frame]] = []
@@ -112,14 +112,14 @@ class SourceGroup:
                     self._ahead[name] = frame
             if not self._ahead:
                 break
-            # At the same time, in the order of the sources.
+            # Frames of the same time come in the order of the sources.
             names = [name for name in self._readers if name in self._ahead]
             first = min(names, key=lambda name: self._ahead[name].timestamp_s)
             batch.append((first, self._ahead.pop(first)))
         return batch
 
     def wait(self) -> None:
-        """Wait until `take` may have something to give; returns at once unless all are live."""
+        """Wait until `take` may return frames; returns at once unless all sources are live."""
         if not self._readers:
             self._bell.wait(_LOOK_AGAIN_S)
 
@@ -132,7 +132,7 @@ class SourceGroup:
         return sorted(batch, key=lambda item: item[1].timestamp_s)
 
     def _begin(self) -> bool:
-        """Give the live sources one time, as soon as one of them has a frame."""
+        """Set the common start time of the live sources once one of them has a frame."""
         waiting = [camera.waiting_since() for camera in self._live]
         known = [camera.began_s for camera in self._live]
         began = [moment for moment in known + waiting if moment is not None]

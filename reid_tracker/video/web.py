@@ -1,4 +1,4 @@
-"""Videos on web servers: a body that ends is a recording, one that never ends is a camera."""
+"""Videos on web servers: recordings, whose body ends, and cameras, whose body does not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _WATCH_S = 2.0
-_BURST_S = 10.0  # a camera sends at most this much of its past at once when a connection begins
+_BURST_S = 10.0  # at connection, a camera sends at most this much of its past at once
 _MOST_BYTES = 2**26
 _USUAL_RATE = 25
 
@@ -32,10 +32,10 @@ def open_recording(
     """Open a recording on a web server, or at another network address that libav reads.
 
     Returns:
-        The recording; None if the address is that of a camera, which `NetworkCamera` reads.
+        The recording; None if the address is a camera, which `NetworkCamera` reads.
 
     Raises:
-        SourceError: nothing answers in time, access is refused, or it is no video.
+        SourceError: nothing answers in time, access is refused, or it is not a video.
     """
     import av
 
@@ -66,9 +66,9 @@ def open_recording(
 
 
 class _ReadAhead:
-    """A container without a known length, whose first packets are read to see how fast they come.
+    """A container of unknown length whose first packets are read to measure how fast they arrive.
 
-    A camera sends its pictures as it takes them; a recording comes as fast as the network is.
+    A camera sends its pictures as it takes them; a recording arrives as fast as the network allows.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
@@ -80,7 +80,7 @@ class _ReadAhead:
         return getattr(self._container, name)
 
     def is_recording(self) -> bool:
-        """Whether the video ends within two seconds, or comes faster than it is played."""
+        """Whether the video ends within two seconds, or arrives faster than real time."""
         import av.error
 
         began_s, bytes_read, shown_s = time.monotonic(), 0, 0.0
@@ -100,14 +100,14 @@ class _ReadAhead:
         return True
 
     def demux(self, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-        """Yield the packets from the first on."""
+        """Yield all packets, including those already read."""
         while self._packets:
             yield self._packets.popleft()
         if not self._ended:
             yield from self._container.demux(stream)
 
     def _shown_s(self, packet: Packet[VideoStream]) -> float:
-        """Return how long it takes to play the video up to a packet."""
+        """Return the playing time of the video up to a packet, seconds."""
         first_dts, base = self._packets[0].dts, self._stream.time_base
         if first_dts is None or packet.dts is None or base is None:
             rate = self._stream.average_rate or self._stream.guessed_rate or _USUAL_RATE

@@ -35,7 +35,7 @@ def test_text_is_read_camera_by_camera(tmp_path: Path) -> None:
         ("c1 1 0 1e308 10 1e308 90\n", "line 1"),
         (
             "c1 1 0 1 1 4 9\nc1 1 0 2 2 4 9\n",
-            r"line 2: identity 1 is twice in frame 0 of camera c1, first in .*line 1",
+            r"line 2: identity 1 occurs twice in frame 0 of camera c1, first in .*line 1",
         ),
     ],
 )
@@ -90,5 +90,7 @@ def test_folders_without_tracks_and_boxes_given_twice(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected CAMERA_global\.txt of a run, CAMERA\.txt"):
         read_tracks(tmp_path)
     (tmp_path / "door.txt").write_text(MOT + MOT[: MOT.index("\n") + 1])
-    with pytest.raises(InputError, match=r"line 3: identity 7 is twice in frame 1 .*line 1; keep"):
+    with pytest.raises(
+        InputError, match=r"line 3: identity 7 occurs twice in frame 1 .*line 1; keep"
+    ):
         read_tracks(tmp_path)

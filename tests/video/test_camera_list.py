@@ -75,7 +75,7 @@ cameras:
         ("{name: a, url: tape.mp4, password: hunter2}", "are for addresses such as rtsp://"),
         ("rtsp://u:hunter2@h", "camera 1: expected 'name: ...'"),
         ("{'rtsp://u:hunter2@h': x}", "a key is not a plain word"),
-        ("{name: a, url: 'rtsp://h', enabled: false}", "lists no camera that is enabled"),
+        ("{name: a, url: 'rtsp://h', enabled: false}", "lists no enabled camera"),
     ],
 )
 def test_mistakes_in_an_entry(tmp_path: Path, camera: str, expected: str) -> None:
@@ -92,7 +92,7 @@ def test_mistakes_in_an_entry(tmp_path: Path, camera: str, expected: str) -> Non
         ("- rtsp://u:hunter2@h", "expected 'key: value' lines"),
         ("cameras:\n- name: a\n  password: 'hunter2\n", "is not YAML: see line"),
         ("cameras: []\nretries: 3", "unknown key 'retries'"),
-        ("cameras: [{name: a, url: b}, {name: a, url: c}]", "two cameras are called 'a'"),
+        ("cameras: [{name: a, url: b}, {name: a, url: c}]", "two cameras are named 'a'"),
     ],
 )
 def test_mistakes_in_a_list(tmp_path: Path, text: str, expected: str) -> None:

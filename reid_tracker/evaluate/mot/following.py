@@ -1,4 +1,4 @@
-"""Which id followed each true person when: the switches, fragments and losses that MOTA counts."""
+"""The id that followed each true person over time: MOTA's switches, fragments and losses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reid_tracker.evaluate.mot.preprocessing import MIN_IOU, ScoredFrames
 
 
 class Switch(NamedTuple):
-    """A person is followed by another id than before.
+    """An identity switch: a person is followed by another id than before.
 
     Attributes:
         person: id of the ground truth.
@@ -32,12 +32,12 @@ class Switch(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Frames in which a person is followed by one id, or is there and not followed.
+    """A run of frames in which a person is followed by one id, or is visible but missed.
 
     Attributes:
         first: first frame.
         last: last frame.
-        followed_by: the id; None where the person is missed.
+        followed_by: the id; None if the person is missed.
     """
 
     first: int
@@ -73,7 +73,7 @@ class Following:
 def follow(frames: ScoredFrames) -> list[Following]:
     """Return how each person was followed, in order of first appearance, then by id.
 
-    The matches are those of CLEAR MOT in trackeval, so that switches and fragments are as many.
+    Matches are those of CLEAR MOT in trackeval, so switches and fragments agree with its counts.
     """
     people: dict[int, Following] = {}
     latest: dict[int, tuple[int, int]] = {}  # the last match of each person: id and frame
@@ -100,7 +100,7 @@ def follow(frames: ScoredFrames) -> list[Following]:
 def _matches(
     persons: IntArray, found: IntArray, overlap: FloatArray, previous: Mapping[int, int]
 ) -> dict[int, int]:
-    """Return the found id of each matched person: as in the previous frame where that is allowed.
+    """Return the found id of each matched person, kept from the previous frame where possible.
 
     Args:
         persons: (G,) true ids.
@@ -121,7 +121,7 @@ def _matches(
 
 
 def _extend(stretches: list[Stretch], frame: int, followed_by: int | None) -> None:
-    """Add a frame to the last stretch, or begin another."""
+    """Add a frame to the last stretch, or start a new one."""
     if stretches and stretches[-1].followed_by == followed_by:
         stretches[-1] = stretches[-1]._replace(last=frame)
     else:

@@ -1,8 +1,9 @@
-"""The rules by which MOTChallenge takes rows out before it scores.
+"""The rules by which MOTChallenge removes rows before scoring.
 
-MOT15 takes out the true rows that are marked by zero. MOT16, MOT17 and MOT20 also take out what is
-no pedestrian, and found boxes that lie on a distractor: a person on a vehicle, a statue, a
-reflection, in MOT20 also a vehicle. Finding one of those neither raises nor lowers a score.
+MOT15 removes ground truth rows that are marked by zero. MOT16, MOT17 and MOT20 also remove ground
+truth of other classes than pedestrian, and found boxes that match a distractor: a person on a
+vehicle, a statue, a reflection, in MOT20 also a vehicle. Finding a distractor does not change a
+score.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Benchmark = Literal["MOT15", "MOT16", "MOT17", "MOT20"]
 BENCHMARKS: tuple[Benchmark, ...] = get_args(Benchmark)
 
 MIN_IOU = 0.5 - np.finfo(np.float64).eps
-"""Boxes that overlap less are no match; trackeval allows for rounding, too."""
+"""Boxes with a lower IoU do not match; like trackeval, this allows for rounding."""
 
 _PEDESTRIAN = 1
 _DISTRACTORS = (2, 7, 8, 12)
@@ -35,13 +36,13 @@ _VEHICLE = 6
 
 @dataclass(frozen=True, eq=False)
 class ScoredFrames:
-    """What is scored of a sequence, for each frame with boxes.
+    """The scored boxes of a sequence, for each frame with boxes.
 
     Attributes:
         numbers: (F,) frame numbers, ascending.
-        true_ids: of each frame (G,).
-        found_ids: of each frame (R,).
-        overlaps: of each frame (G, R) IoU.
+        true_ids: (G,) ids for each frame.
+        found_ids: (R,) ids for each frame.
+        overlaps: (G, R) IoU for each frame.
     """
 
     numbers: IntArray
@@ -51,10 +52,10 @@ class ScoredFrames:
 
 
 def benchmark_of(name: str, truth: TrueBoxes) -> Benchmark:
-    """Return whose rules a sequence has, by its name and the columns of its ground truth.
+    """Return the benchmark whose rules apply, by the sequence's name and ground truth columns.
 
-    A name that begins with a benchmark has its rules. Others have those of MOT17 if the truth has
-    classes, which also suits DanceTrack, SportsMOT and exports of CVAT, or else those of MOT15.
+    A name that begins with a benchmark's name uses its rules. Others use those of MOT17 if the
+    truth has classes, which also suits DanceTrack, SportsMOT and CVAT exports, else those of MOT15.
     """
     usual: Benchmark = "MOT15" if truth.classes is None else "MOT17"
     return next((one for one in BENCHMARKS if name.upper().startswith(one)), usual)
@@ -97,7 +98,7 @@ def _by_frame(frames: IntArray, numbers: IntArray) -> list[IntArray]:
 
 
 def _on_distractors(overlap: FloatArray, classes: IntArray, benchmark: Benchmark) -> BoolArray:
-    """Return (R,) whether a found box is matched with a true one of a distractor's class."""
+    """Return (R,) whether each found box matches a true box of a distractor class."""
     taken = np.zeros(overlap.shape[1], np.bool_)
     weights = np.where(overlap < MIN_IOU, 0, overlap)
     rows, columns = linear_sum_assignment(-weights)

@@ -16,13 +16,13 @@ Raw = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class MotScores:
-    """Scores of one sequence, or of several together; all but counts are in [0, 1].
+    """Scores of one sequence, or of several together; all except counts are in [0, 1].
 
     MOTA can be negative.
 
     Attributes:
-        hota: higher order tracking accuracy (arXiv 2009.07736), as the next seven the mean over
-            the thresholds of IoU from 0.05 to 0.95.
+        hota: higher order tracking accuracy (arXiv 2009.07736). This and the next seven are means
+            over the IoU thresholds from 0.05 to 0.95.
         det_a: detection accuracy.
         ass_a: association accuracy.
         loc_a: localisation accuracy, the mean IoU of matches.
@@ -30,7 +30,7 @@ class MotScores:
         det_pr: detection precision.
         ass_re: association recall.
         ass_pr: association precision.
-        mota: multiple object tracking accuracy (CLEAR MOT) at IoU 0.5, as all below.
+        mota: multiple object tracking accuracy (CLEAR MOT); this and all below at IoU 0.5.
         motp: mean IoU of matches.
         idf1: identity F1 (arXiv 1609.01775).
         idp: identity precision.
@@ -38,7 +38,7 @@ class MotScores:
         switches: how often a person was followed by another id than before (IDSW).
         fragments: how often a person was followed again after a break (Frag).
         mostly_tracked: people who were followed for more than 80 % of their time (MT).
-        partly_tracked: people between the two (PT).
+        partly_tracked: the people between (PT).
         mostly_lost: people who were followed for less than 20 % of their time (ML).
         false_positives: found boxes without a true one (FP).
         missed: true boxes without a found one (FN).
@@ -87,7 +87,7 @@ class MotReport:
 
 
 THRESHOLDS = tuple(float(x) for x in np.arange(0.05, 0.99, 0.05))
-"""The thresholds of IoU over which HOTA is the mean."""
+"""The IoU thresholds over which HOTA is averaged."""
 
 
 def evaluate_mot(
@@ -96,7 +96,7 @@ def evaluate_mot(
     """Score sequences.
 
     Args:
-        sequences: at least one, by name; pairs may come one by one, and are not kept.
+        sequences: at least one, by name; an iterator of pairs is read one by one to save memory.
 
     Raises:
         MissingDependencyError: trackeval is not installed.

@@ -1,4 +1,4 @@
-"""Finds ground truths and results: MOTChallenge folders, plain files, and folders of runs."""
+"""Finds ground truth and results: MOTChallenge folders, plain files, and folders of runs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class MotSequence:
-    """A sequence with a ground truth.
+    """A sequence with ground truth.
 
     Attributes:
-        name: name of its folder, or of its file without the ending.
+        name: name of its folder, or of its file without suffix.
         truth: file of the ground truth.
         length: number of frames; None without a seqinfo.ini.
         frame_rate: frames per second; None without a seqinfo.ini.
@@ -37,17 +37,17 @@ class MotSequence:
 
 
 def is_truth(path: Path) -> bool:
-    """Whether a path is a MOTChallenge folder, a folder of such, or a gt.txt."""
+    """Whether a path is a MOTChallenge folder, a folder of these, or a gt.txt."""
     if path.is_dir():
         return (path / _TRUTH).is_file() or any(path.glob(f"[!.]*/{_TRUTH.as_posix()}"))
     return path.name == _TRUTH.name
 
 
 def find_sequences(paths: Iterable[Path]) -> list[MotSequence]:
-    """Return the sequences that paths name, in order; those of a folder by name.
+    """Return the sequences of the given paths, in order; within a folder, by name.
 
     Args:
-        paths: SEQUENCE, a folder of such, SEQUENCE/gt/gt.txt, or a plain file.
+        paths: SEQUENCE, a folder of sequences, SEQUENCE/gt/gt.txt, or a plain file.
 
     Raises:
         InputError: a folder has no ground truth, two sequences share a name, or a seqinfo.ini is
@@ -83,7 +83,7 @@ def _sequences_at(path: Path) -> list[MotSequence]:
 
 
 def _sequence(folder: Path, truth: Path) -> MotSequence:
-    """Return the sequence of a folder, with what its seqinfo.ini says.
+    """Return the sequence of a folder, with the values of its seqinfo.ini.
 
     Raises:
         InputError: the seqinfo.ini cannot be read.
@@ -112,16 +112,18 @@ def _sequence(folder: Path, truth: Path) -> MotSequence:
 
 
 def _existing(folder: Path) -> Path | None:
-    return folder if os.path.isdir(folder) else None  # unlike is_dir, also of a name too long
+    return (
+        folder if os.path.isdir(folder) else None
+    )  # unlike is_dir, does not fail on a name that is too long
 
 
 def find_results(sequences: Sequence[MotSequence], paths: Sequence[Path]) -> dict[str, Path]:
-    """Return the file of the result of each sequence.
+    """Return the result file of each sequence.
 
-    Plain files, as many as sequences, belong to them in order if none has the name of one. In a
-    folder the file is SEQUENCE.txt, or that of several cameras SEQUENCE_global.txt; it may be in
-    "data", as TrackEval has it, or alone in a folder of the sequence's name. One sequence takes the
-    only text of a folder, whatever its name.
+    Plain files are matched by name; if no name fits and there are as many files as sequences, by
+    order. In a folder the file is SEQUENCE.txt, or SEQUENCE_global.txt of a run over several
+    cameras; it may be in "data", as in TrackEval, or alone in a folder of the sequence's name. A
+    single sequence takes the only text of a folder, whatever its name.
 
     Raises:
         InputError: a sequence has no result.
@@ -146,7 +148,7 @@ def find_results(sequences: Sequence[MotSequence], paths: Sequence[Path]) -> dic
 
 
 def _in_folder(folder: Path, names: Sequence[str]) -> dict[str, Path]:
-    """Return the results of sequences in a folder, as many as there are."""
+    """Return the results of sequences that a folder holds."""
     found: dict[str, Path] = {}
     for name in names:
         places = [folder / f"{name}.txt", folder / "data" / f"{name}.txt"]

@@ -1,4 +1,4 @@
-"""Reads MOTChallenge text: a ground truth, or the result of a tracker."""
+"""Reads MOTChallenge text: ground truth, or the result of a tracker."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CLASSES = range(1, 14)
 
 @dataclass(frozen=True, eq=False)
 class TrueBoxes:
-    """The ground truth of a sequence, with all its rows.
+    """All rows of a sequence's ground truth.
 
     Attributes:
         boxes: frames, ids and boxes.
-        marked: (N,) whether a row is to be found: column 7 is not zero.
-        classes: (N,) classes of MOT16, MOT17 and MOT20; None where column 8 holds something else.
+        marked: (N,) whether a row counts: column 7 is not zero.
+        classes: (N,) classes of MOT16, MOT17 and MOT20; None if column 8 is not a class.
     """
 
     boxes: IdentityBoxes
@@ -39,7 +39,7 @@ class TrueBoxes:
 
 
 def read_truth(path: Path, length: int | None = None) -> TrueBoxes:
-    """Read a ground truth: `frame,id,left,top,width,height[,mark[,class,visibility]]`.
+    """Read ground truth: `frame,id,left,top,width,height[,mark[,class,visibility]]`.
 
     Args:
         path: the file.
@@ -50,7 +50,7 @@ def read_truth(path: Path, length: int | None = None) -> TrueBoxes:
     """
     table, _, columns = _read(path, length)
     classes = table[:, 7]
-    # Nine columns as in MOT16 and later; the ten of MOT15 have world coordinates there.
+    # Nine columns as in MOT16 and later; MOT15 has ten, with world coordinates in column 8.
     known = columns == {9} and bool(np.isin(classes, CLASSES).all())
     return TrueBoxes(
         boxes=_boxes(table),
@@ -63,11 +63,11 @@ def read_result(path: Path, length: int | None = None) -> IdentityBoxes:
     """Read the tracks of a result: `frame,id,left,top,width,height[,confidence[,class,...]]`.
 
     Args:
-        path: the file; an empty one means that nobody was found.
+        path: the file; an empty file means that no person was found.
         length: number of frames of the sequence, if it is known.
 
     Raises:
-        InputError: the file cannot be read, a line is malformed, or a box has another class than
+        InputError: the file cannot be read, a line is malformed, or a box's class is not
             pedestrian (1).
     """
     table, lines, _ = _read(path, length)
@@ -80,7 +80,7 @@ def read_result(path: Path, length: int | None = None) -> IdentityBoxes:
 
 
 def _read(path: Path, length: int | None) -> tuple[FloatArray, IntArray, set[int]]:
-    """Return the (N, 8) values, their (N,) lines and all numbers of columns; NaN where one lacks.
+    """Return (N, 8) values, NaN where missing, their (N,) lines, and all column counts.
 
     Raises:
         InputError: the file cannot be read, or a line is malformed.
@@ -107,7 +107,7 @@ def _read(path: Path, length: int | None) -> tuple[FloatArray, IntArray, set[int
 
 
 def _check_values(path: Path, table: FloatArray, lines: IntArray, length: int | None) -> None:
-    """Refuse values that are too large or not whole, and frames that the sequence has not.
+    """Refuse values that are too large or not whole, and frames outside the sequence.
 
     Raises:
         InputError: a row has such a value.
@@ -131,7 +131,7 @@ def _check_once(path: Path, table: FloatArray, lines: IntArray) -> None:
     """Refuse an id that occurs twice in a frame.
 
     Raises:
-        InputError: there is such an id; both lines are named.
+        InputError: an id occurs twice; the message names both lines.
     """
     order = np.lexsort((lines, table[:, 1], table[:, 0]))
     keys = table[order, :2]
@@ -139,8 +139,8 @@ def _check_once(path: Path, table: FloatArray, lines: IntArray) -> None:
         frame, identity = keys[place]
         first, second = lines[order[place : place + 2]]
         raise InputError(
-            f"{path}, line {second}: id {identity:.0f} is twice in frame {frame:.0f}, first in line"
-            f" {first}: "
+            f"{path}, line {second}: id {identity:.0f} occurs twice in frame {frame:.0f}, first in "
+            f"line {first}: "
             + (
                 "detections have no ids, expected tracks"
                 if identity == -1

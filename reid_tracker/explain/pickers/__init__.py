@@ -1,1 +1,1 @@
-"""Windows in which somebody clicks on a frame: ground points, and lines and zones."""
+"""Windows in which the user clicks on a frame: ground points, and lines and zones."""

@@ -24,9 +24,9 @@ class PlacePicker:
 
     Attributes:
         places: finished lines and zones, the last one last.
-        kind: what is being drawn; None between two places.
-        points: its points so far.
-        naming: whether its name is being typed.
+        kind: kind of the current place; None between two places.
+        points: points of the current place.
+        naming: whether the user is typing its name.
         typed: text typed for the name.
         done: True after the user has finished.
         cancelled: True after the user has cancelled.
@@ -121,7 +121,7 @@ class PlacePicker:
             self._hint = "a zone needs at least 3 corners: click more"
 
     def _add(self, name: str) -> None:
-        """Make a place of the points."""
+        """Finish the current place."""
         if any(place.name == name for place in self.places):
             self._hint, self.typed = f"'{name}' is there already: type another name", ""
             return
@@ -144,7 +144,7 @@ class PlacePicker:
         )
 
     def _back(self) -> None:
-        """Take back the last letter, point or place."""
+        """Remove the last letter, point or place."""
         if self.typed:
             self.typed = self.typed[:-1]
         elif self.points:
@@ -171,8 +171,8 @@ def pick_places(image: ImageBGR, camera: str, places: CountingPlaces, title: str
 
     Args:
         image: the frame, (H, W, 3) uint8 BGR.
-        camera: whose frame it is.
-        places: those that the camera has already.
+        camera: the frame's camera.
+        places: the camera's existing lines and zones.
         title: title of the window.
 
     Raises:

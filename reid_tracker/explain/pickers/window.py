@@ -1,4 +1,4 @@
-"""A window in which somebody clicks on a picture, until it is done or cancelled."""
+"""A window in which the user clicks on a picture, until it is done or cancelled."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def show_picker(picker: Picker, title: str, instead: str) -> None:
     """Show a picker in a window until the user has finished.
 
     Args:
-        picker: is changed.
-        title: title of the window.
+        picker: handles the input; changed in place.
+        title: the window's title.
         instead: what to do without a window, as the end of an error message.
 
     Raises:

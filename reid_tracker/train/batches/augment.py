@@ -21,7 +21,7 @@ from reid_tracker.train.recipe import AugmentRecipe
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 ENLARGED = 1.125
-"""Scale to which an image is enlarged before a window of the old size is cut out."""
+"""Factor by which an image is enlarged before a window of its old size is cut out."""
 
 ERASED_AREA = (0.02, 0.4)
 ERASED_RATIO = 0.3
@@ -38,7 +38,7 @@ def augment(
 
     Args:
         crops: (B, H, W, 3) uint8 BGR.
-        recipe: what to do, and how often.
+        recipe: probabilities and ranges of the augmentations.
         generator: source of randomness, on the CPU.
         paste: pastes patches, see `reid_tracker.train.batches.patches`.
 
@@ -105,9 +105,8 @@ def random_low_resolution(
 def colour_jitter(images: Tensor, recipe: AugmentRecipe, generator: Generator) -> Tensor:
     """Change brightness, contrast and saturation by random factors, in a random order.
 
-    Every image has factors of its own; the order is drawn once for the batch. Each change is linear
-    in the colours, so that one matrix for each image does them all; values are clipped after the
-    last one.
+    Every image has its own factors; the order is drawn once per batch. Each change is linear in the
+    colours, so that one matrix per image does all of them; values are clipped at the end.
     """
     strengths = (recipe.brightness, recipe.contrast, recipe.saturation)
     order = torch.randperm(3, generator=generator).tolist()
@@ -148,8 +147,8 @@ def other_camera(images: Tensor, recipe: AugmentRecipe, generator: Generator) ->
 def random_erase(images: Tensor, probability: float, generator: Generator) -> Tensor:
     """Fill a rectangle of 0.02 to 0.4 of the area, height to width between 0.3 and 1 / 0.3.
 
-    As in the reference code this comes after normalisation and fills with the numbers of `MEAN`.
-    A rectangle as high or as wide as the image is drawn again, up to 100 times.
+    As in the reference code, this follows the normalisation and fills with the values of `MEAN`.
+    A rectangle as high or as wide as the image is redrawn, up to 100 times.
     """
     rows = _chosen(len(images), probability, generator)
     size = (images.shape[2], images.shape[3])
@@ -162,5 +161,5 @@ def random_erase(images: Tensor, probability: float, generator: Generator) -> Te
 
 
 def _chosen(count: int, probability: float, generator: Generator) -> Tensor:
-    """Draw the rows that are changed."""
+    """Draw the rows to change."""
     return (torch.rand(count, generator=generator) < probability).nonzero()[:, 0]

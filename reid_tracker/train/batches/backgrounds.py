@@ -1,6 +1,6 @@
-"""New backgrounds for labelled people: a data set of two cameras has only two of its own.
+"""New backgrounds for labelled people: a data set of two cameras shows only two backgrounds.
 
-A net that sees each person before the same wall learns the wall too. Outlines are found once and
+A net that sees each person in front of one wall also learns the wall. Outlines are found once and
 cached; every step draws new backgrounds.
 """
 
@@ -26,7 +26,7 @@ from reid_tracker.types import ImageBGR
 logger = logging.getLogger(__name__)
 
 SIZE = (128, 64)
-"""Height and width of the outlines: GrabCut takes a third of the time that full size takes."""
+"""Height and width of the outlines: GrabCut takes a third of the time of full size."""
 
 Outlines = npt.NDArray[np.uint8]
 """(N, H, W) 255 on the person and 0 elsewhere; all 0 where no outline was found."""
@@ -59,7 +59,7 @@ class Backgrounds:
         Args:
             crops: (n, H, W, 3) uint8 BGR.
             rows: (n,) their row numbers among the training images.
-            probability: for each crop; a person without outline keeps the background.
+            probability: of a new background; a person without outline keeps the old one.
             generator: source of randomness.
         """
         size = (crops.shape[1], crops.shape[2])
@@ -85,12 +85,12 @@ def open_backgrounds(
 
     Args:
         images: the training images.
-        parts: rows of each data set; each is cached by itself.
+        parts: rows of each data set; each data set has its own cache file.
         folders: data sets in YOLO form; their pictures without people are the backgrounds.
-        folder: of the cache.
+        folder: the cache folder.
 
     Raises:
-        InputError: a folder cannot be used, or no picture is without people.
+        InputError: a folder cannot be used, or every picture shows people.
     """
     pictures = read_backgrounds(folders, "augment.background_folders")
     outlines = [_outlines(images, rows, folder) for rows in parts]

@@ -26,7 +26,7 @@ _EPOCH_STREAM, _UNLABELLED_STREAM, _AUGMENT_STREAM, _PATCH_STREAM, _BACKGROUND_S
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What one process sees in one step.
+    """The part of a batch that one process trains on.
 
     Attributes:
         images: (B + U, 3, H, W) float32: labelled ones, then unlabelled ones.
@@ -56,15 +56,15 @@ class Batches:
 
     Args:
         recipe: of the run.
-        materials: what is drawn from.
+        materials: the training data.
         world: each process gets its part of every batch.
 
     Attributes:
-        pool: patches to paste, the same in every process; the only thing here that a checkpoint
-            has to keep.
+        pool: patches to paste, the same in every process; the only state here that a checkpoint
+            must keep.
 
     Raises:
-        ConfigError: a batch cannot be dealt out evenly.
+        ConfigError: a batch cannot be divided evenly among the processes.
     """
 
     def __init__(self, recipe: Recipe, materials: Materials, world: World) -> None:
@@ -140,8 +140,8 @@ class Batches:
         generator = _generator(self._recipe.seed, _AUGMENT_STREAM, epoch, step, world.rank)
         if pool is None:
             return augment(crops, recipe, generator)
-        # Only one process's pool goes into the checkpoint, so all keep the same: each remembers the
-        # whole batch, with draws that do not depend on its rank.
+        # The checkpoint holds the pool of one process, so all pools must be equal: each process
+        # adds patches of the whole batch, with draws that do not depend on its rank.
         shared = None
         if world.size > 1:
             shared = _generator(self._recipe.seed, _PATCH_STREAM, epoch, step)
@@ -171,7 +171,7 @@ def check_parts(recipe: Recipe, world: World) -> None:
     Gathering rows and averaging batch statistics require it.
 
     Raises:
-        ConfigError: a number of the recipe cannot be divided by that of the processes.
+        ConfigError: a number of the recipe is not a multiple of the number of processes.
     """
     sampler = recipe.sampler
     if sampler.name == "pk":

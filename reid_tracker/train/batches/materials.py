@@ -49,7 +49,7 @@ class Materials:
         query: held-out images to search with, or None.
         gallery: held-out images to search in, or None.
         lessons: embeddings of the teachers, or None.
-        backgrounds: others for the training images, or None.
+        backgrounds: new backgrounds for the training images, or None.
     """
 
     train: LabelledCrops
@@ -103,15 +103,15 @@ def open_materials(recipe: Recipe, folder: Path, world: World) -> Materials:
 
 
 def open_data(recipe: DataRecipe, seed: int) -> tuple[ReidDataset, list[int]]:
-    """Read the data sets of a recipe, hold some people out, and join them.
+    """Read the data sets of a recipe, hold out some people, and join the sets.
 
     Args:
-        recipe: names them.
+        recipe: names the data sets.
         seed: decides who is held out.
 
     Returns:
-        The joined data set, whose query and gallery show the people held out, and the row of its
-        training images at which each part begins.
+        The joined data set, whose query and gallery show the held-out people, and the first row of
+        each part's training images.
 
     Raises:
         ConfigError: a name is unknown, or there are not enough people to hold out.
@@ -119,7 +119,7 @@ def open_data(recipe: DataRecipe, seed: int) -> tuple[ReidDataset, list[int]]:
     """
     splits = []
     for part in recipe.sets:
-        # A data set's own query and gallery are its test: they are not used in training.
+        # A data set's own query and gallery are its test set; training does not use them.
         found = open_dataset(part.name, part.root, part.split).train
         images = require_images(found, Path(part.root))
         splits.append(hold_out(images, part.holdout_identities, seed))

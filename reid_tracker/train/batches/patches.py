@@ -20,7 +20,7 @@ from reid_tracker.train.images import CropSource, to_unit_rgb
 
 POOL_SIZE = 50_000
 MIN_POOL = 100
-"""Nothing is pasted before the pool holds as many patches."""
+"""Pasting starts once the pool holds this many patches."""
 
 AREA = (0.01, 0.5)
 RATIO = 0.1
@@ -28,7 +28,7 @@ DEGREES = 10.0
 
 
 class PatchPool:
-    """Places of patches in a training set, the newest `POOL_SIZE` of them.
+    """Positions of the newest `POOL_SIZE` patches in the training set.
 
     A patch covers 0.01 to 0.5 of an image, with height to width between 0.1 and 10. With
     probability 0.5 each it is mirrored, and rotated by at most 10 degrees.
@@ -38,7 +38,7 @@ class PatchPool:
 
     Attributes:
         places: (n, 5) float64: row of the image; top, left, height and width as parts of its size.
-        added: patches that were ever added.
+        added: number of patches ever added.
     """
 
     def __init__(self, source: CropSource) -> None:
@@ -58,11 +58,11 @@ class PatchPool:
 
         Args:
             images: (B, 3, H, W) float32 RGB in [0, 1].
-            rows: in the training set, of the labelled images of the batch, those of all processes.
+            rows: row numbers of the batch's labelled images, of all processes.
             probability: of pasting into an image.
             generator: source of randomness.
-            shared: source of the new patches' places, where several processes are to draw the same
-                ones; None takes `generator`.
+            shared: source of the new patches' positions, if several processes must draw the same;
+                None takes `generator`.
 
         Returns:
             The images, (B, 3, H, W).
@@ -121,7 +121,7 @@ def _turned(patch: Tensor, generator: Generator) -> Tensor:
 
 
 def _rotated(patch: Tensor, degrees: float) -> Tensor:
-    """Rotate (3, h, w) about its centre, nearest pixel; corners that come in are black."""
+    """Rotate (3, h, w) about its centre, nearest pixel; uncovered corners are black."""
     height, width = patch.shape[1:]
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     # Grid coordinates run from -1 to 1 along both sides, so pixels are not square in them.

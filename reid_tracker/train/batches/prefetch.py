@@ -19,15 +19,15 @@ _AHEAD = 2
 def prefetch(
     make: Callable[[ItemT], MadeT], items: Sequence[ItemT], workers: int
 ) -> Generator[MadeT, None, None]:
-    """Yield what a function makes of each item, in their order.
+    """Yield the result of a function for each item, in order.
 
     Array operations release the global interpreter lock, so the threads run in parallel to the
     training step, and share the decoded crops. The result must depend on the item alone: then it is
     independent of the number of threads, and of where a killed run was resumed.
 
     Args:
-        make: called in a thread; its error is raised here, in order.
-        items: what it is called with.
+        make: the function, called in a thread; its errors are raised here, in order.
+        items: its arguments.
         workers: threads; 0 makes each item on demand.
     """
     if not workers:

@@ -1,4 +1,4 @@
-"""Random rectangles inside an image, as random erasing and random patch draw them."""
+"""Random rectangles inside an image, for random erasing and random patch."""
 
 from __future__ import annotations
 

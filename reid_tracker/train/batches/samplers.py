@@ -1,6 +1,6 @@
-"""Which images form which batch: a pure function of seed and epoch, so that a run can resume.
+"""Divides images into batches: a pure function of seed and epoch, so that a run can resume.
 
-A sampler returns the whole epoch at once, one row a step.
+A sampler returns the whole epoch at once, one row per step.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def pk_batches(
 ) -> IntArray:
     """Draw batches of P identities with K images each.
 
-    The images of an identity are shuffled, its cameras taking turns, and cut into groups of K; the
-    last group is filled up with others of the identity, repeated where it has fewer than K. Each
-    group is used at most once, no batch holds an identity twice, and the identity with most groups
-    left is preferred, so that few are left over when fewer than P identities remain.
+    The images of an identity are shuffled with cameras in turn, and cut into groups of K; the last
+    group is filled with other images of the identity, repeated if it has fewer than K. Each group
+    is used at most once, and no batch holds an identity twice. Identities with more groups left
+    come first, so that few groups are unused when fewer than P identities remain.
 
     Args:
         labels: (N,) identity of each image.
-        cameras: (N,) who took it.
+        cameras: (N,) camera of each image.
         identities: P.
         images: K.
         generator: source of randomness.
@@ -88,7 +88,7 @@ def check_identities(labels: IntArray, identities: int, paths: Sequence[Path] = 
     Args:
         labels: (N,) identity of each image.
         identities: P.
-        paths: N files to name in messages; identities may be numbers that no user ever saw.
+        paths: N files for messages, since users may not know the numbers of identities.
 
     Raises:
         InputError: an identity has one image, or there are fewer than `identities`.

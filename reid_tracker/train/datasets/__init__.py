@@ -1,4 +1,4 @@
-"""The data sets that can be trained on, by name, and several joined into one."""
+"""The readers of training data sets, by name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def open_dataset(name: str, root: str | Path, split: str = "new") -> ReidDataset
 
     Raises:
         ConfigError: the name is unknown, or no root is given.
-        InputError: a folder is missing or empty, or a file does not follow the data set's rules.
+        InputError: a folder is missing or empty, or a file does not follow the data set's format.
     """
     if name not in DATASETS:
         raise ConfigError(f"data.name = {name}: expected one of {', '.join(DATASETS)}")

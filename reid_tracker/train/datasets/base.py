@@ -1,4 +1,4 @@
-"""What every data set gives: labelled image files, split into train, query and gallery."""
+"""The form of all data sets: labelled image files, split into train, query and gallery."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _OF_PROGRAMS = {
     *("@eadir", "__macosx", "#recycle", "$recycle.bin", "lost+found"),
     *("system volume information", "thumbs.db", "ehthumbs.db", "desktop.ini"),
 }
-"""Names, in small letters, of what file managers and storage devices leave in any folder."""
+"""Names, in lower case, of files and folders that file managers and storage devices create."""
 
 
 @dataclass(frozen=True, eq=False)
 class PersonImages:
-    """Labelled image files, one row an image.
+    """Labelled image files, one row per image.
 
     Attributes:
         paths: N files.
@@ -64,18 +64,18 @@ class PersonImages:
         return len(np.unique(self.identities))
 
     def class_labels(self) -> IntArray:
-        """Return identities renumbered from 0, in their order, for a classifier."""
+        """Return identities renumbered from 0, in order, for a classifier."""
         return np.unique(self.identities, return_inverse=True)[1].astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class ReidDataset:
-    """A data set: what is trained on, and what is searched for in what.
+    """A data set: training images, query and gallery.
 
     Attributes:
-        train: without junk and distractors; empty where there is only a test.
+        train: without junk and distractors; empty if there is only a test set.
         query: may be empty.
-        gallery: may hold distractors, which are nobody's true match.
+        gallery: may hold distractors, which match no query.
     """
 
     train: PersonImages
@@ -105,19 +105,19 @@ def is_image(path: Path) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is hidden, as `._0001.jpg`, or belongs to a program."""
+    """Whether a file or folder is hidden, such as `._0001.jpg`, or belongs to a program."""
     return name.startswith((".", "~$")) or name.lower() in _OF_PROGRAMS
 
 
 def require_folder(folder: Path) -> None:
-    """Raise an `InputError` where a folder is missing."""
+    """Raise an `InputError` if a folder is missing."""
     if not folder.is_dir():
         what = "a file" if folder.is_file() else "no such folder"
         raise InputError(f"{folder}: {what}, expected the folder of a data set")
 
 
 def require_images(images: PersonImages, where: Path) -> PersonImages:
-    """Raise an `InputError` where a training set has no image or only one identity."""
+    """Raise an `InputError` if a training set has no image or only one identity."""
     if images.identity_count < 2:
         raise InputError(
             f"{where}: {len(images)} training images of {images.identity_count} identities; "

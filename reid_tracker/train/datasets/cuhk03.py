@@ -1,8 +1,8 @@
 """CUHK03 as released (`cuhk-03.mat`): the new 767/700 split and the twenty classic splits.
 
-The release is one MATLAB file. Its pictures are unpacked once, beside it, under the names that the
-new split's own file (`cuhk03_new_protocol_config_*.mat`) has for them: `1_003_2_07.png` is camera
-pair 1, identity 3, view 2, picture 7.
+The release is one MATLAB file. Its pictures are unpacked once, beside it, under the names used by
+the new split's file (`cuhk03_new_protocol_config_*.mat`): `1_003_2_07.png` is camera pair 1,
+identity 3, view 2, picture 7.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ def read_cuhk03(root: Path, split: str = "new") -> ReidDataset:
 
     Args:
         root: the folder that holds `cuhk-03.mat` or the pictures unpacked from it.
-        split: "new", or "classic-0" to "classic-19"; boxes are the detected ones unless "-labeled"
-            stands behind it ("new-labeled").
+        split: "new", or "classic-0" to "classic-19", with detected boxes; append "-labeled" for
+            labelled boxes ("new-labeled").
 
     Raises:
         ConfigError: the split is unknown.
         InputError: a file is missing or damaged.
-        MissingDependencyError: `cuhk-03.mat` has to be unpacked, but h5py is not installed.
+        MissingDependencyError: `cuhk-03.mat` must be unpacked, but h5py is not installed.
     """
     match = _SPLIT.fullmatch(split)
     if match is None or (match[1] and int(match[1]) >= CLASSIC_SPLITS):
         raise ConfigError(
             f"split = {split}: expected new or classic-0 to classic-{CLASSIC_SPLITS - 1}, "
-            "with -labeled behind it for the labelled boxes"
+            "with -labeled appended for the labelled boxes"
         )
     require_folder(root)
     root = next((path.parent for path in sorted(root.glob(f"*/{_RELEASE}"))), root)
@@ -82,7 +82,7 @@ def unpack_cuhk03(root: Path) -> None:
         raise MissingDependencyError(
             f"{path}: reading it needs the package h5py; install it with pip install h5py"
         ) from None
-    logger.info("unpacking %s, once", path)
+    logger.info("unpacking %s (only once)", path)
     try:
         with h5py.File(path, "r") as release:
             for boxes in ("labeled", "detected"):
@@ -117,7 +117,7 @@ def _classic(folder: Path, testsets: Path, number: int) -> ReidDataset:
     except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError):
         raise InputError(
             f"{testsets} is damaged: expected pairs of numbers for each of the classic splits; "
-            "delete it, and it is made again from the release"
+            "delete it; it will be rebuilt from the release"
         ) from None
     rows = []
     for path in list_images(folder):

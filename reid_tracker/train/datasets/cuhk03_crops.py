@@ -1,6 +1,6 @@
 """CUHK03 as loose crops `IIII_KK.jpg`: image K of identity I; 00-04 camera A, 05-09 camera B.
 
-Identities are numbered from 1 here: 0 stands for nobody in evaluations.
+Identities are numbered from 1 here, since 0 means a distractor in evaluations.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from reid_tracker.train.datasets.base import (
 TRAIN, QUERY, GALLERY = "bounding_box_train", "query", "bounding_box_test"
 
 JUNK, BACKGROUND = -1, 0
-"""Identities of Market-1501 that are no person: junk is dropped, background only distracts."""
+"""Special identities of Market-1501: junk is dropped, background is a distractor."""
 
 _NAME = re.compile(r"(-?\d+)_c(\d+)")
 
@@ -25,7 +25,7 @@ def read_market(root: Path, split: str = "") -> ReidDataset:
     """Read `bounding_box_train`, `query` and `bounding_box_test` below a folder.
 
     Args:
-        root: the folder that holds the three, or one folder above it; the first may be absent, or
+        root: the folder that holds the three, or the folder above it; the first may be missing, or
             the other two together.
         split: unused; there is one split.
 
@@ -42,7 +42,7 @@ def read_market(root: Path, split: str = "") -> ReidDataset:
 
 
 def _home(root: Path) -> Path:
-    """Find the folder that the archive made inside the one the user named."""
+    """Find the archive's own folder inside the one that the user named."""
     if (root / TRAIN).is_dir() or (root / GALLERY).is_dir():
         return root
     inside = [path for name in (TRAIN, GALLERY) for path in sorted(root.glob(f"*/{name}"))]

@@ -18,16 +18,16 @@ def read_msmt17(root: Path, split: str = "") -> ReidDataset:
     """Read the lists `list_train.txt`, `list_query.txt` and `list_gallery.txt` below a folder.
 
     The people of training and test are different, but both are numbered from 0. Here they are
-    numbered from 1, because evaluations take 0 for a distractor, and test follows training.
+    numbered from 1, because 0 means a distractor in evaluations; the test follows training.
     `list_val.txt`, which holds more pictures of training people, is not read.
 
     Args:
-        root: the folder that holds the lists, or one folder above it; the training list or its
-            pictures may be absent.
+        root: the folder that holds the lists, or the folder above it; the training list or its
+            pictures may be missing.
         split: unused; there is one split.
 
     Raises:
-        InputError: a folder, list or image is missing, or a line is not as expected.
+        InputError: a folder, list or image is missing, or a line is malformed.
     """
     require_folder(root)
     if not (root / _QUERY).is_file():
@@ -69,6 +69,8 @@ def _read(listing: Path, folder: Path, before: int = 0) -> PersonImages:
             ) from None
     if not rows:
         raise InputError(f"{listing}: an empty list")
-    if not os.path.isfile(rows[0][0]):  # Path.is_file raises where a name is too long
-        raise InputError(f"{shown(rows[0][0], str)}: no such image, but {listing.name} names it")
+    if not os.path.isfile(rows[0][0]):  # Path.is_file raises if a name is too long
+        raise InputError(
+            f"{shown(rows[0][0], str)}: listed in {listing.name}, but there is no such image"
+        )
     return PersonImages.from_rows(rows)

@@ -1,7 +1,6 @@
-"""The forms that anyone can make: a folder per identity, or a CSV of path, identity, camera.
+"""Simple formats for own data: a folder per identity, or a CSV of path, identity, camera.
 
-Identities and cameras may have any names. Numbers stay as they are; other names are numbered in
-their order.
+Identities and cameras may have any names. Numbers are kept; other names are numbered in order.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from reid_tracker.train.datasets.base import (
 SPLITS = ("train", "query", "gallery")
 
 _HELD = ("val", "valid", "test")
-"""Folders of people who are kept from training."""
+"""Folders of people who are not used in training."""
 
 _MARKET = re.compile(r"(\d+)_c(\d+)")
 _LONGEST_NUMBER = 18  # digits that fit into int64
@@ -43,10 +42,10 @@ class _Row:
 def read_identity_folders(root: Path, split: str = "") -> ReidDataset:
     """Read `root`/IDENTITY/*.jpg, or the same below those of `root`/train, /query and /gallery.
 
-    Without query and gallery, `root`/val or `root`/test is searched for each of its own pictures. A
-    file name that holds `c` and a number between underscores (`0001_c2.jpg`, `c2_17.jpg`) names
-    the camera; otherwise it is camera 0. Pictures that lie directly in such a folder are named as
-    in Market-1501 (`0002_c1s1_000451_03.jpg`). Hidden files and folders are left out.
+    Without query and gallery, the pictures of `root`/val or `root`/test are both query and gallery.
+    `c` and a number between underscores in a file name (`0001_c2.jpg`, `c2_17.jpg`) give the
+    camera; otherwise it is camera 0. Pictures directly in such a folder must be named as in
+    Market-1501 (`0002_c1s1_000451_03.jpg`). Hidden files and folders are left out.
 
     Args:
         root: the folder.
@@ -69,8 +68,8 @@ def read_csv(path: Path, split: str = "") -> ReidDataset:
 
     Args:
         path: the file; image paths are relative to its folder.
-        split: unused. The column "split" has the part of each image: train, query or gallery;
-            without this column every image is for training.
+        split: unused. The column "split" gives the part of each image: train, query or gallery;
+            without it, every image is for training.
 
     Raises:
         InputError: the file or a column is missing, or a row is incomplete.
@@ -144,9 +143,9 @@ def _dataset(rows: list[_Row], where: Path) -> ReidDataset:
 
 
 def _numbers(names: Iterable[str]) -> dict[str, int]:
-    """Return names that are numbers as they are, such as a track's; others count from 1.
+    """Number names: numeric names keep their number, other names count from 1.
 
-    Identity 0 stands for nobody in evaluations.
+    Identity 0 means a distractor in evaluations.
     """
     unique = sorted(set(names), key=lambda name: (len(name), name) if name.isdigit() else (0, name))
     if all(name.isdecimal() and len(name) <= _LONGEST_NUMBER for name in unique):

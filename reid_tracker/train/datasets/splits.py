@@ -15,12 +15,12 @@ def hold_out(train: PersonImages, identities: int, seed: int) -> ReidDataset:
 
     Args:
         train: the images.
-        identities: how many are kept back, of those that more than one camera saw.
-        seed: decides which.
+        identities: number of identities to hold out, out of those seen by several cameras.
+        seed: decides who is held out.
 
     Returns:
-        The rest for training. Of an identity kept back, the images of its first camera are
-        queries, and those of its other cameras the gallery.
+        The remaining training images, and the query and gallery of the held-out identities: the
+        images of an identity's first camera are queries, those of its other cameras the gallery.
 
     Raises:
         ConfigError: there are not enough identities.
@@ -34,7 +34,7 @@ def hold_out(train: PersonImages, identities: int, seed: int) -> ReidDataset:
     if identities > len(candidates) or identities > len(names) - 2:
         raise ConfigError(
             f"data.holdout_identities = {identities}: only {len(candidates)} of {len(names)} "
-            "identities were seen by two cameras, and two have to remain for training"
+            "identities were seen by two cameras, and two must remain for training"
         )
     kept_back = np.random.default_rng(seed).permutation(candidates)[:identities]
     held = np.isin(rows, kept_back)
@@ -45,8 +45,8 @@ def hold_out(train: PersonImages, identities: int, seed: int) -> ReidDataset:
 def join_datasets(parts: Sequence[ReidDataset]) -> ReidDataset:
     """Join data sets one after the other.
 
-    An identity or camera of the result is that of its part plus an offset, so equal numbers of
-    different parts become different ones. Distractors (identity 0) still match no one.
+    Identities and cameras of each part get an offset, so that numbers of different parts stay
+    distinct. Distractors (identity 0) still match no query.
 
     Args:
         parts: at least one.

@@ -1,11 +1,11 @@
 """Gives a detector's confidence a meaning, so that one default threshold serves every detector.
 
-First a logistic regression of what turned out to be right on the logit of the confidence makes it
-the probability of a person (Platt, "Probabilistic outputs for support vector machines", 1999), on
-whole pictures that were kept back: composed ones are harder, and would promise too little. Then it
-is shifted so that the project's default threshold is the one at which F1 has its maximum; for
-probabilities that is half of the maximum F1 (Lipton et al., "Optimal thresholding of classifiers
-to maximize F1 measure", 2014). Both are folded into the layers that give the confidence.
+First a logistic regression on the logit of the confidence turns it into the probability of a true
+positive (Platt, "Probabilistic outputs for support vector machines", 1999). It is fitted on whole
+held-out pictures, since composed ones are harder and would give values that are too low. Then the
+confidence is shifted so that F1 has its maximum at the project's default threshold; for
+probabilities the best threshold is half of the maximum F1 (Lipton et al., "Optimal thresholding of
+classifiers to maximize F1 measure", 2014). Both steps are folded into the last layers.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ logger = logging.getLogger(__name__)
 
 _MIN_CONFIDENCE = 0.01
 _FEWEST = 50
-"""So many right and so many wrong detections are needed for a fit."""
+"""Minimum number of true and of false positives for a fit."""
 _NEWTON_STEPS = 50
 
 
 class Measured(NamedTuple):
-    """What a detector found in labelled pictures.
+    """A detector's results on labelled pictures.
 
     Attributes:
         scores: (N,) float64 confidences of its detections.
-        hits: (N,) bool, which of them are people.
+        hits: (N,) bool, whether each detection is a true positive.
         people: number of people in the pictures.
     """
 
@@ -49,9 +49,9 @@ def measure(weights: Path, folder: Path, part: str) -> Measured:
     """Run a detector over labelled pictures.
 
     Args:
-        weights: of the detector.
+        weights: the detector's file.
         folder: pictures in YOLO form: images/ and labels/.
-        part: of the pictures: "whole".
+        part: part of the data set, such as "whole".
     """
     pictures = list(read_yolo_pictures(folder, part))
     detector = build_detector(weights, conf=_MIN_CONFIDENCE, device="cpu")
@@ -68,11 +68,11 @@ def calibrate(measured: Measured, default: float) -> tuple[float, float] | None:
     """Return the slope and offset of the logit that give confidences their meaning.
 
     Args:
-        measured: on pictures kept back.
-        default: the threshold at which F1 should have its maximum, in (0, 1).
+        measured: results on held-out pictures.
+        default: the threshold at which F1 will have its maximum, in (0, 1).
 
     Returns:
-        (slope, offset); None where there is too little to fit.
+        (slope, offset); None if there is too little to fit.
     """
     probability = fit(measured.scores, measured.hits)
     if probability is None:
@@ -88,16 +88,16 @@ def fit(scores: FloatArray, hits: BoolArray) -> tuple[float, float] | None:
 
     Args:
         scores: (N,) confidences in (0, 1).
-        hits: (N,) which were right.
+        hits: (N,) whether each was right.
 
     Returns:
-        (slope, offset); None where there is too little to fit.
+        (slope, offset); None if there is too little to fit.
     """
     right, wrong = int(hits.sum()), int((~hits).sum())
     if min(right, wrong) < _FEWEST:
         return None
-    # Platt's targets, short of 0 and 1: without them, hits that a threshold separates from misses
-    # would give an infinite slope.
+    # Platt's targets, slightly inside 0 and 1: otherwise the slope would be infinite if a threshold
+    # separated all hits from all misses.
     targets = np.where(hits, (right + 1) / (right + 2), 1 / (wrong + 2))
     inputs = np.stack([logit(np.clip(scores, 1e-4, 1 - 1e-4)), np.ones(len(scores))], axis=1)
     weights = np.array([1.0, 0.0])

@@ -15,13 +15,13 @@ from reid_tracker.train.detector.recipe import PictureRecipe
 from reid_tracker.types import Boxes, ImageBGR
 
 _MIN_VISIBLE = 0.3
-"""A person of whom less is left is no longer labelled."""
+"""A person with a smaller visible part is not labelled."""
 _MIN_SIDE_PX = 4
 _MAX_WINDOWS = 4
 _WELL_COVERED = 0.6
-"""No more windows are laid once they cover this part of the picture."""
+"""No more windows are added once they cover this part of the picture."""
 _GREY = 0.2
-"""Part of the pictures that are grey behind their windows, like the bars of a letterbox."""
+"""Share of pictures with a grey background, like the bars of a letterbox."""
 _ASPECT = 0.41
 """Width over height of a standing person."""
 
@@ -30,9 +30,9 @@ class Composer:
     """Makes training pictures.
 
     Args:
-        recipe: how.
+        recipe: how pictures are composed.
         pictures: labelled pictures; those without people are backgrounds as well.
-        cutouts: people to paste; none are where it is empty.
+        cutouts: people to paste; may be empty.
         generator: source of randomness.
     """
 
@@ -77,7 +77,7 @@ class Composer:
         return float(np.exp(self._generator.uniform(low, high)))
 
     def _backdrop(self) -> ImageBGR:
-        """Return what shows where no window reaches: a picture without people, or grey."""
+        """Return the background behind the windows: a picture without people, or grey."""
         random, side = self._generator, self._recipe.side_px
         if not self._empty or random.random() < _GREY:
             return np.full((side, side, 3), 114, np.uint8)
@@ -89,17 +89,17 @@ class Composer:
         return np.ascontiguousarray(whole[top : top + side, left : left + side], np.uint8)
 
     def _window(self, source: Picture) -> tuple[Picture, tuple[int, int]]:
-        """Scale a picture so that one of its people gets a drawn height, and choose its place.
+        """Scale a picture so that one of its people gets a random height, and choose its position.
 
         Returns:
-            The scaled picture, and where its upper left corner lies in the square: (left, top),
-            negative where the picture reaches beyond it.
+            The scaled picture, and the position (left, top) of its upper left corner in the square,
+            negative if the picture extends beyond it.
         """
         random, side = self._generator, self._recipe.side_px
         height, width = source.image.shape[:2]
         if len(source.boxes):
             left, top, right, bottom = source.boxes[random.integers(len(source.boxes))]
-            # Enlarging beyond twice makes people out of blur.
+            # Enlarging more than twice makes people blurred.
             scale = min(2.0, self._height() / max(8.0, bottom - top))
             centre = _float32([(left + right) / 2, (top + bottom) / 2])
             centre += random.uniform(-0.4, 0.4, 2).astype(np.float32) * side / scale
@@ -108,19 +108,19 @@ class Composer:
             centre = random.random(2).astype(np.float32) * _float32([width, height])
         size = max(1, round(width * scale)), max(1, round(height * scale))
         shift = np.rint(side / 2 - centre * scale).astype(int)
-        # Where the picture is large enough, the window does not reach beyond it.
+        # If the picture is large enough, the window stays inside it.
         for axis, length in enumerate(size):
             if length >= side:
                 shift[axis] = np.clip(shift[axis], side - length, 0)
             else:
                 shift[axis] = round((side - length) * random.random())
-        # INTER_AREA is bilinear where it enlarges.
+        # INTER_AREA is bilinear when it enlarges.
         scaled = cv2.resize(source.image, size, interpolation=cv2.INTER_AREA)
         boxes = source.boxes * np.float32(scale)
         return Picture(np.asarray(scaled, np.uint8), boxes), (int(shift[0]), int(shift[1]))
 
     def _paste_crowd(self, scene: _Scene) -> None:
-        """Paste people whose height grows towards the bottom, as a camera above them sees it."""
+        """Paste people whose height grows towards the bottom, as seen by a camera above them."""
         random, side = self._generator, self._recipe.side_px
         low = self._height()
         slope = random.uniform(0.0, 0.5) * low / side
@@ -151,7 +151,7 @@ class Composer:
         height, width = cutout.alpha.shape
         source = self._pictures[int(random.integers(len(self._pictures)))]
         image = source.image
-        for _ in range(10):  # a part without people; where none is found, a grey one
+        for _ in range(10):  # a part without people; if none is found, grey
             scale = random.uniform(0.1, 0.5)
             tall = min(image.shape[0], max(8, round(image.shape[0] * scale)))
             wide = min(image.shape[1], max(4, round(tall * random.uniform(0.3, 1.5))))
@@ -174,13 +174,13 @@ class Composer:
         return Cutout(np.asarray(filled, np.uint8), alpha)
 
     def _relit(self, cutout: Cutout) -> Cutout:
-        """Change brightness and contrast, as another lamp or camera would."""
+        """Change brightness and contrast, as another light or camera would."""
         gain, lift = self._generator.uniform(0.6, 1.3), self._generator.uniform(-25, 25)
         image = np.clip(cutout.image.astype(np.float32) * gain + lift, 0, 255)
         return Cutout(image.astype(np.uint8), cutout.alpha)
 
     def _degrade(self, image: ImageBGR) -> ImageBGR:
-        """Blur, compress or grey some pictures, as cheap cameras do."""
+        """Blur, compress or desaturate some pictures, as cheap cameras do."""
         random = self._generator
         if random.random() < 0.25:
             side, scale = image.shape[0], random.uniform(0.4, 0.9)
@@ -201,7 +201,7 @@ class Composer:
 
 
 class _Scene:
-    """A picture under composition, which knows how much of each person can still be seen."""
+    """A picture being composed; it tracks the visible part of each person."""
 
     def __init__(self, backdrop: ImageBGR) -> None:
         self.image = backdrop
@@ -211,10 +211,10 @@ class _Scene:
         self._seen: list[npt.NDArray[np.bool_]] = []
 
     def add_window(self, picture: Picture, corner: tuple[int, int]) -> float:
-        """Lay a picture over what is there, its upper left corner at (left, top).
+        """Paste a picture over the scene, its upper left corner at (left, top).
 
         Returns:
-            The part of the scene that windows cover by now.
+            The part of the scene that windows cover now.
         """
         (height, width), (left, top) = picture.image.shape[:2], corner
         side = len(self.image)
@@ -232,7 +232,7 @@ class _Scene:
         return float(self._covered.mean())
 
     def _hide(self, place: tuple[slice, slice], covered: npt.NDArray[np.bool_] | bool) -> None:
-        """Note that something new covers a place, wholly or where the mask is true."""
+        """Record that a new layer covers an area, wholly or where the mask is true."""
         for seen in self._seen:
             seen[place] &= np.logical_not(covered)
 
@@ -244,7 +244,7 @@ class _Scene:
     def paste(
         self, cutout: Cutout, column: float, foot: float, height: float, *, person: bool
     ) -> None:
-        """Paste something with its feet at (column, foot), `height` pixels tall."""
+        """Paste a cut-out with its feet at (column, foot), `height` pixels tall."""
         side = self.image.shape[0]
         scale = height / cutout.alpha.shape[0]
         wide, tall = max(2, round(cutout.alpha.shape[1] * scale)), max(4, round(height))
@@ -253,7 +253,7 @@ class _Scene:
         left, top = round(column - wide / 2), round(foot - tall)
         inner = np.s_[max(0, -top) : min(tall, side - top), max(0, -left) : min(wide, side - left)]
         if left >= side or top >= side or left + wide <= 0 or top + tall <= 0:
-            return  # beside the picture
+            return  # outside the picture
         alpha = alpha[inner]
         outer = np.s_[max(0, top) : min(side, top + tall), max(0, left) : min(side, left + wide)]
         below = self.image[outer].astype(np.float32)
@@ -267,7 +267,7 @@ class _Scene:
             self._add(_float32([left, top, left + wide, top + tall]), mask, whole)
 
     def people(self) -> Boxes:
-        """Return (N, 4) float32 xyxy: the people of whom enough is seen, clipped to the picture."""
+        """Return (N, 4) float32 xyxy: sufficiently visible people, clipped to the picture."""
         side = self.image.shape[0]
         kept = [
             np.clip(box, 0, side)

@@ -1,4 +1,4 @@
-"""People cut out along their outlines, to be pasted into other pictures."""
+"""People cut out along their outlines, for pasting into other pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SUFFIXES = (".jpg", ".jpeg", ".png")
 _CROP_HEIGHT = 192
 _GRABCUT_ROUNDS = 3
 _MIN_COVER, _MAX_COVER = 0.25, 0.75
-"""An outline that covers less or more of its crop is not that of a person."""
+"""Limits of the share of a crop that a person's outline covers."""
 _MIN_MASK_HEIGHT = 60
 
 
@@ -28,8 +28,8 @@ class Cutout:
     """A person without background.
 
     Attributes:
-        image: (h, w, 3) uint8 BGR; the person fills it from side to side and top to bottom.
-        alpha: (h, w) float32, 1 on the person and 0 beside it.
+        image: (h, w, 3) uint8 BGR, cropped tightly to the person.
+        alpha: (h, w) float32, 1 on the person and 0 elsewhere.
     """
 
     image: ImageBGR
@@ -64,7 +64,7 @@ def _from_masks(folder: Path) -> Iterator[Cutout]:
     masks = sorted((folder / "masks").glob("*.png"))
     found = False
     if not masks:
-        raise InputError(f"{folder}: no masks/*.png; expected images/ and masks/ as Penn-Fudan has")
+        raise InputError(f"{folder}: no masks/*.png; expected images/ and masks/ as in Penn-Fudan")
     for file in masks:
         name = file.stem.removesuffix("_mask")
         image_file = next(
@@ -77,7 +77,7 @@ def _from_masks(folder: Path) -> Iterator[Cutout]:
         image = read_picture(image_file)
         people = read_picture(file)[..., 0]
         if people.shape != image.shape[:2]:
-            raise InputError(f"{file}: another size than {image_file}")
+            raise InputError(f"{file}: its size differs from {image_file}")
         for value in np.unique(people[people > 0]).tolist():
             outline = (people == value).astype(np.float32)
             if np.ptp(np.nonzero(outline)[0]) >= _MIN_MASK_HEIGHT:
@@ -90,7 +90,7 @@ def cut_out_person(crop: ImageBGR) -> Cutout | None:
     """Separate the person of a crop from the background.
 
     Returns:
-        The person; None where the outline found is not a person's.
+        The person; None if the outline cannot be a person's.
     """
     image = _at_crop_height(crop)
     outline = outline_person(image)
@@ -105,11 +105,11 @@ def outline_person(crop: ImageBGR, height: int = _CROP_HEIGHT) -> npt.NDArray[np
 
     Args:
         crop: of one person.
-        height: that GrabCut works on, pixels; its time grows with the square.
+        height: height at which GrabCut works, pixels; its time grows with the square.
 
     Returns:
-        (height, w) float32, 1 on the person and 0 elsewhere; None where what was found is not a
-        person's outline.
+        (height, w) float32, 1 on the person and 0 elsewhere; None if the outline cannot be a
+        person's.
     """
     image = _at_crop_height(crop, height)
     width = image.shape[1]

@@ -16,12 +16,12 @@ from reid_tracker.errors import MissingDependencyError, OutputError
 
 _SIDE = 640
 _KEPT = ("license", "stride", "task", "head", "batch", "imgsz", "names", "channels", "end2end")
-"""What ultralytics needs to know about the model; the rest describes the machine that made it."""
+"""The metadata that ultralytics needs; the rest describes the machine that made the model."""
 _KEPT_ARGUMENTS = ("batch", "dynamic", "nms", "quantize", "half", "int8")
 
 
 def check_can_export() -> None:
-    """Refuse before a training of hours what would fail at its end.
+    """Check for missing packages before hours of training rather than after.
 
     Raises:
         MissingDependencyError: a package is missing.
@@ -40,8 +40,8 @@ def export_openvino(weights: Path, data_file: Path) -> Path:
     The ranges of activations are measured on the validation pictures of the run.
 
     Args:
-        weights: a .pt file, as `train_detector` returns it.
-        data_file: as `prepare_pictures` returns it.
+        weights: a .pt file from `train_detector`.
+        data_file: the file that `prepare_pictures` returns.
 
     Returns:
         The folder, NAME_int8_openvino_model, which takes frames of any size.
@@ -74,7 +74,7 @@ def export_openvino(weights: Path, data_file: Path) -> Path:
 
 
 def _forget_the_machine(file: Path) -> None:
-    """Leave dates and paths out of the description of a model."""
+    """Remove dates and paths from a model's metadata."""
     data: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     kept = {key: data[key] for key in _KEPT if key in data}
     arguments = data.get("args", {})

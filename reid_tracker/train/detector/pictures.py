@@ -20,15 +20,15 @@ from reid_tracker.video.images import read_picture
 _PERSON = 0
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _TILE = 0.6
-"""Side of the tiles in which small people are looked for, as a part of the picture's."""
+"""Side of the tiles for finding small people, as a part of the picture's side."""
 _SAME_PERSON_IOU = 0.5
 _INSIDE = 0.7
-"""A box that lies in another to this part is taken for a part of the same person."""
+"""A box of which this part lies inside another box counts as part of the same person."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture whose people are known.
+    """A picture with labelled people.
 
     Attributes:
         image: (H, W, 3) uint8 BGR.
@@ -51,8 +51,8 @@ def collect_pictures(recipe: PictureRecipe) -> list[Picture]:
     found: list[Picture] = []
     for folder in recipe.box_folders:
         for picture in read_yolo_pictures(Path(folder)):
-            # Only pictures with labelled people are completed: what the teacher sees on a picture
-            # that a human called empty is more often its mistake.
+            # The teacher only adds people to pictures with labelled people: on pictures that a
+            # human labelled as empty, its detections are mostly mistakes.
             complete = teacher is not None and len(picture.boxes) > 0
             found.append(_completed(picture, teacher) if complete and teacher else picture)
     if recipe.videos:
@@ -71,12 +71,12 @@ def collect_pictures(recipe: PictureRecipe) -> list[Picture]:
 
 
 def read_yolo_pictures(folder: Path, part: str = "") -> Iterator[Picture]:
-    """Yield all pictures of a data set in YOLO form, those without people too.
+    """Yield all pictures of a data set in YOLO form, including those without people.
 
     Args:
-        folder: holds images/ and labels/ with the same files below; label lines are class, centre
-            x, centre y, width and height, as parts of the picture.
-        part: only those below this folder of images/ and labels/: "train", "val".
+        folder: holds images/ and labels/ with matching files; label lines are class, centre x,
+            centre y, width and height, as parts of the picture.
+        part: subfolder of images/ and labels/ to read, such as "train" or "val".
 
     Raises:
         InputError: the folder holds no labelled picture, or a file is damaged.
@@ -105,10 +105,10 @@ def read_yolo_pictures(folder: Path, part: str = "") -> Iterator[Picture]:
 
 
 def check_folder(folder: Path) -> None:
-    """Find out that a data set is missing before hours are spent on the others.
+    """Check that a data set exists before hours are spent on the others.
 
     Raises:
-        InputError: there is no such folder.
+        InputError: the folder does not exist.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; get the data set, or change the recipe")
@@ -121,7 +121,7 @@ def _read_labels(file: Path) -> npt.NDArray[np.float32]:
         rows = np.array([line.split() for line in lines if line.strip()], np.float32)
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}") from None
-    except ValueError:  # a word that is no number, bytes that are no text, lines of many lengths
+    except ValueError:  # not numbers, not text, or lines of different lengths
         rows = np.full((1, 1), np.nan, np.float32)
     if not len(rows):
         return np.empty((0, 5), np.float32)
@@ -133,9 +133,9 @@ def _read_labels(file: Path) -> npt.NDArray[np.float32]:
 
 
 def find_people(detector: Detector, image: ImageBGR) -> Boxes:
-    """Detect people in the whole picture and, for the small ones, in four overlapping tiles.
+    """Detect people in the whole picture and, for small people, in four overlapping tiles.
 
-    Boxes that touch an inner border of a tile are dropped, since they may be cut there.
+    Boxes that touch an inner border of a tile are dropped, since they may be cut off.
 
     Returns:
         (N, 4) float32 xyxy pixels.
@@ -181,7 +181,7 @@ def _covered(boxes: Boxes, others: Boxes) -> npt.NDArray[np.float32]:
 
 
 def _completed(picture: Picture, teacher: Detector) -> Picture:
-    """Add the people whom the labels leave out."""
+    """Add people that the labels miss."""
     more = find_people(teacher, picture.image)
     new = (iou_matrix(more, picture.boxes) < 0.4).all(1) & (
         _covered(more, picture.boxes) < _INSIDE

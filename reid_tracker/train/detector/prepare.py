@@ -21,12 +21,12 @@ from reid_tracker.train.detector.recipe import DetectorRecipe, PictureRecipe
 logger = logging.getLogger(__name__)
 
 _HELD_OUT_EVERY = 12
-"""Of the pictures, one in so many is kept for validation; of a clip, neighbours look alike, so
-whole runs of frames are."""
+"""One in this many pictures is kept for validation; in clips whole runs of frames, since
+neighbouring frames look alike."""
 _RUN = 8
 _PARTS = ("train", "val")
 WHOLE = "whole"
-"""The part that holds the pictures kept back as they are: what a detector meets in use."""
+"""The part with the held-out pictures unchanged, as a detector sees them in use."""
 _JPEG_QUALITY = 92
 _KEY = "recipe.json"
 
@@ -36,15 +36,15 @@ def prepare_pictures(
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Path:
-    """Make the training and validation pictures; those made before by the same recipe are kept.
+    """Make the training and validation pictures; pictures by the same recipe are kept.
 
     Args:
-        recipe: what to make.
-        folder: gets images/{train,val,whole}, labels/ with the same, and data.yaml.
-        progress: called with the pictures made so far, and their number.
+        recipe: which pictures to make.
+        folder: receives images/{train,val,whole}, labels/ with the same parts, and data.yaml.
+        progress: called with the number of pictures made so far, and the total.
 
     Returns:
-        The file that ultralytics takes as `data`.
+        The file for ultralytics' argument `data`.
 
     Raises:
         ReidTrackerError: a source cannot be read, or the folder not written.
@@ -58,7 +58,7 @@ def prepare_pictures(
             data_file.unlink(missing_ok=True)
             _write_pictures(recipe, folder, progress)
             key_file.write_text(key, encoding="utf-8")
-        # Written last, so that it exists only when all pictures do; and every time, since the
+        # Written last, so that it exists only if all pictures do; rewritten every time, since the
         # folder may have been moved.
         data_file.write_text(
             f"path: {json.dumps(str(folder.resolve()))}\ntrain: images/train\nval: images/val\n"
@@ -113,7 +113,7 @@ def _check_sources(pictures: PictureRecipe) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Make the folders, and remove what another recipe left there: ultralytics reads all of it."""
+    """Make the folders; remove another recipe's pictures, since ultralytics would read them."""
     for part in (*_PARTS, WHOLE):
         for kind in ("images", "labels"):
             place = folder / kind / part
@@ -125,7 +125,7 @@ def _clear(folder: Path) -> None:
 
 
 def _held_out(count: int, run: int) -> npt.NDArray[np.bool_]:
-    """Choose what is kept for validation: one run in so many; of a few, the last."""
+    """Choose the validation pictures: one run in every few; if there are few, the last."""
     rows = np.arange(count)
     chosen: npt.NDArray[np.bool_] = (rows // run) % _HELD_OUT_EVERY == _HELD_OUT_EVERY - 1
     if not chosen.any() and count > 1:

@@ -1,4 +1,4 @@
-"""What a detector's training run is made of: its pictures, how they are composed, the schedule."""
+"""The recipe of a detector's training run: its pictures, their composition, the schedule."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from reid_tracker.train.recipe.file import read_recipe
 
 @dataclass(frozen=True)
 class PictureRecipe(Checked):
-    """Where people and backgrounds come from, and how training pictures are composed of them.
+    """Sources of people and backgrounds, and how training pictures are composed of them.
 
     Attributes:
         box_folders: data sets in YOLO form (images/ and labels/); class 0 is a person. Pictures
             without people serve as backgrounds.
         videos: clips in which the teacher finds the people.
-        teacher: a detector as `reid_tracker.build_detector` takes it; it labels the clips, and the
-            people whom the labels of `box_folders` leave out.
-        teacher_confidence: its weaker detections are no people.
+        teacher: a detector that `reid_tracker.build_detector` accepts; it labels the clips, and
+            people that the labels of `box_folders` miss.
+        teacher_confidence: minimum confidence of the teacher's detections.
         frame_step: every n-th frame of a clip is taken.
-        mask_folder: images/ and masks/ as Penn-Fudan has them: mask values 1, 2, ... are people.
+        mask_folder: images/ and masks/ as in Penn-Fudan: mask values 1, 2, ... are people.
         crop_folders: crops of one person each, cut out along their outline before they are pasted.
-        crops: how many of those crops are used.
+        crops: number of these crops to use.
         training: training pictures to make.
-        validation: held-out pictures to make, of other pictures, cut-outs and runs of frames than
-            training's. The frames are of the same clips, so people and places may be in both.
+        validation: validation pictures to make, from other pictures, cut-outs and runs of frames
+            than training. Frames come from the same clips, so people and places may occur in both.
         side_px: side of a picture.
         min_height_px: minimum height of the person around whom a picture is cut.
         max_height_px: maximum height.
         composed: part of the pictures into which people are pasted.
         most_pasted: maximum number of people pasted into one picture.
-        distractors: mean number of pasted things that are no people.
+        distractors: mean number of pasted things that are not people.
     """
 
     box_folders: tuple[str, ...] = ()
@@ -71,24 +71,24 @@ class DetectorRecipe(Checked):
     Attributes:
         architecture: a model description of ultralytics, such as "yolo11n.yaml".
         weights: a .pt file of `train_detector` to start from; empty starts from random numbers.
-        distillation: part of the loss that compares the detector with `pictures.teacher`, an
+        distillation: weight of the loss that compares the detector with `pictures.teacher`, an
             OpenVINO folder, at every anchor; 0 learns from boxes alone.
         pictures: the training data.
         epochs: passes over the training pictures.
-        image_size: side in pixels of what the network sees.
+        image_size: side of the network's input, pixels.
         multi_scale: each batch is scaled by a factor from 1 - multi_scale to 1 + multi_scale.
         batch_size: pictures in a step.
-        optimiser: a name that ultralytics knows.
+        optimiser: an optimiser of ultralytics.
         lr: learning rate after the warm-up.
         last_lr: the last learning rate, as a part of `lr`.
-        weight_decay: strength of it.
+        weight_decay: strength of the weight decay.
         warmup_epochs: length of the warm-up.
         mosaic: probability that four pictures are joined into one.
-        plain_epochs: last epochs, without mosaics.
+        plain_epochs: number of last epochs without mosaics.
         scale: zoom in or out by at most this part.
         hsv: changes of hue, saturation and value, as parts.
         bfloat16: run the network in half precision, also on a CPU.
-        seed: of composition, weights and order.
+        seed: seed of composition, weights and order.
     """
 
     architecture: str = "yolo11n.yaml"
@@ -116,7 +116,7 @@ class DetectorRecipe(Checked):
         if len(self.hsv) != 3:
             raise ConfigError(f"hsv = {list(self.hsv)}: expected three numbers")
         if Path(self.architecture).suffix not in (".yaml", ".yml"):
-            # ultralytics would take trained weights by such a name, and download them
+            # ultralytics would download trained weights for such a name
             raise ConfigError(
                 f"architecture = {self.architecture}: expected a model description, such as "
                 "yolo11n.yaml"
@@ -134,6 +134,6 @@ def load_detector_recipe(
     """Read a recipe: a YAML file, or the name of one in configs/train/ ("person_yolo11n").
 
     Raises:
-        ConfigError: there is no such recipe, a key is unknown, or a value does not fit.
+        ConfigError: the recipe does not exist, a key is unknown, or a value is invalid.
     """
     return read_recipe(source, overrides, DetectorRecipe)

@@ -1,8 +1,8 @@
-"""Distillation of a detector: it learns what a teacher answers at every anchor of its grids.
+"""Distillation of a detector: it learns a teacher's outputs at every anchor of its grids.
 
-A label says that a person is there. The teacher also says how sure it is, at thousands of anchors
-of each picture. So the student learns the teacher's doubts, and its confidence means what the
-teacher's means. Both must have the same anchors: a YOLO with strides 8, 16 and 32 has them.
+A label only says that a person is there. The teacher also gives a confidence at thousands of
+anchors of each picture, so the student's confidence gets the same meaning as the teacher's. Both
+must have the same anchors, such as those of a YOLO with strides 8, 16 and 32.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import torch
 from reid_tracker.errors import ConfigError, WeightsError
 
 _PERSON = 4
-"""Row of the answers that holds the person class; the four before it are the box."""
+"""Row of the outputs that holds the person class; the four rows before it are the box."""
 _MIN_CONFIDENCE = 0.05
-"""Boxes of anchors where the teacher is less sure are not learnt."""
+"""Minimum confidence of the teacher for learning an anchor's box."""
 
 
 class AnchorTeacher:
-    """An OpenVINO detector whose answers are the targets of a batch.
+    """An OpenVINO detector whose outputs are the targets of a batch.
 
-    It takes the place of the assigner in ultralytics' loss, which makes targets out of labels.
+    It replaces the assigner in ultralytics' loss, which makes targets from labels.
 
     Args:
-        folder: as ultralytics exports it.
+        folder: a model folder exported by ultralytics.
         threads: CPU threads; None leaves the choice to OpenVINO.
 
     Raises:
@@ -44,7 +44,7 @@ class AnchorTeacher:
         self._boxes, self._scores = torch.empty(0), torch.empty(0)
 
     def look(self, images: torch.Tensor) -> None:
-        """Answer for a batch of (B, 3, H, W) float RGB images in [0, 1].
+        """Run the teacher on a batch of (B, 3, H, W) float RGB images in [0, 1].
 
         Raises:
             ConfigError: the teacher takes images of another size.
@@ -69,7 +69,7 @@ class AnchorTeacher:
     def __call__(
         self, scores: torch.Tensor, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the targets of the images last looked at, as ultralytics' assigner does.
+        """Return the targets of the last batch, in the form of ultralytics' assigner.
 
         Args:
             scores: (B, A, 1) confidences of the student at A anchors.
@@ -79,7 +79,7 @@ class AnchorTeacher:
             (B, A) bool, anchors whose boxes are learnt, and (B, A) zeros for the labels' numbers.
 
         Raises:
-            ConfigError: the teacher has other anchors than the student.
+            ConfigError: teacher and student have different anchors.
         """
         if scores.shape != self._scores.shape:
             raise ConfigError(
@@ -92,13 +92,13 @@ class AnchorTeacher:
 
 
 class DistillingLoss:
-    """A loss that is partly that of the labels, and partly that of a teacher's answers.
+    """A weighted mean of the loss by labels and the loss by a teacher's outputs.
 
     Args:
         by_labels: ultralytics' loss.
-        by_teacher: another of them; the teacher replaces its assigner.
-        teacher: answers for each batch.
-        weight: part of the teacher, in [0, 1].
+        by_teacher: a second ultralytics loss; the teacher replaces its assigner.
+        teacher: gives the targets of each batch.
+        weight: weight of the teacher's loss, in [0, 1].
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Trains a detector through ultralytics; its weights file says nothing about the machine."""
+"""Trains a detector with ultralytics; its weights file holds no data about the machine."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def train_detector(
 ) -> Path:
     """Train a detector, and save its averaged weights in half precision.
 
-    Its confidence is that of its teacher or, without one, calibrated on pictures held out.
+    Its confidence is learnt from its teacher or, without one, calibrated on held-out pictures.
 
     Args:
-        recipe: how.
-        folder: of the run; a checkpoint is written to it after every epoch.
-        data_file: training and validation pictures, as `prepare_pictures` returns it.
+        recipe: how to train.
+        folder: the run's folder; a checkpoint is written to it after every epoch.
+        data_file: training and validation pictures, from `prepare_pictures`.
         device: as ultralytics names it: "cpu", "0".
         workers: processes that read pictures.
         threads: CPU threads of this process; None leaves the choice to ultralytics.
-        resume: go on after the last whole epoch.
+        resume: whether to continue after the last complete epoch.
 
     Returns:
         The weights file, folder/person_ARCHITECTURE.pt.
@@ -56,7 +56,7 @@ def train_detector(
     Raises:
         ConfigError: there is nothing to resume, or ultralytics does not know the architecture.
         WeightsError: the checkpoint is damaged.
-        OutputError: the folder holds an earlier run, or no epoch came to an end.
+        OutputError: the folder holds an earlier run, or no epoch was completed.
     """
     yolo = import_yolo()
     last = find_checkpoint(folder, resume=resume)
@@ -64,12 +64,12 @@ def train_detector(
     start = last if resume else Path(recipe.weights) if recipe.weights else None
     model = _open(yolo, recipe.architecture, start)
     if not (resume and _epochs_done(model, recipe.epochs) >= recipe.epochs):
-        # A checkpoint remembers where its run was; the folder may have been moved.
+        # A checkpoint stores the path of its run, but the folder may have been moved.
         resumed = {"resume": True, "save_dir": str((folder / _RUN).resolve())}
         options = resumed if resume else _options(recipe, folder, device)
         if recipe.bfloat16 and device == "cpu":
             model.add_callback("on_train_start", _compute_in_bfloat16)
-        if threads is not None:  # ultralytics sets a number of its own when it chooses the device
+        if threads is not None:  # ultralytics sets its own number when it chooses the device
             model.add_callback("on_train_start", lambda _: torch.set_num_threads(threads))
         if recipe.distillation:
             teacher = AnchorTeacher(Path(recipe.pictures.teacher), threads)
@@ -82,13 +82,13 @@ def train_detector(
         raise OutputError(f"{folder}: training ended without a checkpoint")
     saved = yolo(str(last), task="detect")
     _export(saved, result)
-    if not recipe.distillation:  # else it has learnt what its teacher means by a confidence
+    if not recipe.distillation:  # else the confidence was learnt from the teacher
         _calibrate(saved, result, data_file.parent)
     return result
 
 
 def _open(yolo: Any, architecture: str, checkpoint: Path | None) -> Any:
-    """Build a model with random weights, or take one out of a checkpoint."""
+    """Build a model with random weights, or load one from a checkpoint."""
     if checkpoint is None:
         try:
             return yolo(architecture, task="detect")
@@ -98,7 +98,7 @@ def _open(yolo: Any, architecture: str, checkpoint: Path | None) -> Any:
             ) from None
     try:
         return yolo(str(checkpoint), task="detect")
-    except Exception as error:  # ultralytics raises whatever torch and pickle raise
+    except Exception as error:  # torch and pickle raise many types of errors
         raise WeightsError(
             f"{checkpoint}: not a checkpoint, or damaged ({type(error).__name__}); start again in "
             "another --output"
@@ -106,7 +106,7 @@ def _open(yolo: Any, architecture: str, checkpoint: Path | None) -> Any:
 
 
 def _calibrate(saved: Any, result: Path, pictures: Path) -> None:
-    """Write the weights again, with the confidence that they turn out to need."""
+    """Rewrite the weights with a calibrated confidence."""
     measured = measure(result, pictures, WHOLE)
     calibration = calibrate(measured, DetectorConfig().confidence)
     if calibration is not None and fold(saved.model, *calibration):
@@ -115,11 +115,11 @@ def _calibrate(saved: Any, result: Path, pictures: Path) -> None:
 
 
 def find_checkpoint(folder: Path, *, resume: bool) -> Path:
-    """Return where a run's last checkpoint is, or will be.
+    """Return the path of a run's last checkpoint.
 
     Args:
-        folder: of the run.
-        resume: the checkpoint is to be there; else it must not be, since it would be overwritten.
+        folder: the run's folder.
+        resume: whether the checkpoint must exist; else it must not, since it would be overwritten.
 
     Raises:
         ConfigError: there is nothing to resume.
@@ -137,7 +137,7 @@ def find_checkpoint(folder: Path, *, resume: bool) -> Path:
 
 @contextmanager
 def _no_font() -> Iterator[None]:
-    """Keep ultralytics from downloading the font of plots that are not made."""
+    """Keep ultralytics from downloading a font for plots that are never made."""
     utils: Any = sys.modules["ultralytics.data.utils"]  # import_yolo alone imports ultralytics
     before = utils.check_font
     utils.check_font = lambda *_: None
@@ -184,8 +184,8 @@ def _options(recipe: DetectorRecipe, folder: Path, device: str) -> dict[str, Any
 def _compute_in_bfloat16(trainer: Any) -> None:
     """Run the network in bfloat16 on the CPU, for which ultralytics has no switch; twice as fast.
 
-    The class is swapped once the averaged copy of the model exists, which keeps its own: so
-    checkpoints hold plain ultralytics models. Boxes are decoded and compared in float32, since
+    The class is swapped after the averaged copy of the model was made; the copy keeps its class, so
+    that checkpoints hold plain ultralytics models. Boxes are decoded and compared in float32, since
     bfloat16 has steps of 2 pixels at 400.
     """
     plain = type(trainer.model)
@@ -215,24 +215,24 @@ def _as_float32(outputs: Any) -> Any:
 
 
 def _epochs_done(saved: Any, wanted: int) -> int:
-    # ultralytics marks the checkpoint of a finished run by epoch -1
+    # ultralytics marks a finished run's checkpoint with epoch -1
     epoch = int((saved.ckpt or {}).get("epoch", -1))
     return wanted if epoch == -1 else epoch + 1
 
 
 def _export(saved: Any, result: Path) -> None:
-    """Keep the averaged weights in float16, and of the run no paths, dates or optimiser."""
+    """Keep the averaged weights in float16; drop paths, dates and the optimiser."""
     net = saved.model.half().eval()
     net.criterion = None
     net.args = {"task": "detect", "single_cls": True}
-    net.names = {0: "person"}  # single_cls made an "item" of it
+    net.names = {0: "person"}  # single_cls named it "item"
     for parameter in net.parameters():
         parameter.requires_grad = False
     net.yaml["yaml_file"] = Path(net.yaml["yaml_file"]).name
     for name in ("pt_path", "yaml_file"):
         if hasattr(net, name):
             delattr(net, name)
-    # Into memory first: on a full disk torch.save raises an error that does not say so.
+    # Into memory first: on a full disk torch.save raises an error without the reason.
     buffer = io.BytesIO()
     torch.save(
         {"model": net, "train_args": {"task": "detect", "imgsz": 640}, "license": _LICENCE}, buffer

@@ -1,7 +1,7 @@
 """Distributed training: losses and batch statistics over all processes.
 
-Started by torchrun, which sets the environment; without it there is one process. Every process
-works on its part of each batch.
+torchrun starts the processes and sets the environment; without it there is one process. Every
+process works on its part of each batch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 T = TypeVar("T")
 
 _PATIENCE = timedelta(hours=3)
-"""The others wait so long for the first process, which asks the teacher and scores."""
+"""Time for which processes wait for the first one, which runs teachers and validation."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class World:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes."""
+        """Whether this process writes files."""
         return self.rank == 0
 
     def gather(self, rows: Tensor) -> Tensor:
         """Join the rows of all processes, in order of rank; gradients flow back to each.
 
-        Every process has to compute the same loss from the result: the sum of its gradients over
-        the processes, divided by their number as DDP does, is then the loss's gradient.
+        Every process must compute the same loss from the result. Then the mean of its gradients
+        over the processes, as DDP computes it, is the gradient of the loss.
         """
         if self.size == 1:
             return rows
@@ -54,7 +54,7 @@ class World:
     def first_alone(self, make: Callable[[], T]) -> T:
         """Call a function in the first process, then in the others.
 
-        The first one writes the files that the others read.
+        The first one writes files that the others read.
         """
         if self.size == 1:
             return make()
@@ -63,11 +63,11 @@ class World:
         return make() if made is None else made
 
     def wrap(self, net: nn.Module, *, partly: bool = False) -> nn.Module:
-        """Return the net to train: with batch statistics and gradients shared by all processes.
+        """Return the net to train, with batch statistics and gradients over all processes.
 
         Args:
             net: its batch norms are changed in place.
-            partly: some steps train only a part of it.
+            partly: whether some steps train only a part of the net.
         """
         if self.size == 1:
             return net
@@ -103,7 +103,7 @@ class _Gather(torch.autograd.Function):
 
 
 class _Mean(torch.autograd.Function):
-    """Mean over all processes; gradients are averaged over the processes too."""
+    """Mean over all processes; gradients are also averaged over the processes."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -160,7 +160,7 @@ class _SharedStatistics(nn.modules.batchnorm._BatchNorm):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Move the running statistics, with the unbiased variance as batch norm does."""
+        """Update the running statistics, with the unbiased variance as batch norm does."""
         momentum = cast(float, self.momentum)
         cast(Tensor, self.num_batches_tracked).add_(1)
         cast(Tensor, self.running_mean).lerp_(mean, momentum)

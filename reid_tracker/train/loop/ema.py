@@ -15,7 +15,7 @@ class WeightAverage:
     first weights are soon forgotten.
 
     Args:
-        net: in training; its weights are where the average starts.
+        net: the net in training; the average starts from its weights.
         decay: share of the average that each update keeps.
 
     Attributes:
@@ -27,8 +27,8 @@ class WeightAverage:
         self.net = copy.deepcopy(net).eval().requires_grad_(False)
         self.decay = decay
         self.updates = 0
-        # The tensors stay the same ones throughout a run; collecting them takes longer than a step
-        # of a small net on a GPU.
+        # The tensors stay the same objects throughout a run; collecting them each time would take
+        # longer than a step of a small net on a GPU.
         pairs = list(zip(self.net.state_dict().values(), net.state_dict().values(), strict=True))
         self._smooth = [pair for pair in pairs if pair[0].is_floating_point()]
         self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]

@@ -32,12 +32,12 @@ CHECKPOINT = "last.pth"
 METRICS = "metrics.jsonl"
 
 TEACHERS = "teachers"
-"""Folder next to those of the runs: embeddings of teachers, shared between runs."""
+"""Folder beside the runs' folders: embeddings of teachers, shared between runs."""
 
 _GPU_REPORT_STEPS = 50
 """Steps between two reads of the losses on a GPU, since each read synchronises."""
 
-_NOT_FINITE = "resume with --resume; if it comes again, start again with a lower optimiser.lr"
+_NOT_FINITE = "continue with --resume; if it happens again, restart with a lower optimiser.lr"
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -47,7 +47,7 @@ class Trainer:
 
     Args:
         recipe: of the run.
-        output: folder, made if need be.
+        output: the folder for results; made if it does not exist.
         device: where to compute.
         resume: continue from the folder's checkpoint.
         world: the processes of the run.
@@ -193,7 +193,7 @@ class Trainer:
         state = self._state
         losses = {name: value / steps for name, value in state.sums.values().items()}
         height = self._recipe.phase_at(state.epoch).height
-        # Not from the loop: a run may resume behind the last step of an epoch.
+        # Not inside the loop: a run may resume after the last step of an epoch.
         lr = state.optimiser.param_groups[0]["lr"]
         self._check_weights()
         state.epoch, state.step = state.epoch + 1, 0
@@ -245,6 +245,8 @@ def _prepare_folder(output: Path, world: World, *, resume: bool) -> None:
             f"{output} holds an earlier run; continue it with --resume, or choose another --output"
         )
     if world.is_main:
-        for part in output.glob(f"{CHECKPOINT}.*.part"):  # of a run that was killed while writing
+        for part in output.glob(
+            f"{CHECKPOINT}.*.part"
+        ):  # left by a run that was killed while writing
             with contextlib.suppress(OSError):
                 part.unlink()

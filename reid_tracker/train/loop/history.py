@@ -1,4 +1,4 @@
-"""Metrics of a run by epoch, and the file they are written to."""
+"""Metrics of a run by epoch, and their file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class EpochRecord:
         height: of the images.
         lr: learning rate of the last step.
         losses: mean of each loss, by name, and their sum as "total".
-        images_per_s: speed, unlabelled crops included.
+        images_per_s: speed, including unlabelled crops.
         rank1: of the held-out identities, or None.
         mean_ap: of the held-out identities, or None.
     """

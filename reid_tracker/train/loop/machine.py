@@ -10,16 +10,16 @@ from reid_tracker.errors import ConfigError
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of a name.
+    """Return a device by name.
 
     Args:
-        name: "auto" (CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1", "mps".
+        name: "auto" (CUDA if available, else the CPU), "cpu", "cuda", "cuda:1", "mps".
 
     Raises:
-        ConfigError: there is no such device here.
+        ConfigError: the device is not available.
     """
     if name == "auto":
-        # torchrun gives each process of a machine a number: its GPU.
+        # torchrun gives each process on a machine a number, which selects its GPU.
         gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         return torch.device(gpu if torch.cuda.is_available() else "cpu")
     try:

@@ -22,7 +22,7 @@ from reid_tracker.train.recipe import ModelRecipe
 
 
 def build_net(recipe: ModelRecipe, identities: int) -> EmbeddingNet:
-    """Build the net of a recipe with a classifier; its weights follow from PyTorch's seed.
+    """Build the net of a recipe with a classifier; its weights depend on PyTorch's seed.
 
     Raises:
         ConfigError: the name or an option is unknown.
@@ -74,12 +74,12 @@ def _find_weights(key: str, name: str) -> Path:
     entry = manifest.known(name, "encoder")
     if entry is None:
         raise WeightsError(
-            f"model.{key} = {name}: no such file, nor a name of `reid-track weights list`"
+            f"model.{key} = {name}: neither a file nor a name of `reid-track weights list`"
         )
     here = zoo.locate(entry, manifest)
     if here is None:
         raise WeightsError(
-            f"model.{key} = {name}: it is not on this machine; get it with "
+            f"model.{key} = {name}: not on this machine; get it with "
             f"`reid-track weights pull {name}`"
         )
     return here

@@ -17,8 +17,8 @@ class Observer(Protocol):
 
         Args:
             epoch: from 1.
-            step: of the epoch, from 1.
-            steps: of the whole epoch.
+            step: step of the epoch, from 1.
+            steps: number of steps in an epoch.
             loss: total of this step.
         """
 
@@ -30,7 +30,7 @@ class TensorBoardObserver:
     """Scalars for TensorBoard: losses, learning rate, speed and held-out scores of each epoch.
 
     Args:
-        folder: of the event files.
+        folder: the folder for event files.
 
     Raises:
         MissingDependencyError: tensorboard is not installed.
@@ -61,7 +61,7 @@ class TensorBoardObserver:
     def on_epoch(self, record: EpochRecord) -> None:
         """Write the scalars, and flush them."""
         if self._writer is None:
-            # A killed run may have logged an epoch that no checkpoint holds: it is trained again.
+            # A killed run may have logged an epoch that no checkpoint holds; it is trained again.
             self._writer = self._open(str(self._folder), purge_step=record.epoch)
         scalars = {f"loss/{name}": value for name, value in record.losses.items()}
         scalars |= {"lr": record.lr, "images_per_s": record.images_per_s}

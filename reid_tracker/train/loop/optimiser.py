@@ -26,7 +26,7 @@ def build_optimiser(net: nn.Module, recipe: OptimiserRecipe) -> optim.Optimizer:
 def learning_rate_factor(
     recipe: ScheduleRecipe, *, epoch: int, step: int, steps_per_epoch: int, epochs: int
 ) -> float:
-    """Return the factor of the recipe's learning rate.
+    """Return the factor by which the recipe's learning rate is multiplied.
 
     Args:
         recipe: the schedule.

@@ -23,11 +23,11 @@ def write_result(net: nn.Module, folder: Path, size: tuple[int, int]) -> None:
 
     Args:
         net: an OSNet; it is not changed.
-        folder: of the run.
-        size: (height, width) of the images that both take.
+        folder: the run's folder.
+        size: (height, width) of the input images of both files.
 
     Raises:
-        OutputError: a file cannot be written; an earlier one of its name is unharmed.
+        OutputError: a file cannot be written; an earlier file of that name is unharmed.
     """
     state = {
         name: tensor.detach().cpu().contiguous()

@@ -21,12 +21,12 @@ def read_earlier(path: Path, recipe: Recipe) -> dict[str, Any]:
 
     Args:
         path: the checkpoint.
-        recipe: may differ from the checkpoint's in what is not tied to its weights, its optimiser's
-            moments and the held-out identities; then it takes effect, after a warning.
+        recipe: may differ from the checkpoint's recipe, with a warning, except in settings that
+            determine weights, optimiser moments or held-out identities.
 
     Raises:
-        WeightsError: the file is missing, damaged, or no training checkpoint of this version.
-        ConfigError: the recipes differ in something else.
+        WeightsError: the file is missing, damaged, or not a training checkpoint of this version.
+        ConfigError: the recipes differ in one of these settings.
     """
     content = read_checkpoint(path)
     earlier = _parse(content["recipe"], path)
@@ -34,30 +34,29 @@ def read_earlier(path: Path, recipe: Recipe) -> dict[str, Any]:
     for key in before:
         if before[key] != now[key]:
             raise ConfigError(
-                f"{key} = {now[key]}: the run in {path.parent} was begun with {before[key]}, and "
-                "cannot go on with another; set it back, or start again with another --output"
+                f"{key} = {now[key]}: the run in {path.parent} was started with {before[key]}, and "
+                "cannot continue with another value; set it back, or restart with another --output"
             )
     if earlier != recipe:
-        logger.warning("%s was made by another recipe; the run goes on with the new one", path)
+        logger.warning("%s was made with another recipe; the run continues with the new one", path)
     return content
 
 
 def _parse(text: str, path: Path) -> Recipe:
-    """Read a recipe as an object: one written by an older version lacks keys that are new."""
+    """Read a recipe as an object; a recipe of an older version lacks new keys."""
     try:
         return from_mapping(Recipe, load_yaml(text))
     except (ConfigError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
-            f"{path}: its recipe is of another version ({reason}); start again with another "
-            "--output"
+            f"{path}: its recipe is of another version ({reason}); restart with another --output"
         ) from None
 
 
 def _fixed(recipe: Recipe) -> dict[str, Any]:
     """Return the settings that must not change during a run, by dotted key."""
     data = dataclasses.asdict(recipe.data)
-    # A folder may have been moved, and the cache changes nothing.
+    # Folders may have been moved, and the cache does not affect results.
     for part in (data, *data["parts"]):
         del part["root"]
     del data["cache_gib"]

@@ -1,4 +1,4 @@
-"""The state of a run: what changes in training and what a checkpoint saves."""
+"""The state of a run, which changes in training and is saved in checkpoints."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ class TrainingState:
     Args:
         recipe: of the run.
         identities: number of training identities.
-        device: where the net lives.
-        pool: of patches, or None.
+        device: the net's device.
+        pool: the pool of patches, or None.
         widths: length of each teacher's embeddings.
 
     Attributes:
-        student: the net with what only training needs, not wrapped.
-        optimiser: over their parameters.
-        average: moving average of its weights, or None.
-        scaler: of float16 gradients; switched off in other precisions.
-        epoch: finished epochs.
-        step: finished steps of the running epoch.
+        student: the net with the modules that only training needs, not wrapped.
+        optimiser: optimiser of all parameters of `student`.
+        average: moving average of the net's weights, or None.
+        scaler: gradient scaler for float16; disabled in other precisions.
+        epoch: number of finished epochs.
+        step: number of finished steps of the current epoch.
         history: figures of the finished epochs.
-        sums: of the running epoch's losses.
+        sums: sums of the current epoch's losses.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class TrainingState:
 
     @property
     def kept(self) -> nn.Module:
-        """The net whose weights are the result: the average where there is one."""
+        """The net whose weights are the result: the average if there is one."""
         return self.net if self.average is None else self.average.net
 
     def save(self, path: Path) -> None:
@@ -108,11 +108,11 @@ class TrainingState:
         save_checkpoint(content, path)
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint, with the recipe of this run where it may differ.
+        """Continue from a checkpoint, with this run's recipe for settings that may change.
 
         Raises:
             WeightsError: the file is missing, damaged, or of another net.
-            ConfigError: its recipe differs in what a run cannot change.
+            ConfigError: its recipe differs in a setting that a run cannot change.
         """
         content = read_earlier(path, self._recipe)
         weights = {f"net.{name}": value for name, value in content["net"].items()}
@@ -133,7 +133,7 @@ class TrainingState:
         self.history = History.from_state(content["history"])
 
     def _load_optimiser(self, earlier: dict[str, Any]) -> None:
-        """Take moments and step counts, but not settings, which the recipe may have changed."""
+        """Load moments and step counts, but not settings, which the recipe may have changed."""
         # Not the learning rate: the schedule sets it before every step.
         own: list[dict[str, Any]] = [
             {key: group[key] for key in ("weight_decay", "betas", "momentum") if key in group}
@@ -154,5 +154,5 @@ class TrainingState:
             raise WeightsError(
                 f"{path} is a checkpoint of another architecture or data set: {len(different)} "
                 f"tensors differ from {self._recipe.model.name}, such as {min(different)}; resume "
-                "with the recipe and data that made it, or start again with another --output"
+                "with the recipe and data that made it, or restart with another --output"
             )

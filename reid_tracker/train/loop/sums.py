@@ -14,7 +14,7 @@ class LossSums:
     """Sums of each loss, by name.
 
     Args:
-        device: where the losses are.
+        device: the device of the losses.
     """
 
     def __init__(self, device: torch.device) -> None:

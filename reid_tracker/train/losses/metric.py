@@ -15,17 +15,17 @@ from reid_tracker.errors import ConfigError, MissingDependencyError
 def metric_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     """Build a loss of embeddings, (B, D), and labels, (B,), with the package's own settings.
 
-    Losses that hold weights of their own, such as ArcFace's, are refused: the classifier of the
-    net has their place here. So are those that remember earlier batches, since no checkpoint keeps
-    that. The loss is tried once.
+    Losses with their own weights, such as ArcFace's, are refused, since here the net's classifier
+    holds such weights. Losses that remember earlier batches are refused too, since checkpoints do
+    not hold this memory. The loss is tested once.
 
     Args:
-        name: of a class in `pytorch_metric_learning.losses`, such as "CircleLoss".
+        name: a class in `pytorch_metric_learning.losses`, such as "CircleLoss".
 
     Raises:
         MissingDependencyError: the package is not installed.
-        ConfigError: it has no such loss, or the loss needs arguments, weights or a memory, or does
-            not work with labels.
+        ConfigError: the loss does not exist, needs arguments, weights or memory, or does not work
+            with labels.
     """
     try:
         from pytorch_metric_learning import losses  # type: ignore[import-untyped]
@@ -38,17 +38,17 @@ def metric_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     if name not in kinds:
         close = difflib.get_close_matches(name, kinds, n=1)
         hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(kinds)}"
-        raise ConfigError(f"loss.metric = {name}: no loss of pytorch-metric-learning; {hint}")
+        raise ConfigError(f"loss.metric = {name}: not a loss of pytorch-metric-learning; {hint}")
     try:
         loss, first, second = kinds[name](), kinds[name](), kinds[name]()
     except (TypeError, KeyError):  # KeyError: some take their arguments as **kwargs
         raise ConfigError(
-            f"loss.metric = {name}: needs settings of its own; choose one that does not, such as "
+            f"loss.metric = {name}: needs its own settings; choose one that does not, such as "
             "CircleLoss or MultiSimilarityLoss"
         ) from None
     if list(loss.parameters()):
         raise ConfigError(
-            f"loss.metric = {name}: has weights of its own; choose one without, such as CircleLoss"
+            f"loss.metric = {name}: has its own weights; choose one without, such as CircleLoss"
         )
     _try(name, first, second)
 
@@ -69,7 +69,7 @@ def _try(name: str, first: Any, second: Any) -> None:
         forgets = alone.equal(after_another)
         if forgets:
             _compute(first, angles.sin().requires_grad_()).backward()  # type: ignore[no-untyped-call]
-    except Exception as error:  # whatever the package raises
+    except Exception as error:  # the package raises many types of errors
         reason = " ".join(str(error).split())[:160]
         raise ConfigError(
             f"loss.metric = {name}: does not work on embeddings with labels "
@@ -77,13 +77,13 @@ def _try(name: str, first: Any, second: Any) -> None:
         ) from None
     if not forgets:
         raise ConfigError(
-            f"loss.metric = {name}: remembers earlier batches, which no checkpoint keeps; choose "
-            "another, such as CircleLoss"
+            f"loss.metric = {name}: remembers earlier batches, which checkpoints do not hold; "
+            "choose another, such as CircleLoss"
         )
 
 
 def _compute(loss: Any, rows: Tensor) -> Tensor:
-    with torch.random.fork_rng(devices=[]):  # the run's own draws stay as they were
+    with torch.random.fork_rng(devices=[]):  # does not affect the run's random numbers
         torch.manual_seed(0)
         value: Tensor = loss(rows, torch.arange(8) // 2)
     return value

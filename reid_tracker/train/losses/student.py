@@ -17,9 +17,9 @@ class Outputs:
 
     Attributes:
         embeddings: (B, 512) of all images.
-        logits: (B, K) of the net's own classifier, or None.
+        logits: (B, K) of the net's classifier, or None.
         cosines: (B, K) to the identities of the normed classifier, or None.
-        projections: for each teacher (B, E), to be compared with its embeddings.
+        projections: (B, E) for each teacher, to compare with its embeddings.
     """
 
     embeddings: Tensor
@@ -32,12 +32,12 @@ class Student(nn.Module):
     """A net in training.
 
     Args:
-        net: with or without a classifier of its own.
+        net: with or without a classifier.
         identities: classes of the normed classifier; 0 leaves it out.
         widths: length of each teacher's embeddings.
 
     Attributes:
-        net: as given; only this is kept.
+        net: the net; only this part is kept after training.
     """
 
     def __init__(
@@ -67,16 +67,16 @@ class Student(nn.Module):
                 child.requires_grad_(False)
 
     def extras(self) -> dict[str, Tensor]:
-        """Return the state of everything but the net."""
+        """Return the state of all modules except the net."""
         state = self.state_dict()
         return {name: value for name, value in state.items() if not name.startswith("net.")}
 
 
 class NormedClassifier(nn.Module):
-    """Cosines between embeddings behind a batch norm and a direction for each identity.
+    """Cosines between batch-normalised embeddings and a direction for each identity.
 
-    The batch norm keeps the classifier's pull on the length of embeddings away from the losses that
-    compare embeddings with each other (Luo et al., "Bag of tricks", 2019).
+    The batch norm separates the classifier's effect on the length of embeddings from the losses
+    that compare embeddings with each other (Luo et al., "Bag of tricks", 2019).
 
     Args:
         identities: K.

@@ -35,10 +35,10 @@ def am_softmax(
 
 
 def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.3) -> Tensor:
-    """max(0, margin + farthest same - nearest other), averaged over the batch.
+    """Batch-hard triplet loss: max(0, margin + farthest same - nearest other), averaged.
 
-    Distances are Euclidean between rows of length 1. Rows without another of their identity, or
-    without one of another identity, are left out.
+    Distances are Euclidean, between rows scaled to length 1. Rows without another of their
+    identity, or without one of another identity, are left out.
 
     Args:
         embeddings: (B, D), of any length.
@@ -46,14 +46,14 @@ def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.3) 
         margin: minimum difference of the two distances.
     """
     rows = F.normalize(embeddings.float())
-    # The floor keeps the square root's gradient finite where two rows are equal.
+    # The floor keeps the square root's gradient finite if two rows are equal.
     distances = (2 - 2 * rows @ rows.T).clamp_min(1e-8).sqrt()
     same = labels[:, None] == labels[None]
     partner = same & ~torch.eye(len(labels), dtype=torch.bool, device=same.device)
     farthest = distances.masked_fill(~partner, -torch.inf).amax(1)
     nearest = distances.masked_fill(same, torch.inf).amin(1)
     usable = partner.any(1) & ~same.all(1)
-    # No branch on the data, which would synchronise with a GPU.
+    # A branch on the data would synchronise with the GPU.
     losses = F.relu(margin + torch.where(usable, farthest - nearest, -torch.inf))
     return losses.sum() / usable.sum().clamp_min(1)
 

@@ -1,4 +1,4 @@
-"""What a run trains on: data sets, batches and augmentation."""
+"""Settings of the training data: data sets, batches and augmentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SAMPLERS = ("random", "pk")
 
 
 def one_of(key: str, value: str, choices: Iterable[str]) -> None:
-    """Raise a `ConfigError` where a value is none of the choices."""
+    """Raise a `ConfigError` if a value is not one of the choices."""
     if value not in choices:
         raise ConfigError(f"{key} = {shown(value, str)}: expected one of {', '.join(choices)}")
 
@@ -25,7 +25,7 @@ class PartRecipe(Checked):
         name: a key of `reid_tracker.train.DATASETS`.
         root: folder or file of the data set.
         split: for CUHK03, "new" or "classic-0" to "classic-19"; else unused.
-        holdout_identities: training identities kept back to choose between recipes; 0 keeps none.
+        holdout_identities: number of training identities held out to compare recipes; 0: none.
     """
 
     name: str = "folder"
@@ -36,12 +36,12 @@ class PartRecipe(Checked):
 
 @dataclass(frozen=True)
 class DataRecipe(PartRecipe):
-    """What is trained on: one data set, or several joined into one.
+    """The training data: one data set, or several joined into one.
 
     Attributes:
-        parts: data sets to join, instead of the one named above; their people and cameras are
+        parts: data sets to join, instead of the single one; their people and cameras are
             renumbered, so that no two data sets share a number.
-        cache_gib: decoded crops are kept in memory up to this size, above it read when needed.
+        cache_gib: maximum memory for decoded crops; more crops are read on demand instead.
     """
 
     parts: tuple[PartRecipe, ...] = ()
@@ -51,7 +51,7 @@ class DataRecipe(PartRecipe):
         super().__post_init__()
         if self.parts and (self.root or self.holdout_identities):
             raise ConfigError(
-                "data.parts: names the data sets already; give root and holdout_identities in each "
+                "data.parts already names the data sets; give root and holdout_identities in each "
                 "part instead"
             )
 
@@ -67,7 +67,7 @@ class SamplerRecipe(Checked):
 
     Attributes:
         name: "random", or "pk": identities_per_batch identities with batch_size /
-            identities_per_batch images each, of different cameras where there are several.
+            identities_per_batch images each, of different cameras if possible.
         batch_size: labelled images in a step, over all processes.
         identities_per_batch: P of the PK sampler.
     """
@@ -98,15 +98,15 @@ class AugmentRecipe(Checked):
         background_folders: data sets in YOLO form (images/ and labels/) whose pictures without
             people are these backgrounds.
         flip: probability of a left-right flip.
-        crop: probability of enlarging by 1.125 and cutting a window of the old size out.
+        crop: probability of enlarging by 1.125 and cutting out a window of the old size.
         low_resolution: probability of shrinking and enlarging again, like a distant person.
-        low_resolution_scale: minimum scale of that.
+        low_resolution_scale: minimum scale of the shrinking.
         patch: probability of pasting a patch of another image.
         brightness: factors are drawn from 1 - brightness to 1 + brightness.
         contrast: range of contrast factors, as for brightness.
         saturation: range of saturation factors, as for brightness.
-        camera: probability that an image gets the colours of another camera; `white_balance` and
-            `gamma` say how different those are.
+        camera: probability that an image gets the colours of another camera, within the limits
+            `white_balance` and `gamma`.
         white_balance: red, green and blue are multiplied by exp(u), each u drawn from
             -white_balance to white_balance.
         gamma: values are raised to the power exp(u), u drawn from -gamma to gamma.

@@ -25,11 +25,11 @@ RecipeT = TypeVar("RecipeT", bound=Checked)
 def read_recipe(
     source: str | Path, overrides: Mapping[str, Any] | None, kind: type[RecipeT]
 ) -> RecipeT:
-    """Read a recipe of a kind, from a file or by its name in configs/train/.
+    """Read a recipe from a file, or by its name in configs/train/.
 
     Raises:
-        ConfigError: there is no such recipe (the message suggests the nearest one), it is of
-            another kind, a key is unknown, or a value does not fit.
+        ConfigError: the recipe does not exist (the message suggests a similar one), is for another
+            command, a key is unknown, or a value is invalid.
     """
     own = _commands({item.name for item in fields(kind)})
     path = Path(source)

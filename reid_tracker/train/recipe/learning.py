@@ -1,4 +1,4 @@
-"""How a run learns: the net, its losses and teachers, optimiser and learning rate."""
+"""Settings of learning: the net, losses and teachers, optimiser and learning rate."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ SCHEDULES = ("constant", "step", "cosine")
 
 @dataclass(frozen=True)
 class ModelRecipe(Checked):
-    """What is trained.
+    """The net to train.
 
     Attributes:
         name: a key of `reid_tracker.osnet.OSNETS`.
         weights: checkpoint to start from; empty starts from random weights.
-        side_by_side: checkpoints of narrower nets to start from instead, together as wide as this
-            one, whose embeddings are averaged; see `reid_tracker.osnet.lay_side_by_side`.
+        side_by_side: checkpoints of narrower nets to start from instead; their widths must add up
+            to this net's, and their embeddings are averaged; see
+            `reid_tracker.osnet.lay_side_by_side`.
         streams: T of the paper's ablation.
         aggregation: how streams are merged.
         same_depth: every stream is as deep as the deepest.
-        lite: Lite 3x3 layers; false takes standard convolutions.
+        lite: use Lite 3x3 layers; false uses standard convolutions.
     """
 
     name: str = "osnet_x1_0"
@@ -39,31 +40,31 @@ class ModelRecipe(Checked):
         super().__post_init__()
         if self.weights and self.side_by_side:
             raise ConfigError(
-                f"weights = {self.weights}: side_by_side names checkpoints to start from, too; "
-                "keep one of both"
+                f"weights = {self.weights}: side_by_side also names checkpoints to start from; "
+                "keep one of the two"
             )
 
 
 @dataclass(frozen=True)
 class LossRecipe(Checked):
-    """The weighted sum that is minimised.
+    """The weights of the losses, whose sum is minimised.
 
     Attributes:
         cross_entropy: weight of the identity classifier's loss.
-        am_softmax: weight of additive-margin softmax behind a batch norm, a classifier that sees
-            directions only and is dropped after training.
-        am_scale: factor of its cosines.
+        am_softmax: weight of additive-margin softmax, a classifier after a batch norm that sees
+            only directions and is dropped after training.
+        am_scale: factor of the cosines of additive-margin softmax.
         am_margin: subtracted from the cosine of the true identity.
-        label_smoothing: epsilon of both losses.
+        label_smoothing: epsilon of both classification losses.
         triplet: weight of the batch-hard triplet loss.
-        margin: of the triplet loss.
+        margin: margin of the triplet loss.
         metric: name of a loss of pytorch-metric-learning; empty for none.
-        metric_weight: its weight.
-        distil_cosine: weight of 1 - cosine to a teacher's embedding, behind a linear layer of that
-            teacher's own, which is dropped after training.
+        metric_weight: weight of the metric loss.
+        distil_cosine: weight of 1 - cosine to a teacher's embedding, after a linear layer for this
+            teacher that is dropped after training.
         distil_relation: weight of the squared error of the batch's similarity matrix.
 
-    With several teachers both losses are averaged over them.
+    With several teachers, both distillation losses are averaged over them.
     """
 
     cross_entropy: float = number(1.0, 0.0)
@@ -93,22 +94,22 @@ class LossRecipe(Checked):
 
 @dataclass(frozen=True)
 class TeacherRecipe(Checked):
-    """The encoders whose embeddings are distilled, and unlabelled crops to learn them on.
+    """The encoders to distil, and unlabelled crops for the distillation.
 
     Attributes:
-        models: each anything that `reid_tracker.build_encoder` takes.
+        models: encoders, in any form that `reid_tracker.build_encoder` accepts.
         identity_pull: how far a labelled image's target is moved from its own teacher embedding
             (0) to the mean of its identity's (1).
         batch_size: unlabelled crops in a step, over all processes.
         box_folders: data sets in YOLO form (images/ and labels/) whose people are cut out.
         videos: clips in which `detector` finds people.
-        detector: anything that `reid_tracker.build_detector` takes.
+        detector: any detector that `reid_tracker.build_detector` accepts.
         min_height_px: smaller people are left out.
         frame_step: every n-th frame of a clip is taken.
         recombined: crops to synthesise from each data set: upper body of one person and lower body
             of another, recoloured.
-        new_background: share of those that are cut out and pasted onto another background, from
-            the pictures of `box_folders` without people.
+        new_background: share of recombined crops that get a new background, from the pictures of
+            `box_folders` without people.
     """
 
     models: tuple[str, ...] = ()
@@ -125,17 +126,17 @@ class TeacherRecipe(Checked):
 
 @dataclass(frozen=True)
 class OptimiserRecipe(Checked):
-    """How weights move.
+    """Settings of the optimiser.
 
     Attributes:
         name: "sgd", "amsgrad" (Adam with amsgrad, L2 weight decay) or "adamw".
         lr: learning rate before the schedule.
-        weight_decay: strength of it.
+        weight_decay: strength of the weight decay.
         decay_norms: whether norm layers and biases decay too, as in the published recipes.
-        momentum: of SGD.
-        beta1: of Adam.
-        beta2: of Adam.
-        clip_norm: gradients are scaled down to this length; 0 does not.
+        momentum: momentum of SGD.
+        beta1: first beta of Adam.
+        beta2: second beta of Adam.
+        clip_norm: maximum norm of the gradients, which are scaled down to it; 0: no limit.
     """
 
     name: str = "amsgrad"
@@ -154,19 +155,19 @@ class OptimiserRecipe(Checked):
 
 @dataclass(frozen=True)
 class ScheduleRecipe(Checked):
-    """How the learning rate changes.
+    """The learning rate schedule.
 
     Attributes:
         name: "constant", "step" (times gamma at each milestone, by whole epochs) or "cosine" (to
             zero at the last epoch, by whole epochs, or by steps with `by_step`).
         milestones: epochs.
         gamma: factor of "step".
-        finish_epochs: the rate falls to zero over the last epochs, by steps; a run at a constant
-            rate can be cut at any time and finished in these.
-        by_step: move the cosine every step.
-        warmup_steps: the rate grows linearly over these first steps.
+        finish_epochs: number of last epochs in which the rate falls to zero; a run at a constant
+            rate can be stopped at any time and finished this way.
+        by_step: update the cosine at every step.
+        warmup_steps: number of first steps in which the rate grows linearly.
         frozen_epochs: two-step warm-up: in these first epochs only the classifier trains, and the
-            base stays in eval mode, so that its batch statistics do not move.
+            base stays in eval mode, so that its batch statistics do not change.
     """
 
     name: str = "constant"

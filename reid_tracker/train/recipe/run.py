@@ -30,9 +30,9 @@ class Phase(Checked):
     """Epochs at one image size.
 
     Attributes:
-        epochs: how many.
-        height: of the images, pixels.
-        width: of the images, pixels.
+        epochs: number of epochs.
+        height: height of the images, pixels.
+        width: width of the images, pixels.
     """
 
     epochs: int = number(1, 1)
@@ -42,27 +42,27 @@ class Phase(Checked):
 
 @dataclass(frozen=True)
 class Recipe(Checked):
-    """The whole of a training run.
+    """The settings of a training run.
 
     Attributes:
-        data: what is trained on.
-        model: what is trained.
+        data: the training data.
+        model: the net.
         sampler: how images form batches.
-        augment: how images are varied.
-        loss: what is minimised.
+        augment: the augmentation.
+        loss: the losses.
         teacher: for the distillation losses.
-        optimiser: how weights move.
-        schedule: how the learning rate changes.
+        optimiser: the optimiser.
+        schedule: the learning rate schedule.
         phases: epochs and image sizes, one after the other.
-        ema_decay: of the moving average of the weights, which is what is kept; 0 takes none.
+        ema_decay: decay of the moving average of the weights, which is the result; 0: no average.
         precision: "float32", "bfloat16", or "float16" (CUDA only).
         channels_last: memory layout; on CPUs about twice as fast.
-        seed: of everything random.
-        validate_epochs: the held-out identities are scored every so many epochs.
-        checkpoint_steps: a checkpoint every so many steps, besides those at the end of each epoch;
-            0 for none.
-        workers: threads that prepare the next batches, which do not depend on their number; 0 takes
-            all cores for a GPU, and one thread beside training on a CPU.
+        seed: seed of all random numbers.
+        validate_epochs: number of epochs between two scores of the held-out identities.
+        checkpoint_steps: number of steps between two checkpoints, besides the one after each epoch;
+            0: none.
+        workers: threads that prepare the next batches; results do not depend on it. 0 takes all
+            cores when training on a GPU, and one thread on a CPU.
     """
 
     data: DataRecipe = field(default_factory=DataRecipe)
@@ -100,7 +100,7 @@ class Recipe(Checked):
         if self.schedule.frozen_epochs > 0 and self.loss.cross_entropy == 0:
             raise ConfigError(
                 f"schedule.frozen_epochs = {self.schedule.frozen_epochs}: only the classifier "
-                "trains in them, but loss.cross_entropy is 0, so it has no loss; set either"
+                "trains in them, but loss.cross_entropy is 0; change one of the two"
             )
 
     @property
@@ -125,6 +125,6 @@ def load_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) 
         overrides: settings applied on top, by dotted key: {"optimiser.lr": 0.01}.
 
     Raises:
-        ConfigError: there is no such recipe, a key is unknown, or a value does not fit.
+        ConfigError: the recipe does not exist, a key is unknown, or a value is invalid.
     """
     return read_recipe(source, overrides, Recipe)

@@ -1,4 +1,4 @@
-"""Pictures without people, as new backgrounds for people cut out."""
+"""Pictures without people, as new backgrounds for cut-out people."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def read_backgrounds(folders: Sequence[str], key: str) -> list[ImageBGR]:
 
     Args:
         folders: the data sets.
-        key: of the recipe, for the error message.
+        key: key of the recipe, for the error message.
 
     Raises:
-        InputError: a folder cannot be used, or there is none.
+        InputError: a folder cannot be used, or every picture shows people.
     """
     found = [
         picture.image
@@ -30,8 +30,8 @@ def read_backgrounds(folders: Sequence[str], key: str) -> list[ImageBGR]:
     ]
     if not found:
         raise InputError(
-            f"another background needs pictures without people, and {key} has none; add a folder "
-            "of some, or ask for no other backgrounds"
+            f"new backgrounds need pictures without people, and {key} has none; add a folder "
+            "with some, or turn new backgrounds off"
         )
     return found
 

@@ -27,12 +27,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """Everything the distillation losses need.
+    """The data of the distillation losses.
 
     Attributes:
-        labelled: (N, D) targets of the training images, those of all teachers side by side.
+        labelled: (N, D) targets of the training images, all teachers side by side.
         crops: M unlabelled crops.
-        unlabelled: (M, D) their targets.
+        unlabelled: (M, D) targets of the unlabelled crops.
         widths: columns of each teacher, D together.
     """
 
@@ -58,9 +58,9 @@ def prepare_lessons(
         images: the training images.
         labels: (N,) their identities.
         folder: cache of crops and embeddings, shared between runs.
-        seed: of the recombined crops.
-        starts: first row of each data set; each is cached by itself, so that a run with one more
-            data set embeds that one only.
+        seed: seed of the recombined crops.
+        starts: first row of each data set; each set has its own cache, so that a run with one more
+            data set embeds only the new one.
 
     Raises:
         ReidTrackerError: a teacher, the detector or a source cannot be used.

@@ -21,7 +21,7 @@ Targets = npt.NDArray[np.float32]
 """Teacher embeddings, (N, D) unit rows."""
 
 SIZE = (256, 128)
-"""Height and width at which teachers see crops."""
+"""Height and width of the crops given to teachers."""
 
 _CHUNK = 256
 
@@ -30,17 +30,17 @@ def ask(model: str, crops: CropSource, rows: range, folder: Path) -> Targets:
     """Return a teacher's embeddings of some crops, from the cache if it holds them.
 
     Args:
-        model: anything that `build_encoder` takes.
+        model: any encoder that `build_encoder` accepts.
         crops: all crops.
-        rows: those to embed.
-        folder: of the cache, one file for each teacher and each content of the crops.
+        rows: the rows to embed.
+        folder: the cache, one file per teacher and content of the crops.
 
     Raises:
         ReidTrackerError: the teacher cannot be used.
     """
     file = folder / f"{_model_digest(model)[:16]}-{digest(crops, rows)[:16]}.npy"
     if not file.is_file():
-        logger.info("%s looks at %d crops", Path(model).name, len(rows))
+        logger.info("%s embeds %d crops", Path(model).name, len(rows))
         folder.mkdir(parents=True, exist_ok=True)
         found = teach(model, crops, rows).astype(np.float16)
         write_atomically(file, lambda opened: np.save(opened, found))

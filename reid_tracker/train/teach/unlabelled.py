@@ -23,7 +23,7 @@ from reid_tracker.video import open_source
 _CONFIDENCE = 0.5
 _BLEND_PX = 12
 _WAIST = (0.35, 0.6)
-"""Where two bodies are joined, as parts of the height."""
+"""Heights at which two bodies are joined, as parts of the crop's height."""
 
 
 def collect_people(recipe: TeacherRecipe, size: tuple[int, int]) -> Crops:
@@ -66,12 +66,12 @@ def recombine(
     them, since distillation needs no identity.
 
     Args:
-        images: whose people are recombined.
-        count: how many to make.
+        images: the people to recombine.
+        count: number of crops to make.
         size: (height, width) of the result.
-        seed: of everything random.
+        seed: seed of all random numbers.
         backgrounds: pictures without people.
-        new_background: share of the people that are pasted onto one of them.
+        new_background: share of the people that get one of these backgrounds.
 
     Returns:
         (count, H, W, 3) uint8 BGR.
@@ -88,7 +88,7 @@ def recombine(
             person = _before(background, person, size, generator)
         made[row] = _degrade(person, generator)
 
-    # Each row has a generator of its own, so the number of threads does not change the result.
+    # Each row has its own generator, so the number of threads does not change the result.
     with ThreadPoolExecutor() as threads:
         for _ in threads.map(fill, range(count)):
             pass
@@ -112,7 +112,7 @@ def _joined(upper: ImageBGR, lower: ImageBGR, generator: np.random.Generator) ->
 def _before(
     background: ImageBGR, person: ImageBGR, size: tuple[int, int], generator: np.random.Generator
 ) -> ImageBGR:
-    """Cut a person out and paste it onto a background, with the margins of a detector."""
+    """Paste a cut-out person onto a background, with margins as in a detector's boxes."""
     cutout = cut_out_person(person)
     height, width = size
     tall = round(height * generator.uniform(0.8, 1.0))

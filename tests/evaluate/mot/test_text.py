@@ -60,7 +60,7 @@ def test_boxes_with_a_negative_side_are_read_and_overlap_nothing(tmp_path: Path)
         ("9,1,1,1,5,5\n", "line 1: frame 9: frames count from 1 to 8, the length of the sequence"),
         (
             "2,7,1,1,5,5\n1,7,1,1,5,5\n2,7,1,1,6,6\n",
-            r"line 3: id 7 is twice in frame 2, first in line 1: keep one of the two boxes",
+            r"line 3: id 7 occurs twice in frame 2, first in line 1: keep one of the two boxes",
         ),
         ("1,-1,1,1,5,5\n1,-1,9,1,5,5\n", "detections have no ids, expected tracks"),
         ("1,1,1,1,5,5,1,3\n", r"line 1: class 3 in column 8: only people are scored; expected 1"),

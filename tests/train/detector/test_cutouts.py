@@ -67,7 +67,7 @@ def test_masks_without_pictures(tmp_path: Path) -> None:
 def test_a_mask_of_another_size(tmp_path: Path) -> None:
     masked(tmp_path)
     write_image(tmp_path / "images" / "a.png", np.zeros((50, 40, 3), np.uint8))
-    with pytest.raises(InputError, match=r"a_mask\.png: another size than .*a\.png"):
+    with pytest.raises(InputError, match=r"a_mask\.png: its size differs from .*a\.png"):
         collect(mask_folder=str(tmp_path))
 
 

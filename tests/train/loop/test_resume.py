@@ -51,7 +51,7 @@ def checkpoint(tmp_path: Path) -> Path:
     ],
 )
 def test_what_a_run_keeps(checkpoint: Path, changes: dict[str, Any], key: str) -> None:
-    message = f"{key}: the run in .* was begun with .*; set it back, or start again"
+    message = f"{key}: the run in .* was started with .*; set it back, or restart"
     with pytest.raises(ConfigError, match=message):
         read_earlier(checkpoint, tiny_recipe(ROOT, **changes))
 
@@ -62,7 +62,7 @@ def test_what_may_change_is_a_warning(checkpoint: Path, caplog: pytest.LogCaptur
     assert not caplog.text
     with caplog.at_level(logging.WARNING):
         read_earlier(checkpoint, tiny_recipe(Path("moved"), validate_epochs=2))
-    assert "made by another recipe; the run goes on with the new one" in caplog.text
+    assert "made with another recipe; the run continues with the new one" in caplog.text
 
 
 @pytest.mark.slow

@@ -25,11 +25,11 @@ def test_losses_by_name_have_gradients(name: str) -> None:
     ("name", "message"),
     [
         ("CircelLoss", "did you mean CircleLoss"),
-        ("ArcFaceLoss", "needs settings of its own"),
-        ("SubCenterArcFaceLoss", "needs settings of its own"),
+        ("ArcFaceLoss", "needs its own settings"),
+        ("SubCenterArcFaceLoss", "needs its own settings"),
         ("VICRegLoss", r"does not work on embeddings with labels \(ValueError: .*\); choose"),
-        ("DynamicSoftMarginLoss", "remembers earlier batches, which no checkpoint keeps"),
-        ("BaseMetricLossFunction", "no loss of pytorch-metric-learning"),
+        ("DynamicSoftMarginLoss", "remembers earlier batches, which checkpoints do not hold"),
+        ("BaseMetricLossFunction", "not a loss of pytorch-metric-learning"),
     ],
 )
 def test_unusable_names(name: str, message: str) -> None:

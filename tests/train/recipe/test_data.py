@@ -18,5 +18,5 @@ def test_one_data_set_or_several() -> None:
     parts = [{"name": "csv", "root": "a"}, {"name": "folder", "root": "b"}]
     joined = from_mapping(DataRecipe, {"parts": parts})
     assert joined.sets == (PartRecipe("csv", "a"), PartRecipe("folder", "b"))
-    with pytest.raises(ConfigError, match=r"data\.parts: names the data sets already"):
+    with pytest.raises(ConfigError, match=r"data\.parts already names the data sets"):
         from_mapping(DataRecipe, {"root": "c", "parts": parts})

@@ -30,5 +30,5 @@ def test_wrong_values_are_named() -> None:
         ScheduleRecipe(name="poly")
     with pytest.raises(ConfigError, match="am_scale = 0"):
         LossRecipe(am_scale=0.0)
-    with pytest.raises(ConfigError, match="keep one of both"):
+    with pytest.raises(ConfigError, match="keep one of the two"):
         ModelRecipe(weights="a", side_by_side=("b",))
