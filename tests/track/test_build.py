@@ -30,6 +30,14 @@ def test_the_shipped_preset_states_every_default() -> None:
     assert list(yaml.safe_load(path.read_text())) == list(yaml.safe_load(to_yaml(DeepSortConfig())))
 
 
+@pytest.mark.parametrize("preset", ["crowded", "fast"])
+def test_a_preset_differs_from_the_default_in_each_key(preset: str) -> None:
+    path = shipped("configs", "trackers", f"{preset}.yaml")
+    config, default = config_of(build_tracker(preset)), DeepSortConfig()
+    for key, value in yaml.safe_load(path.read_text()).items():
+        assert getattr(config, key) == value != getattr(default, key)
+
+
 @pytest.mark.parametrize("as_text", [True, False])
 def test_a_yaml_file_changes_what_it_names(tmp_path: Path, as_text: bool) -> None:
     path = tmp_path / "mine.yaml"
