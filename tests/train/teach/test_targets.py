@@ -68,6 +68,7 @@ def test_answers_of_a_changed_file_are_asked_again(
         return np.ones((6, 2), np.float32)
 
     monkeypatch.setattr(targets, "teach", answer)
+    monkeypatch.setattr("reid_tracker.encode.openvino_backend.stored_space", lambda _: None)
     model = tmp_path / "net.xml"
     model.write_text("<net/>")
     for weights in (b"1", b"1", b"2"):
