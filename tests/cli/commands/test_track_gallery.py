@@ -212,7 +212,7 @@ def test_when_a_run_begins(
     monkeypatch.setattr("time.time", lambda: 5e8)
     assert start_of(None, [_source("camera", live=True), early]) == 5e8
     assert start_of(None, [early, _source("d", 2e9 + 7200)]) == 2e9
-    assert "taken to begin together" in caplog.messages[1]
+    assert "starts them together" in caplog.messages[1]
 
 
 @pytest.mark.slow
