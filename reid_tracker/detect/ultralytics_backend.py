@@ -24,6 +24,7 @@ from reid_tracker.config import DetectorConfig
 from reid_tracker.detect.base import check_batch
 from reid_tracker.detect.thresholds import with_own_settings
 from reid_tracker.errors import ConfigError, MissingDependencyError, WeightsError
+from reid_tracker.telemetry import silence_telemetry
 from reid_tracker.types import Detections, ImageBGR
 
 logger = logging.getLogger(__name__)
@@ -252,9 +253,7 @@ def runs_on_cpu(device: str) -> bool:
 
 def import_yolo() -> Any:
     """Import ultralytics.YOLO, tamed."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    # OpenVINO imports its telemetry if it is there; None makes that import fail, as if it were not.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    silence_telemetry()
     if "ultralytics" in sys.modules:  # someone else's import: its logging stays as it is
         from ultralytics import YOLO
     else:

@@ -22,6 +22,7 @@ from reid_tracker.encode.fingerprint import model_fingerprint
 from reid_tracker.encode.pooled import unit_rows
 from reid_tracker.encode.preprocess import IMAGENET, RAW, normalise
 from reid_tracker.errors import ConfigError, MissingDependencyError, OutputError
+from reid_tracker.telemetry import silence_telemetry
 from reid_tracker.zoo.metadata import INPUT_KEY, INPUT_RGB_01, SPACE_KEY, metadata_entry
 
 FORMATS = ("onnx", "openvino", "tensorrt")
@@ -228,6 +229,7 @@ class _Writer:
         return made + metadata_entry(INPUT_KEY, INPUT_RGB_01) if inside else made
 
     def _write_openvino(self) -> None:
+        silence_telemetry()
         import openvino
         from openvino import Layout, Type
         from openvino.preprocess import ColorFormat, PrePostProcessor
@@ -267,6 +269,7 @@ class _Writer:
 
 
 def _quantise(model: Any, items: list[Any]) -> Any:
+    silence_telemetry()
     import nncf
 
     logging.getLogger("nncf").setLevel(logging.ERROR)

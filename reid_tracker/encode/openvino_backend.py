@@ -13,6 +13,7 @@ from reid_tracker.arrays import Float32Array
 from reid_tracker.encode.base import Crops, one_line
 from reid_tracker.encode.preprocess import IMAGENET, PERSON_SIZE, Normalisation
 from reid_tracker.errors import ConfigError, MissingDependencyError, WeightsError
+from reid_tracker.telemetry import silence_telemetry
 from reid_tracker.zoo.metadata import SPACE_KEY
 
 logger = logging.getLogger(__name__)
@@ -193,6 +194,7 @@ def stored_space(path: Path) -> str | None:
 
 
 def _core(path: Path) -> Any:
+    silence_telemetry()
     try:
         import openvino
     except ImportError:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from reid_tracker.errors import ConfigError, WeightsError
+from reid_tracker.telemetry import silence_telemetry
 
 _PERSON = 4
 """Row of the outputs that holds the person class; the four rows before it are the box."""
@@ -34,6 +35,7 @@ class AnchorTeacher:
     """
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
+        silence_telemetry()
         import openvino
 
         files = sorted(folder.glob("*.xml"))
