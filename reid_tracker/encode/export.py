@@ -19,6 +19,7 @@ from reid_tracker.encode.backends import ONNX_RUNTIME, OPENVINO, TENSORRT
 from reid_tracker.encode.base import Crops, Network, one_line
 from reid_tracker.encode.build import build_network, resolve_model
 from reid_tracker.encode.fingerprint import model_fingerprint
+from reid_tracker.encode.openvino_backend import read_network
 from reid_tracker.encode.pooled import unit_rows
 from reid_tracker.encode.preprocess import IMAGENET, RAW, normalise
 from reid_tracker.errors import ConfigError, MissingDependencyError, OutputError
@@ -239,7 +240,7 @@ class _Writer:
         with tempfile.TemporaryDirectory() as folder:
             plain = Path(folder) / "net.onnx"
             plain.write_bytes(data)
-            model = openvino.Core().read_model(plain)
+            model = read_network(plain)
         inside = model.has_rt_info(["framework", INPUT_KEY])
         norm = RAW if inside else IMAGENET
         steps = PrePostProcessor(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class OpenVinoNetwork:
         self._path = Path(path)
         if device not in ("auto", "cpu"):
             raise ConfigError(f"device = {device}: an OpenVINO network runs on auto or cpu only")
-        self._core = _core(self._path)
+        self._core = openvino_core(self._path)
         self._half = half and self._has_bfloat16()
         model = read_network(self._path)
         self.input_size = _input_size(model, self._path)
@@ -169,7 +170,7 @@ def read_network(path: Path) -> Any:
         MissingDependencyError: OpenVINO is not installed.
         WeightsError: the file is missing or damaged.
     """
-    core = _core(path)
+    core = openvino_core(path)
     files = [path] if path.suffix.lower() == ".onnx" else [path, path.with_suffix(".bin")]
     for file in files:
         if not file.is_file():
@@ -193,14 +194,31 @@ def stored_space(path: Path) -> str | None:
     return model.get_rt_info(SPACE_KEY).astype(str) if model.has_rt_info(SPACE_KEY) else None
 
 
-def _core(path: Path) -> Any:
+def openvino_core(path: Path) -> Any:
+    """Return the OpenVINO of this process.
+
+    Raises:
+        MissingDependencyError: OpenVINO is not installed, which the network at `path` needs.
+    """
     silence_telemetry()
     try:
-        import openvino
+        return _only_core()
     except ImportError:
         raise MissingDependencyError(
             f"{path}: needs the package openvino; install it with pip install openvino"
         ) from None
+
+
+@cache
+def _only_core() -> Any:
+    """Return a core that lives as long as the process.
+
+    Each CPU plugin gives its thread a stack for signals, and the one before when it ends. Of two
+    that end in the order in which they began, the second gives back one that is freed, and the next
+    signal ends the process (OpenVINO 2026.4).
+    """
+    import openvino
+
     return openvino.Core()
 
 

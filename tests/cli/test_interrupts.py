@@ -15,6 +15,7 @@ import pytest
 from reid_tracker.cli import main
 from reid_tracker.cli.interrupts import Stopped, StopSignals, hide_lost_stops
 from tests.conftest import ROOT
+from tests.encode.samples import tiny_onnx
 
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -146,3 +147,30 @@ def test_a_closed_terminal_ends_a_run_and_is_written_to_no_more(tmp_path: Path) 
     process.send_signal(signal.SIGHUP)
     assert process.wait(60) == 0
     assert result.read_text() == str(int(signal.SIGHUP))
+
+
+@pytest.mark.slow
+def test_a_signal_may_come_after_openvino(tmp_path: Path) -> None:
+    """It crashed: OpenVINO leaves a stack for signals that is freed."""
+    tiny_onnx(tmp_path / "tiny.onnx", size=(16, 8), features=4)
+    code = """
+import os, signal
+from reid_tracker.cli.interrupts import Stopped, StopSignals
+from reid_tracker.cli.main import main
+main(["export", "tiny.onnx", "--format", "openvino", "--quiet"])
+try:
+    with StopSignals():
+        os.kill(os.getpid(), signal.SIGINT)
+except Stopped:
+    print("stopped")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.endswith("stopped\n"), (done.returncode, done.stderr)
