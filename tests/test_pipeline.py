@@ -120,6 +120,7 @@ def test_batching_frames_changes_nothing(
     assert ids_and_boxes(frames_per_batch) == ids_and_boxes(1)
 
 
+@pytest.mark.slow
 def test_embeddings_reach_the_tracker(tmp_path: Path) -> None:
     """An encoder between detector and tracker; the walkers keep their two ids."""
     video = write_video(tmp_path / "v.mp4")

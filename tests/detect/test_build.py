@@ -89,6 +89,7 @@ def test_auto_leaves_the_form_for_cpus_to_cpus(
     assert "detector person: " in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["yolo11n", "yolo11n.pt"])
 def test_yolo_name_is_downloaded_once_and_pinned(
     name: str, server: Behaviour, own_downloads: Path, caplog: pytest.LogCaptureFixture

@@ -153,6 +153,7 @@ def test_auto_takes_the_best_on_this_machine(
     assert f"encoder osnet_near: {near}" in caplog.text
 
 
+@pytest.mark.slow
 def test_auto_leaves_the_form_for_cpus_to_cpus(
     manifest: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -157,6 +157,7 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         check_export("openvino", "int8", with_normalisation=False)
 
 
+@pytest.mark.slow
 def test_8_bits_need_people(tmp_path: Path) -> None:
     config = EncoderConfig(model=str(tiny_onnx(tmp_path / "tiny.onnx", size=(16, 8), features=4)))
     pytest.importorskip("nncf")

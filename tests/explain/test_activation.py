@@ -31,6 +31,7 @@ def plain_map(net: EmbeddingNet, image: np.ndarray) -> np.ndarray:
     return np.asarray((enlarged - enlarged.min()) / (enlarged.max() - enlarged.min() + 1e-12))
 
 
+@pytest.mark.slow
 def test_maps_are_those_of_the_oracle() -> None:
     net, images = tiny_net(), pictures(5)
     maps = activation_maps(net, images, batch_size=2)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from reid_tracker.explain.threshold_plot import Separation, draw_separations
 
 
+@pytest.mark.slow
 def test_each_separation_gets_a_panel_with_its_curves_and_thresholds() -> None:
     rng = np.random.default_rng(0)
     kinds = {"low": rng.normal(0.3, 0.1, 200), "high": rng.normal(0.7, 0.1, 300)}

@@ -62,6 +62,7 @@ def assert_same_embeddings(net: EmbeddingNet, path: Path, like: EmbeddingNet) ->
 NETS: list[Callable[[], EmbeddingNet]] = [osnet_x0_25, osnet_ain_x0_25, osnet_ibn_x1_0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "build", [NETS[0], *(pytest.param(build, marks=pytest.mark.slow) for build in NETS[1:])]
 )

@@ -81,6 +81,7 @@ def test_weights_between_the_parts_learn() -> None:
     assert weight[:64, 16:].abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_classifiers_are_averaged_where_they_fit() -> None:
     first, second = osnet_x0_25(5).state_dict(), osnet_x0_25(5).state_dict()
     net = osnet_x0_5(5)
@@ -98,6 +99,7 @@ def without(state: StateDict, name: str) -> StateDict:
     return {key: value for key, value in state.items() if key != name}
 
 
+@pytest.mark.slow
 def test_parts_that_do_not_fit() -> None:
     narrow = osnet_x0_25().state_dict()
     before = osnet_x0_5().state_dict()

@@ -177,6 +177,7 @@ def test_folders_in_which_nothing_is_missing_are_not_read_again(
     world.outputs.close()
 
 
+@pytest.mark.slow
 def test_the_end_does_not_wait_for_the_files_of_earlier_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -220,6 +220,7 @@ def _columns(tracks: Tracks) -> list[bytes]:
     return [getattr(tracks, item.name).tobytes() for item in dataclasses.fields(Tracks)]
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_the_tracks_alive_at_once() -> None:
     generator = np.random.default_rng(1)
     tracker = DeepSort(DeepSortConfig(max_age_s=0.2, recover_s=1.0, nn_budget=5))

@@ -141,6 +141,7 @@ def test_titles_name_the_encoder_that_auto_means(
     assert titles == [f"Activation maps: {checkpoint.name} on people"]
 
 
+@pytest.mark.slow
 def test_curves_need_no_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [write_run(tmp_path / name) for name in ("first", "second")]
     assert run("--curves", *runs, "-o", tmp_path / "pictures") == 0

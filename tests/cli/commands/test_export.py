@@ -17,6 +17,7 @@ def run(*words: str) -> int:
     return main(["export", *words])
 
 
+@pytest.mark.slow
 def test_result_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,7 @@ def test_three_thousand_tracklets_are_revised_in_300_mb(ground: bool) -> None:
     assert ground or len(changes) < 900
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_a_revision_agrees_with_comparing_all_prototypes_of_all_pairs(encoder: str) -> None:
     for seed in range(3):

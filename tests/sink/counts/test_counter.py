@@ -120,6 +120,7 @@ def test_people_in_a_zone_are_counted_by_their_feet() -> None:
     assert [one.track for one in counter.finish()] == [1, 2]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_people() -> None:
     counter = CameraCounter("hall", CountingPlaces((LINE,), (ZONE,)), RATE)
     for index in range(1000):

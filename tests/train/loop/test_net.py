@@ -38,6 +38,7 @@ def test_neither_file_nor_name() -> None:
         check_model(ModelRecipe(weights="absent.pth"))
 
 
+@pytest.mark.slow
 def test_nets_side_by_side(tmp_path: Path) -> None:
     names = []
     for number in range(2):
