@@ -191,8 +191,7 @@ class DeepSortConfig(_WithThresholds):
             `high_confidence`.
         camera_motion: where frames are given, tracks move with the picture when the camera moves.
         gate_probability: part of the chi-square distribution inside the Mahalanobis gate.
-        nn_budget: number of embeddings remembered per track; among many, one that looks like a
-            stranger is found more easily.
+        nn_budget: number of embeddings remembered per track.
         encode_every_s: where a function gives the embeddings, a detection that overlaps one track
             and nobody else is encoded once in this time; 0 encodes every detection.
         n_init: number of consecutive detections that confirm a track.
@@ -230,7 +229,7 @@ class DeepSortConfig(_WithThresholds):
     gate_overlap: bool = True
     camera_motion: bool = True
     gate_probability: float = number(0.95, 0.0, 0.9999, exclusive=True)
-    nn_budget: int = number(40, 1, 10_000)
+    nn_budget: int = number(100, 1, 10_000)
     encode_every_s: float = number(0.0, 0.0)
     n_init: int = number(3, 1)
     confirm_first: bool = True

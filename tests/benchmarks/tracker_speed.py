@@ -9,8 +9,8 @@ this project (boxmot installs another `lap`), so use a separate virtual environm
 
 The scene is synthetic: people walk over 1920 x 1080 pixels at 30 frames per second, 5 % are missed
 in each frame and 10 % are seen with low confidence. Every tracker sees the same frames; those with
-an appearance memory keep 100 embeddings of 512 numbers per track (`default`: 40, `fast`: 20), and
-are timed when it is full. All trackers take turns with each frame, so that a busy moment of the
+an appearance memory keep 100 embeddings of 512 numbers per track (`fast`: 20), and are timed when
+it is full. All trackers take turns with each frame, so that a busy moment of the
 machine slows all of them down alike. Camera motion is timed apart, on a camera that stands still
 (with noise) and on one that pans.
 """

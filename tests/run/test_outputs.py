@@ -114,7 +114,7 @@ def test_learned_topology_can_be_given_back(cameras: list[Path], tmp_path: Path)
     (passage,) = load_topology(learned).passages
     assert passage.between == ("a", "b")
     assert passage.overlap
-    assert learned.read_text().startswith("# Learned from 2 ways")
+    assert learned.read_text().startswith("# Learned from 2 transitions")
     assert track(cameras, tmp_path / "two", "--topology", learned) == 0
     assert "topology.yaml" not in names(tmp_path / "two")
     for name in ("a_global.txt", "b_global.txt"):

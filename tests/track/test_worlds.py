@@ -13,7 +13,7 @@ SEEDS = 3
 MOST = {
     "crossings": (9, 1),
     "lingering": (4, 0),
-    "long occlusions": (31, 5),
+    "long occlusions": (43, 7),
     "crowd of 200": (90, 7),
     "shaking camera": (3, 0),
     "5 fps": (21, 4),
