@@ -36,7 +36,7 @@ OFF: dict[str, Options] = {
     "max_age_s": {"max_age_s": 1.0},
     "recover_s": {"recover_s": 0.0},
     "steady_size": {"steady_size": False},
-    "nn_budget": {"nn_budget": 100},
+    "nn_budget": {"nn_budget": 40},
     "n_init": {"n_init": 1},
     "max_iou_distance": {"max_iou_distance": 0.7},
     "motion_weight": {"motion_weight": 0.0},

@@ -186,7 +186,9 @@ def test_nan_loss_names_the_step(
     monkeypatch.setattr(trainer, "_forward", poisoned)
     steps = len(trainer._batches.epoch(0))
     where = f"epoch {5 // steps + 1}, step {5 % steps + 1}"
-    with pytest.raises(ReidTrackerError, match=f"loss triplet is nan in {where}; resume") as caught:
+    with pytest.raises(
+        ReidTrackerError, match=f"loss triplet is nan in {where}; continue"
+    ) as caught:
         trainer.run()
     assert "\n" not in str(caught.value)
     # The checkpoint before the bad step is whole, and its weights are finite.
