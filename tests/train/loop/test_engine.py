@@ -296,7 +296,7 @@ def test_weights_that_the_last_step_of_an_epoch_broke(
         return loss
 
     monkeypatch.setattr(trainer, "_train_step", breaking)
-    message = f"the weights are not finite after epoch 2, step {steps}; resume with --resume; if "
+    message = f"the weights are not finite after epoch 2, step {steps}; continue with --resume; if "
     with pytest.raises(ReidTrackerError, match=message):
         trainer.run()
     saved = load_checkpoint(tmp_path / "run" / CHECKPOINT)
