@@ -45,7 +45,7 @@ SUBSTITUTIONS = {
     # The package under test is installed already; `.ci/run` types the whole lines.
     "python3 -m venv .venv && . .venv/bin/activate && pip install . && ": "",
     # The clip of the test is shorter.
-    "in (240, 270, 300, 330):": "in (5, 10, 15, 20):",
+    "in (202, 232, 262, 292):": "in (5, 10, 15, 20):",
     # A server of the test's own, so that none on the usual port is touched.
     "nats-server -js &": "nats-server -js -a 127.0.0.1 -p {port} -sd broker & sleep 2",
     "nats://127.0.0.1:4222": "nats://127.0.0.1:{port}",
@@ -160,6 +160,11 @@ def test_quick_blocks(page: Path, folder: Path) -> None:
 @pytest.mark.parametrize("page", of_page("slow"), ids=page_name)
 def test_all_blocks(page: Path, folder: Path) -> None:
     run([block for block in blocks_of(page) if block.mode != "skip"])
+
+
+@pytest.mark.parametrize("what", SUBSTITUTIONS)
+def test_a_page_has_what_is_substituted(what: str) -> None:
+    assert any(what in block.text for block in BLOCKS), "no page has this text; was it reworded?"
 
 
 def test_there_are_blocks_to_run() -> None:
