@@ -40,4 +40,5 @@ def test_whoever_imports_openvino_silences_it_first() -> None:
     rules = [rule for name in ("openvino", "nncf") for rule in FENCES[name]]
     for file in sorted(PACKAGE.rglob("*.py")):
         if any(fnmatch(file.relative_to(PACKAGE).as_posix(), rule) for rule in rules):
-            assert "silence_telemetry()" in file.read_text(), file
+            text = file.read_text()
+            assert "silence_telemetry()" in text or "openvino_core(" in text, file

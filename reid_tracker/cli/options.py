@@ -200,6 +200,25 @@ def add_device(group: Group, **options: Any) -> None:
     )
 
 
+def add_drawing(parser: Parser, file: str) -> None:
+    """Add the options of commands that draw on a frame of one camera and save a YAML `file`."""
+    parser.add_argument(
+        "--save",
+        metavar="FILE",
+        default=file,
+        help=f"YAML file to write or add to (default: {file})",
+    )
+    parser.add_argument(
+        "--picture", metavar="FILE", help="PNG to check the result (default: beside --save)"
+    )
+    parser.add_argument(
+        "--camera", metavar="NAME", help="name of the camera (default: as in tracking)"
+    )
+    parser.add_argument(
+        "--at", type=float, default=0.0, metavar="SECONDS", help="time of the frame that is shown"
+    )
+
+
 def default_gallery() -> str:
     """Return the gallery that is meant where none is named.
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from reid_tracker.cli.commands.ground.run import first_frame
+from reid_tracker.cli.options import add_drawing
 from reid_tracker.cli.parser import Parser
 from reid_tracker.errors import ConfigError
 from reid_tracker.match.places.files import save_checked
@@ -43,21 +44,7 @@ def add_arguments(parser: Parser) -> None:
             metavar="PLACE",
             help=f"add a {option} NAME=X1,Y1,X2,Y2{more} instead of opening a window (repeatable)",
         )
-    parser.add_argument(
-        "--save",
-        metavar="FILE",
-        default="zones.yaml",
-        help="YAML file to write or add to (default: zones.yaml)",
-    )
-    parser.add_argument(
-        "--picture", metavar="FILE", help="PNG to check the result (default: beside --save)"
-    )
-    parser.add_argument(
-        "--camera", metavar="NAME", help="name of the camera (default: as in tracking)"
-    )
-    parser.add_argument(
-        "--at", type=float, default=0.0, metavar="SECONDS", help="time of the frame that is shown"
-    )
+    add_drawing(parser, "zones.yaml")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from reid_tracker.encode.openvino_backend import openvino_core
 from reid_tracker.errors import ConfigError, WeightsError
-from reid_tracker.telemetry import silence_telemetry
 
 _PERSON = 4
 """Row of the outputs that holds the person class; the four rows before it are the box."""
@@ -32,17 +32,15 @@ class AnchorTeacher:
 
     Raises:
         WeightsError: the folder holds no model.
+        MissingDependencyError: OpenVINO is not installed.
     """
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
-        silence_telemetry()
-        import openvino
-
         files = sorted(folder.glob("*.xml"))
         if not files:
             raise WeightsError(f"{folder}: no *.xml; expected a detector as an OpenVINO folder")
         options = {} if threads is None else {"INFERENCE_NUM_THREADS": threads}
-        self._network = openvino.Core().compile_model(files[0], "CPU", options)
+        self._network = openvino_core(folder).compile_model(files[0], "CPU", options)
         self._boxes, self._scores = torch.empty(0), torch.empty(0)
 
     def look(self, images: torch.Tensor) -> None:

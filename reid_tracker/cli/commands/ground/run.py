@@ -12,6 +12,7 @@ import numpy as np
 from reid_tracker.arrays import FloatArray
 from reid_tracker.cli.commands.ground.people import describe, read_people
 from reid_tracker.cli.commands.ground.points import parse_points, read_points
+from reid_tracker.cli.options import add_drawing
 from reid_tracker.cli.parser import Parser
 from reid_tracker.errors import ConfigError, InputError, OutputError
 from reid_tracker.match import CameraGround, GroundPlane, load_ground, save_ground
@@ -113,21 +114,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--unit", choices=_METRES, default="mm", help="unit of the calibration file (default: mm)"
     )
-    parser.add_argument(
-        "--save",
-        metavar="FILE",
-        default="floor.yaml",
-        help="YAML file to write or add to (default: floor.yaml)",
-    )
-    parser.add_argument(
-        "--picture", metavar="FILE", help="PNG to check the result (default: beside --save)"
-    )
-    parser.add_argument(
-        "--camera", metavar="NAME", help="name of the camera (default: as in tracking)"
-    )
-    parser.add_argument(
-        "--at", type=float, default=0.0, metavar="SECONDS", help="time of the frame that is shown"
-    )
+    add_drawing(parser, "floor.yaml")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the camera's entry, or the file"
     )
