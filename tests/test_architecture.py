@@ -30,6 +30,7 @@ FENCES: dict[str, tuple[str, ...]] = {
         "explain/*",
         "track/camera_motion.py",
     ),
+    "fastapi": ("encode_server/app.py", "encode_server/forms.py", "encode_server/server.py"),
     "h5py": ("train/datasets/cuhk03.py",),
     "msgspec": ("transport/wire/*",),
     "lap": ("track/assignment.py",),
@@ -48,6 +49,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("monitor/metrics.py",),
     "psycopg": ("match/gallery/postgres/*",),
     "pyarrow": ("sink/text/parquet.py",),
+    "pydantic": ("encode_server/app.py",),
     "pytorch_metric_learning": ("train/losses/metric.py",),
     "scipy": (
         "track/*",
@@ -58,6 +60,7 @@ FENCES: dict[str, tuple[str, ...]] = {
         "train/detector/calibrate.py",
     ),
     "sklearn": ("explain/embedding_map.py",),
+    "starlette": ("encode_server/forms.py", "encode_server/guard.py"),
     "supervision": ("sink/*", "plugins/supervision.py", "plugins/trackers.py"),
     "timm": ("encode/timm_backbone.py",),
     "trackeval": ("evaluate/engine.py",),
@@ -71,6 +74,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "trackers": ("plugins/trackers.py",),
     "typing_extensions": ("osnet/variants.py",),
     "ultralytics": ("detect/ultralytics_backend.py", "plugins/ultralytics.py"),
+    "uvicorn": ("encode_server/server.py",),
     "yaml": ("config/safe_yaml.py", "train/detector/export.py"),
 }
 """Files that may import a package, at the top or inside a function; numpy may be used anywhere."""

@@ -51,6 +51,7 @@ COMMANDS = (
     Command("edge", "Sites", "run a camera host, which sends tracklets to a broker"),
     Command("central", "Sites", "run the centre, which matches people of many camera hosts"),
     Command("site", "Sites", "configure the broker for one more camera host"),
+    Command("encode-server", "Sites", "serve embeddings over HTTP to programs in any language"),
     Command("weights", "Models", "list, download and verify models"),
     Command("export", "Models", "write an encoder as ONNX, OpenVINO or TensorRT"),
     Command("train", "Models", "train an encoder"),

@@ -38,8 +38,12 @@ def add_status_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_token(path: str | None) -> str | None:
+def read_token(path: str | None, option: str = "--status-token-file") -> str | None:
     """Return the token of a file; None without a file.
+
+    Args:
+        path: of the file.
+        option: that named it, for errors.
 
     Raises:
         ConfigError: the file cannot be read, or is not one line of ASCII.
@@ -51,13 +55,25 @@ def read_token(path: str | None) -> str | None:
             data = file.read(_LARGEST_TOKEN)
     except OSError as error:
         raise ConfigError(
-            f"--status-token-file {path}: {error.strerror}; expected a file with one line"
-            ", the token"
+            f"{option} {path}: {error.strerror}; expected a file with one line, the token"
         ) from None
-    text = data.removeprefix(codecs.BOM_UTF8).decode("latin-1").strip()
+    return checked_token(data.removeprefix(codecs.BOM_UTF8).decode("latin-1"), f"{option} {path}")
+
+
+def checked_token(text: str, where: str) -> str:
+    """Return the token without the spaces around it.
+
+    Args:
+        text: the token.
+        where: it was found, for errors.
+
+    Raises:
+        ConfigError: it is not one line of ASCII.
+    """
+    text = text.strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise ConfigError(
-            f"--status-token-file {path}: expected one line of letters without spaces, the token; "
+            f"{where}: expected one line of letters without spaces, the token; "
             "make one with: openssl rand -hex 32"
         )
     return text

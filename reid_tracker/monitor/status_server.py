@@ -64,7 +64,7 @@ class StatusServer(Closing):
         token: str | None = None,
     ) -> None:
         host, port = parse_address(address)
-        if not token and not _is_loopback(host):
+        if not token and not is_loopback(host):
             raise ConfigError(
                 f"the status address {address} is open to other machines: set a token for it, or "
                 f"use 127.0.0.1:{port}"
@@ -144,13 +144,19 @@ def parse_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only programs on this machine can reach a host name or address."""
     if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def carries_token(authorization: str, token: str) -> bool:
+    """Whether a header is "Bearer TOKEN"; the time that it takes says nothing about the token."""
+    return hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode())
 
 
 def _handler(
@@ -162,9 +168,7 @@ def _handler(
         sys_version = ""
 
         def do_GET(self) -> None:
-            if token and not hmac.compare_digest(
-                self.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()
-            ):
+            if token and not carries_token(self.headers.get("Authorization", ""), token):
                 self._answer(HTTPStatus.UNAUTHORIZED, "text/plain", b"a token is required\n")
             elif self.path == "/health":
                 state = health()

@@ -205,13 +205,23 @@ def read_image(path: Path) -> ImageBGR:
     """
     try:
         # Not cv2.imread: it prints to stderr, and fails on non-ASCII paths on Windows.
-        data = np.fromfile(path, dtype=np.uint8)
-        size = picture_size(data.tobytes())
-        if reason := "" if size is None else too_large(*size):
-            raise UnreadablePictureError(reason)
-        image = None if size is None else cv2.imdecode(data, cv2.IMREAD_COLOR)
+        return decode_image(path.read_bytes())
     except OSError as error:
         raise UnreadablePictureError(error.strerror) from None
+
+
+def decode_image(data: bytes) -> ImageBGR:
+    """Decode the content of a picture file as (H, W, 3) uint8 BGR.
+
+    Raises:
+        UnreadablePictureError: with the reason.
+    """
+    size = picture_size(data)
+    if reason := "" if size is None else too_large(*size):
+        raise UnreadablePictureError(reason)
+    try:
+        pixels = np.frombuffer(data, np.uint8)
+        image = None if size is None else cv2.imdecode(pixels, cv2.IMREAD_COLOR)
     except cv2.error:
         image = None
     if image is None:

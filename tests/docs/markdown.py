@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = ("python", "sh")
-DATA = ("yaml", "promql", "text")
+DATA = ("yaml", "promql", "text", "js")
 """Languages of blocks that are not run. YAML that begins with `# NAME.yaml` becomes that file."""
 
 _FENCE = re.compile(r"^```(\w*)$")

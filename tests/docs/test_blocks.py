@@ -49,6 +49,7 @@ SUBSTITUTIONS = {
     # A server of the test's own, so that none on the usual port is touched.
     "nats-server -js &": "nats-server -js -a 127.0.0.1 -p {port} -sd broker & sleep 2",
     "nats://127.0.0.1:4222": "nats://127.0.0.1:{port}",
+    "127.0.0.1:9110": "127.0.0.1:{port}",
 }
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]

@@ -1,0 +1,1 @@
+"""The encoder as an HTTP server, for callers in other languages."""
