@@ -6,10 +6,9 @@ This is the only file that knows every stage. The stages know each other by `typ
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from reid_tracker import zoo
 from reid_tracker.config import Config, EncoderConfig, Thresholds
@@ -17,8 +16,16 @@ from reid_tracker.detect import Detector, build_detector, detector_thresholds
 from reid_tracker.encode import Encoder, build_encoder, encoder_thresholds
 from reid_tracker.errors import ConfigError
 from reid_tracker.match import CrossCameraMatcher, Matcher, looks_of, matching_from_config
+from reid_tracker.overlap import Overlap, StageTimes
 from reid_tracker.track import Tracker, build_tracker
-from reid_tracker.types import Embeddings, Frame, FrameResult, IdentityEvent
+from reid_tracker.types import (
+    Detections,
+    Embeddings,
+    Frame,
+    FrameResult,
+    IdentityEvent,
+    ImageBGR,
+)
 from reid_tracker.video import Source, SourceGroup
 
 logger = logging.getLogger(__name__)
@@ -27,28 +34,51 @@ MOTION_ONLY = "none"
 """The encoder name that asks for tracking without appearance."""
 
 
-class StageTimes:
-    """Seconds spent in each stage since the start of a run."""
+@dataclass
+class _Camera:
+    """A source of a run, which its frames carry along, since another may get its name.
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+    Attributes:
+        over: whether all results of a source that is not live were given.
+    """
 
-    @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
-        """Add the time that the `with` block takes to `stage`."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+    source: Source
+    tracker: Tracker
+    over: bool = False
+
+
+@dataclass
+class _Batch:
+    """Frames that go through the stages together, and what the stages found.
+
+    Attributes:
+        ended: cameras whose last frames were in earlier batches.
+    """
+
+    frames: list[tuple[_Camera, Frame]]
+    ended: list[_Camera]
+    detections: list[Detections] = field(default_factory=list)
+    embeddings: list[Embeddings] | None = None
+    results: list[FrameResult] = field(default_factory=list)
+
+    @property
+    def images(self) -> list[ImageBGR]:
+        return [frame.image for _, frame in self.frames]
+
+
+_Batches = Generator[_Batch]
 
 
 class Pipeline:
     """Tracks people in the frames of one or more sources.
 
+    The stages work at the same time, each in a thread of its own: while a frame is tracked, the
+    next one is encoded, and people are detected in the one after that. Matching runs in the thread
+    that takes the results. The results and their order are those of one stage after the other.
+
     Attributes:
         times: time spent per stage: "read", "detect", "encode", "track", "match", and
-            "wait", while live sources had no frame.
+            "wait", while live sources had no frame. Their sum is more than the run took.
         last_events: identity events of the final revision, after the last frame.
     """
 
@@ -84,7 +114,8 @@ class Pipeline:
         self._match_single = match_single
         self._matcher: Matcher | None = None
         self._group: SourceGroup | None = None
-        self._trackers: dict[str, Tracker] = {}
+        self._cameras: dict[str, _Camera] = {}
+        self._changing = threading.Lock()  # guards the group and the cameras
         self.last_events: tuple[IdentityEvent, ...] = ()
 
     @classmethod
@@ -139,7 +170,10 @@ class Pipeline:
 
     def is_over(self, camera: str) -> bool:
         """Whether the present run expects no results of this camera, at least at present."""
-        return self._group is None or not self._group.expects(camera)
+        found = self._cameras.get(camera)
+        if found is None or self._group is None:
+            return True
+        return not self._group.expects(camera) if found.source.live else found.over
 
     def add(self, source: Source) -> None:
         """Add an open source to the present run; call it only from `between` of `run`.
@@ -151,21 +185,27 @@ class Pipeline:
         """
         if self._group is None:
             raise ConfigError(f"source '{source.name}' cannot be added: no run is going on")
-        self._group.add(source)
-        self._trackers[source.name] = self._new_tracker()
+        with self._changing:
+            self._group.add(source)
+            self._cameras[source.name] = _Camera(source, self._new_tracker())
 
     def remove(self, name: str) -> None:
-        """Remove a source from the present run; call it only from `between` of `run`."""
-        if self._group is not None:
-            self._group.remove(name)
-        self._trackers.pop(name, None)
+        """Remove a source from the present run; call it only from `between` of `run`.
+
+        Its frames that were read already give no results.
+        """
+        with self._changing:
+            if self._group is not None:
+                self._group.remove(name)
+            self._cameras.pop(name, None)
 
     def run(
         self, sources: Sequence[Source], between: Callable[[], None] | None = None
-    ) -> Iterator[FrameResult]:
+    ) -> Generator[FrameResult]:
         """Track until every source has ended; frames of different sources come interleaved.
 
-        The sources are not closed here. A source that ends early does not stop the others, and the
+        The sources are not closed here; close what this returns before them if you stop early, as
+        leaving a for-loop over it does. A source that ends early does not stop the others, and the
         run does not wait for a live source without a frame. Matching across cameras uses the
         sources' own times: files count as starting together.
 
@@ -182,65 +222,103 @@ class Pipeline:
         """
         matches = self.matches(sources)
         group = SourceGroup(sources, self._frames_per_batch, in_step=matches)
-        trackers = {source.name: self._new_tracker() for source in sources}
-        self._trackers = trackers
+        self._cameras = {source.name: _Camera(source, self._new_tracker()) for source in sources}
         self._matcher = None
         if self._new_matcher is not None and matches:
-            self._matcher = self._new_matcher(list(trackers))
+            self._matcher = self._new_matcher(list(self._cameras))
         self.last_events = ()
         self._group = group
-        while not group.ended():
-            if between is not None:
-                between()
-            with self.times.measure("read"):
-                batch = group.take()
-            if batch:
-                yield from self._process(batch, trackers)
-            elif not group.ended():
-                with self.times.measure("wait"):
-                    group.wait()
+        while not group.ended():  # a source may be added after the others have ended
+            with Overlap() as overlap:
+                batches = self._batches(group, overlap)
+                while True:
+                    if between is not None:
+                        between()
+                    if (batch := next(batches, None)) is None:
+                        break
+                    for camera in batch.ended:
+                        camera.over = True
+                    yield from self._matched(batch)
         if self._matcher is not None:
             self._matcher.finish()
             self.last_events = tuple(self._matcher.events())
 
-    def _process(
-        self, batch: list[tuple[str, Frame]], trackers: dict[str, Tracker]
-    ) -> Iterator[FrameResult]:
-        images = [frame.image for _, frame in batch]
-        with self.times.measure("detect"):
-            detections = self._detector.detect_batch(images, [frame.index for _, frame in batch])
-        embeddings = None
-        if self._encoder is not None:
-            with self.times.measure("encode"):
-                boxes = [found.boxes for found in detections]
-                embeddings = self._encoder.encode_batch(images, boxes)
-        for row, (camera, frame) in enumerate(batch):
-            with self.times.measure("track"):
-                tracks = trackers[camera].update(
-                    detections[row],
-                    embeddings=None if embeddings is None else embeddings[row],
-                    timestamp_s=frame.timestamp_s,
-                    frame=frame.image,
-                )
-            rows = None if embeddings is None else looks_of(tracks, embeddings[row])
-            result = FrameResult(
-                camera,
-                frame,
-                detections[row],
-                tracks,
-                embeddings=rows,
-                class_names=self._class_names,
-            )
-            yield result if rows is None else self._matched(result, rows)
+    def _batches(self, group: SourceGroup, overlap: Overlap) -> Iterator[_Batch]:
+        """Return the batches after all stages but matching."""
+        # A live frame must not grow old while it waits for the detector.
+        live = any(camera.source.live for camera in self._cameras.values())
+        read = overlap.ahead("read", self._read(group), depth=0 if live else 1)
+        found = overlap.ahead("detect", self._detect(read))
+        encoded = overlap.ahead("encode", self._encode(found))
+        return overlap.ahead("track", self._track(encoded))
 
-    def _matched(self, result: FrameResult, embeddings: Embeddings) -> FrameResult:
-        """Add the identities over all cameras, if the run matches."""
-        if self._matcher is None:
-            return result
-        with self.times.measure("match"):
-            time_s = result.frame.timestamp_s
-            identities = self._matcher.update(result.camera, result.tracks, embeddings, time_s)
-        return replace(result, identities=identities, events=tuple(self._matcher.events()))
+    def _read(self, group: SourceGroup) -> _Batches:
+        """Read batches; an empty one about twice a second while no source has a frame."""
+        while not group.ended():
+            with self._changing, self.times.measure("read"):
+                taken = [(self._cameras[name], frame) for name, frame in group.take()]
+                cameras = self._cameras.items()
+                ended = [camera for name, camera in cameras if not group.expects(name)]
+            if not taken and not group.ended():
+                with self.times.measure("wait"):
+                    group.wait()
+            yield _Batch(taken, ended)
+
+    def _detect(self, batches: Iterable[_Batch]) -> _Batches:
+        for batch in batches:
+            if batch.frames:
+                with self.times.measure("detect"):
+                    indices = [frame.index for _, frame in batch.frames]
+                    batch.detections = self._detector.detect_batch(batch.images, indices)
+            yield batch
+
+    def _encode(self, batches: Iterable[_Batch]) -> _Batches:
+        for batch in batches:
+            if batch.frames and self._encoder is not None:
+                with self.times.measure("encode"):
+                    boxes = [found.boxes for found in batch.detections]
+                    batch.embeddings = self._encoder.encode_batch(batch.images, boxes)
+            yield batch
+
+    def _track(self, batches: Iterable[_Batch]) -> _Batches:
+        for batch in batches:
+            for row, (camera, frame) in enumerate(batch.frames):
+                detections = batch.detections[row]
+                embeddings = None if batch.embeddings is None else batch.embeddings[row]
+                with self.times.measure("track"):
+                    tracks = camera.tracker.update(
+                        detections,
+                        embeddings=embeddings,
+                        timestamp_s=frame.timestamp_s,
+                        frame=frame.image,
+                    )
+                    looks = None if embeddings is None else looks_of(tracks, embeddings)
+                result = FrameResult(
+                    camera.source.name,
+                    frame,
+                    detections,
+                    tracks,
+                    embeddings=looks,
+                    class_names=self._class_names,
+                )
+                batch.results.append(result)
+            yield batch
+
+    def _matched(self, batch: _Batch) -> Iterator[FrameResult]:
+        """Yield the results, with the identities over all cameras if the run matches."""
+        for (camera, _), result in zip(batch.frames, batch.results, strict=True):
+            if self._cameras.get(result.camera) is not camera:
+                continue  # it was removed meanwhile
+            if self._matcher is None or result.embeddings is None:
+                yield result
+                continue
+            with self.times.measure("match"):
+                time_s = result.frame.timestamp_s
+                identities = self._matcher.update(
+                    result.camera, result.tracks, result.embeddings, time_s
+                )
+                events = tuple(self._matcher.events())
+            yield replace(result, identities=identities, events=events)
 
 
 def suited_to_models(config: Config) -> Config:

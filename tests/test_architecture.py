@@ -82,6 +82,7 @@ FENCES: dict[str, tuple[str, ...]] = {
 FOUNDATION: dict[str, set[str]] = {
     "__init__.py": set(),
     "errors.py": set(),
+    "overlap.py": set(),
     "resources.py": set(),
     "arrays.py": {"numpy"},
     "sqlite.py": set(),

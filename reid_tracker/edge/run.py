@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -112,9 +112,10 @@ class EdgeRun:
             ReidTrackerError: a source or a stage breaks.
         """
         self._send([self._numbers.host_status("started")])
-        for result in self._pipeline.run(self._sources(), self._between):
-            with self._hooks.held():
-                self._take(result)
+        with closing(self._pipeline.run(self._sources(), self._between)) as results:
+            for result in results:
+                with self._hooks.held():
+                    self._take(result)
 
     def finish(self, reason: str) -> None:
         """Report that all tracklets have ended, and that the cameras and this host have stopped.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -114,8 +114,9 @@ def track(
             writer = ResultWriter(outputs, blur_heads=config.output.blur_heads)
             # Runs also after Ctrl-C, which is how runs on live sources end.
             stack.callback(lambda: watch.ending(pipeline.times.seconds, folder))
-        with watch.running(sources):
-            for result in pipeline.run(sources):
+        # Closing stops the threads of the run before the sources are closed.
+        with watch.running(sources), closing(pipeline.run(sources)) as results:
+            for result in results:
                 with watch.writing(), pipeline.times.measure("write"):
                     writer.write(result)
                 watch.count(result)

@@ -110,6 +110,11 @@ class NetworkCamera(BaseSource):
         """Log losses from now on, and also if the camera is lost already."""
         self._health.announce()
 
+    def close(self) -> None:
+        """Stop reading; closing twice is harmless."""
+        self._feed.bell.set()  # ends an iteration that waits in another thread
+        super().close()
+
     def _read(self) -> Iterator[Frame]:
         bell = threading.Event()
         self.ring(bell)
@@ -120,7 +125,6 @@ class NetworkCamera(BaseSource):
                 yield frame
 
     def _release(self) -> None:
-        self._feed.bell.set()
         self._reader.stop()
 
 

@@ -94,7 +94,8 @@ class BaseSource(Closing):
         self.info = info
         self.live = live
         self._stride = stride
-        self._closed = False
+        self._closed = self._released = False
+        self._busy = threading.Lock()  # held while a frame is read
         self._frames = self._read_to_end()
 
     @abstractmethod
@@ -118,18 +119,29 @@ class BaseSource(Closing):
         return self._frames
 
     def close(self) -> None:
-        """Release the file or device; closing twice is harmless."""
-        if not self._closed:
-            self._closed = True
-            self._release()
+        """Release the file or device; closing twice is harmless.
+
+        If another thread is reading a frame, that thread releases it afterwards.
+        """
+        self._closed = True
+        if self._busy.acquire(blocking=False):
+            try:
+                if not self._released:
+                    self._released = True
+                    self._release()
+            finally:
+                self._busy.release()
 
     def _read_to_end(self) -> Iterator[Frame]:
         # The end of the generator, regular or by an error, releases the source, so that a loop
         # needs no with-statement.
+        frames = self._read()
         try:
-            for frame in self._read():
-                yield frame
-                if self._closed:
+            while not self._closed:
+                with self._busy:
+                    frame = next(frames, None)
+                if frame is None:
                     return
+                yield frame
         finally:
             self.close()
