@@ -35,11 +35,12 @@ class Limit(NamedTuple):
 class Chunk:
     """A block of vectors with the columns by which they are filtered.
 
-    Rows are only appended, in ascending order of `numbers`. Removed rows stay until compaction.
+    Rows are only appended, in ascending order of `numbers`. Removed rows stay until compaction:
+    `used` rows are filled, and `count` of them not removed.
     """
 
     def __init__(self, rows: int, size: int, dtype: np.dtype[np.generic]) -> None:
-        self.used = 0
+        self.used = self.count = 0
         self.numbers = np.empty(rows, np.int64)
         self.identities = np.empty(rows, np.int64)
         self.cameras = np.empty(rows, np.int32)
@@ -64,6 +65,7 @@ class Chunk:
         self.vectors[to] = vectors[source]
         self.alive[to] = True
         self.used += count
+        self.count += count
         self._first_s = min(self._first_s, float(self.starts_s[to].min()))
         self._last_s = max(self._last_s, float(self.ends_s[to].max()))
         return count
@@ -74,12 +76,19 @@ class Chunk:
         low, high = np.searchsorted(wanted, (numbers[0], numbers[-1] + 1))
         wanted = wanted[low:high]
         starts = np.searchsorted(numbers, wanted, "left")
-        ends = np.searchsorted(numbers, wanted, "right")
-        found = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
-        return np.concatenate(found) if found else np.empty(0, np.int64)
+        counts = np.searchsorted(numbers, wanted, "right") - starts
+        # Each start is followed by as many rows as its number has.
+        before = np.cumsum(counts) - counts
+        rows: IntArray = np.arange(counts.sum()) + np.repeat(starts - before, counts)
+        return rows
+
+    def rows_after(self, number: int) -> IntArray:
+        """Return the rows, removed or not, of sightings with larger numbers."""
+        return np.arange(np.searchsorted(self.numbers[: self.used], number, "right"), self.used)
 
     def remove(self, rows: IntArray) -> None:
         """Overwrite rows, so that no search finds them."""
+        self.count -= int(self.alive[rows].sum())
         self.alive[rows] = False
         self.vectors[rows] = 0
 
@@ -110,24 +119,27 @@ class Chunk:
         # No copy may stay behind of people who are forgotten later.
         self.alive[: self.used] = False
         self.vectors[: self.used] = 0
-        self.used, self._first_s, self._last_s = 0, np.inf, -np.inf
+        self.used = self.count = 0
+        self._first_s, self._last_s = np.inf, -np.inf
         self.fill(columns, vectors, 0)
 
-    def select(self, where: Where, limits: Sequence[Limit]) -> IntArray:
-        """Return the rows that pass a filter."""
+    def select(
+        self, where: Where, limits: Sequence[Limit], rows: IntArray | None = None
+    ) -> IntArray:
+        """Return the rows that pass a filter, of all or of some."""
         if self._last_s < where.since_s or self._first_s > where.until_s:
             return np.empty(0, np.int64)
-        used = slice(self.used)
-        mask = self.alive[used].copy()
+        chosen = slice(self.used) if rows is None else rows
+        mask = self.alive[chosen].copy()
         for name, values, among in limits:
-            column = getattr(self, name)[used]
+            column = getattr(self, name)[chosen]
             found = column == values[0] if len(values) == 1 else np.isin(column, values)
             mask &= found if among else ~found
         if where.since_s > self._first_s:
-            mask &= self.ends_s[used] >= where.since_s
+            mask &= self.ends_s[chosen] >= where.since_s
         if where.until_s < self._last_s:
-            mask &= self.starts_s[used] <= where.until_s
-        return np.flatnonzero(mask)
+            mask &= self.starts_s[chosen] <= where.until_s
+        return np.flatnonzero(mask) if rows is None else rows[mask]
 
     def scores(self, rows: IntArray, query: Float32Array) -> Float32Array:
         """Return the (n,) float32 cosine similarities of rows to a query."""

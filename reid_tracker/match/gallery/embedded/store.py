@@ -1,6 +1,8 @@
-"""The embedded gallery: one SQLite file, searched exactly in memory. It needs no server.
+"""The embedded gallery: one SQLite file, searched in memory. It needs no server.
 
-Only one process can use it at a time. The vectors are read into memory when it is opened.
+Only one process can use it at a time. The vectors are read into memory when it is opened. Those of
+a large gallery get an index, which is never written to a file: nothing deleted can stay in one, and
+no crash can damage it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import numpy.typing as npt
 from reid_tracker.arrays import Float32Array
 from reid_tracker.errors import InputError, ReidTrackerError, StoreError
 from reid_tracker.match.gallery.embedded.file import gallery_errors, open_database, undamaged
+from reid_tracker.match.gallery.embedded.indexer import Indexer
 from reid_tracker.match.gallery.embedded.load import LOADED_COLUMNS, load, vector_rows
 from reid_tracker.match.gallery.embedded.memory import Rows, VectorMemory
 from reid_tracker.match.gallery.records import (
@@ -95,6 +98,7 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
         self._clock = clock
         self._dtype = dtype
         self._lock_of_threads = threading.RLock()
+        self._indexer = Indexer(self._lock_of_threads)
         self._read_only = read_only
         self._open: sqlite3.Connection | None = open_database(
             self._path, create=create, read_only=read_only
@@ -118,6 +122,7 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
                 self._memory = self._new_memory(self._open)
                 if self._memory is not None:
                     load(self._open, self._path, self._memory)
+                    self._tend(self._memory)
                 self._stale = False
             try:
                 yield self._open
@@ -153,6 +158,15 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
             self._memory.append(change.added)
         for numbers, identity in change.moves:
             self._memory.assign(np.array(numbers, np.int64), identity)
+        self._tend(self._memory)
+
+    def indexed(self, timeout_s: float | None = None) -> bool:
+        """Wait until the index covers what is written; False if that takes longer."""
+        return self._indexer.wait(timeout_s)
+
+    def _tend(self, memory: VectorMemory) -> None:
+        if not self._read_only:  # who only reads asks too few questions for an index
+            self._indexer.tend(memory)
 
     def _new_memory(self, database: sqlite3.Connection) -> VectorMemory | None:
         model = self._model(database)
@@ -296,6 +310,7 @@ class EmbeddedStore(SqlStore[sqlite3.Connection]):
 
     def close(self) -> None:
         """See `GalleryStore`."""
+        self._indexer.close()
         with self._lock_of_threads, gallery_errors(self._path):
             if self._open is not None:
                 self._open.close()
