@@ -30,7 +30,7 @@ FENCES: dict[str, tuple[str, ...]] = {
         "explain/*",
         "track/camera_motion.py",
     ),
-    "faiss": ("match/gallery/embedded/index.py",),
+    "faiss": ("match/gallery/vector_index.py",),
     "fastapi": ("encode_server/app.py", "encode_server/forms.py", "encode_server/server.py"),
     "h5py": ("train/datasets/cuhk03.py",),
     "msgspec": ("transport/wire/*",),

@@ -7,8 +7,8 @@ import threading
 import time
 from contextlib import AbstractContextManager
 
-from reid_tracker.match.gallery.embedded.index import VectorIndex, is_available
 from reid_tracker.match.gallery.embedded.memory import VectorMemory
+from reid_tracker.match.gallery.vector_index import VectorIndex, is_available
 
 logger = logging.getLogger(__name__)
 

@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from reid_tracker.arrays import Float32Array, FloatArray, IntArray
 from reid_tracker.match.gallery.embedded.chunk import Chunk, Codes, Limit, Vectors, to_float32
-from reid_tracker.match.gallery.embedded.index import (
+from reid_tracker.match.gallery.records import Where
+from reid_tracker.match.gallery.vector_index import (
     TRAINING_ROWS_A_LIST,
     VectorIndex,
     lists_for,
 )
-from reid_tracker.match.gallery.records import Where
 
 CHUNK_ROWS = 65_536
 
@@ -208,7 +208,7 @@ class VectorMemory:
             found = self._compare(question, [chunk.select(where, limits) for chunk in self._chunks])
         return found.ranked(k)
 
-    def _look_up(self, question: _Question, index: VectorIndex) -> Found | None:
+    def _look_up(self, question: _Question, index: VectorIndex) -> Scored | None:
         """Compare the index's candidates and all newer vectors; None if all are to be compared.
 
         The candidates are the beginning of the index's order. So the best that pass the filter are
@@ -238,7 +238,7 @@ class VectorMemory:
             count, effort = 4 * count, 2 * effort
         return None
 
-    def _compare_allowed(self, question: _Question, rows: list[IntArray]) -> Found:
+    def _compare_allowed(self, question: _Question, rows: list[IntArray]) -> Scored:
         """Compare those of some rows that pass the filter."""
         chosen = [
             chunk.select(question.where, question.limits, some)
@@ -254,7 +254,7 @@ class VectorMemory:
             ]
         return self._compare(question, chosen)
 
-    def _compare(self, question: _Question, rows: list[IntArray]) -> Found:
+    def _compare(self, question: _Question, rows: list[IntArray]) -> Scored:
         """Compare rows of each chunk with a query exactly."""
         parts = [
             (chunk.numbers[chosen], chunk.identities[chosen], chunk.scores(chosen, question.query))
@@ -269,7 +269,7 @@ class VectorMemory:
         # A sighting's vectors are adjacent; the nearest one counts.
         first = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
         scores = np.maximum.reduceat(scores, first)
-        found = Found(numbers[first], identities[first], scores)
+        found = Scored(numbers[first], identities[first], scores)
         return found.of_each_identity() if question.one_per_identity else found
 
     def _limits(self, where: Where) -> list[Limit] | None:
@@ -312,7 +312,7 @@ class _Question(NamedTuple):
         return timed or any(limit.among for limit in self.limits)
 
 
-class Found(NamedTuple):
+class Scored(NamedTuple):
     """Sightings and how similar they are.
 
     Attributes:
@@ -325,21 +325,21 @@ class Found(NamedTuple):
     identities: IntArray
     scores: Float32Array
 
-    def joined(self, other: Found, one_per_identity: bool) -> Found:
+    def joined(self, other: Scored, one_per_identity: bool) -> Scored:
         """Return the sightings of both."""
-        both = Found(
+        both = Scored(
             np.concatenate([self.numbers, other.numbers]),
             np.concatenate([self.identities, other.identities]),
             np.concatenate([self.scores, other.scores]),
         )
         return both.of_each_identity() if one_per_identity else both
 
-    def of_each_identity(self) -> Found:
+    def of_each_identity(self) -> Scored:
         """Return the best sighting of each identity, and none of identity 0."""
         sure = np.flatnonzero(self.identities > 0)
         order = sure[np.lexsort((self.numbers[sure], -self.scores[sure]))]
         best = order[np.unique(self.identities[order], return_index=True)[1]]
-        return Found(self.numbers[best], self.identities[best], self.scores[best])
+        return Scored(self.numbers[best], self.identities[best], self.scores[best])
 
     def ranked(self, k: int) -> tuple[IntArray, Float32Array]:
         """Return the numbers and scores of the best k, best first; of equals, the first written."""
@@ -348,10 +348,10 @@ class Found(NamedTuple):
         return self.numbers[order], self.scores[order]
 
 
-_NOBODY = Found(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+_NOBODY = Scored(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
 
 
-def _largest(found: Found, k: int) -> IntArray:
+def _largest(found: Scored, k: int) -> IntArray:
     """Return the places of the k largest scores in any order; of equal ones, the first written."""
     scores = found.scores
     if k >= len(scores):

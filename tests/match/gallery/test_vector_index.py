@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reid_tracker.match.gallery.embedded.index import VectorIndex, is_available, lists_for
+from reid_tracker.match.gallery.vector_index import VectorIndex, is_available, lists_for
 from reid_tracker.types import Embeddings
 from tests.match.gallery.samples import unit
 
