@@ -75,6 +75,19 @@ class VectorIndex:
         if len(old):
             self._index.remove_ids(old)
 
+    def numbers(self) -> IntArray:
+        """Return the sorted numbers of the sightings in the index."""
+        import faiss
+
+        lists = self._inverted.invlists
+        parts = []
+        for one in range(self._lists):
+            size = lists.list_size(one)
+            ids = lists.get_ids(one)
+            parts.append(faiss.rev_swig_ptr(ids, size).copy())
+            lists.release_ids(one, ids)
+        return np.unique(np.concatenate(parts))
+
     def candidates(self, query: Float32Array, count: int, effort: int = 1) -> IntArray:
         """Return the sorted numbers of sightings with the codes nearest to a (D,) query.
 

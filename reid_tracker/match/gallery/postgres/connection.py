@@ -88,6 +88,14 @@ CREATE TABLE IF NOT EXISTS crop_keys (
 )
 """
 
+# Numbers the changes of sightings. Sightings of earlier versions keep 0 until they change.
+_CHANGES = """
+ALTER TABLE sightings ADD COLUMN change bigint NOT NULL DEFAULT 0;
+ALTER TABLE sightings ALTER COLUMN change DROP DEFAULT;
+ALTER TABLE sightings ALTER COLUMN change ADD GENERATED ALWAYS AS IDENTITY;
+CREATE INDEX sightings_change ON sightings (change) WHERE change > 0
+"""
+
 _DEFAULTS = {
     # Without these, tracking would wait for minutes for a machine that has vanished.
     "connect_timeout": "5",
@@ -212,6 +220,7 @@ def postgres_errors(place: str) -> Iterator[None]:
 
 
 def _prepare(connection: Connection[Any], place: str, schema: str) -> None:
+    import psycopg
     from pgvector.psycopg import register_vector
     from psycopg import sql
 
@@ -230,6 +239,10 @@ def _prepare(connection: Connection[Any], place: str, schema: str) -> None:
             connection.execute("INSERT INTO state (format) VALUES (%s)", (_FORMAT,))
         if connection.execute("SELECT to_regclass('crop_keys')").fetchone() == (None,):
             connection.execute(_KEYS)
+        if not numbers_changes(connection):
+            # Another role may own the tables; then searches compare everything.
+            with suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                connection.execute(_CHANGES)
         (version,) = connection.execute("SELECT format FROM state").fetchone() or (None,)
         if version != _FORMAT:
             raise StoreError(
@@ -237,6 +250,14 @@ def _prepare(connection: Connection[Any], place: str, schema: str) -> None:
                 f"format {_FORMAT}; export it with the version that wrote it, then import the file"
             )
     register_vector(connection)
+
+
+def numbers_changes(connection: Connection[Any]) -> bool:
+    """Tell whether changes of sightings are numbered, which an index of them needs."""
+    statement = (
+        "SELECT 1 FROM pg_attribute WHERE attrelid = 'sightings'::regclass AND attname = 'change'"
+    )
+    return connection.execute(statement).fetchone() is not None
 
 
 def _require_pgvector(connection: Connection[Any], place: str) -> None:

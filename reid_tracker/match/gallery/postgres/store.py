@@ -1,7 +1,8 @@
 """The gallery in PostgreSQL with pgvector: one store for many machines.
 
-The search is exact: an index on camera and time finds the sightings that pass the filter, and only
-their vectors are compared.
+An index on camera and time finds the sightings that pass a filter, and only their vectors are
+compared. Where too many pass, a process that asks often compares only the candidates of an index
+that it keeps (`mirror`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import logging
 import math
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +25,11 @@ from reid_tracker.errors import InputError, StoreError, StoreUnavailableError
 from reid_tracker.match.gallery.postgres.connection import (
     broken_after,
     connect,
+    numbers_changes,
     place_of,
     postgres_errors,
 )
+from reid_tracker.match.gallery.postgres.mirror import Mirror
 from reid_tracker.match.gallery.records import SightingRecord, Where
 from reid_tracker.match.gallery.sql_store import (
     SIGHTING_COLUMNS,
@@ -60,9 +64,9 @@ SELECT *, ? FROM unnest(
     ?::text[], ?::bigint[], ?::text[], ?::text[], ?::float8[], ?::float8[], ?::float8[]
 )
 ON CONFLICT (id) DO UPDATE SET
-    (identity, camera, site, start_s, end_s, quality, stored_s) =
+    (identity, camera, site, start_s, end_s, quality, stored_s{change}) =
     ROW (excluded.identity, excluded.camera, excluded.site, excluded.start_s, excluded.end_s,
-         excluded.quality, excluded.stored_s)
+         excluded.quality, excluded.stored_s{default})
 RETURNING id, number
 """
 
@@ -104,6 +108,26 @@ SELECT number, distance FROM (
 """
 
 
+_CANDIDATES = """
+SELECT number, identity, min(embedding <#> ?)
+FROM sightings JOIN vectors ON sighting = number
+WHERE number = ANY(?) AND {condition} GROUP BY number
+"""
+
+_INDEXED_FROM = 20_000
+"""Sightings from which this process keeps an index; comparing them takes about 30 ms."""
+
+_PATIENCE = 3
+"""Searches of a large gallery before one is made: reading everything for a few is no gain."""
+
+_MIN_CANDIDATES = 256
+_MAX_CANDIDATES = 16_384
+_OVERSAMPLED = 12
+_EACH_IDENTITY = 3
+_SPARE = 2
+"""Sightings (or people) that must pass the filter for each that is wanted."""
+
+
 class PostgresStore(SqlStore["Connection[Any]"]):
     """A gallery in a database; see `GalleryStore` for what it guarantees.
 
@@ -140,8 +164,20 @@ class PostgresStore(SqlStore["Connection[Any]"]):
         self._lock_of_threads = threading.RLock()
         self._connection: Connection[Any] | None = None
         self._closed = False
-        with self._use():
-            pass
+        self._searches = 0
+        self._mirror: Mirror | None = None
+        with self._use() as connection:
+            if numbers_changes(connection):
+                self._mirror = Mirror(self._connected, _INDEXED_FROM)
+
+    def _connect(self) -> Connection[Any]:
+        return connect(self._address, self._place, self._schema, self._limit_s)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection[Any]]:
+        """Give a connection of its own to the block of a with-statement."""
+        with postgres_errors(self._place), self._connect() as connection:
+            yield connection
 
     @contextmanager
     def _use(self, patience: float = 1.0) -> Iterator[Connection[Any]]:
@@ -151,7 +187,7 @@ class PostgresStore(SqlStore["Connection[Any]"]):
             if self._closed:
                 raise StoreError(f"{self._place} was closed; open it again")
             if self._connection is None or self._connection.closed:
-                self._connection = connect(self._address, self._place, self._schema, self._limit_s)
+                self._connection = self._connect()
             try:
                 with (
                     postgres_errors(self._place),
@@ -215,7 +251,11 @@ class PostgresStore(SqlStore["Connection[Any]"]):
         from pgvector import HalfVector
 
         columns = [list(column) for column in zip(*map(row_of, sightings), strict=True)]
-        numbers = dict(self._run(connection, _UPSERT, now_s, *columns).fetchall())
+        known = self._mirror is not None
+        text = _UPSERT.format(
+            change=", change" if known else "", default=", DEFAULT" if known else ""
+        )
+        numbers = dict(self._run(connection, text, now_s, *columns).fetchall())
         condition, value = self._among("sighting", "bigint", numbers.values())
         self._run(connection, f"DELETE FROM vectors WHERE {condition}", value)  # noqa: S608
         copy_vectors = "COPY vectors (sighting, view, embedding) FROM STDIN (FORMAT BINARY)"
@@ -256,11 +296,61 @@ class PostgresStore(SqlStore["Connection[Any]"]):
     ) -> list[tuple[int, float]]:
         from pgvector import HalfVector
 
+        found = self._look_up(connection, query, k, where, one_per_identity)
+        if found is not None:
+            return found
         condition, values = self._conditions(connection, where)
         text = (_NEAREST_OF_EACH if one_per_identity else _NEAREST).format(condition=condition)
         vector = HalfVector(query.astype(np.float16))
         rows = self._run(connection, text, vector, *values, k).fetchall()
         return [(number, -distance) for number, distance in rows]
+
+    def _look_up(
+        self,
+        connection: Connection[Any],
+        query: Float32Array,
+        k: int,
+        where: Where,
+        one_per_identity: bool,
+    ) -> list[tuple[int, float]] | None:
+        """Compare the candidates of the index; None if everything is to be compared.
+
+        The candidates are the beginning of the index's order. So the best that pass the filter are
+        among them as soon as more pass than are wanted.
+        """
+        from pgvector import HalfVector
+
+        if self._mirror is None:
+            return None
+        total = int(self._value(connection, _ESTIMATE))
+        if total < _INDEXED_FROM:
+            return None
+        self._searches += 1
+        if self._searches >= _PATIENCE:
+            self._mirror.start(total)
+        # The people in view are many: they are left out here, not in the database.
+        condition, values = self._conditions(
+            connection, replace(where, except_identities=frozenset())
+        )
+        passing = total
+        if values:
+            text = f"EXPLAIN (FORMAT JSON) SELECT FROM sightings WHERE {condition}"
+            passing = max(self._value(connection, text, *values)[0]["Plan"]["Plan Rows"], 1)
+        each = _EACH_IDENTITY if one_per_identity else 1
+        count = max(_MIN_CANDIDATES, int(_OVERSAMPLED * k * each * total / passing))
+        effort = 1
+        while count <= min(_MAX_CANDIDATES, passing):
+            numbers = self._mirror.candidates(query, count, effort)
+            if numbers is None:
+                return None
+            vector = HalfVector(query.astype(np.float16))
+            text = _CANDIDATES.format(condition=condition)
+            found = self._run(connection, text, vector, numbers.tolist(), *values).fetchall()
+            rows = _ranked(found, where.except_identities, one_per_identity)
+            if len(rows) >= _SPARE * k:
+                return rows[:k]
+            count, effort = 4 * count, 2 * effort
+        return None
 
     def _delete(
         self,
@@ -274,8 +364,11 @@ class PostgresStore(SqlStore["Connection[Any]"]):
             count = self._delete_all(connection)
         else:
             self._run(connection, f"DELETE FROM events WHERE {of_events}", events_value)  # noqa: S608
-            statement = f"DELETE FROM sightings WHERE {condition}"  # noqa: S608 - marks
-            count = int(self._run(connection, statement, value).rowcount)
+            statement = f"DELETE FROM sightings WHERE {condition} RETURNING number"  # noqa: S608
+            numbers = [row[0] for row in self._run(connection, statement, value)]
+            count = len(numbers)
+            if self._mirror is not None:
+                self._mirror.remove(np.array(numbers, np.int64))
         self._log_deletion(connection, what, count)
         return count
 
@@ -346,11 +439,25 @@ class PostgresStore(SqlStore["Connection[Any]"]):
 
     def close(self) -> None:
         """See `GalleryStore`."""
+        if self._mirror is not None:
+            self._mirror.close()
         with self._lock_of_threads:
             self._closed = True
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+
+def _ranked(
+    rows: list[tuple[int, int, float]], excluded: Collection[int], one_per_identity: bool
+) -> list[tuple[int, float]]:
+    """Return numbers and scores of `_CANDIDATES`, best first, without excluded identities."""
+    found: dict[tuple[int, int], tuple[int, float]] = {}
+    for number, identity, distance in sorted(rows, key=lambda row: (row[2], row[0])):
+        if identity not in excluded and (identity or not one_per_identity):
+            key = (identity, 0) if one_per_identity else (identity, number)
+            found.setdefault(key, (number, -distance))
+    return list(found.values())
 
 
 def _crypted(data: bytes, key: bytes) -> bytes:
