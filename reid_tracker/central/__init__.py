@@ -1,4 +1,4 @@
-"""The centre: tracklets of many camera hosts in, identities out, into one gallery."""
+"""The centre: matches the tracklets of many camera hosts and stores identities in one gallery."""
 
 from reid_tracker.central.centre import Central
 from reid_tracker.central.matcher import Matching

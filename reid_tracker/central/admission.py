@@ -1,4 +1,4 @@
-"""Decides which messages of a site can be used; counts the others by reason."""
+"""Decides which messages of a site to accept; counts refused ones by reason."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from reid_tracker.transport import CameraMessage, TrackletMessage
 logger = logging.getLogger(__name__)
 
 REASONS = ("name", "cameras")
-"""Reasons for refusal: names that are too long, too many cameras."""
+"""Reasons for refusal: the names are too long, or the host has too many cameras."""
 
-_FORGOTTEN_S = 3600.0
-_MOST_HOSTS = 1000
+_FORGET_AFTER_S = 3600.0
+_MAX_HOSTS = 1000
 
 
 class Admission:
@@ -25,8 +25,8 @@ class Admission:
 
     Args:
         site: name of the place.
-        config: `most_cameras`.
-        counts: refused messages are counted here, by reason.
+        config: gives `most_cameras`, the limit for each host.
+        counts: refused messages are counted here by reason.
         monotonic: seconds on a clock that does not jump.
     """
 
@@ -39,12 +39,12 @@ class Admission:
     ) -> None:
         self._site, self._counts, self._monotonic = site, counts, monotonic
         self._most_cameras = config.most_cameras
-        # By host: when each of its cameras was heard last; what was heard last stands last.
+        # By host and camera: time of the last message. Both are ordered, the most recent last.
         self._cameras: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
         self._logged: set[str] = set()
 
     def admits(self, message: TrackletMessage | CameraMessage) -> bool:
-        """Tell whether a message can be used; count it if not, and log the first."""
+        """Return whether to accept a message; count refusals, and log the first of each reason."""
         try:
             if isinstance(message, TrackletMessage):
                 self._check_name(message)
@@ -53,7 +53,7 @@ class Admission:
             self._counts[refusal.reason] += 1
             if refusal.reason not in self._logged:
                 self._logged.add(refusal.reason)
-                logger.warning("a message was refused: %s", refusal)
+                logger.warning("refused a message: %s", refusal)
             return False
         return True
 
@@ -67,16 +67,16 @@ class Admission:
         now_s = self._monotonic()
         cameras = self._cameras.setdefault(edge, OrderedDict())
         self._cameras.move_to_end(edge)
-        if len(self._cameras) > _MOST_HOSTS:
+        if len(self._cameras) > _MAX_HOSTS:
             self._cameras.popitem(last=False)
         if camera not in cameras and len(cameras) >= self._most_cameras:
             first, heard_s = next(iter(cameras.items()))
-            if now_s - heard_s <= _FORGOTTEN_S:
+            if now_s - heard_s <= _FORGET_AFTER_S:
                 raise _RefusalError(
                     "cameras",
                     f"host {edge[:100]!r} of site {self._site!r} has more than "
-                    f"{self._most_cameras} cameras (central.most_cameras), the first beyond is "
-                    f"{camera_name(edge, camera)[:100]!r}; check whether the host invents names",
+                    f"{self._most_cameras} cameras (central.most_cameras); refused "
+                    f"{camera_name(edge, camera)[:100]!r}; check the camera names of the host",
                 )
             del cameras[first]
         cameras[camera] = now_s
@@ -84,7 +84,7 @@ class Admission:
 
 
 class _RefusalError(Exception):
-    """Why a message cannot be used."""
+    """Why a message is refused."""
 
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)

@@ -1,4 +1,4 @@
-"""A centre: several sites in turn, and the upkeep of their gallery."""
+"""A centre: serves several sites in turn and maintains their gallery."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from reid_tracker.match.gallery.store import GalleryStore
 
 
 class Central:
-    """Several sites in turn, one thread.
+    """Serves several sites in turn, in one thread.
 
     Args:
         sites: at least one.
         store: their gallery.
-        batch_s: time of a turn over all sites.
-        retention_s: records stored longer ago are deleted about once a minute; None keeps all.
+        batch_s: duration of one turn over all sites.
+        retention_s: older records are deleted about once a minute; None keeps all.
 
     Attributes:
         turned_s: time of the last turn, on `time.monotonic`.
-        upkeep: of the gallery.
+        upkeep: maintains the gallery.
     """
 
     def __init__(
@@ -43,15 +43,15 @@ class Central:
         """Give each site a turn.
 
         Raises:
-            ReidTrackerError: broker or gallery refuse, and will again.
+            ReidTrackerError: the broker or the gallery refuses permanently.
         """
         for site in self.sites:
             site.turn(self._share_s)
-        heard = [site.intake.clocks.heard_s for site in self.sites]
-        self.upkeep.turn([one for one in heard if one is not None])
+        times = [site.intake.clocks.common_time_s for site in self.sites]
+        self.upkeep.turn([time_s for time_s in times if time_s is not None])
         self.turned_s = time.monotonic()
 
     def finish(self) -> None:
-        """Match and store the messages at hand, and end the subscriptions."""
+        """Match and store the messages received so far, and end the subscriptions."""
         for site in self.sites:
             site.finish()

@@ -1,4 +1,4 @@
-"""What comes in at one site: receives messages, checks them, and puts them in order of time."""
+"""Receives the messages of one site, checks them, and sorts them by time."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from reid_tracker.transport.access import listener_name
 
 logger = logging.getLogger(__name__)
 
-_MOST_LISTENERS = 1000
+_MAX_LISTENERS = 1000
 
 
 class Intake:
-    """Receives the messages of one site's camera hosts; to be used from one thread.
+    """Receives the messages of one site's camera hosts; use it from one thread.
 
     Args:
         site: name of the place.
@@ -49,10 +49,10 @@ class Intake:
     Attributes:
         receiver: reads the subscription.
         presence: which camera hosts are up.
-        clocks: corrects times, and knows the present.
-        counts: messages by kind ("tracklet", "status"), "late" ones, and those refused here by
-            reason, see `admission`, or corrected ("clock").
-        broker_up: whether the broker answered last.
+        clocks: corrects times.
+        counts: number of messages by kind ("tracklet", "status"), of "late" ones, of refused ones
+            by reason (see `admission`), and of those with corrected times ("clock").
+        broker_up: whether the broker answered the last request.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Intake:
         self.clocks = SiteClocks(site, config.ahead_s, self.counts, clock, monotonic)
         self.presence = HostPresence(site, config.edge_gone_s, monotonic)
         self.broker_up = True
-        # Camera states, too: one count goes over both kinds, and shows which messages are missing.
+        # Receive camera states, too: tracklets and states share the numbers that show missing ones.
         pattern = pattern_of("tracklet", site).removesuffix("tracklet") + "*"
         subscription = broker.subscribe(pattern, durable_name(site))
         self.receiver = Receiver(subscription, encoder=encoder, gaps=True)
@@ -92,12 +92,12 @@ class Intake:
             except TransportUnavailableError as error:
                 if self.broker_up:
                     logger.warning(
-                        "%s; connecting again, while messages that arrived are matched", error
+                        "%s; reconnecting; the messages received so far are matched", error
                     )
                 self.broker_up = False
                 return
             if not self.broker_up:
-                logger.warning("the broker is back; site %s goes on", self._site)
+                logger.warning("the broker is back; site %s continues", self._site)
                 self.broker_up = True
             if received is not None:
                 self.take(received)
@@ -105,7 +105,7 @@ class Intake:
                 self.presence.caught_up()
 
     def take(self, received: Received) -> None:
-        """Count a message; keep it if it can be matched, else acknowledge it."""
+        """Count a message; queue it if it can be matched, otherwise acknowledge it."""
         self.clocks.correct(received)
         message = received.message
         if isinstance(message, CameraMessage) and not self._admission.admits(message):
@@ -121,40 +121,40 @@ class Intake:
                 return
         elif isinstance(message, CameraMessage | EdgeMessage):
             self.counts["status"] += 1
-        received.ack()  # nothing follows from it
+        received.ack()
 
     def _prepare(self, edge: str) -> None:
-        """Have the broker keep identities for a host, which may lack the right to ask for it."""
-        if edge in self._prepared or len(self._prepared) >= _MOST_LISTENERS:
+        """Make the broker keep identities for a host, which may have no right to request this."""
+        if edge in self._prepared or len(self._prepared) >= _MAX_LISTENERS:
             return
-        with contextlib.suppress(TransportUnavailableError):  # its next message tries again
+        with contextlib.suppress(TransportUnavailableError):  # retried with its next message
             name = listener_name(self._site, edge)
             self._broker.prepare(pattern_of("identity", self._site), name)
             self._prepared.add(edge)
 
     def due(self) -> list[Received]:
-        """Return the messages to match now, in the order of their times."""
+        """Return the messages that are due for matching, sorted by time."""
         return self._window.take(self._monotonic(), self._most)
 
     def drain(self) -> list[Received]:
-        """Return all messages that wait, in the order of their times."""
+        """Return all waiting messages, sorted by time."""
         return self._window.drain()
 
     def put_back(self, messages: Iterable[Received]) -> None:
-        """Keep messages that `due` returned and nobody has matched."""
+        """Queue messages again that `due` returned but that were not matched."""
         for received in messages:
             self._window.add(end_s_of(received), received, self._monotonic())
 
     def close(self) -> None:
-        """Stop; the broker keeps messages that are not acknowledged."""
+        """Stop; the broker keeps unacknowledged messages."""
         self.receiver.close()
 
 
 def durable_name(site: str) -> str:
-    """Return the name under which the broker remembers how far a site's centre has read."""
+    """Return the durable name under which the broker remembers a centre's position."""
     if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", site):
         return f"reid-central-{site}"
-    # The suffix differs from every plain name: those of 40 letters end before it.
+    # The suffix makes the name longer than any plain one, so that the two cannot be equal.
     return f"reid-central-{hashlib.sha256(site.encode()).hexdigest()[:40]}-h"
 
 

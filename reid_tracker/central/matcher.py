@@ -1,4 +1,4 @@
-"""Matches the tracklets of one site: what becomes of identities, records and messages for edges."""
+"""Matches the tracklets of one site; returns gallery records and messages for the camera hosts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from reid_tracker.zoo.spaces import space_of
 
 logger = logging.getLogger(__name__)
 
-_STOCK = 64
+_NUMBERS_IN_STOCK = 64
 _LONGEST_OUTAGE_S = 7 * 86_400
 _FORGET_EVERY_S = 10.0
 _LOOK_BACK_SLACK_S = 1.0
@@ -44,10 +44,10 @@ class Matching(NamedTuple):
 
     Attributes:
         model: fingerprint of the encoder.
-        new_matcher: makes a matcher that takes the numbers of new identities from an iterator.
-        dim: size of the embeddings; 0 takes that of the first message.
-        asking: time for questions to the gallery, which sites may share; None makes a new one for a
-            site.
+        new_matcher: creates a matcher that takes the numbers of new identities from an iterator.
+        dim: embedding size; 0 means that of the first message.
+        asking: time limit for gallery searches, which several sites may share; None creates one for
+            the site.
     """
 
     model: str
@@ -58,14 +58,14 @@ class Matching(NamedTuple):
 
 @dataclass
 class Outcome:
-    """The result of a batch; it counts only once it is in the gallery.
+    """The result of a batch, which is final once it is stored in the gallery.
 
     Attributes:
         sightings: the tracklets of the batch.
         events: changes of identities.
-        crops: pictures that hosts sent, by the id of their sighting.
-        messages: the events for camera hosts.
-        settled: messages to acknowledge then.
+        crops: JPEG pictures that hosts sent, by sighting id.
+        messages: the events as messages for camera hosts.
+        settled: received messages to acknowledge once the result is stored.
     """
 
     sightings: list[SightingRecord] = field(default_factory=list)
@@ -77,18 +77,18 @@ class Outcome:
 
 @dataclass
 class _Known:
-    """A tracklet that the matcher may remember, and the time of its last state."""
+    """A tracklet that the matcher may remember, and the time of its latest message."""
 
     key: Key
     end_s: float
 
 
 class SiteMatcher:
-    """A matcher of one site's tracklets, with identity numbers from the gallery.
+    """Matches one site's tracklets; the gallery gives the identity numbers.
 
-    It starts with what the gallery knows of the last `match.memory_s`. While a tracklet is
-    undecided its last message stays unacknowledged, so that after a sudden end the broker delivers
-    again everything that is needed to decide.
+    It starts with the people in the gallery's last `match.memory_s`. While the identity of a
+    tracklet is undecided, its last message stays unacknowledged. After a crash the broker therefore
+    redelivers everything that is needed to decide.
 
     Args:
         site: name of the place.
@@ -101,11 +101,11 @@ class SiteMatcher:
         StoreUnavailableError: the gallery is away.
 
     Attributes:
-        counts: identities given out, merged and split, messages that came after newer ones of their
-            tracklet, and new people who were not looked up in the gallery for lack of time, by
-            "new", "merge", "split", "stale" and "unasked".
-        greeting: the identities of all tracklets known at the start, for camera hosts: the run
-            before may have ended just before it published them.
+        counts: number of "new", "merge" and "split" events, of "stale" messages, which came after
+            newer ones of their tracklet, and of "unasked" people: new ones who were not looked up
+            in the gallery for lack of time.
+        greeting: messages with the identities of all tracklets known at the start; the previous run
+            may have ended before it published them.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class SiteMatcher:
 
     @property
     def changing(self) -> bool:
-        """Whether `step` may have results without a new message: a decision, or a revision."""
+        """Whether `step` may decide or revise identities without a new message."""
         return bool(self._undecided) or self._now_s < self._changing_until_s
 
     @property
@@ -147,11 +147,11 @@ class SiteMatcher:
         """Match tracklet messages with embeddings, in any order.
 
         Args:
-            batch: messages.
-            now_s: present time on the clock of the messages.
+            batch: the messages.
+            now_s: current time on the clock of the messages.
 
         Raises:
-            StoreUnavailableError: the gallery gives no numbers; this object cannot go on.
+            StoreUnavailableError: the gallery gives no numbers; this object is then unusable.
         """
         self._now_s = max(self._now_s, now_s)
         self._refill(len(batch))
@@ -159,14 +159,14 @@ class SiteMatcher:
         latest = self._latest(batch, outcome)
         messages = [_message(received) for received in latest.values()]
         if messages:
-            # Once all are decided the matcher must revise once more; otherwise the last people of a
-            # day would keep their first identity.
+            # Keep calling the matcher until its next revision; otherwise the last people of a day
+            # would keep their first identity.
             config = self._matcher.config
             wait_s = 2 * config.patience_s + config.revise_every_s
             self._changing_until_s = self._now_s + wait_s + _LOOK_BACK_SLACK_S
         if messages or self.changing:
             self._matcher.update_tracklets(batch_of(messages), self._now_s)
-        for event in self._events():
+        for event in self._new_events():
             name = f"central/{self._boot}/{next(self._event_numbers)}"
             outcome.events.append(event_record(event, name, self._site, self._key_of))
             outcome.messages += self._messages(event)
@@ -179,7 +179,7 @@ class SiteMatcher:
         self._forget()
         return outcome
 
-    def _events(self) -> Sequence[IdentityEvent]:
+    def _new_events(self) -> Sequence[IdentityEvent]:
         events = self._matcher.events()
         if self._asking is None:
             return events
@@ -189,7 +189,7 @@ class SiteMatcher:
         return events
 
     def _latest(self, batch: Sequence[Received], outcome: Outcome) -> dict[Row, Received]:
-        """Return the newest message of each tracklet; older ones only contribute pictures."""
+        """Return the newest message of each tracklet; keep the pictures of older ones, too."""
         latest: dict[Row, Received] = {}
         for received in sorted(batch, key=lambda one: _message(one).edge_seq):
             message = _message(received)
@@ -208,7 +208,7 @@ class SiteMatcher:
         return latest
 
     def _settle(self, latest: dict[Row, Received], settled: list[Received]) -> None:
-        """Add the messages whose tracklets are decided, or cannot be."""
+        """Collect the messages whose tracklets are decided, or never will be."""
         config = self._matcher.config
         for row, received in latest.items():
             if row in self._undecided:
@@ -219,10 +219,10 @@ class SiteMatcher:
                 self._undecided[row] = received, self._now_s
             else:
                 settled.append(received)
-        # A tracklet waits longer than its patience only if no later time comes for it.
-        long_s = 2 * config.patience_s + 5
+        # The matcher decides within `patience_s`, unless no later message comes.
+        max_wait_s = 2 * config.patience_s + 5
         for row, (received, since_s) in list(self._undecided.items()):
-            if self._matcher.identity(*row) or self._now_s - since_s > long_s:
+            if self._matcher.identity(*row) or self._now_s - since_s > max_wait_s:
                 settled.append(received)
                 del self._undecided[row]
 
@@ -249,12 +249,12 @@ class SiteMatcher:
             yield self._stock.pop(0)
 
     def _refill(self, count: int) -> None:
-        """Reserve numbers for so many new people, before the matcher needs them in a batch."""
-        if len(self._stock) < count + _STOCK // 2:
-            self._stock.extend(self._store.reserve_identities(count + _STOCK))
+        """Reserve numbers for `count` new people before the matcher needs them."""
+        if len(self._stock) < count + _NUMBERS_IN_STOCK // 2:
+            self._stock.extend(self._store.reserve_identities(count + _NUMBERS_IN_STOCK))
 
     def _restore(self, now_s: float) -> list[IdentityMessage]:
-        """Give the matcher the people whom the gallery has seen of late; see `greeting`."""
+        """Load the recent people of the gallery into the matcher; return the `greeting`."""
         self._refill(1)
         config = self._matcher.config
         keys, kept = [], []
@@ -268,7 +268,7 @@ class SiteMatcher:
         if not kept:
             return []
         identities = np.array([one.identity for one in kept], np.int64)
-        # A tracklet with an identity had embeddings enough for it.
+        # A tracklet with an identity must have had at least `min_hits` embeddings.
         self._matcher.restore(batch_of_sightings(keys, kept, config.min_hits), identities)
         self._now_s = max(one.end_s for one in kept)
         logger.info("%d tracklets of site %s are known from before", len(kept), self._site)
@@ -287,15 +287,15 @@ class SiteMatcher:
         return messages
 
     def _recent(self, now_s: float) -> list[SightingRecord]:
-        """Return the last `memory_s` of the site's sightings, however long ago they ended.
+        """Return the last `memory_s` of the site's sightings in the gallery.
 
-        After an outage they are older than `memory_s`; later messages wait in the broker and
-        continue where the gallery ends.
+        They may be long ago: after an outage, the messages in the broker continue where the gallery
+        ends.
         """
         memory_s, last_s = self._matcher.config.memory_s, self._store.info().last_s
         if last_s is None:
             return []
-        # The gallery's end may be that of another site; a question without an answer costs little.
+        # The newest record may belong to another site, so widen the search until some are found.
         span_s, newest_s = memory_s, min(now_s, last_s)
         while span_s < _LONGEST_OUTAGE_S:
             where = Where(sites=(self._site,), since_s=newest_s - span_s)
@@ -309,5 +309,5 @@ class SiteMatcher:
 
 def _message(received: Received) -> TrackletMessage:
     message = received.message
-    assert isinstance(message, TrackletMessage)  # noqa: S101 - others never come here
+    assert isinstance(message, TrackletMessage)  # noqa: S101 - the intake keeps no others
     return message

@@ -16,7 +16,7 @@ _STUCK_S = 30.0
 
 
 def health(centre: Central) -> Health:
-    """Return whether the centre works: broker, gallery, and that it does not hang."""
+    """Return whether broker and gallery answer and the centre does not hang."""
     age_s = time.monotonic() - centre.turned_s
     broker = all(site.intake.broker_up for site in centre.sites)
     gallery = all(site.recording.gallery_up for site in centre.sites)
@@ -57,7 +57,7 @@ def _site_readings(site: CentralSite) -> Iterator[Reading]:
 
 
 def readings(centre: Central) -> Iterator[Reading]:
-    """Yield sums over the sites; labels stand where the catalogue has them."""
+    """Yield the metrics, summed over the sites for each set of labels."""
     sums: dict[tuple[str, tuple[str, ...]], float] = {}
     for site in centre.sites:
         for reading in _site_readings(site):

@@ -1,4 +1,4 @@
-"""Opens the sites of a centre, with a gallery of their encoder."""
+"""Opens the sites of a centre."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ def open_centre(
     """Open the sites of a configuration.
 
     Args:
-        config: of the run.
-        broker: connected.
+        config: configuration of the run.
+        broker: a connected broker.
         store: the gallery.
-        encoder: fingerprint and embedding size, 0 if it is not known yet.
-        topology: which ways between cameras are possible; None learns.
-        observe: is called with the name and seconds of each stage.
+        encoder: fingerprint and embedding size of the encoder; size 0 means that of the first
+            message.
+        topology: the possible ways between cameras; None learns them.
+        observe: called with the name and duration of each stage.
     """
     model, dim = encoder
 

@@ -1,4 +1,4 @@
-"""Which camera hosts of a site are up, and the states of their cameras, from their messages."""
+"""Finds out from messages which camera hosts of a site are up, and the states of their cameras."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ logger = logging.getLogger(__name__)
 
 HostState = Literal["up", "stopped", "gone"]
 
-_MOST_HOSTS = 10_000
-_MOST_CAMERAS = 1_000
-_MOST_SHOWN, _MOST_CAMERAS_SHOWN = 100, 1000
+_MAX_HOSTS = 10_000
+_MAX_CAMERAS = 1_000
+_MAX_SHOWN, _MAX_CAMERAS_SHOWN = 100, 1000
 _REASON_SHOWN = 200
-_FORGOTTEN_S = 7 * 86_400.0
-_TWINS_S = 60.0
-_DEAF_S = 10.0
-"""After a longer delay of the centre itself nobody counts as silent."""
+_FORGET_AFTER_S = 7 * 86_400.0
+_SAME_NAME_S = 60.0
+_NOT_LISTENING_S = 10.0
+"""If the centre itself was busy for longer than this, no host counts as silent."""
 
 
 @dataclass
 class _Host:
-    """What is known of one camera host.
+    """State of one camera host.
 
     Attributes:
-        boot: its latest start.
+        boot: id of its latest start.
         heard_s: monotonic time of its latest message.
         since_s: time of its first status, UTC seconds since 1970.
-        status_s: time of its latest status.
+        status_s: time of its latest status, likewise.
         state: "up", "stopped" or "gone".
         reason: why it is not up.
-        before: earlier starts; their late messages are ignored.
+        before: ids of earlier starts, whose late messages are ignored.
         cameras: state and reason by camera.
     """
 
@@ -56,11 +56,11 @@ class _Host:
 class HostPresence:
     """Watches the messages of camera hosts; a host that is silent for too long is gone.
 
-    A host that stops says so, and an MQTT broker reports a host that it has lost. Otherwise its
-    silence shows it, since camera states come regularly. Silence counts only while this centre
-    receives and no message waits in the broker: a host whose messages are late is not silent.
+    A host sends a message when it stops, and an MQTT broker reports a host that it has lost. A host
+    that sends nothing for `gone_s` is gone, too, since it sends camera states regularly. This holds
+    only while the centre receives and no message waits in the broker.
 
-    One thread gives the messages; any thread may read.
+    One thread passes the messages; any thread may read the state.
 
     Args:
         site: name of the place.
@@ -72,20 +72,20 @@ class HostPresence:
         self, site: str, gone_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._site, self._gone_s, self._clock = site, gone_s, clock
-        self._hosts: OrderedDict[str, _Host] = OrderedDict()  # the last one was heard of last
+        self._hosts: OrderedDict[str, _Host] = OrderedDict()  # the most recently heard is last
         self._lock = threading.Lock()
         self._listening_s = self._caught_up_s = clock()
-        self._twins_at_s = -math.inf
+        self._warn_at_s = -math.inf
 
     def heard(self, message: Message) -> None:
-        """Note a message of a camera host."""
+        """Record a message of a camera host."""
         if not isinstance(message, TrackletMessage | CameraMessage | EdgeMessage):
             return
         with self._lock:
             host = self._host(message)
             if host is None:
                 if isinstance(message, CameraMessage):
-                    self._look_for_twins(message)
+                    self._check_same_name(message)
                 return
             if not isinstance(message, TrackletMessage):  # a tracklet may come from a recording
                 host.since_s = min(host.since_s, message.time_s)
@@ -95,27 +95,27 @@ class HostPresence:
                 self._ended(message.edge, host, state, message.reason)
                 return
             if host.state == "stopped":
-                return  # delivered again: it stopped after that
+                return  # a redelivered message from before it stopped
             if host.state == "gone":
                 logger.warning("camera host %s of site %s is back", message.edge, self._site)
             host.state, host.reason = "up", ""
             if isinstance(message, CameraMessage) and (
-                message.camera in host.cameras or len(host.cameras) < _MOST_CAMERAS
+                message.camera in host.cameras or len(host.cameras) < _MAX_CAMERAS
             ):
                 host.cameras[message.camera] = message.state, message.reason
 
     def caught_up(self) -> None:
-        """Note that no message waits in the broker, and look for silent hosts."""
+        """Record that no message waits in the broker, and look for silent hosts."""
         now_s = self._clock()
-        if now_s - self._caught_up_s > _DEAF_S:
+        if now_s - self._caught_up_s > _NOT_LISTENING_S:
             self._listening_s = now_s
         self._caught_up_s = now_s
         with self._lock:
             for name, host in list(self._hosts.items()):
                 silent_s = now_s - host.heard_s
                 if silent_s <= self._gone_s:
-                    break  # the others were heard of later
-                if silent_s > _FORGOTTEN_S:
+                    break  # the following hosts were heard later
+                if silent_s > _FORGET_AFTER_S:
                     del self._hosts[name]
                 elif host.state == "up" and now_s - self._listening_s > self._gone_s:
                     self._ended(name, host, "gone", f"silent for {silent_s:.0f} s")
@@ -133,21 +133,21 @@ class HostPresence:
             )
 
     def details(self) -> dict[str, Any]:
-        """Return at most 100 hosts with 1000 cameras for the status page, those not up first."""
+        """Return at most 100 hosts and 1000 cameras for the status page, those not up first."""
         with self._lock:
             order = sorted(self._hosts.items(), key=lambda one: (one[1].state == "up", one[0]))
             shown: dict[str, Any] = {}
-            left = _MOST_CAMERAS_SHOWN
-            for name, host in order[:_MOST_SHOWN]:
+            left = _MAX_CAMERAS_SHOWN
+            for name, host in order[:_MAX_SHOWN]:
                 shown[name] = dict(_shown(host, left))
                 left -= len(shown[name]["cameras"])
             return shown
 
-    def _look_for_twins(self, message: CameraMessage) -> None:
-        """Warn, once an hour, if an earlier start of a host runs beside the later one."""
-        beside_s = message.time_s - self._hosts[message.edge].since_s
-        if beside_s > _TWINS_S and self._clock() >= self._twins_at_s:
-            self._twins_at_s = self._clock() + 3600
+    def _check_same_name(self, message: CameraMessage) -> None:
+        """Warn, once an hour, if two hosts with the same name run at the same time."""
+        overlap_s = message.time_s - self._hosts[message.edge].since_s
+        if overlap_s > _SAME_NAME_S and self._clock() >= self._warn_at_s:
+            self._warn_at_s = self._clock() + 3600
             logger.warning(
                 "two camera hosts of site %s are called %s; start each with its own --edge NAME",
                 self._site,
@@ -160,7 +160,7 @@ class HostPresence:
         host = self._hosts.get(name)
         if host is None:
             host = self._hosts[name] = _Host(boot)
-            if len(self._hosts) > _MOST_HOSTS:
+            if len(self._hosts) > _MAX_HOSTS:
                 self._hosts.popitem(last=False)
         if boot in host.before:
             return None
@@ -183,10 +183,10 @@ class HostPresence:
 
 
 def _is_later_start(message: TrackletMessage | CameraMessage | EdgeMessage, host: _Host) -> bool:
-    """Tell whether a message of another start comes from a later one, and is no late delivery.
+    """Return whether a message with a new boot id comes from a later start of the host.
 
-    Tracklets do not show the order of starts: a restarted centre gets those that the one before it
-    held. States show it by their times; only after a host has ended may its clock be behind.
+    Tracklets do not show this, since a restarted centre receives old ones again. Status messages
+    show it by their times. After a host has ended, its clock may be behind.
     """
     if isinstance(message, TrackletMessage):
         return False

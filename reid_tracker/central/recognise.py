@@ -1,4 +1,4 @@
-"""Looks up new people of a site among those whom the gallery knows from earlier."""
+"""Looks up new people of a site in the gallery, which may know them from earlier."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from reid_tracker.match.gallery.store import GalleryStore
 from reid_tracker.types import IdentityEvent
 
 _SHARE = 0.25
-"""Share of the time for questions; the larger a gallery, the longer each question takes."""
+"""Share of the time for gallery searches; the larger a gallery, the longer each search takes."""
 
 _SAVED_S = 3.0
-"""Unused time is kept up to this, for moments when many people come at once."""
+"""Unused time is saved up to this, for moments when many people appear at once."""
 
 
 class AskingTime:
-    """Limits the time for questions to a gallery; all sites of a centre share one object.
+    """Limits the time for gallery searches; all sites of a centre share one object.
 
     Args:
         monotonic: seconds on a clock that does not jump.
 
     Attributes:
-        unasked: people who were not looked up for lack of time.
+        unasked: number of people who were not looked up for lack of time.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -35,7 +35,7 @@ class AskingTime:
         self.unasked = 0
 
     def is_left(self) -> bool:
-        """Tell whether there is time for a question; if not, count it as unasked."""
+        """Return whether there is time for a search; if not, count it as unasked."""
         now_s = self._monotonic()
         self._left_s = min(self._left_s + _SHARE * (now_s - self._since_s), _SAVED_S)
         self._since_s = now_s
@@ -62,11 +62,11 @@ def recognised(
     """Look up new people in the gallery; those found get the gallery's number.
 
     Args:
-        matcher: its identities are renamed, too.
+        matcher: its identities are renumbered, too.
         events: the matcher's latest events.
         store: the gallery.
         model: fingerprint of the encoder.
-        asking: limits the time; a person who is not looked up in time stays new.
+        asking: limits the time; people for whom there is no time stay new.
 
     Returns:
         The events, with the gallery's numbers.
@@ -79,7 +79,8 @@ def recognised(
     if not new:
         return found
     mentions = [number for event in events for number in (event.identity, *event.previous_ids)]
-    # The gallery does not know yet which numbers have just ended.
+    # Exclude people who are present, and numbers that have just changed, which the gallery does not
+    # know yet.
     present = {*matcher.identities(), *mentions}
     for number in new:
         tracklets = matcher.tracklets(identity=number)

@@ -1,4 +1,4 @@
-"""From messages to the gallery: matches tracklets and stores the results, also across outages."""
+"""Matches tracklets and stores the results in the gallery, also across outages of the gallery."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from reid_tracker.transport import Received
 logger = logging.getLogger(__name__)
 
 Observe = Callable[[str, float], None]
-"""Takes the name of a histogram and seconds."""
+"""Takes the name of a histogram and a duration in seconds."""
 
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 5.0
 
 
 class Recording:
-    """Matches the tracklets of one site and stores the results; to be used from one thread.
+    """Matches the tracklets of one site and stores the results; use it from one thread.
 
     Args:
         site: name of the place.
         store: the gallery.
         matching: how tracklets are compared.
-        stored: called with every result that is in the gallery.
-        observe: takes durations.
+        stored: called with every result once it is in the gallery.
+        observe: called with durations.
         clock: UTC seconds since 1970.
         monotonic: seconds on a clock that does not jump.
 
@@ -37,8 +37,8 @@ class Recording:
         StoreError: the gallery is away or refuses.
 
     Attributes:
-        gallery_up: whether the gallery answered last.
-        matcher: holds who is who; None while the gallery is away and must be read again.
+        gallery_up: whether the gallery answered the last request.
+        matcher: the identities; None while the gallery is away and must be read again.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Recording:
         return 0 if self._waiting is None else len(self._waiting.sightings + self._waiting.events)
 
     def ready(self) -> bool:
-        """Tell whether the gallery has all results; after an outage this tries to store them.
+        """Return whether the gallery has all results; after an outage try to store them.
 
         Raises:
             StoreError: the gallery refuses.
@@ -90,13 +90,13 @@ class Recording:
         except StoreUnavailableError as error:
             self._gallery_is_away(error)
             return False
-        logger.warning("the gallery is back; site %s goes on", self._site)
+        logger.warning("the gallery is back; site %s continues", self._site)
         self.gallery_up = True
         self._wait_s = _FIRST_WAIT_S
         return True
 
     def match(self, batch: Sequence[Received]) -> None:
-        """Match a batch and store the result; see `gallery_up` for whether that succeeded.
+        """Match a batch and store the result; `gallery_up` tells whether this succeeded.
 
         Raises:
             StoreError: the gallery refuses.
@@ -106,30 +106,30 @@ class Recording:
             return
         started_s = self._monotonic()
         try:
-            outcome = matcher.step(batch, self._present_s(batch))
+            outcome = matcher.step(batch, self._current_s(batch))
             self._observe("match_seconds", self._monotonic() - started_s)
             self._waiting = outcome
             self._write(outcome)
         except StoreUnavailableError as error:
             if self._waiting is None:
-                # The matcher stopped half way: a new one gets its messages again.
+                # The matcher stopped half way; a new one receives the messages again.
                 for received in [*batch, *matcher.undecided]:
                     received.nak()
                 self.matcher = None
             self._gallery_is_away(error)
 
     def unsettled(self) -> list[Received]:
-        """Return the messages that are not decided or whose result is not stored."""
+        """Return the messages that are undecided or whose result is not stored."""
         undecided = [] if self.matcher is None else self.matcher.undecided
         return undecided + ([] if self._waiting is None else self._waiting.settled)
 
     def _begin(self) -> None:
-        """Make a matcher that knows the people whom the gallery has seen of late."""
+        """Create a matcher that knows the recent people of the gallery."""
         self.matcher = SiteMatcher(self._site, self._store, self._matching, now_s=self._clock())
         self._stored(Outcome(messages=self.matcher.greeting))
 
-    def _present_s(self, batch: Sequence[Received]) -> float:
-        """Return the present time on the messages' clock, which goes on between messages."""
+    def _current_s(self, batch: Sequence[Received]) -> float:
+        """Return the current time on the messages' clock, extrapolated from the newest message."""
         now_s = self._monotonic()
         if batch or self._newest is None:
             self._newest = max(map(end_s_of, batch), default=0.0), now_s

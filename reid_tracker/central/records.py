@@ -1,4 +1,4 @@
-"""Converts camera hosts' messages into the matcher's batches, gallery records and messages back."""
+"""Converts messages to matcher batches and gallery records, and events to messages."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from reid_tracker.transport.wire.names import escape, unescape
 from reid_tracker.types import IdentityEvent
 
 Key = tuple[str, str, str, int]
-"""Edge, boot, camera and track: a tracklet among those of all edges and starts of one site."""
+"""Edge, boot, camera and track: identifies a tracklet of one site, see `TrackletMessage.key`."""
 
 Row = tuple[str, int]
-"""The same for the matcher: name of the camera, and a number within it."""
+"""The matcher's name of a tracklet: name of the camera, and a number unique within it."""
 
 KeyOf = Callable[[Row], Key]
 
 CENTRE = "central"
-"""Name under which every centre publishes; its starts differ by boot."""
+"""Name under which every centre publishes; the boot id distinguishes its starts."""
 
-_MOST_LETTERS = 500
-_MOST_MEMBERS = 64
-_MOST_PREVIOUS = 1000
+_MAX_LETTERS = 500
+_MAX_MEMBERS = 64
+_MAX_PREVIOUS = 1000
 
 
 def camera_name(edge: str, camera: str) -> str:
-    """Return the name of a camera among those of all edges: "edge/camera".
+    """Return the unique name of a camera at its site: "edge/camera".
 
     A slash in the edge's own name is written %2F, so that no two cameras share a name.
     """
@@ -44,8 +44,8 @@ def camera_name(edge: str, camera: str) -> str:
 def row_of(key: Key) -> Row:
     """Return the matcher's name of a tracklet.
 
-    Trackers count from 1 after each start. The number here is a hash of start and track, so that a
-    restarted centre gives the same tracklet the same number.
+    Trackers count from 1 after each start, so the number is a hash of boot and track. A restarted
+    centre gives a tracklet the same number again.
     """
     edge, boot, camera, track = key
     digest = hashlib.blake2b(f"{track}/{boot}".encode(), digest_size=8).digest()
@@ -53,17 +53,17 @@ def row_of(key: Key) -> Row:
 
 
 def sighting_id(site: str, key: Key) -> str:
-    """Return the id of a tracklet in the gallery, the same whenever the tracklet is sent again.
+    """Return the id of a tracklet in the gallery; all messages of a tracklet give the same id.
 
     Raises:
-        MessageError: the names are too long together.
+        MessageError: the names together are too long.
     """
     edge, boot, camera, track = key
     text = "/".join([*map(escape, (site, edge, boot, camera)), str(track)])
-    if len(text) > _MOST_LETTERS or len(camera_name(edge, camera)) > _MOST_LETTERS:
+    if len(text) > _MAX_LETTERS or len(camera_name(edge, camera)) > _MAX_LETTERS:
         raise MessageError(
-            f"edge {edge[:40]!r}, camera {camera[:40]!r}: their names take {len(text)} letters in "
-            f"the gallery, expected at most {_MOST_LETTERS}; take shorter ones"
+            f"edge {edge[:40]!r}, camera {camera[:40]!r}: the names take {len(text)} letters in "
+            f"the gallery, expected at most {_MAX_LETTERS}; choose shorter names"
         )
     return text
 
@@ -81,7 +81,7 @@ def key_of_sighting(site: str, text: str) -> Key | None:
 
 
 def batch_of(messages: Sequence[TrackletMessage]) -> TrackletBatch:
-    """Return (N) messages as a batch; each has embeddings and is of another tracklet."""
+    """Return N messages, each of another tracklet and with embeddings, as a batch."""
     return _batch(
         [message.key for message in messages],
         messages,
@@ -94,12 +94,12 @@ def batch_of(messages: Sequence[TrackletMessage]) -> TrackletBatch:
 def batch_of_sightings(
     keys: Sequence[Key], sightings: Sequence[SightingRecord], hits: int
 ) -> TrackletBatch:
-    """Return (N) tracklets of the gallery, which does not keep the weights of prototypes.
+    """Return N tracklets of the gallery as a batch, with equal weights of their prototypes.
 
     Args:
         keys: N tracklets.
         sightings: their records.
-        hits: number of embeddings to assume behind each record.
+        hits: number of embeddings to assume for each record.
     """
     vectors = [one.embeddings for one in sightings]
     weights = [[hits / len(one)] * len(one) for one in vectors]
@@ -113,17 +113,17 @@ def _batch(
     weights: Sequence[Sequence[float]],
     hits: Sequence[int],
 ) -> TrackletBatch:
-    """Stack (P_i, D) vectors as (N, P, D), with weight 0 for missing rows."""
+    """Stack N arrays of (P_i, D) vectors as (N, P, D), with weight 0 for padding."""
     rows = [row_of(key) for key in keys]
     units = [_unit(np.asarray(one, np.float16)) for one in vectors]
-    stacked, weighed = stack_prototypes(units, weights)
+    stacked, stacked_weights = stack_prototypes(units, weights)
     return TrackletBatch(
         cameras=[camera for camera, _ in rows],
         tracks=np.array([track for _, track in rows], np.int64),
         first_s=np.array([one.start_s for one in spans]),
         last_s=np.array([one.end_s for one in spans]),
         prototypes=stacked,
-        weights=weighed,
+        weights=stacked_weights,
         hits=np.array(hits, np.int64),
         quality=np.array(hits) * np.array([one.quality for one in spans]),
     )
@@ -161,13 +161,13 @@ def event_record(event: IdentityEvent, name: str, site: str, key_of: KeyOf) -> E
 def identity_messages(
     event: IdentityEvent, boot: str, numbers: Iterator[int], key_of: KeyOf
 ) -> list[IdentityMessage]:
-    """Return the messages to camera hosts about an event: several if many tracklets change.
+    """Return the messages to camera hosts about an event, several if many tracklets change.
 
     Args:
-        event: of the matcher.
-        boot: start of the centre.
-        numbers: of its messages, rising by one.
-        key_of: returns the tracklet of a row of the matcher.
+        event: an event of the matcher.
+        boot: id of this start of the centre.
+        numbers: sequence numbers for its messages.
+        key_of: returns the tracklet for a matcher's name.
     """
     members = [TrackletRef(*key_of(row)) for row in event.members]
     return [
@@ -177,18 +177,18 @@ def identity_messages(
             seq=next(numbers),
             kind=event.kind,
             identity=event.identity,
-            previous_ids=event.previous_ids[:_MOST_PREVIOUS],
-            members=tuple(members[start : start + _MOST_MEMBERS]),
+            previous_ids=event.previous_ids[:_MAX_PREVIOUS],
+            members=tuple(members[start : start + _MAX_MEMBERS]),
             reason=event.reason,
             score=min(max(event.score, 0.0), 1.0),
             time_s=max(event.time_s, 0.0),
         )
-        for start in range(0, max(len(members), 1), _MOST_MEMBERS)
+        for start in range(0, max(len(members), 1), _MAX_MEMBERS)
     ]
 
 
 def _unit(vectors: HalfVectors | Float32Array) -> Float32Array:
-    """Return rows of length 1 in full precision, since the wire has rounded them."""
+    """Normalise rows to length 1 in full precision, since the wire has rounded them."""
     rows = vectors.astype(np.float32)
     unit: Float32Array = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit

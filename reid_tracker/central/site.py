@@ -1,7 +1,7 @@
-"""One site of the centre: takes tracklets of its camera hosts and finds out who is who.
+"""One site of the centre: receives tracklets of its camera hosts and identifies people.
 
-A message is acknowledged once everything that follows from it is in the gallery. If the centre ends
-before, the broker delivers the message again, and the centre recognises its tracklet.
+A message is acknowledged once its results are in the gallery. If the centre ends before that, the
+broker redelivers the message, and the centre recognises its tracklet.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from reid_tracker.transport import Broker, IdentityMessage, Outgoing, Received, 
 from reid_tracker.transport.brokers.base import new_secret
 
 _PENDING_EVERY_S = 5.0
-_MOST_AT_ONCE = 256
+_MAX_AT_ONCE = 256
 
 
 class CentralSite:
-    """One site of a centre; to be used from one thread.
+    """One site of a centre; use it from one thread.
 
     Args:
         site: name of the place.
-        broker: the camera hosts of the site publish to it.
+        broker: broker to which the camera hosts of the site publish.
         store: the gallery.
         matching: how tracklets are compared.
         config: window, batches and limits.
-        observe: takes durations.
+        observe: called with durations.
         clock: UTC seconds since 1970.
         monotonic: seconds on a clock that does not jump.
 
@@ -47,8 +47,8 @@ class CentralSite:
         name: name of the place.
         intake: receives messages of camera hosts.
         recording: matches tracklets and stores the results.
-        pending: messages that the broker holds, as of a few seconds ago.
-        identities: number of identities in the matcher's memory, as of a few seconds ago.
+        pending: number of messages in the broker a few seconds ago.
+        identities: number of identities in the matcher's memory a few seconds ago.
     """
 
     def __init__(
@@ -88,9 +88,9 @@ class CentralSite:
         self.intake = Intake(site, broker, encoder, self._config, clock=clock, monotonic=monotonic)
 
     def turn(self, timeout_s: float) -> None:
-        """Receive messages for some time; then match, store, publish and acknowledge.
+        """Receive messages until the timeout; then match, store, publish and acknowledge.
 
-        While the gallery is away nothing is received: messages stay with the broker.
+        While the gallery is away, messages stay in the broker.
 
         Raises:
             TransportError: the broker refuses.
@@ -101,13 +101,13 @@ class CentralSite:
             self.intake.receive_until(end_s)
             self._match(self.intake.due())
         self._publish()
-        self._ask_pending()
+        self._update_counts()
         left_s = end_s - self._monotonic()
         if left_s > 0 and not (self.intake.broker_up and self.recording.gallery_up):
             time.sleep(left_s)
 
     def finish(self) -> None:
-        """Match and store the messages held; undecided and unstored ones go back to the broker."""
+        """Match and store waiting messages; the broker gets undecided and unstored ones back."""
         if self.recording.ready():
             self._match(self.intake.drain())
         self._publish()
@@ -115,21 +115,21 @@ class CentralSite:
         self.intake.close()
 
     def _match(self, due: Sequence[Received]) -> None:
-        """Match messages in the order of their times, in batches as if nothing had been delayed.
+        """Match messages in batches by time, as if none had been delayed.
 
-        A tracklet is compared with those of earlier batches, not with others of its own batch.
+        A tracklet is compared with those of earlier batches, not with those of its own batch.
         """
         batches = batches_by_time(due, self._config.batch_s) or [[]]
         for number, batch in enumerate(batches):
             self.recording.match(batch)
             if not self.recording.gallery_up:
-                if self.recording.matcher is None:  # a new one gets all messages again, in order
+                if self.recording.matcher is None:  # a new matcher gets all again, in order
                     self._give_back(self.intake.drain())
                 self.intake.put_back(one for later in batches[number + 1 :] for one in later)
                 return
 
     def _settle(self, outcome: Outcome) -> None:
-        """Publish what the gallery has stored, then acknowledge the messages behind it."""
+        """Publish the identities that are now stored, then acknowledge their messages."""
         self._outbox.extend(outcome.messages)
         self._publish()
         for received in outcome.settled:
@@ -139,9 +139,9 @@ class CentralSite:
                 self._observe("message_age_seconds", max(self._clock() - message.end_s, 0.0))
 
     def _publish(self) -> None:
-        """Publish identities for camera hosts; while the broker is away they wait."""
+        """Publish waiting identities for camera hosts; keep them while the broker is away."""
         while self._outbox:
-            count = min(_MOST_AT_ONCE, len(self._outbox))
+            count = min(_MAX_AT_ONCE, len(self._outbox))
             some = [self._outbox[index] for index in range(count)]
             try:
                 self._broker.publish(
@@ -152,7 +152,7 @@ class CentralSite:
             for _ in some:
                 self._outbox.popleft()
 
-    def _ask_pending(self) -> None:
+    def _update_counts(self) -> None:
         if self._monotonic() >= self._pending_at_s:
             self._pending_at_s = self._monotonic() + _PENDING_EVERY_S
             matcher = self.recording.matcher
@@ -162,17 +162,17 @@ class CentralSite:
 
     @staticmethod
     def _give_back(held: Sequence[Received]) -> None:
-        """Have the broker deliver messages again soon."""
+        """Make the broker redeliver messages soon."""
         for received in held:
             received.nak()
 
 
 def batches_by_time(ordered: Sequence[Received], span_s: float) -> list[list[Received]]:
-    """Split tracklet messages, in the order of their times, into spans of time."""
+    """Split tracklet messages, sorted by time, into batches that span at most `span_s`."""
     batches: list[list[Received]] = []
     start_s = math.inf
     for received in ordered:
-        # A late one comes before those that are due, and does not start a span of its own.
+        # A late message comes first and joins the batch that follows.
         if not batches or end_s_of(received) > start_s + span_s:
             batches.append([])
             start_s = end_s_of(received)

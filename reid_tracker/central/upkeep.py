@@ -1,4 +1,4 @@
-"""Tends the gallery about once a minute: deletes old records, counts the others."""
+"""Maintains the gallery about once a minute: deletes old records and counts the others."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _EVERY_S = 60.0
 
 
 class GalleryUpkeep:
-    """Work on a gallery that is due whether or not anybody is seen.
+    """Deletes old records, also while nobody is seen.
 
     Nothing is deleted while the clock is in doubt, see `Aging`.
 
     Args:
         store: the gallery.
-        retention_s: records stored longer ago are deleted; None keeps all.
+        retention_s: older records are deleted; None keeps all.
         clock: UTC seconds since 1970.
         monotonic: seconds on a clock that does not jump.
 
     Attributes:
-        sightings: number of sightings, as of a minute ago; None until it is known.
+        sightings: number of sightings, at most a minute old; None at first.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class GalleryUpkeep:
         self._next_s = -math.inf
         self.sightings: int | None = None
 
-    def turn(self, heard_s: Sequence[float] = ()) -> None:
-        """Do the work that is due; a gallery that is away is tried again a minute later.
+    def turn(self, other_clocks_s: Sequence[float] = ()) -> None:
+        """Do the work that is due; if the gallery is away, try again a minute later.
 
         Args:
-            heard_s: the present time by what others say, UTC seconds since 1970.
+            other_clocks_s: the current time on other clocks, UTC seconds since 1970.
         """
         if self._monotonic() < self._next_s:
             return
@@ -58,5 +58,5 @@ class GalleryUpkeep:
                     newest_s = self._store.info().stored_s
                     clocks = self._clock, self._monotonic
                     self._aging = Aging(self._retention_s, *clocks, newest_s=newest_s)
-                self._store.purge(self._aging.limit_s(heard_s))
+                self._store.purge(self._aging.limit_s(other_clocks_s))
             self.sightings = self._store.count()

@@ -1,4 +1,4 @@
-"""A time window that puts items of many cameras in order, each camera with its own delay."""
+"""A time window that sorts items of many cameras, each of which has its own delay."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ Item = TypeVar("Item")
 
 
 class TimeWindow(Generic[Item]):
-    """Returns items in the order of their times, each after at most `window_s`.
+    """Returns items sorted by time, each after at most `window_s`.
 
-    An item is due when an item has come that is `window_s` newer (after an outage: at once), or
-    when it has waited for `window_s`.
+    An item is due when an item that is `window_s` newer has arrived (after an outage this is at
+    once), or when it has waited for `window_s`.
 
     Args:
-        window_s: how much later than newer ones an item may come.
+        window_s: how long an item is waited for after newer ones have arrived.
 
     Attributes:
-        horizon_s: time of the newest item that was returned.
+        horizon_s: time of the newest returned item.
     """
 
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
         self._items: list[tuple[float, int, Item]] = []
         self._arrivals: deque[tuple[float, float]] = deque()
-        self._came = itertools.count()
+        self._arrival_numbers = itertools.count()
         self._newest_s = -math.inf
         self.horizon_s = -math.inf
 
@@ -36,23 +36,23 @@ class TimeWindow(Generic[Item]):
         return len(self._items)
 
     def add(self, time_s: float, item: Item, now_s: float) -> bool:
-        """Take an item.
+        """Add an item.
 
         Args:
-            time_s: its time, on the clock that all items share.
+            time_s: time of the item, on the clock that all items share.
             item: anything.
-            now_s: present time, on any clock that does not jump.
+            now_s: current time, on any clock that does not jump.
 
         Returns:
-            Whether it is late: newer ones were returned already. It is then returned next.
+            Whether the item is late: newer ones were returned already. It is then returned next.
         """
-        heapq.heappush(self._items, (time_s, next(self._came), item))
+        heapq.heappush(self._items, (time_s, next(self._arrival_numbers), item))
         self._arrivals.append((now_s, time_s))
         self._newest_s = max(self._newest_s, time_s)
         return time_s < self.horizon_s
 
     def take(self, now_s: float, most: int | None = None) -> list[Item]:
-        """Return the items that are due, in the order of their times, then of their arrival.
+        """Return the items that are due, sorted by time, then by arrival.
 
         Args:
             now_s: as in `add`.
@@ -66,7 +66,7 @@ class TimeWindow(Generic[Item]):
         return self._until(due_s, most)
 
     def drain(self) -> list[Item]:
-        """Return all that is left, in order."""
+        """Return all remaining items, sorted."""
         return self._until(math.inf, None)
 
     def _until(self, due_s: float, most: int | None) -> list[Item]:
@@ -75,7 +75,7 @@ class TimeWindow(Generic[Item]):
             time_s, _, item = heapq.heappop(self._items)
             self.horizon_s = max(self.horizon_s, time_s)
             taken.append(item)
-        # Items that are not newer than the horizon are due anyway.
+        # Items up to the horizon are due anyway.
         while self._arrivals and self._arrivals[0][1] <= self.horizon_s:
             self._arrivals.popleft()
         return taken

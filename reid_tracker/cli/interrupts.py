@@ -21,11 +21,11 @@ STOPS = {
     # The terminal closed, or a login ended; Windows has no such signal.
     **({signal.SIGHUP: "hung up"} if hasattr(signal, "SIGHUP") else {}),
 }
-"""Signals that ask a program to stop, and what it says of them."""
+"""Signals that ask a program to stop, and the word that it prints then."""
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked the program to stop; every output is closed, as after Ctrl-C."""
+    """A signal asked the program to stop; outputs are closed as after Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__(STOPS[signal.Signals(number)])
@@ -33,21 +33,21 @@ class Stopped(KeyboardInterrupt):
 
 
 def end_by(interrupt: KeyboardInterrupt) -> int:
-    """Say what stopped the program, and return its exit code."""
+    """Print what stopped the program, and return its exit code."""
     number = interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
     say(f"{STOPS[signal.Signals(number)]}\n")
     return 128 + number
 
 
 def say(text: str) -> None:
-    """Write to standard error, unless the terminal or the reader is gone."""
+    """Write to standard error; ignore that the terminal or the reader may be gone."""
     with suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
 def hide_lost_stops(lost: UnraisableHookArgs) -> None:
-    """Print exceptions that nobody can catch, but none of a signal, which `StopSignals` keeps."""
+    """Print uncatchable exceptions, except `Stopped`, which `StopSignals` raises again."""
     if not isinstance(lost.exc_value, Stopped):
         sys.__unraisablehook__(lost)
 
@@ -55,12 +55,12 @@ def hide_lost_stops(lost: UnraisableHookArgs) -> None:
 class StopSignals:
     """Raises `Stopped` for the signals that ask a program to stop.
 
-    Use it as a context manager, which restores the earlier handlers. Outside the main thread, where
-    Python allows no handlers, it does nothing. A signal that the program was started to ignore, as
-    nohup does with SIGHUP, stays ignored.
+    A context manager that restores the earlier handlers. Outside the main thread, where Python
+    allows no handlers, it does nothing. Signals that were ignored before, as SIGHUP under nohup,
+    stay ignored.
 
     Attributes:
-        asked: the signal that came, also if its exception was lost or became another one.
+        asked: the received signal, also if its exception was lost or replaced by another one.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class StopSignals:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Delay signals until the end of the `with` block, so that frames are written whole."""
+        """Delay signals until the end of the `with` block, so that writes are not interrupted."""
         self._raise_if_asked()
         self._held = True
         try:
@@ -96,11 +96,11 @@ class StopSignals:
         self._raise_if_asked()
 
     def ignore(self) -> None:
-        """Ignore signals from now on, while outputs are closed."""
+        """Ignore further signals, while outputs are closed."""
         self._ignored = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._pid:  # a forked helper, such as one that reads pictures
+        if os.getpid() != self._pid:  # a forked worker process
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
@@ -123,7 +123,7 @@ class StopSignals:
 
 
 def _leave_terminal() -> None:
-    """Write to nowhere instead of a terminal that is gone; a write to it would be an error."""
+    """Redirect output to /dev/null if the terminal is gone; writing to it would raise an error."""
     import termios
 
     for stream in (sys.__stdout__, sys.__stderr__):
@@ -132,8 +132,8 @@ def _leave_terminal() -> None:
             termios.tcgetattr(number)
         except termios.error as error:
             if error.args[0] == errno.EIO:
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, number)
-                os.close(nowhere)
-        except (OSError, ValueError):  # no file behind it
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, number)
+                os.close(null)
+        except (OSError, ValueError):  # the stream has no file descriptor
             pass

@@ -1,7 +1,7 @@
-"""Entry point of `reid-track`: its commands, exit codes, and errors as one line.
+"""Entry point of `reid-track`: commands, exit codes, and one-line errors.
 
-Exit codes: 0 done, 1 a run-time error, 2 a usage error, 128 and the number of the signal that
-stopped it: 129 hung up, 130 interrupted (Ctrl-C), 143 terminated.
+Exit codes: 0 success, 1 run-time error, 2 usage error, 128 + N stopped by signal N: 129 hung up,
+130 interrupted (Ctrl-C), 143 terminated.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from reid_tracker.errors import ConfigError, ReidTrackerError
 class Command(NamedTuple):
     """One command: `commands/NAME.py` has `add_arguments(parser)` and `run(arguments) -> int`.
 
-    `run` returns the exit code. It raises a `ReidTrackerError` for what the user can mend, and
-    `KeyboardInterrupt` where the user stopped it and what was written is whole.
+    `run` returns the exit code. It raises `ReidTrackerError` for errors that the user can fix, and
+    `KeyboardInterrupt` if the user stopped it; what was written until then is complete.
     """
 
     name: str
@@ -35,17 +35,17 @@ class Command(NamedTuple):
     summary: str
 
     def fill(self, parser: Parser) -> None:
-        """Load the command, and add its arguments to its parser."""
+        """Import the command, and add its arguments to its parser."""
         module = importlib.import_module(f"reid_tracker.cli.commands.{self.name.replace('-', '_')}")
         module.add_arguments(parser)
         parser.set_defaults(run=module.run)
 
 
 COMMANDS = (
-    Command("track", "Track", "follow people through videos, pictures, cameras and streams"),
-    Command("zones", "Track", "draw the lines and zones that people are counted at"),
-    Command("ground", "Several cameras", "map a camera's picture to the ground, in metres"),
-    Command("calibrate", "Several cameras", "choose the matcher's thresholds on your footage"),
+    Command("track", "Track", "track people in videos, images, cameras and streams"),
+    Command("zones", "Track", "draw the lines and zones at which people are counted"),
+    Command("ground", "Several cameras", "map a camera's image to the ground plane, in metres"),
+    Command("calibrate", "Several cameras", "choose the matcher's thresholds from your footage"),
     Command("search", "Gallery", "find where a person has been"),
     Command("gallery", "Gallery", "show, prune, export and import the gallery of people"),
     Command("edge", "Sites", "run a camera host, which sends tracklets to a broker"),
@@ -56,13 +56,13 @@ COMMANDS = (
     Command("export", "Models", "write an encoder as ONNX, OpenVINO or TensorRT"),
     Command("train", "Models", "train an encoder"),
     Command("train-detector", "Models", "train a person detector"),
-    Command("explain", "Models", "draw what an encoder looks at and learns"),
-    Command("eval-reid", "Measure", "score how well an encoder finds people again"),
-    Command("eval-mot", "Measure", "score the tracks of one camera"),
-    Command("tune", "Measure", "search the tracker options that suit your footage"),
-    Command("eval-mtmc", "Measure", "score identities over several cameras"),
+    Command("explain", "Models", "draw what an encoder looks at and has learned"),
+    Command("eval-reid", "Measure", "measure how well an encoder re-identifies people"),
+    Command("eval-mot", "Measure", "measure the tracks of one camera"),
+    Command("tune", "Measure", "search for the best tracker options for your footage"),
+    Command("eval-mtmc", "Measure", "measure identities across several cameras"),
     Command("config", "Settings", "print all settings with their values and meanings"),
-    Command("completion", "Settings", "print the completion script of a shell"),
+    Command("completion", "Settings", "print a completion script for your shell"),
 )
 _BY_NAME = {command.name: command for command in COMMANDS}
 
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # no console ends a run
+            stream.reconfigure(errors="backslashreplace")  # so that no console encoding ends a run
     signals = StopSignals()
     with _logging_to_stderr(debug=debug, quiet="--quiet" in words):
         try:
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt as interrupt:
             return end_by(interrupt)
         except Exception as error:
-            if signals.asked is not None:  # a library made an error of its own of it
+            if signals.asked is not None:  # a library turned the interrupt into another error
                 return end_by(Stopped(signals.asked))
             message = str(error)
             if not isinstance(error, ReidTrackerError):
@@ -97,7 +97,7 @@ def run(words: Sequence[str]) -> int:
     """Run the command that the words name, and return its exit code.
 
     Raises:
-        ReidTrackerError: what the command raises.
+        ReidTrackerError: the command failed.
         SystemExit: help was printed, or an option is wrong.
     """
     first = words[0] if words else "help"
@@ -118,10 +118,10 @@ def run(words: Sequence[str]) -> int:
 
 
 class TopParser(Parser):
-    """The parser of all commands, whose help lists them in groups.
+    """The parser of `reid-track`; its help lists the commands in groups.
 
     Attributes:
-        commands: the parser of each command by its name, filled when it is used.
+        commands: the parser of each command by name; it gets its arguments when it is used.
     """
 
     def __init__(self) -> None:
@@ -168,7 +168,7 @@ def parser_of(name: str) -> Parser:
 
 
 def _is_no_source(word: str) -> bool:
-    """Whether a word can mean no source: no option, number, address, pattern or file."""
+    """Return whether a word cannot be a source: no option, number, address, pattern or file."""
     if word.startswith("-") or word.isdigit() or set(word) & set("./\\:*?["):
         return False
     return not os.path.exists(word)
@@ -182,7 +182,7 @@ def _fail(message: str, code: int, *, debug: bool) -> int:
 
 
 class _Redacted(logging.Formatter):
-    """Writes log records without credentials; each is one line, but for a traceback."""
+    """Formats log records without credentials, as one line except for tracebacks."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         return one_line(super().formatMessage(record))
@@ -193,7 +193,7 @@ class _Redacted(logging.Formatter):
 
 @contextmanager
 def _logging_to_stderr(*, debug: bool, quiet: bool) -> Iterator[None]:
-    """Show this package's log on standard error; afterwards its logger is as it was."""
+    """Write this package's log to standard error; restore the logger afterwards."""
     logger = logging.getLogger("reid_tracker")
     handler = logging.StreamHandler()
     handler.setFormatter(_Redacted("reid-track: %(levelname)s: %(message)s"))

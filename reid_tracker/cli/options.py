@@ -1,4 +1,4 @@
-"""Options that several commands share, and how options become a configuration."""
+"""Options that several commands share, and the conversion of options to a configuration."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ _KEYS = {name: keys_of(kind) for name, kind in typing.get_type_hints(Config).ite
 def add_setting(
     group: Group, *flags: str, key: str, help: str | None = None, **options: Any
 ) -> None:
-    """Add an option that sets configuration keys. This is the one place that a new flag needs.
+    """Add an option that sets configuration keys. A new flag needs nothing else.
 
     Args:
-        group: parser or group that the option belongs to.
+        group: parser or group of the option.
         flags: names of the option, such as "--conf".
-        key: the key that it sets, such as "detector.confidence"; several have spaces between them.
-        help: what it means; None takes the first sentence about the key.
-        options: of `argparse`; type and metavar follow from the key. A switch can be negated.
+        key: the key that it sets, such as "detector.confidence"; several are separated by spaces.
+        help: help text; None takes the first sentence about the key.
+        options: further arguments of `add_argument`; type and metavar follow from the key. A
+            boolean option also gets a --no- form.
     """
     section, _, name = key.split(maxsplit=1)[0].partition(".")
     described = _KEYS[section][name]
@@ -77,7 +78,7 @@ def add_general(parser: Parser, config: str | None = None) -> None:
 
 
 def add_models(parser: Parser) -> None:
-    """Add the options about models, and about reading sources."""
+    """Add the options for models and for reading sources."""
     parser.rewrite = joined_classes
     models = parser.add_argument_group("models")
     add_setting(
@@ -109,7 +110,7 @@ def add_models(parser: Parser) -> None:
     add_setting(
         models,
         "--conf",
-        # The tracker must not drop what the user asked the detector to keep.
+        # Also the tracker's threshold, which would otherwise drop these detections again.
         key="detector.confidence tracker.min_confidence",
         help="minimum detection confidence; detections below tracker.high_confidence "
         "continue tracks, but start none",
@@ -159,11 +160,11 @@ def add_format(group: Group, one: OutputFormat) -> None:
 
 
 def add_saved(outputs: Group, *, on_hosts: bool = False) -> None:
-    """Add the options that choose the files which are written of each camera.
+    """Add the options for the output files of each camera.
 
     Args:
-        outputs: group that they belong to.
-        on_hosts: also add the shared outputs that a camera host can write.
+        outputs: group of the options.
+        on_hosts: also add the outputs over all cameras that a camera host can write.
     """
     for one in FORMATS.values():
         if one.open_own is not None or (on_hosts and one.on_hosts):
@@ -172,7 +173,7 @@ def add_saved(outputs: Group, *, on_hosts: bool = False) -> None:
 
 
 def add_broker(group: Group) -> None:
-    """Add the options about the message broker."""
+    """Add the options for the message broker."""
     add_setting(
         group,
         "--broker",
@@ -192,11 +193,15 @@ def add_broker(group: Group) -> None:
 
 
 def add_device(group: Group, **options: Any) -> None:
-    """Add --device; a bare number is a CUDA device, as for ultralytics."""
+    """Add --device; as in ultralytics, a number means a CUDA device."""
     options = {"default": "auto"} | options
-    read = lambda text: f"cuda:{text}" if text.isdigit() else text  # noqa: E731
+    parse = lambda text: f"cuda:{text}" if text.isdigit() else text  # noqa: E731
     group.add_argument(
-        "--device", type=read, metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or 1, mps", **options
+        "--device",
+        type=parse,
+        metavar="DEVICE",
+        help="auto, cpu, cuda, cuda:1 or 1, mps",
+        **options,
     )
 
 
@@ -209,32 +214,29 @@ def add_drawing(parser: Parser, file: str) -> None:
         help=f"YAML file to write or add to (default: {file})",
     )
     parser.add_argument(
-        "--picture", metavar="FILE", help="PNG to check the result (default: beside --save)"
+        "--picture", metavar="FILE", help="PNG to check the result (default: next to --save)"
     )
     parser.add_argument(
-        "--camera", metavar="NAME", help="name of the camera (default: as in tracking)"
+        "--camera", metavar="NAME", help="name of the camera (default: the name in tracking)"
     )
     parser.add_argument(
-        "--at", type=float, default=0.0, metavar="SECONDS", help="time of the frame that is shown"
+        "--at", type=float, default=0.0, metavar="SECONDS", help="time of the frame to draw on"
     )
 
 
 def default_gallery() -> str:
-    """Return the gallery that is meant where none is named.
-
-    It is $REID_TRACKER_GALLERY, or gallery.sqlite in the user's data.
-    """
+    """Return $REID_TRACKER_GALLERY, or gallery.sqlite in the user's data folder."""
     return os.environ.get("REID_TRACKER_GALLERY") or str(user_data("gallery.sqlite"))
 
 
 def add_gallery_option(parser: Parser) -> None:
-    """Add --gallery, for commands on a gallery that exists."""
+    """Add --gallery, for commands that read an existing gallery."""
     parser.add_argument(
         "--gallery",
         metavar="PATH|URL",
         default=None,
         help="file, or postgresql://USER@HOST/DATABASE with the password in ~/.pgpass or "
-        "PGPASSWORD (default: $REID_TRACKER_GALLERY, or gallery.sqlite in the user's data)",
+        "PGPASSWORD (default: $REID_TRACKER_GALLERY, or gallery.sqlite in the user's data folder)",
     )
 
 
@@ -244,7 +246,7 @@ def _class_list(text: str) -> list[int | str]:
 
 
 def joined_classes(words: Sequence[str]) -> list[str]:
-    """Join the classes of `--classes 0 2` by commas, as long as a source is left."""
+    """Join the classes of `--classes 0 2` with commas, unless no source would remain."""
     words = list(words)
     if "--classes" not in words:
         return words
@@ -267,7 +269,7 @@ def to_config(arguments: argparse.Namespace) -> Config:
 
     Raises:
         ConfigError: a key, value or file is wrong.
-        WeightsError: a ready-made configuration names a model that is not on this machine.
+        WeightsError: the preset names a model that is not on this machine.
     """
     overrides: dict[str, Any] = {}
     for dest, value in vars(arguments).items():
@@ -278,15 +280,15 @@ def to_config(arguments: argparse.Namespace) -> Config:
     if arguments.config and not os.path.isfile(arguments.config):
         for task in ("detector", "encoder"):
             if f"{task}.model" not in overrides:
-                _check_is_here(task, getattr(config, task).model, arguments.config)
+                _check_present(task, getattr(config, task).model, arguments.config)
     return config
 
 
-def _check_is_here(task: str, model: str, preset: str) -> None:
-    """Refuse a model that a ready-made configuration names and that would have to be downloaded.
+def _check_present(task: str, model: str, preset: str) -> None:
+    """Check that the model of a preset needs no download.
 
     Raises:
-        WeightsError: it is not on this machine.
+        WeightsError: the model is not on this machine.
     """
     from reid_tracker import zoo
 
@@ -295,6 +297,6 @@ def _check_is_here(task: str, model: str, preset: str) -> None:
     if entry is None or os.path.exists(model) or zoo.locate(entry, manifest) is not None:
         return
     raise WeightsError(
-        f"--config {preset} needs the {task} {entry.name}, which is not on this machine: get it "
+        f"--config {preset} needs the {task} {entry.name}, which is not on this machine; get it "
         f"with `reid-track weights pull {entry.name}`, or choose another with --{task}"
     )

@@ -1,6 +1,6 @@
-"""The parser of every command: its messages are one line, show no credential, and help with slips.
+"""The parser of every command: one-line errors without credentials, and hints for typing errors.
 
-It fills itself when it is used, so that `reid-track --help` loads none of the commands.
+Its arguments are added when it is used, so that `reid-track --help` imports no command.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from reid_tracker.cli.redact import one_line
 
-# Options of other programs that people try, and what to type instead.
+# Options of other programs, and their equivalents here.
 _FOREIGN = {
     "--model": "--detector or --encoder",
     "--weights": "--detector or --encoder",
@@ -32,11 +32,11 @@ class Parser(argparse.ArgumentParser):
     """A parser of one command, or of an action below it.
 
     Args:
-        fill: adds the arguments when they are needed first.
-        options: of `argparse.ArgumentParser`.
+        fill: adds the arguments when they are first needed.
+        options: arguments of `argparse.ArgumentParser`.
 
     Attributes:
-        rewrite: changes the words before they are parsed.
+        rewrite: function that changes the words before they are parsed.
     """
 
     def __init__(self, fill: Callable[[Parser], None] | None = None, **options: Any) -> None:
@@ -48,11 +48,11 @@ class Parser(argparse.ArgumentParser):
 
     @functools.cached_property
     def general(self) -> argparse._ArgumentGroup:
-        """The options that all commands share, last in the help."""
+        """The group of options that all commands share, last in the help."""
         return self.add_argument_group("general")
 
     def filled(self) -> Parser:
-        """Add the arguments, unless they are there already."""
+        """Add the arguments unless this was done before; return this parser."""
         fill, self._fill = self._fill, None
         if fill is not None:
             fill(self)
@@ -64,7 +64,7 @@ class Parser(argparse.ArgumentParser):
         return self
 
     def add_sources(self, help: str, metavar: str = "SOURCE") -> None:
-        """Add SOURCE..., which may stand before, between and after options."""
+        """Add SOURCE..., which may be placed before, between and after options."""
         self.add_argument("sources", nargs="+", metavar=metavar, help=help)
         self._any_order = True
         self.usage = f"{self.prog} {metavar}... [OPTIONS]"
@@ -72,10 +72,10 @@ class Parser(argparse.ArgumentParser):
     def add_actions(
         self, fill: Callable[[Parser], None] = lambda parser: None
     ) -> Callable[[str, str], Parser]:
-        """Return a function (name, help) that adds an action, a command below this one.
+        """Return a function `(name, help)` that adds an action (subcommand) and returns its parser.
 
         Args:
-            fill: adds the arguments that all actions share.
+            fill: adds arguments that all actions share.
         """
         self._has_actions = True
         actions = self.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -87,10 +87,10 @@ class Parser(argparse.ArgumentParser):
         return add
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
-        """Parse the words after the command's name; exits with 2 where they are wrong."""
+        """Parse the words after the command's name; exit with code 2 if they are wrong."""
         words = self.rewrite(words)
         if self._any_order:
-            # `--source X` is how other programs say X.
+            # Other programs write `--source X` for X.
             words = [word.removeprefix("--source=") for word in words if word != "--source"]
             arguments, unknown = self.parse_known_intermixed_args(words)
         else:
@@ -100,7 +100,7 @@ class Parser(argparse.ArgumentParser):
         return arguments
 
     def error(self, message: str) -> NoReturn:
-        """Print one line without credentials, and exit with 2."""
+        """Print one line without credentials, and exit with code 2."""
         line = one_line(" ".join(message.split()))
         self.exit(2, f"reid-track: error: {line} (see {self.prog} --help)\n")
 
@@ -114,7 +114,7 @@ class Parser(argparse.ArgumentParser):
         return f"unknown option {options[0]}{hint}"
 
     def _options(self, action: str | None) -> list[str]:
-        """Return the long options of this command and of one of its actions."""
+        """Return the long options of this command and of an action."""
         known = [*self._option_string_actions]
         for one in self._actions:
             if isinstance(one, argparse._SubParsersAction) and action is not None:
@@ -123,6 +123,6 @@ class Parser(argparse.ArgumentParser):
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return ": did you mean ...?" with the known word that is most like `word`, or nothing."""
+    """Return ": did you mean ...?" with the most similar known word, or an empty text."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.65)
     return f": did you mean {close[0]}?" if close else ""

@@ -1,4 +1,4 @@
-"""The program `reid-track`: a signal ends it in good order, also while Python still imports."""
+"""The program `reid-track`: signals end it cleanly, even while Python is still importing."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from reid_tracker.cli.interrupts import STOPS, StopSignals, end_by, hide_lost_st
 
 
 def program() -> NoReturn:
-    """Run the command line as a program of its own, and end the process.
+    """Run the command line as a program, and end the process.
 
-    The thread that reads a frozen camera may still wait inside FFmpeg. Python can crash if it ends
-    around such a thread, so the process then ends without Python's own clean-up: every output is
-    closed already.
+    A thread that reads a frozen camera may still wait inside FFmpeg, and Python can crash if it
+    shuts down meanwhile. In that case the process exits without Python's clean-up; all outputs are
+    already closed.
     """
     sys.unraisablehook = hide_lost_stops
     try:
         with StopSignals() as signals:
-            from reid_tracker.cli.main import main  # takes a while
+            from reid_tracker.cli.main import main  # slow
 
             code = main()
             signals.ignore()
     except KeyboardInterrupt as stop:
         code = end_by(stop)
-    for number in STOPS:  # all is done: the exit code stays what it is
+    for number in STOPS:  # all is done: do not change the exit code
         signal.signal(number, signal.SIG_IGN)
     if any(thread.daemon for thread in threading.enumerate()):
         for stream in (sys.stdout, sys.stderr):

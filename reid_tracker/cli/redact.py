@@ -1,10 +1,10 @@
-"""Keeps credentials, and what would control a terminal, out of what the command line prints."""
+"""Removes credentials and terminal control characters from printed text."""
 
 from __future__ import annotations
 
 import re
 
-# Up to the last @ of a word: a password may hold one, too.
+# Up to the last @ of a word, since a password may contain @.
 _USER = re.compile(r"(?P<scheme>:/+)(?P<user>\S*)@|(?<![\w.])[^\s/'\"@=]*:[^\s/]\S*@")
 _KEY = r"pass\w*|pwd|secret|token|api_?key|auth\w*"
 _QUOTED = r"'[^']*'|\"[^\"]*\""
@@ -16,23 +16,23 @@ _SECRET = re.compile(
 )
 _PAIR = re.compile(r"(credentials[\s=:']+)(?![A-Za-z]:[\\/])[^\s:/]+:[^\s/]\S*", re.IGNORECASE)
 
-# Control characters, and marks that change the direction or the end of a line.
+# Control characters, and characters that change the text direction or break lines.
 _CONTROLS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 
 
 def one_line(text: str) -> str:
-    """Redact a text that others may have chosen, such as a name, and write it on one line."""
+    """Redact untrusted text, such as a name, and return it as one line."""
     return _CONTROLS.sub(_escaped, redact(text))
 
 
 def redact(text: str) -> str:
-    r"""Replace credentials anywhere in a text by "***", and write an escape character as \x1b.
+    r"""Replace credentials in a text by "***", and control characters by escapes such as \x1b.
 
-    These are what stands before the @ of an address (unless it is the user of a PostgreSQL
-    address, or the word USER), values of password=, token= and the like, and USER:PASSWORD where
-    the file of credentials belongs. Of all control characters only newlines and tabs stay.
+    Credentials are: the part of an address before @ (except the user of a PostgreSQL address, and
+    the word USER), the values of password=, token= and similar, and USER:PASSWORD where a file of
+    credentials is expected. Newlines and tabs are kept.
     """
     text = _PAIR.sub(r"\1***", text)
     text = _SECRET.sub(r"\1***", _USER.sub(_hidden, text))

@@ -1,4 +1,4 @@
-"""Data sets of people: their options, and how they are opened, labelled and embedded."""
+"""Opens, labels and embeds person re-identification data sets, and adds their options."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reid_tracker.evaluate import Labels
 if TYPE_CHECKING:
     from reid_tracker.types import Embeddings, ImageBGR
 
-# A file or folder, in the root of a data set or one level below, that identifies its format.
+# Format by a file or folder in the root of a data set or one level below.
 _SIGNS = {
     "list_query.txt": "msmt17",
     "cuhk-03.mat": "cuhk03",
@@ -35,65 +35,63 @@ _log = logging.getLogger(__name__)
 
 
 class Images(Protocol):
-    """One side of a data set: image files with identities and cameras."""
+    """The queries or the gallery of a data set: image files with identities and cameras."""
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """N files."""
+        """Paths of the N images."""
 
     @property
     def identities(self) -> IntArray:
-        """(N,) identities."""
+        """(N,) int64 identities."""
 
     @property
     def cameras(self) -> IntArray:
-        """(N,) cameras."""
+        """(N,) int64 cameras."""
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how a data set is read."""
+    """Add the options for reading a data set."""
     parser.add_argument(
         "--format",
         default="auto",
         metavar="NAME",
-        help="market1501, msmt17, cuhk03, cuhk03-crops, folder, csv, ... (default: from its files)",
+        help="market1501, msmt17, cuhk03, cuhk03-crops, folder, csv, ... (default: auto)",
     )
     parser.add_argument(
-        "--split", default="new", help="of CUHK03: new (767/700 people), or classic-0 to -19"
+        "--split", default="new", help="split of CUHK03: new (767/700 people), classic-0 to -19"
     )
 
 
 def add_encoder_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how the encoder runs."""
+    """Add the options for running the encoder."""
     add_device(parser)
-    parser.add_argument(
-        "--batch-size", type=int, default=64, metavar="N", help="pictures encoded at a time"
-    )
+    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="images per batch")
 
 
 def choose_encoder(arguments: argparse.Namespace) -> EncoderConfig:
-    """Return the encoder that the options name; "auto" becomes the file that it means here.
+    """Return the configuration of the chosen encoder; "auto" is replaced by the file it stands for.
 
     Raises:
-        ReidTrackerError: an option is out of range, or no encoder is here for "auto".
+        ReidTrackerError: an option is out of range, or this machine has no encoder for "auto".
     """
     config = EncoderConfig(
         model=arguments.encoder, device=arguments.device, batch_size=arguments.batch_size
     )
-    # Other names stay as they were typed: they say more than a path.
+    # Keep other names as typed: they are more readable than paths.
     return resolve_model(config) if config.model == "auto" else config
 
 
 def open_sides(
     dataset: str | Path, layout: str, split: str, *, compared: bool = True
 ) -> tuple[str, Images, Images]:
-    """Read a data set; without separate queries, every picture is a query among all others.
+    """Read a data set; without separate queries, every image is a query for all others.
 
     Args:
         dataset: its folder, or a CSV file.
-        layout: name of its format; "auto" finds it by the files.
-        split: of CUHK03.
-        compared: whether a person needs two pictures.
+        layout: name of its format; "auto" recognises it by its files.
+        split: split of CUHK03.
+        compared: whether each person must have two images.
 
     Returns:
         The name of its format, its queries and its gallery.
@@ -118,29 +116,29 @@ def open_sides(
     if len(data.query) and len(data.gallery):
         return name, data.query, data.gallery
     if len(data.query) or len(data.gallery):
-        # Half a test set; scoring the training images instead would answer another question.
+        # Do not score the training images instead, which would answer another question.
         found, missing = ("queries", "gallery") if len(data.query) else ("a gallery", "queries")
         raise InputError(f"{root}: {found} but no {missing}; a test needs both")
     if not len(data.train):
-        raise InputError(f"{root}: no queries and no images of people; there is nothing to score")
+        raise InputError(f"{root}: no queries and no images of people; expected images to score")
     if compared:
         _check_all_against_all(data.train, root)
     return name, data.train, data.train
 
 
 def _check_all_against_all(images: Images, root: Path) -> None:
-    """Raise an `InputError` if a person has one image only."""
+    """Raise an `InputError` if a person has only one image."""
     _, identity, counts = np.unique(images.identities, return_inverse=True, return_counts=True)
-    lonely = np.nonzero(counts[identity] == 1)[0]
-    if len(lonely):
+    single = np.nonzero(counts[identity] == 1)[0]
+    if len(single):
         raise InputError(
-            f"{images.paths[lonely[0]]}: this person has no other image ({len(lonely)} such images "
+            f"{images.paths[single[0]]}: this person has no other image ({len(single)} such images "
             f"in {root}); add one, or remove it"
         )
 
 
 def guess_format(root: Path) -> str:
-    """Return the name of the format that the files of a data set have."""
+    """Recognise the format of a data set by its files."""
     if root.is_file():
         return "csv"
     for sign, name in _SIGNS.items():
@@ -152,11 +150,13 @@ def guess_format(root: Path) -> str:
 
 
 def label_sides(queries: Images, gallery: Images) -> tuple[Labels, Labels]:
-    """Label both sides; with a single camera, a query is compared with all pictures but itself."""
+    """Label both sides; with only one camera, compare each query with all images but itself."""
     sides = queries, gallery
     cameras = [side.cameras for side in sides]
     if len(np.unique(np.concatenate(cameras))) == 1:
-        _log.warning("all pictures are of one camera: the camera rule is not applied")
+        _log.warning(
+            "all images come from one camera, so queries are also compared within their own camera"
+        )
         number = {path: row for row, path in enumerate((*queries.paths, *gallery.paths))}
         cameras = [np.array([number[path] for path in side.paths], np.int64) for side in sides]
     first, second = map(Labels, (side.identities for side in sides), cameras)
@@ -169,10 +169,10 @@ def embed_sides(
     """Return the embeddings of each side; an image on both sides is encoded once.
 
     Args:
-        encoder: gives D numbers an image.
+        encoder: encoder with D-dimensional embeddings.
         sides: for example queries and gallery.
-        batch_size: images read and encoded at a time.
-        quiet: show no progress bar on standard error.
+        batch_size: images per batch.
+        quiet: show no progress.
 
     Returns:
         (N, D) float32 unit rows for each side.
@@ -195,7 +195,7 @@ def embed_sides(
 
 
 def _batches(paths: Sequence[Path], size: int) -> Iterator[tuple[int, list[ImageBGR]]]:
-    """Yield images in batches with the number of the first, reading the next batch meanwhile."""
+    """Yield batches of images with the index of the first; read the next batch meanwhile."""
     from reid_tracker.video.images import read_picture
 
     with ThreadPoolExecutor(_READERS) as readers:

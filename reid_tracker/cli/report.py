@@ -1,4 +1,4 @@
-"""What the user sees of a run: progress with the frame rate, and a table at the end."""
+"""Shows the progress of a run with its frame rate, and a table at the end."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from reid_tracker.types import FrameResult, SourceState, SourceStatus
 from reid_tracker.video import LiveSource, Source
 
 _LINE_EVERY_S = 10.0
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 
 
 def console(*, stderr: bool = False, pipe_width: int = 100) -> Console:
-    """Return a console; `pipe_width` is the number of columns where it is no terminal."""
+    """Return a console; `pipe_width` is its number of columns if it is not a terminal."""
     stream = sys.stderr if stderr else sys.stdout
     return _Console(stderr=stderr, width=None if stream.isatty() else pipe_width)
 
@@ -40,9 +40,11 @@ def new_file(name: str | None, *, overwrite: bool) -> Path | None:
         return None
     path = Path(name)
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already: use --overwrite to replace it, or another name")
+        raise OutputError(
+            f"{path} exists already; add --overwrite to replace it, or choose another name"
+        )
     if not path.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
     return path
 
 
@@ -50,7 +52,7 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     try:
         path.write_text(text, encoding="utf-8")
@@ -59,16 +61,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 class Steps:
-    """Progress of some work on standard error: a bar on a terminal, else a line every 10 s.
+    """Progress on standard error: a bar on a terminal, otherwise a line every 10 s.
 
-    Use it as a context manager. It appears with the first step, so that an error before that is
-    one line.
+    A context manager. The progress appears with the first step, so that earlier errors are one
+    line.
 
     Args:
-        what: what is done, such as "tracking".
-        total: number of steps; None if it is not known.
+        what: name of the work, such as "tracking".
+        total: number of steps; None if unknown.
         quiet: show nothing.
-        note: gives a text that stands behind the count, such as a rate.
+        note: returns a text to show after the count, such as a rate.
         every_s: time between two lines.
     """
 
@@ -100,7 +102,7 @@ class Steps:
             self._lines.join()
 
     def begin(self) -> None:
-        """Show the progress now; needed where the first step may take long."""
+        """Show the progress now, because the first step may take long."""
         if not self._shown or self._bar is not None or self._lines is not None:
             return
         if not sys.stderr.isatty():
@@ -118,11 +120,11 @@ class Steps:
         self._bar.start()
 
     def advance(self, steps: int = 1) -> None:
-        """Take note of further steps."""
+        """Add finished steps."""
         self.reach(self._done + steps)
 
     def reach(self, done: int, total: int | None = None) -> None:
-        """Take note of how many steps are done in all."""
+        """Set the number of finished steps."""
         self._done, self._total = done, total or self._total
         self.begin()
         if self._bar is not None:
@@ -147,7 +149,7 @@ class Steps:
 
 
 class _Count(ProgressColumn):
-    """A text that is also kept up to date while nothing advances."""
+    """A text column that is refreshed even if no step is finished."""
 
     def __init__(self, text: Callable[[], str]) -> None:
         super().__init__()
@@ -197,7 +199,7 @@ class Report:
         return "; ".join([f"{rate:.1f} frames/s", *cameras])
 
     def count(self, result: FrameResult) -> None:
-        """Take one more result."""
+        """Count a result."""
         self._frames[result.camera] += 1
         self._detections[result.camera] += len(result.detections)
         found = result.tracks if result.identities is None else result.identities
@@ -209,8 +211,8 @@ class Report:
 
         Args:
             seconds: time spent in each stage.
-            folder: where the results are.
-            advice: one more line.
+            folder: folder of the results.
+            advice: an additional line.
         """
         if self._quiet:
             return
@@ -241,14 +243,14 @@ class Report:
 
 def describe_cameras(statuses: Sequence[SourceStatus]) -> str:
     """Return the state of live cameras, such as "2 live, yard stalled 4 s, gate gone 75 s"."""
-    troubled = [status for status in statuses if status.state is not SourceState.LIVE]
-    parts = [f"{len(statuses) - len(troubled)} live"]
+    not_live = [status for status in statuses if status.state is not SourceState.LIVE]
+    parts = [f"{len(statuses) - len(not_live)} live"]
     parts += [
         f"{status.camera} {status.state.value} {status.since_s:.0f} s"
-        for status in troubled[:_MOST_NAMED]
+        for status in not_live[:_MAX_NAMED]
     ]
-    if len(troubled) > _MOST_NAMED:
-        parts.append(f"{len(troubled) - _MOST_NAMED} more not live")
+    if len(not_live) > _MAX_NAMED:
+        parts.append(f"{len(not_live) - _MAX_NAMED} more not live")
     return ", ".join(parts)
 
 
@@ -263,9 +265,9 @@ def _table_of_cameras(cameras: Sequence[LiveSource]) -> Table:
 
 
 class _Console(Console):
-    """A console whose reader may leave early: `reid-track video.mp4 | head -1` is no failure."""
+    """A console whose reader may close early, as in `reid-track video.mp4 | head -1`."""
 
     def on_broken_pipe(self) -> None:
-        """Drop what is left to print; rich's own answer is to exit with 1."""
+        """Discard further output; rich would exit with code 1."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

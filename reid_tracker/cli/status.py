@@ -1,4 +1,4 @@
-"""Supervision of commands that run for long: a status page, JSON logs, systemd."""
+"""Supervision of long-running commands: a status page, JSON logs, systemd."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reid_tracker.cli.redact import redact
 from reid_tracker.errors import ConfigError
 from reid_tracker.monitor import Health, JsonLines, Metrics, Reading, StatusServer, notify_systemd
 
-_LARGEST_TOKEN = 4096
+_MAX_TOKEN_BYTES = 4096
 _BEAT_S = 1.0
 
 
@@ -24,26 +24,24 @@ def add_status_options(parser: argparse.ArgumentParser) -> None:
         "--status",
         metavar="HOST:PORT",
         default=None,
-        help="serve /health and, for Prometheus, /metrics there, e.g. 127.0.0.1:9100",
+        help="serve /health and (for Prometheus) /metrics at this address, e.g. 127.0.0.1:9100",
     )
     group.add_argument(
         "--status-token-file",
         metavar="FILE",
         default=None,
-        help="file with a token that requests must carry (Authorization: Bearer TOKEN); required "
+        help="file with a token that requests must contain (Authorization: Bearer TOKEN); required "
         "if other machines can reach the address",
     )
-    group.add_argument(
-        "--json-logs", action="store_true", default=False, help="log as JSON, one line a record"
-    )
+    group.add_argument("--json-logs", action="store_true", default=False, help="log as JSON lines")
 
 
 def read_token(path: str | None, option: str = "--status-token-file") -> str | None:
-    """Return the token of a file; None without a file.
+    """Return the token in a file; None without a file.
 
     Args:
-        path: of the file.
-        option: that named it, for errors.
+        path: path of the file.
+        option: the option that names it, for errors.
 
     Raises:
         ConfigError: the file cannot be read, or is not one line of ASCII.
@@ -52,7 +50,7 @@ def read_token(path: str | None, option: str = "--status-token-file") -> str | N
         return None
     try:
         with Path(path).open("rb") as file:
-            data = file.read(_LARGEST_TOKEN)
+            data = file.read(_MAX_TOKEN_BYTES)
     except OSError as error:
         raise ConfigError(
             f"{option} {path}: {error.strerror}; expected a file with one line, the token"
@@ -61,20 +59,20 @@ def read_token(path: str | None, option: str = "--status-token-file") -> str | N
 
 
 def checked_token(text: str, where: str) -> str:
-    """Return the token without the spaces around it.
+    """Return a token without spaces around it.
 
     Args:
         text: the token.
-        where: it was found, for errors.
+        where: source of the token, for errors.
 
     Raises:
-        ConfigError: it is not one line of ASCII.
+        ConfigError: the token is not one line of ASCII.
     """
     text = text.strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise ConfigError(
-            f"{where}: expected one line of letters without spaces, the token; "
-            "make one with: openssl rand -hex 32"
+            f"{where}: expected one line of ASCII without spaces, the token; "
+            "create one with: openssl rand -hex 32"
         )
     return text
 
@@ -88,7 +86,7 @@ def serve_status(
     """Serve health and metrics; the caller closes the server.
 
     Raises:
-        ConfigError: the address is malformed, or open to other machines without a token.
+        ConfigError: the address is malformed, or other machines can reach it and there is no token.
         ReidTrackerError: the port cannot be used, or prometheus_client is not installed.
     """
     metrics = Metrics()
@@ -97,13 +95,13 @@ def serve_status(
 
 
 def log_as_json(**fields: str) -> None:
-    """Write this package's log as JSON, one line a record."""
+    """Write this package's log as JSON lines."""
     for handler in logging.getLogger("reid_tracker").handlers:
         handler.setFormatter(JsonLines(redact, **fields))
 
 
 class Heartbeat:
-    """Tells systemd's watchdog that the program runs, and counts the time of its stages."""
+    """Notifies systemd's watchdog, and records the durations of the pipeline's stages."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         self._seconds, self._before = seconds, dict(seconds)
@@ -111,12 +109,12 @@ class Heartbeat:
         self.metrics: Metrics | None = None
 
     def observe(self, name: str, seconds: float) -> None:
-        """Count one duration, where metrics are served."""
+        """Record a duration if metrics are served."""
         if self.metrics is not None:
             self.metrics.observe(name, seconds)
 
     def __call__(self) -> None:
-        """Beat; call it in every round of the program's work."""
+        """Notify the watchdog; call this in every round of the main loop."""
         if self.metrics is not None:
             for stage, total_s in self._seconds.items():
                 spent_s = total_s - self._before.get(stage, 0.0)

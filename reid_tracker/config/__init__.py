@@ -1,6 +1,6 @@
-"""Configuration: one frozen dataclass a section, YAML in and out, dotted overrides.
+"""Configuration: a frozen dataclass for each section, YAML files, and dotted overrides.
 
-The dataclasses are the configuration; YAML is their written form. Names carry their units.
+Names of keys end in their units.
 """
 
 from reid_tracker.config.files import find_config, parse_override, read_yaml

@@ -1,7 +1,6 @@
-"""Checked dataclasses: declared ranges, and building them from nested mappings with clear errors.
+"""Base class of configurations: checks ranges, and converts from and to nested mappings.
 
-A frozen dataclass derived from `Checked` is a configuration; a mapping, such as YAML, is its
-written form. An unknown key is an error that names the nearest known key.
+Errors are one line; for an unknown key they suggest the nearest known one.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ CheckedT = TypeVar("CheckedT", bound="Checked")
 
 
 def number(default: Any, low: float, high: float = math.inf, *, exclusive: bool = False) -> Any:
-    """Declare a number within [low, high], or (low, high] if `exclusive`."""
+    """Declare a field for a number in [low, high], or in (low, high] if `exclusive`."""
     return field(default=default, metadata={"low": low, "high": high, "exclusive": exclusive})
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Base of the configuration classes: checks the declared range of every number."""
+    """Base of the configuration classes; checks the declared range of every number."""
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
@@ -46,11 +45,11 @@ class Checked:
 def from_mapping(kind: type[CheckedT], data: Mapping[str, Any], where: str = "") -> CheckedT:
     """Build a configuration dataclass from nested mappings.
 
-    Nothing, as in `--set model.weights=`, is the empty text where that is the default.
+    An empty value, as in `--set model.weights=`, means empty text if that is the default.
 
     Args:
         kind: the dataclass.
-        data: its fields; missing ones take their defaults.
+        data: values of its fields; missing ones keep their defaults.
         where: dotted prefix for error messages.
 
     Raises:
@@ -75,10 +74,10 @@ def from_mapping(kind: type[CheckedT], data: Mapping[str, Any], where: str = "")
 
 
 def with_options(config: CheckedT, where: str, **options: Any) -> CheckedT:
-    """Return a configuration in which the options that are not None replace its own values.
+    """Return a copy of a configuration with those options replaced that are not None.
 
     Args:
-        config: the values of all other keys.
+        config: the configuration.
         where: dotted prefix for error messages.
         options: new values by key.
 
@@ -90,12 +89,12 @@ def with_options(config: CheckedT, where: str, **options: Any) -> CheckedT:
 
 
 def to_yaml(config: Checked) -> str:
-    """Write a configuration as YAML that `load_config` reads back to an equal object."""
+    """Return a configuration as YAML, from which `load_config` makes an equal object."""
     return dump_yaml(_plain(dataclasses.asdict(config)), sort_keys=False)
 
 
 def shown(value: Any, write: Callable[[Any], str] = repr) -> str:
-    """Write a value into a message: on one line, and not longer than a line of text."""
+    """Return a value as one line of limited length, for messages."""
     try:
         text = write(value)
     except (ValueError, RecursionError):  # an int of 5000 digits, a list 10 000 deep
@@ -159,7 +158,7 @@ def _describe(hint: Any) -> str:
 
 
 def _nearest(key: str, hints: Mapping[str, Any]) -> str:
-    """Return the key that is meant, also one that lacks its section, or else all that there are."""
+    """Return a hint: the probable key, also if its section is missing, or else all known keys."""
     for section, hint in hints.items():
         if (
             isinstance(hint, type)
@@ -172,7 +171,7 @@ def _nearest(key: str, hints: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Replace tuples by lists, which YAML's safe form can write."""
+    """Replace tuples by lists, since the safe YAML dumper refuses tuples."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value

@@ -1,7 +1,7 @@
-"""What each configuration key means, read from the `Attributes` of its dataclass.
+"""Explanations of configuration keys, taken from the `Attributes` in docstrings of dataclasses.
 
-The docstrings are the only place where keys are explained: `reid-track config`, the help texts of
-options and configs/default.yaml all take their words from here.
+The docstrings are the only place where keys are explained. `reid-track config`, the help texts of
+options and configs/default.yaml are generated from them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class ConfigKey:
     """One key of a configuration.
 
     Attributes:
-        name: without its section.
-        kind: type of its values, such as `float` or `str | None`.
-        default: value that it has if nobody sets it.
-        meaning: one or more sentences.
-        unit: "seconds", "0 to 1" or the like; empty where the meaning says it.
+        name: name without the section.
+        kind: type of the values, such as `float` or `str | None`.
+        default: default value.
+        meaning: explanation in one or more sentences.
+        unit: unit or range such as "seconds" or "0 to 1"; may be empty.
     """
 
     name: str
@@ -43,7 +43,7 @@ class ConfigKey:
 
 
 def keys_of(section: type[Checked]) -> dict[str, ConfigKey]:
-    """Return the keys of a configuration class by name, in their order."""
+    """Return the keys of a configuration class by name, in the order of its fields."""
     hints = typing.get_type_hints(section)
     meanings = _attributes(inspect.getdoc(section) or "")
     return {
@@ -55,11 +55,11 @@ def keys_of(section: type[Checked]) -> dict[str, ConfigKey]:
 
 
 def explained_yaml(config: Checked, head: str = "") -> str:
-    """Write a configuration as YAML in which every key is explained where it stands.
+    """Return a configuration as YAML with a comment for every key.
 
     Args:
-        config: sections of keys, or the keys of one section.
-        head: lines of text that begin the file, as comments.
+        config: a whole configuration or one section.
+        head: text that is put at the top as comments.
     """
     lines = [f"# {line}".rstrip() for line in head.splitlines()]
     lines += _lines(config, type(config)())
@@ -68,22 +68,22 @@ def explained_yaml(config: Checked, head: str = "") -> str:
 
 def _lines(config: Checked, default: Checked, indent: str = "") -> Iterator[str]:
     for key in keys_of(type(config)).values():
-        value, usual = getattr(config, key.name), getattr(default, key.name)
+        value, default_value = getattr(config, key.name), getattr(default, key.name)
         if isinstance(value, Checked):
             summary = (inspect.getdoc(value) or "").partition("\n\n")[0]
             yield from _beside(f"{indent}{key.name}:", " ".join(summary.split()))
-            yield from _lines(value, usual, f"{indent}  ")
+            yield from _lines(value, default_value, f"{indent}  ")
             continue
         notes = [key.unit] if key.unit else []
-        if value != usual:
-            notes.append(f"default: {_scalar(usual)}")
+        if value != default_value:
+            notes.append(f"default: {_scalar(default_value)}")
         note = f"({'; '.join(notes)}) " if notes else ""
         meaning = key.meaning[:1].upper() + key.meaning[1:]
         yield from _beside(f"{indent}{key.name}: {_scalar(value)}", note + meaning)
 
 
 def _beside(left: str, comment: str) -> Iterator[str]:
-    """Set a comment beside a line, and continue it below."""
+    """Put a comment beside a line, continued on the following lines."""
     parts = textwrap.wrap(comment, _WIDTH - _COLUMN - 2, break_on_hyphens=False) or [""]
     yield f"{left:<{_COLUMN - 1}} # {parts[0]}".rstrip(" #")
     for part in parts[1:]:
@@ -91,14 +91,14 @@ def _beside(left: str, comment: str) -> Iterator[str]:
 
 
 def _scalar(value: Any) -> str:
-    """Write a value as it stands in YAML, on one line."""
+    """Return a value as YAML on one line."""
     plain = list(value) if isinstance(value, tuple) else value
     text = dump_yaml(plain, default_flow_style=True, width=math.inf)
     return text.removesuffix("...\n").strip()
 
 
 def _attributes(docstring: str) -> dict[str, str]:
-    """Return the entries of a docstring's `Attributes` by name."""
+    """Return the entries of `Attributes` in a docstring by name."""
     _, _, section = docstring.partition("Attributes:\n")
     entries: dict[str, str] = {}
     name = ""

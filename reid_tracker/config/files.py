@@ -1,4 +1,4 @@
-"""Configuration as text: YAML files, ready-made ones by name, and dotted overrides."""
+"""Reads YAML files, finds presets by name, and applies dotted overrides."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from reid_tracker.resources import shipped
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """Split "dotted.key=value" into its key and its value, which is YAML.
+    """Split "dotted.key=value" into the key and the value, which is parsed as YAML.
 
     Raises:
-        ConfigError: there is no "=", or the value is not YAML, or too large.
+        ConfigError: the "=" is missing, or the value is not YAML or too large.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
@@ -31,34 +31,34 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def find_config(name: str | Path, folder: str = "") -> Path:
-    """Return the YAML file that `name` means: a path, or a ready-made configuration's name.
+    """Return the path of a YAML file, given by its path or by the name of a preset.
 
     Args:
-        name: path or bare name.
-        folder: subfolder of configs/ in which bare names are looked up.
+        name: path, or name of a preset.
+        folder: subfolder of configs/ with the presets.
 
     Raises:
-        ConfigError: there is neither.
+        ConfigError: there is no such file and no such preset.
     """
-    ready_made = shipped("configs", *filter(None, [folder]))
-    for path in (Path(name), ready_made / f"{name}.yaml"):
-        if os.path.isfile(path):  # Path.is_file raises where a name is too long
+    presets = shipped("configs", *filter(None, [folder]))
+    for path in (Path(name), presets / f"{name}.yaml"):
+        if os.path.isfile(path):  # Path.is_file raises an error if a name is too long
             return path
-    names = sorted(item.stem for item in ready_made.glob("*.yaml"))
+    names = sorted(item.stem for item in presets.glob("*.yaml"))
     raise ConfigError(
         f"no configuration '{shown(name, str)}': expected a YAML file or one of {', '.join(names)}"
     )
 
 
 def read_yaml(path: Path, *, secret: bool = False) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping; an empty file is an empty one.
+    """Read a YAML file that holds a mapping; an empty file means an empty mapping.
 
     Args:
         path: the file.
-        secret: keep its contents out of messages.
+        secret: error messages must not quote the content.
 
     Raises:
-        ConfigError: it cannot be read, is too large, is not YAML, or holds something else.
+        ConfigError: the file cannot be read, is too large, or is not a YAML mapping.
     """
     name = shown(path, str)
     try:
@@ -73,10 +73,10 @@ def read_yaml(path: Path, *, secret: bool = False) -> dict[str, Any]:
         raise ConfigError(f"{name} is refused: {error}") from None
     except YamlDuplicateError as error:
         lines = "a key is given in line {} and in line {}".format(*error.lines)
-        what = lines if secret else shown(error, str)
-        raise ConfigError(f"{name}: {what}; keep one of the two") from None
+        reason = lines if secret else shown(error, str)
+        raise ConfigError(f"{name}: {reason}; keep one of the two") from None
     except ValueError as error:
-        # YAML's own messages quote the line.
+        # The messages of PyYAML quote the line.
         found = re.search(r"line \d+", str(error)) if secret else None
         reason = f"see {found[0]}" if found else "check it" if secret else shown(error, str)
         raise ConfigError(f"{name} is not YAML: {reason}") from None
@@ -89,25 +89,25 @@ def read_yaml(path: Path, *, secret: bool = False) -> dict[str, Any]:
     return data
 
 
-_MOST_SECTIONS = 20
-"""Largest depth of a dotted key; no configuration is nested half as deep."""
+_MAX_SECTIONS = 20
+"""Maximum parts of a dotted key; no configuration is nested half as deep."""
 
 
 def with_dotted(data: dict[str, Any], path: list[str], value: Any, dotted: str) -> dict[str, Any]:
-    """Return a copy of `data` in which `path` holds `value`; sections are made as needed.
+    """Return a copy of `data` with a new value at `path`; missing sections are added.
 
     Args:
         data: nested mappings.
         path: the keys that lead to the value.
-        value: to set.
-        dotted: the key as the user wrote it, for the message.
+        value: the new value.
+        dotted: the dotted key, for error messages.
 
     Raises:
-        ConfigError: something on the path is a value, or the path is too long.
+        ConfigError: a part of the path is not a section, or the path is too long.
     """
-    if len(path) > _MOST_SECTIONS:
+    if len(path) > _MAX_SECTIONS:
         raise ConfigError(
-            f"'{shown(dotted, str)}': expected a key of at most {_MOST_SECTIONS} parts, such as "
+            f"'{shown(dotted, str)}': expected a key of at most {_MAX_SECTIONS} parts, such as "
             "tracker.max_age_s"
         )
     name, *rest = path

@@ -27,7 +27,7 @@ from reid_tracker.config.stages import (
 
 @dataclass(frozen=True)
 class Config(Checked):
-    """The whole of a run, one section a stage."""
+    """The configuration of a run; each stage has a section."""
 
     detector: DetectorConfig = DetectorConfig()
     encoder: EncoderConfig = EncoderConfig()
@@ -42,7 +42,7 @@ class Config(Checked):
     central: CentralConfig = CentralConfig()
 
     def suited_to(self, models: Thresholds) -> Config:
-        """Return a configuration in which the models' thresholds stand where none were set."""
+        """Return a copy that takes the models' thresholds where the configuration sets none."""
         return dataclasses.replace(
             self,
             tracker=self.tracker.suited_to(models),
@@ -74,11 +74,11 @@ def load_config(
 
     Args:
         source: a YAML file, the name of one in configs/ ("fast"), or None for defaults.
-        overrides: settings applied on top, by dotted key: {"tracker.max_age_s": 2}.
+        overrides: values that replace those of the file, by dotted key: {"tracker.max_age_s": 2}.
         kind: the dataclass to build.
 
     Raises:
-        ConfigError: the file is missing or not YAML, a key is unknown, or a value does not fit.
+        ConfigError: the file is missing or not YAML, a key is unknown, or a value is invalid.
     """
     folder = "trackers" if kind is DeepSortConfig else ""
     data = {} if source is None else read_yaml(find_config(source, folder))

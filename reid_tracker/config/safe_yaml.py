@@ -1,12 +1,12 @@
 """Reads untrusted YAML in bounded time and memory.
 
-PyYAML's safe loader runs no code of a file, but follows aliases (a list of lists of lists of one
-value, each named ten times, fills any memory when it is walked) and recurses as deep as the text.
-So the events of a text are counted first, which needs no recursion, and nothing is built of one
-that is too large. The same walk finds keys that are given twice, of which the last would win.
+PyYAML's safe loader runs no code, but it follows aliases and recurses as deep as the text is
+nested. A short file with nested aliases can thus fill any memory ("billion laughs"). So a first
+pass over the parser's events, without recursion, refuses files that are too large or too deep. It
+also refuses repeated keys, of which PyYAML would silently take the last.
 
-Numbers are those of YAML 1.2's core schema: 1e-3 is one, 010 is ten, and 1:30, 1_000, yes and
-2026-11-24 are text, which YAML 1.1 (PyYAML) reads as 90, 1000, true and a date.
+Scalars follow the core schema of YAML 1.2: 1e-3 is a number, 010 is ten, and 1:30, 1_000, yes and
+2026-11-24 are text. YAML 1.1 (PyYAML) would read them as 90, 1000, true and a date.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from collections.abc import Iterator
 from typing import Any
 
 MOST_BYTES = 4 * 2**20
-"""Largest text: a topology of ten thousand cameras, with two passages each, takes half of it."""
+"""Maximum size: a topology of ten thousand cameras, with two passages each, takes half of it."""
 
 MOST_LEVELS = 50
 MOST_LETTERS = 10_000
-"""In one value; a number of a million digits takes minutes."""
+"""Maximum length of a value; a number with a million digits would take minutes."""
 
 _MOST_WEIGHT = 2 * MOST_BYTES
-"""Letters of all values, and `_NODE` for each, with aliases written out."""
+"""Maximum letters of all values plus `_NODE` for each value, with aliases expanded."""
 
 _NODE = 8
 
@@ -42,18 +42,18 @@ _CORE = (
     ),
     ("merge", r"<<", ["<"]),
 )
-"""What a plain scalar stands for by YAML 1.2 (10.3.2): tag, pattern and first letters."""
+"""Types of plain scalars in YAML 1.2 (10.3.2): tag, pattern and first letters."""
 
 
 class YamlLimitError(ValueError):
-    """The text is larger or deeper than it may be."""
+    """The text is too large or too deeply nested."""
 
 
 class YamlDuplicateError(ValueError):
     """A mapping gives a key twice.
 
     Attributes:
-        lines: where, from 1.
+        lines: numbers of the two lines, from 1.
     """
 
     def __init__(self, key: str, first: int, second: int) -> None:
@@ -62,16 +62,16 @@ class YamlDuplicateError(ValueError):
 
 
 def load_yaml(text: str) -> Any:
-    """Return what a YAML document holds: mappings, lists, text, numbers, dates, None.
+    """Return the content of a YAML document: mappings, lists, text, numbers, None.
 
     Args:
         text: the document.
 
     Raises:
-        YamlLimitError: it is too long or too deep, or its aliases stand for too much.
+        YamlLimitError: the text is too large or too deeply nested, also after expanding aliases.
         YamlDuplicateError: a mapping gives a key twice.
-        ValueError: it is not YAML, or has an unknown tag. The message is one line and may quote the
-            text.
+        ValueError: the text is not YAML, or has an unknown tag. The message is one line and may
+            quote the text.
     """
     import yaml
 
@@ -80,19 +80,19 @@ def load_yaml(text: str) -> Any:
     loader = _loader()
     try:
         _check(yaml.parse(text, Loader=loader))
-        return yaml.load(text, Loader=loader)  # noqa: S506 - it derives from a safe loader
+        return yaml.load(text, Loader=loader)  # noqa: S506 - derived from a safe loader
     except (YamlLimitError, YamlDuplicateError):
         raise
-    except Exception as error:  # tags such as !!bool fail with anything
+    except Exception as error:  # tags such as !!bool raise errors of many types
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from None
 
 
 def dump_yaml(data: Any, **options: Any) -> str:
-    """Write mappings, lists, text and numbers as YAML that any reader takes for the same.
+    """Return mappings, lists, text and numbers as YAML, for readers of YAML 1.1 and 1.2.
 
     Args:
-        data: what to write.
-        options: of `yaml.dump`.
+        data: the values.
+        options: options of `yaml.dump`.
     """
     import yaml
 
@@ -104,7 +104,7 @@ def _loader() -> Any:
     """Return a safe loader with the core schema of YAML 1.2."""
     import yaml
 
-    # libyaml is ten times as fast; a PyYAML that was built without it reads the same.
+    # libyaml is ten times as fast, but not every PyYAML is built with it.
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     loader: Any = type("Loader", (base,), {"yaml_implicit_resolvers": {}})
     _add_core(loader)
@@ -115,7 +115,7 @@ def _loader() -> Any:
 
 @functools.cache
 def _dumper() -> Any:
-    """Return a safe dumper that quotes all text which YAML 1.1 or 1.2 takes for something else."""
+    """Return a safe dumper that quotes text which YAML 1.1 or 1.2 would read as another type."""
     import yaml
 
     dumper: Any = type("Dumper", (yaml.SafeDumper,), {})
@@ -138,11 +138,11 @@ def _float(text: str) -> float:
 
 
 def _check(events: Iterator[Any]) -> None:
-    """Walk over the events of a document, weigh what they stand for, and compare keys."""
+    """Check the sizes, the depth and the keys of a document from its parser events."""
     import yaml
 
     weights: dict[str, int] = {}
-    # Anchor and weight of each open list or mapping, of the document at the bottom.
+    # Anchor and weight of the document and of each open list or mapping.
     levels: list[tuple[str | None, int]] = [(None, 0)]
     keys = _Keys()
     for event in events:
@@ -159,25 +159,27 @@ def _check(events: Iterator[Any]) -> None:
             weight = _weight_of(event.value)
         elif isinstance(event, yaml.AliasEvent):
             if any(name == anchor for name, _ in levels):
-                raise YamlLimitError(f"the alias *{str(anchor)[:40]} stands within what it names")
-            # One that was never there is an error of the loader.
+                raise YamlLimitError(
+                    f"the alias *{str(anchor)[:40]} refers to a value that contains it"
+                )
+            # For an unknown alias the loader raises an error later.
             weight = weights.get(str(anchor), 0)
         if anchor is not None:
             weights[anchor] = weight
         levels[-1] = levels[-1][0], levels[-1][1] + weight
         if levels[-1][1] > _MOST_WEIGHT:
-            raise YamlLimitError("its values, with aliases written out, are too many")
+            raise YamlLimitError("it has too many values, with aliases expanded")
 
 
 class _Keys:
-    """The keys of all open mappings, with their lines; None stands for an open list."""
+    """The keys of all open mappings with their lines; None for an open list."""
 
     def __init__(self) -> None:
         self._levels: list[dict[str, int] | None] = [None]
         self._is_key: list[bool] = [False]
 
     def follow(self, event: Any) -> None:
-        """Take the next event of a document."""
+        """Process the next event of a document."""
         import yaml
 
         if isinstance(event, yaml.CollectionEndEvent):
@@ -192,7 +194,7 @@ class _Keys:
                 self._is_key.append(mapping)
 
     def _take(self, known: dict[str, int], event: Any) -> None:
-        """Take the beginning of a node in a mapping: a key and a value in turn."""
+        """Process the start of a node in a mapping, which is alternately a key and a value."""
         if self._is_key[-1] and (key := getattr(event, "value", None)) is not None:
             line = event.start_mark.line + 1
             if key in known:

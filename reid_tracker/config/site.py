@@ -17,26 +17,25 @@ class TransportConfig(Checked):
             with JetStream; mqtt://HOST:1883 or mqtts://HOST:8883 is MQTT.
         credentials: file with a line USER:PASSWORD, or a NATS nkey seed; null takes
             REID_TRANSPORT_USER and REID_TRANSPORT_PASSWORD, or REID_TRANSPORT_NKEY, from the
-            environment, and connects without credentials where they are not set.
-        tls_ca: PEM file of the authority that signed the broker's certificate; null trusts those
-            of the system. Setting it demands TLS.
-        timeout_s: longest wait for an answer of the broker.
-        ack_wait_s: a message that was not acknowledged within this time is delivered again (NATS).
-        max_unacked: largest number of delivered messages that wait for an acknowledgement (NATS,
-            memory).
-        edge_domains: JetStream domains of leaf nodes whose streams the centre collects; empty where
-            edges publish to the centre's own server.
+            environment; if these are not set, no credentials are sent.
+        tls_ca: PEM file of the certificate authority (CA) that signed the broker's certificate;
+            null trusts the CAs of the system. If it is set, the connection must use TLS.
+        timeout_s: maximum wait for an answer of the broker.
+        ack_wait_s: a message that is not acknowledged within this time is delivered again (NATS).
+        max_unacked: maximum number of delivered but unacknowledged messages (NATS, memory).
+        edge_domains: JetStream domains of leaf nodes whose streams the centre collects; empty if
+            camera hosts publish to the centre's own server.
         identities_domain: JetStream domain of the centre's server, from which a host's leaf node
             collects identities; null for a host without a leaf node.
-        stream_bytes: largest size of a stream on the NATS server's disk.
+        stream_bytes: maximum size of a stream on the NATS server's disk.
         stream_age_h: how long a NATS server keeps messages.
-        stream_discard: what a full stream does: "old" drops its oldest message, "new" refuses new
-            ones, which then wait on the camera host.
+        stream_discard: what happens when a stream is full: "old" drops its oldest messages, "new"
+            refuses new ones, which then wait on the camera host.
         dedup_window_s: how long a NATS server remembers the ids of messages.
-        spool: file in which a camera host keeps messages until the broker has them; null takes one
-            for this host in the user's data.
-        spool_bytes: largest total size of these messages; the oldest are dropped first.
-        spool_age_h: messages that waited longer are dropped.
+        spool: file in which a camera host keeps messages until the broker has them; null takes a
+            file for this host in the user's data folder.
+        spool_bytes: maximum total size of these messages; the oldest are dropped first.
+        spool_age_h: messages that have waited longer are dropped.
     """
 
     address: str = "memory"
@@ -69,23 +68,22 @@ class EdgeConfig(Checked):
 
     Attributes:
         name: name of this host, unique within the site; null takes the machine's name.
-        site: name of the place that the cameras are at, as the centre knows it; a camera host needs
-            one.
-        report_every_s: time between two messages about a person who stays in sight.
+        site: name of the place of the cameras, as in `central.sites`; required on camera hosts.
+        report_every_s: time between two messages about a visible person.
         observe_every_s: time between the positions in a message.
         status_every_s: time between two messages about the state of a camera; changes are sent at
             once.
-        drain_s: longest wait for the broker when the program ends; unsent messages stay in the
+        drain_s: maximum wait for the broker when the program ends; unsent messages stay in the
             spool for the next start.
         send_pictures: send a small picture with the first and the last message about a person;
-            otherwise no picture ever leaves this host.
+            otherwise pictures never leave this host.
         identities: write the centre's identities into the files of this host (`--output`).
-        keep_h: a tracklet that was neither seen nor named for longer is forgotten; its identity
-            cannot be corrected any more.
-        settle_s: a file still takes identities for this long after its last frame, then it is
-            finished.
+        keep_h: a tracklet is forgotten, and its identity no longer corrected, this long after it
+            was last seen or got an identity.
+        settle_s: a file is completed this long after its last frame; until then it takes
+            identities.
         rotate_h: live cameras start new files after this time; 0 never does.
-        delete_after_h: files that were started longer ago are deleted; null keeps them.
+        delete_after_h: files are deleted this long after they were started; null keeps them.
     """
 
     name: str | None = None
@@ -104,23 +102,23 @@ class EdgeConfig(Checked):
 
 @dataclass(frozen=True)
 class CentralConfig(Checked):
-    """How the centre matches what camera hosts send.
+    """How the centre matches the tracklets of camera hosts.
 
     Attributes:
-        sites: names of the places whose cameras are matched here, each place by itself.
+        sites: names of the places whose cameras are matched here; each place is matched separately.
         fingerprint: embedding space of the camera hosts, for a centre without the encoder's file:
             osnet_x0_5_cuhk03, or for an encoder that is not shipped the SHA-256 of its checkpoint;
             null takes that of `encoder.model`.
-        window_s: longest time that a message waits for earlier messages of other cameras.
+        window_s: maximum time that a message waits for earlier messages of other cameras.
         batch_s: time between two batches.
-        batch_most: largest number of messages in a batch.
-        ahead_s: the times of a camera host that is further ahead of the site are corrected;
-            otherwise its wrong clock would make all others look late.
-        most_cameras: largest number of cameras of one camera host, so that a host which makes up
-            names cannot fill the memory; a camera that was not heard for an hour makes room.
+        batch_most: maximum number of messages in a batch.
+        ahead_s: if the clock of a camera host is further ahead of the site, its times are
+            corrected; otherwise the messages of all other hosts would look late.
+        most_cameras: maximum number of cameras of one camera host, so that a host with ever new
+            names cannot fill the memory; cameras without messages for an hour do not count.
         edge_gone_s: a camera host that is silent for longer counts as gone, with its cameras; set
             it to about three times `edge.status_every_s`.
-        recognise: look for new people among those whom the gallery knows from earlier.
+        recognise: look up new people in the gallery, which may know them from earlier.
     """
 
     sites: tuple[str, ...] = ()

@@ -21,8 +21,8 @@ class VideoConfig(Checked):
         stride: read every n-th frame only.
         frame_rate: frames per second of images, or of a file whose header is wrong; null takes the
             file's own.
-        frames_per_batch: number of frames of each source that are detected in one batch; more than
-            1 helps a GPU on files and delays the output by as many frames.
+        frames_per_batch: number of frames of each source in one batch of the detector; more than 1
+            makes GPUs faster on files, and delays the output by as many frames.
     """
 
     stride: int = number(1, 1)
@@ -35,17 +35,17 @@ class StreamConfig(Checked):
     """How network cameras are read.
 
     Attributes:
-        transport: "tcp", or "udp", which smears pictures where packets are lost; RTSP only.
-        open_timeout_s: longest wait for an answer while connecting.
+        transport: "tcp", or "udp", which damages pictures when packets are lost; RTSP only.
+        open_timeout_s: maximum wait for an answer while connecting.
         read_timeout_s: a connection without data for this long is closed and opened again.
-        stall_after_s: a connected camera without a picture for this long is reported as stalled.
-        reconnect_after_s: wait before the first new attempt; doubles with each that fails.
-        reconnect_most_s: longest such wait.
-        refused_after_s: wait where the camera refuses user and password, since many cameras lock
-            an account after a few wrong ones; doubles up to ten times this.
+        stall_after_s: a connected camera without frames for this long is reported as stalled.
+        reconnect_after_s: wait before the first attempt to reconnect; doubles with each failure.
+        reconnect_most_s: maximum of this wait.
+        refused_after_s: wait after the camera refused user and password, since many cameras lock
+            an account after a few failures; doubles up to ten times this value.
         hardware: "auto" decodes on a graphics device if there is one, "none" never does; or "cuda",
             "vaapi", "videotoolbox", ...
-        live: read every http:// address as a camera: it is opened again where its video ends.
+        live: treat every http:// address as a camera, which is opened again when its video ends.
     """
 
     transport: str = "tcp"
@@ -76,7 +76,7 @@ class DetectorConfig(Checked):
         classes: class numbers or names to keep; an empty list keeps all.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         half: compute in float16 (GPU only).
-        max_detections: largest number of boxes kept in a frame.
+        max_detections: maximum number of boxes in a frame.
     """
 
     model: str = "auto"
@@ -94,21 +94,22 @@ class EncoderConfig(Checked):
     """Which encoder describes people's appearance, and how it runs.
 
     Attributes:
-        model: "auto" takes the best encoder on this machine and downloads nothing; a run without
-            one tracks by motion alone, as does "none"; or a name of `reid-track weights list`, an
-            .onnx file, an .xml file of OpenVINO, a torchreid-style checkpoint (.pt, .pth), a
-            published size such as "osnet_x0_25" (untrained), or "timm:NAME".
-        architecture: network of a checkpoint whose file name does not say it, e.g. "osnet_x1_0".
+        model: "auto" takes the best encoder on this machine and downloads nothing; "none" tracks by
+            motion alone, as does "auto" if there is no encoder; or a name of `reid-track weights
+            list`, an .onnx file, an .xml file of OpenVINO, a torchreid-style checkpoint (.pt,
+            .pth), a published size such as "osnet_x0_25" (untrained), or "timm:NAME".
+        architecture: network of a checkpoint whose file name does not contain it, e.g.
+            "osnet_x1_0".
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         backend: what runs the network: "torch", "onnxruntime", "openvino", "tensorrt", or "auto":
             torch for checkpoints, OpenVINO for .xml files and for .onnx files on CPUs of Intel and
             AMD, ONNX Runtime for other .onnx files.
         half: compute in float16, or in bfloat16 with OpenVINO on processors that have it; null does
             so on CUDA only.
-        batch_size: largest number of crops in one forward pass; bounds the memory.
+        batch_size: maximum number of crops in one forward pass; limits the memory.
         crop_rounded: round the edges of boxes to the nearest pixel instead of truncating them.
-        crop_scale: the width and height of boxes are multiplied by it before people are cut out.
-        crop_padding: (pixels) Added to the width and height of boxes after that.
+        crop_scale: factor for the width and height of boxes before people are cut out.
+        crop_padding: (pixels) Added to the scaled width and height of boxes.
     """
 
     model: str = "auto"
@@ -124,21 +125,21 @@ class EncoderConfig(Checked):
 
 @dataclass(frozen=True)
 class Thresholds(Checked):
-    """What a detector's confidences and the distances of an encoder's embeddings mean.
+    """Thresholds that depend on the detector (confidences) or the encoder (cosine distances).
 
-    Detectors differ in how sure they are of the same person, and encoders in how far they spread
-    people apart. Those of the manifest come with their own thresholds; the defaults were measured
-    with YOLO11n of COCO and with an OSNet x0.25 trained on MSMT17.
+    Detectors give the same person different confidences, and encoders give the same pair of people
+    different distances. The models of the manifest have their own thresholds. The defaults were
+    measured with YOLO11n trained on COCO and with an OSNet x0.25 trained on MSMT17.
 
     Attributes:
-        min_confidence: see `DeepSortConfig`; of a detector, as the next.
-        high_confidence: see `DeepSortConfig`.
-        max_cosine_distance: see `DeepSortConfig`; of an encoder, as the others: cosine distances.
+        min_confidence: see `DeepSortConfig`; depends on the detector.
+        high_confidence: see `DeepSortConfig`; depends on the detector.
+        max_cosine_distance: see `DeepSortConfig`; depends on the encoder, as do the following.
         prototype_spread: see `MatchConfig`.
-        tight: an identity at most this far away is taken at once.
-        loose: an identity at most this far away is taken in the end.
-        margin: lead over the next best identity.
-        revise_threshold: highest cost at which two groups are joined.
+        tight: see `MatchConfig`.
+        loose: see `MatchConfig`.
+        margin: see `MatchConfig`.
+        revise_threshold: see `MatchConfig`.
     """
 
     min_confidence: float = number(0.3, 0.0, 1.0)
@@ -153,16 +154,16 @@ class Thresholds(Checked):
 
 @dataclass(frozen=True)
 class _WithThresholds(Checked):
-    """A section with some of the thresholds, where null takes the model's own."""
+    """A section that contains some of the thresholds; null takes the model's own."""
 
     def thresholds(self, others: Thresholds = Thresholds()) -> Thresholds:
-        """Return the distances to go by: those set here, and `others` where none is set."""
+        """Return the thresholds that are set here, and those of `others` where they are not set."""
         return dataclasses.replace(
             others, **{name: value for name, value in self._own() if value is not None}
         )
 
     def suited_to(self: AnySection, models: Thresholds) -> AnySection:
-        """Return a section in which the models' thresholds stand where none were set."""
+        """Return a copy that takes the models' thresholds where this section sets none."""
         chosen = self.thresholds(models)
         return dataclasses.replace(self, **{name: getattr(chosen, name) for name, _ in self._own()})
 
@@ -178,46 +179,51 @@ class DeepSortConfig(_WithThresholds):
 
     Attributes:
         min_confidence: detections with a lower confidence are ignored; null takes the detector's
-            own, as below, see `Thresholds`.
+            own, see `Thresholds`.
         high_confidence: only detections with at least this confidence start tracks and enter the
-            appearance memory; weaker ones, often half hidden, continue tracks.
-        max_cosine_distance: appearance gate; OSNet embeddings are non-negative, so distances lie
-            in [0, 1]. 1 switches the gate off; null takes the encoder's own, see `Thresholds`.
-        motion_weight: lambda of the paper's combined cost: the part of motion in ranking the pairs
-            that pass both gates.
-        cascade: recently seen tracks choose first, as in the paper; otherwise all choose together.
+            appearance memory; weaker ones, often half hidden people, only continue tracks. Null
+            takes the detector's own.
+        max_cosine_distance: appearance gate, a cosine distance; OSNet embeddings are non-negative,
+            so distances lie in [0, 1], and 1 switches the gate off. Null takes the encoder's own,
+            see `Thresholds`.
+        motion_weight: lambda of the paper's combined cost: the weight of motion for pairs that pass
+            both gates.
+        cascade: recently seen tracks are assigned first, as in the paper; otherwise all tracks are
+            assigned together.
         max_iou_distance: gate of the IoU stage, on 1 - IoU.
         gate_overlap: the appearance gate also holds in the IoU stage, for detections with at least
             `high_confidence`.
-        camera_motion: where frames are given, tracks move with the picture when the camera moves.
-        gate_probability: part of the chi-square distribution inside the Mahalanobis gate.
+        camera_motion: compensate camera motion, if the tracker is given the frames.
+        gate_probability: probability mass of the chi-square distribution inside the Mahalanobis
+            gate.
         nn_budget: number of embeddings remembered per track.
-        encode_every_s: where a function gives the embeddings, a detection that overlaps one track
-            and nobody else is encoded once in this time; 0 encodes every detection.
+        encode_every_s: a detection that overlaps exactly one track and no other detection is
+            encoded once in this time only; 0 encodes every detection. This needs embeddings that
+            are computed on demand.
         n_init: number of consecutive detections that confirm a track.
         confirm_first: confident detections of the first frame are confirmed at once, as in
             ByteTrack (arXiv 2110.06864).
-        steady_size: aspect and height are predicted not to change. What looks like a change is
-            mostly a box that somebody in front cuts; the prediction would shrink on and on.
-        max_age_s: a confirmed track that is not seen for longer is not followed any more.
-        recover_s: a new track of a person who is hidden or lost inside the image, for at most this
-            long and no farther away than a person walks, gets the old id back if they look the
-            same; 0 never does.
-        exit_s: a track that is not seen for longer, and whose predicted centre lies outside the
+        steady_size: predict a constant aspect ratio and height. Most apparent changes come from a
+            person in front who hides part of the box; otherwise predicted boxes would keep
+            shrinking.
+        max_age_s: a confirmed track that is not detected for longer is deleted.
+        recover_s: a new track gets the id of a person who was lost or hidden inside the image for
+            at most this long, if the embeddings match and the distance can be walked; 0 never does.
+        exit_s: a track that is not detected for longer, and whose predicted centre lies outside the
             image, is deleted.
-        duplicate_cover: a box that shares more than this part of the smaller box with another, and
-            shows the same head or person, starts no second track; 1 switches this off.
-        whole_below: a box whose lower edge lies behind another person, and that is lower than this
-            part of the track's height, gets the track's height; 0 takes boxes as they are.
-        coast_s: a track that is not seen is still reported for this long, at its predicted box.
-        hidden_s: the same for a track whose predicted box lies for the most part behind another
-            person.
-        matched_weight: part of the detector's box in the reported one; the rest is the filter's.
+        duplicate_cover: a detection starts no track if it overlaps another one by more than this
+            part of the smaller box and shows the same head or person; 1 switches this off.
+        whole_below: a box whose lower edge lies behind another person, and whose height is less
+            than this part of the track's, gets the track's height; 0 leaves boxes unchanged.
+        coast_s: a track that is not detected is still reported for this long, at its predicted box.
+        hidden_s: the same for a track whose predicted box lies mostly behind another person.
+        matched_weight: weight of the detector's box in the reported box; the rest is the Kalman
+            filter's.
         nominal_rate: frames per second for which the noise weights hold; time steps are measured
             in frames of this rate.
-        std_weight_position: position noise per nominal frame, as a part of the box height.
-        std_weight_velocity: velocity noise per nominal frame, as a part of the box height.
-        std_weight_measurement: noise of a detector's box, as a part of its height.
+        std_weight_position: position noise per nominal frame, as a fraction of the box height.
+        std_weight_velocity: velocity noise per nominal frame, as a fraction of the box height.
+        std_weight_measurement: noise of a detector's box, as a fraction of its height.
     """
 
     min_confidence: float | None = number(None, 0.0, 1.0)
@@ -250,42 +256,44 @@ class DeepSortConfig(_WithThresholds):
 
 @dataclass(frozen=True)
 class MatchConfig(_WithThresholds):
-    """Who is who across cameras; costs are cosine distances of embeddings.
+    """Identities across cameras; costs are cosine distances of embeddings.
 
-    Where `prototype_spread`, `tight`, `loose`, `margin` or `revise_threshold` is null, the
-    encoder's own value is used, see `Thresholds`.
+    If `prototype_spread`, `tight`, `loose`, `margin` or `revise_threshold` is null, the encoder's
+    own value is used, see `Thresholds`.
 
     Attributes:
-        enabled: give people identities over all cameras of a run with several cameras.
-        topology: YAML file of overlaps and transit times; null rules out only what is learned.
-        learn_links: without a topology, transit times between two cameras are used once this many
-            people went between them; 0 never learns.
+        enabled: with several cameras, give people identities over all of them.
+        topology: YAML file of overlaps and transit times; with null, only learned transit times
+            restrict matches.
+        learn_links: without a topology, transit times between two cameras are used after this many
+            people have gone between them; 0 never learns.
         ground: YAML file of homographies to the ground plane; null matches without positions.
-        min_score: embeddings of detections with a lower confidence are not remembered.
-        max_cover: embeddings of boxes of which nearer boxes cover a larger part are not remembered.
-        min_hits: number of embeddings after which a tracklet is good enough to be matched.
-        prototypes: largest number of embeddings remembered per tracklet; 1 is their mean.
+        min_score: embeddings of detections with a lower confidence are not used.
+        max_cover: embeddings of boxes are not used if nearer boxes cover more than this part.
+        min_hits: minimum number of embeddings before a tracklet is matched.
+        prototypes: maximum number of embeddings remembered per tracklet; with 1 it is the mean.
         prototype_spread: an embedding farther than this from all prototypes becomes a new one.
-        tight: an identity whose cost is at most this is taken at once.
-        loose: an identity whose cost is at most this, or `tight`, is taken when `patience_s` is
-            over.
-        margin: to be taken at once, the best identity must beat the next by this much.
-        patience_s: longest time that a tracklet which is good enough waits for an identity.
-        shortlist: number of identities, the nearest by mean embedding, that a tracklet is compared
-            with closely.
-        softness: how costs of pairs become the cost of an identity; small takes the nearest pair,
-            large the mean.
-        floor_weight: how much a near or far position on the ground lowers or raises a cost.
-        floor_gate_m: two tracklets farther apart at the same time are two people.
-        floor_speed_m_s: highest speed of a person between two sightings.
+        tight: an identity with at most this cost is accepted at once.
+        loose: an identity with at most this cost, or `tight`, is accepted after `patience_s`.
+        margin: to be accepted at once, the best identity must be better than the next by this much.
+        patience_s: maximum time that a tracklet with enough embeddings waits for an identity.
+        shortlist: number of identities, nearest by mean embedding, that a tracklet is compared with
+            in detail.
+        softness: how the costs of pairs give the cost of an identity: small values take the nearest
+            pair, large ones the mean.
+        floor_weight: how much the distance on the ground plane lowers or raises a cost.
+        floor_gate_m: two tracklets farther apart at the same time are different people.
+        floor_speed_m_s: maximum speed of a person between two sightings.
         revise_every_s: time between two revisions, which cluster the recent past again; 0 never
             does.
         revise_window_s: length of the recent past.
-        revise_threshold: highest cost at which two groups are joined.
-        revise_max_tracklets: a recent past with more tracklets is not revised, with a warning.
-        keep_bonus: taken off the cost of pairs that already share an identity, so that ids stay.
-        max_members: largest number of tracklets remembered of an identity where whole tracklets
-            come in; the latest ones stay.
+        revise_threshold: maximum cost at which a revision joins two groups.
+        revise_max_tracklets: if the recent past has more tracklets, a warning is logged instead of
+            a revision.
+        keep_bonus: subtracted from the cost of pairs that already share an identity, so that ids
+            are stable.
+        max_members: maximum number of tracklets remembered per identity at the centre; the latest
+            ones are kept.
         memory_s: the live matcher forgets a tracklet that was not seen for longer.
     """
 
@@ -322,13 +330,13 @@ class GalleryConfig(Checked):
 
     Attributes:
         address: file, or postgresql://USER@HOST/DATABASE; null stores nothing beyond the run.
-        site: name of the place that the cameras belong to; may be empty.
-        retention_h: delete sightings that were stored longer ago; null keeps them until a purge.
+        site: name of the place of the cameras; may be empty.
+        retention_h: delete sightings this long after they were stored; null keeps them until
+            `reid-track gallery purge`.
         store_crops: also store a picture of each sighting, with the same retention.
-        start_time: time at which the recording begins, such as "2026-11-24T18:30" (local time) or
-            with a time zone; null takes the time in the file, and the current time for cameras and
-            streams.
-        max_waiting: largest number of sightings and events kept in memory while the gallery is
+        start_time: start of the recording, such as "2026-11-24T18:30" (local time) or with a time
+            zone; null takes the time in the file, and the current time for cameras and streams.
+        max_waiting: maximum number of sightings and events kept in memory while the gallery is
             unavailable.
     """
 
@@ -347,27 +355,27 @@ class OutputConfig(Checked):
     Attributes:
         video: write an annotated H.264 video.
         mot: write MOTChallenge text, which counts frames from 1; with several cameras, also with
-            ids over all of them.
+            identities across cameras.
         jsonl: write JSON lines, one frame a line, counted from 0; with several cameras, also the
             events of identities.
         csv: write CSV, one row a box; frames count from 0.
-        crops: write pictures of each identity, in a folder of its own.
+        crops: write pictures of each identity into a folder.
         heatmap: draw a PNG of the places where people spent their time.
         mosaic: write one video of all cameras; several cameras only.
         parquet: write a table of all boxes of all cameras; several cameras only.
         pictures: draw timeline, transitions, transit times and map; several cameras only.
-        trail_s: length of the drawn trail.
-        labels: what stands at a box in videos: "id", "class", "confidence".
-        line_thickness: of boxes in videos, in pixels; null suits it to the frame.
+        trail_s: duration of the drawn trail.
+        labels: text at boxes in videos: "id", "class", "confidence".
+        line_thickness: thickness of boxes in videos, in pixels; null adapts it to the frame.
         video_crf: quality of the x264 encoder; 0 is best, 51 is worst.
         blur_heads: blur heads in every picture that is shown, written or stored.
-        refine: when a recorded video ends, write its tracks once more, split, connected, filled
-            and smoothed with what came later, and a list of the changes.
+        refine: after a recorded video, also write tracks that are split, connected, filled and
+            smoothed with knowledge of later frames, and a list of the changes.
         lines: lines at which people are counted, each NAME=X1,Y1,X2,Y2 in pixels, or a YAML file of
             lines and zones, as `reid-track zones` writes it.
         zones: zones in which people and their time are counted, each NAME=X1,Y1,X2,Y2,X3,Y3 or more
             points, or a YAML file of lines and zones.
-        extra: names of further output formats, which have no key of their own.
+        extra: names of further output formats that have no key.
     """
 
     video: bool = True

@@ -1,4 +1,4 @@
-"""Frames to boxes: detectors that ultralytics runs, and the replay of a detection file.
+"""Detectors: models that ultralytics runs, and the replay of a detection file.
 
 ultralytics is imported by `build_detector`, not here.
 """

@@ -1,4 +1,4 @@
-"""The interface of detectors, and the check of their images; numpy only."""
+"""The interface of detectors, and checks of their arguments; numpy only."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from reid_tracker.types import Detections, ImageBGR, check_image
 class Detector(Protocol):
     """Finds objects in frames.
 
-    A frame index is the number of the frame in its source, from 0 (`Frame.index`). Detectors that
-    look at the picture ignore it. A replay reads its file at that frame; without an index it takes
-    the frame after the last one it gave, so that plain calls in order work too. Threads may share a
-    detector; they take turns.
+    A frame index is the number of the frame in its source, from 0 (`Frame.index`). Only a replay
+    uses it, to find the frame in its file; without an index it takes the next frame. Threads may
+    share a detector; they take turns.
     """
 
     def detect(self, image: ImageBGR, frame_index: int | None = None) -> Detections:
@@ -45,7 +44,7 @@ class Detector(Protocol):
             One `Detections` for each frame; the same as from `detect` on each.
 
         Raises:
-            InputError: as in `detect`, or there are not as many indices as images.
+            InputError: as in `detect`, or the numbers of indices and images differ.
         """
 
 
@@ -53,7 +52,7 @@ def check_batch(images: Sequence[Any], frame_indices: Sequence[int] | None) -> N
     """Check the arguments of `Detector.detect_batch`.
 
     Raises:
-        InputError: an image is wrong, or there are not as many indices as images.
+        InputError: an image has a wrong shape or type, or the numbers of indices and images differ.
     """
     for image in images:
         check_image(image)

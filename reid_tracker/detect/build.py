@@ -1,4 +1,4 @@
-"""Builds a detector from a name, a file or a configuration; BACK_ENDS lists the loaders."""
+"""Builds a detector from a name, a file or a configuration; `BACK_ENDS` lists the loaders."""
 
 from __future__ import annotations
 
@@ -31,30 +31,31 @@ def build_detector(
     """Build a detector.
 
     Args:
-        model: "auto", the best detector on this machine, for which nothing is downloaded; a name of
-            `reid-track weights list` or of ultralytics ("yolo11n.pt"), which is downloaded where it
-            is not here; a model file or folder that ultralytics loads (.pt, .onnx,
-            *_openvino_model, .engine); a MOTChallenge detection file (.txt) to replay; or a
-            configuration, whose fields the keywords below override. A .pt file can run code when it
-            is loaded: take it from a source you trust.
-        conf: detections below it are dropped.
-        iou: overlap above which non-maximum suppression drops the weaker of two boxes; by default
-            the detector's own, or 0.7.
-        image_size: side in pixels to which the longer side of a frame is scaled, by default the
-            detector's own, or 640; `imgsz` is the same by ultralytics' name.
-        imgsz: see `image_size`.
+        model: one of the following. "auto": the best detector on this machine, without a download.
+            A name of `reid-track weights list` or of ultralytics ("yolo11n.pt"): downloaded if it
+            is missing. A model file or folder that ultralytics loads (.pt, .onnx, *_openvino_model,
+            .engine); a .pt file can run code when it is loaded, so take it from a source you trust.
+            A MOTChallenge detection file (.txt) to replay. A configuration, whose fields the
+            keywords below override.
+        conf: minimum confidence of detections.
+        iou: overlap (IoU) above which non-maximum suppression drops the weaker of two boxes; by
+            default the detector's own, or 0.7.
+        image_size: frames are scaled so that their longer side has this many pixels; by default the
+            detector's own size, or 640.
+        imgsz: ultralytics' name for `image_size`.
         classes: class numbers or names to keep, by default "person"; an empty list keeps all.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         half: run in float16 (GPU only).
-        max_detections: most boxes kept in a frame.
+        max_detections: maximum number of boxes in a frame.
 
     Returns:
-        The detector, loaded and tried on a black frame. A replay has neither network nor frames,
-        so only conf, classes and max_detections apply to it.
+        The detector, loaded and tested on a black frame. For a replay only `conf`, `classes` and
+        `max_detections` have an effect.
 
     Raises:
-        ConfigError: an option, a class or the device is unknown here.
-        WeightsError: the model is missing, damaged, or no detector; or none is here for "auto".
+        ConfigError: an option is invalid, or a class or the device does not exist.
+        WeightsError: the model is missing, damaged, or not a detector; or this machine has no
+            detector for "auto".
         MissingDependencyError: the model needs a package that is not installed.
         InputError: a line of a detection file is malformed.
     """
@@ -76,13 +77,13 @@ def build_detector(
 
 
 def resolve_model(config: DetectorConfig) -> DetectorConfig:
-    """Replace "auto" or a name of the manifest by its file; a named model is downloaded.
+    """Replace "auto" or a name of the manifest by the path of its file; download it if needed.
 
     Returns:
-        The configuration with the path of the file; other models stay as they are.
+        The configuration with the path of the file, or unchanged for other models.
 
     Raises:
-        WeightsError: no detector is here for "auto", or the download fails.
+        WeightsError: this machine has no detector for "auto", or the download fails.
     """
     model = config.model
     if model == "auto":
@@ -91,7 +92,7 @@ def resolve_model(config: DetectorConfig) -> DetectorConfig:
         found = zoo.best("detector", on_cpu=runs_on_cpu(config.device))
         if found is None:
             raise WeightsError(
-                "detector.model = auto: no detector is on this machine; get one with `reid-track "
+                "detector.model = auto: this machine has no detector; get one with `reid-track "
                 "weights pull yolo11n`, or name one with --detector"
             )
         entry, path = found
@@ -102,8 +103,8 @@ def resolve_model(config: DetectorConfig) -> DetectorConfig:
     if known is None or Path(model).exists():
         return config
     if zoo.locate(known, manifest) is None and not known.shipped:
-        # A warning, since the run does not start before the download ends.
-        logger.warning("detector %s is not on this machine: downloading it", known.name)
+        # A warning, so that it is logged by default: the download delays the start.
+        logger.warning("detector %s is not on this machine; downloading it", known.name)
     path = zoo.pull(known.name, manifest=manifest)
     logger.info("detector %s: %s", known.name, path)
     return dataclasses.replace(config, model=str(path))
@@ -127,7 +128,7 @@ def _load_replay(config: DetectorConfig) -> Detector:
 
 
 BACK_ENDS: dict[str, Callable[[DetectorConfig], Detector]] = {".txt": _load_replay}
-"""Ends of model names, in small letters, and what loads such a model; ultralytics loads others.
+"""Loaders by the ending of the model's name in lower case; ultralytics loads all other models.
 
 A loader imports its heavy packages itself.
 """

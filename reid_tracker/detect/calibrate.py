@@ -1,9 +1,9 @@
-"""The confidence from which a detector sees a person clearly, from footage without labels.
+"""Finds the confidence of clearly visible people for a detector, from footage without labels.
 
-Detectors differ in how sure they are of the same person, but all are less sure of a person half
-hidden behind another. So two kinds of detections are compared: those that nearer people cover in
-part, and those that nobody covers. The confidence that separates them best is the one from which
-detections may start tracks and describe people.
+Detectors give the same person different confidences, but all give lower ones to people who are half
+hidden behind others. This module compares detections that nearer people cover in part with those
+that nobody covers. The confidence that separates the two best is the threshold for detections that
+may start tracks and contribute embeddings.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from reid_tracker.types import Detections
 
 MIN_DETECTIONS = 20
 _CLEAR, _HIDDEN, _INSIDE = 0.05, 0.3, 0.85
-"""Parts of a box that nearer boxes cover: less is seen clearly, more is half hidden, and a box that
-lies in another may be a part of the same person."""
+"""Share of a box that nearer boxes cover: below _CLEAR the person is clearly visible; from _HIDDEN
+to _INSIDE half hidden; above _INSIDE the box may be a part of the same person."""
 
 
 class ConfidenceRecorder:
-    """Collects the confidences of people half hidden, and of people seen clearly."""
+    """Collects the confidences of half hidden and of clearly visible people."""
 
     def __init__(self) -> None:
         self._hidden: list[FloatArray] = []
@@ -34,19 +34,19 @@ class ConfidenceRecorder:
         self._clear.append(scores[cover < _CLEAR])
 
     def confidences(self) -> tuple[FloatArray, FloatArray]:
-        """Return (H,) confidences of people half hidden and (C,) of people seen clearly."""
+        """Return (H,) confidences of half hidden and (C,) of clearly visible people."""
         empty = [np.empty(0)]
         return np.concatenate(empty + self._hidden), np.concatenate(empty + self._clear)
 
 
 def separating_confidence(hidden: FloatArray, clear: FloatArray) -> float | None:
-    """Return the confidence that separates both kinds best.
+    """Return the confidence that separates both groups best.
 
-    It has the largest sum of shares: of `hidden` below it and of `clear` from it on (Youden, "Index
-    for rating diagnostic tests", 1950).
+    It maximises the share of `hidden` below it plus the share of `clear` at or above it (Youden,
+    "Index for rating diagnostic tests", 1950).
 
     Returns:
-        The confidence, or None if there are fewer than `MIN_DETECTIONS` of either kind.
+        The confidence, or None if a group has fewer than `MIN_DETECTIONS` values.
     """
     if min(len(hidden), len(clear)) < MIN_DETECTIONS:
         return None

@@ -20,24 +20,24 @@ from reid_tracker.geometry import tlwh_to_xyxy
 from reid_tracker.types import Detections, ImageBGR
 
 _COLUMNS = 7
-_LARGEST_FRAME = 2**31
-_LARGEST_PIXEL = 1e9
-"""The area of a larger box is infinite in float32."""
+_MAX_FRAME = 2**31
+_MAX_PIXEL = 1e9
+"""With larger values the area of a box could overflow float32."""
 
 
 class ReplayDetector:
     """A `Detector` that reads detections from a file.
 
-    Confidences are clipped to [0, 1], since many public files hold raw scores; that changes no
-    decision of a threshold in [0, 1]. A confidence of exactly -1 stands for "not given" and
-    counts as 1. Frames that the file does not mention have no detections.
+    Confidences are clipped to [0, 1], since many public files hold raw scores; thresholds in [0, 1]
+    give the same result. A confidence of exactly -1 means "not given" and counts as 1. Frames that
+    are not in the file have no detections.
 
-    One replay serves one source.
+    Use one replay for one source only.
 
     Args:
         path: the file.
-        confidence: rows below it are dropped.
-        max_detections: most rows kept in a frame, the most confident ones.
+        confidence: minimum confidence of a row.
+        max_detections: maximum number of rows in a frame; the most confident ones are kept.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -117,10 +117,10 @@ def _values(line: str) -> list[float]:
         raise ValueError("a value is not a number") from None
     if not all(map(math.isfinite, values)):
         raise ValueError("a value is not finite")
-    if not (1 <= values[0] < _LARGEST_FRAME and values[0].is_integer()):
-        raise ValueError("the frame number is not a whole number from 1")
+    if not (1 <= values[0] < _MAX_FRAME and values[0].is_integer()):
+        raise ValueError("the frame number is not an integer from 1")
     if min(values[4:6]) < 0:
         raise ValueError("width or height is negative")
-    if max(map(abs, values[2:6])) > _LARGEST_PIXEL:
-        raise ValueError(f"a pixel is beyond {_LARGEST_PIXEL:g}")
+    if max(map(abs, values[2:6])) > _MAX_PIXEL:
+        raise ValueError(f"a pixel coordinate is beyond {_MAX_PIXEL:g}")
     return values

@@ -1,4 +1,4 @@
-"""What the weights manifest says about a detector: thresholds, image size, overlap."""
+"""A detector's settings in the weights manifest: thresholds, image size, overlap."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reid_tracker.config import DetectorConfig, Thresholds
 
 
 def detector_thresholds(config: DetectorConfig) -> Thresholds:
-    """Return the thresholds of the weights manifest for a detector, or the defaults.
+    """Return a detector's thresholds from the weights manifest, or the defaults.
 
     Raises:
         WeightsError: the model cannot be read.
@@ -20,7 +20,7 @@ def detector_thresholds(config: DetectorConfig) -> Thresholds:
 
 
 def with_own_settings(config: DetectorConfig) -> DetectorConfig:
-    """Return a configuration with the detector's own overlap and image size where none are set.
+    """Fill in the detector's own overlap and image size where the configuration sets none.
 
     Raises:
         WeightsError: the model cannot be read.
@@ -38,10 +38,7 @@ def with_own_settings(config: DetectorConfig) -> DetectorConfig:
 
 
 def _entry_of(config: DetectorConfig) -> zoo.Entry | None:
-    """Return the entry of a detector, by its name or by its file in any place, or None.
-
-    Nothing is downloaded.
-    """
+    """Find the manifest entry of a detector by name or file content; download nothing."""
     path = Path(config.model)
     name = config.model if path.exists() else config.model.removesuffix(".pt")
     found = zoo.best("detector") if name == "auto" else None

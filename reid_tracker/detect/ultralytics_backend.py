@@ -1,7 +1,7 @@
-"""Detection by ultralytics: YOLO and RT-DETR in every format that it runs; imported nowhere else.
+"""Detection with ultralytics: YOLO and RT-DETR in every format that it runs.
 
-ultralytics and the run-times under it are kept from installing packages, sending statistics and
-printing. ultralytics still makes its settings file if there is none.
+No other module imports ultralytics. It and its run-times are kept from installing packages, sending
+statistics and printing. ultralytics still creates its settings file if there is none.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ _RUNTIMES = {
     ".onnx": ("onnxruntime", "onnxruntime"),
     ".engine": ("tensorrt", "tensorrt"),
 }
-"""What an exported model needs: the end of its name, the module, and what pip installs for it."""
+"""Module and pip package that an exported model needs, by the ending of its name."""
 
 _TASKS = ("detect", "segment", "pose", "obb")
 _MAX_REASON = 200
 
 
 class UltralyticsDetector:
-    """A `Detector` over one ultralytics model.
+    """A `Detector` that runs an ultralytics model.
 
     Args:
         config: model and options; see `DetectorConfig`.
 
     Raises:
-        ConfigError: a class or the device is unknown here.
-        WeightsError: the model is missing, damaged, or no detector.
+        ConfigError: a class or the device does not exist.
+        WeightsError: the model is missing, damaged, or not a detector.
         MissingDependencyError: the model needs a package that is not installed.
     """
 
@@ -73,7 +73,7 @@ class UltralyticsDetector:
         self._options["classes"] = _class_numbers(config.classes, self._model.names)
         self._static_batch = _static_batch(self._model.predictor.model)
         _to_detections(black)
-        self._lock = threading.Lock()  # a model keeps the batch that it works on
+        self._lock = threading.Lock()  # a model stores the current batch in itself
 
     def detect(self, image: ImageBGR, frame_index: int | None = None) -> Detections:
         """Detect in one frame; see `Detector.detect`."""
@@ -84,8 +84,8 @@ class UltralyticsDetector:
     ) -> list[Detections]:
         """Detect in several frames; see `Detector.detect_batch`."""
         check_batch(images, frame_indices)
-        # Frames of one size go together: in a mixed batch ultralytics pads all to squares, and a
-        # frame's boxes would depend on its neighbours.
+        # Batch frames of the same size only: ultralytics pads mixed batches to squares, so that a
+        # frame's boxes would depend on the other frames.
         sizes: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for position, image in enumerate(images):
             sizes[image.shape].append(position)
@@ -116,7 +116,7 @@ def _to_detections(result: Any) -> Detections:
 
 
 def _load(yolo: Any, config: DetectorConfig, options: dict[str, Any]) -> tuple[Any, Any]:
-    """Load the model and return it with its result for a black frame, which starts its back end."""
+    """Load a model and run it on a black frame, which starts its back end; return both."""
     black = np.zeros((64, 64, 3), np.uint8)
     try:
         model = yolo(config.model)
@@ -137,7 +137,7 @@ def _load(yolo: Any, config: DetectorConfig, options: dict[str, Any]) -> tuple[A
             f"{config.model}: no such file, and it could not be downloaded; go online once, or "
             "give the path of a model file"
         ) from None
-    except Exception as error:  # ultralytics passes on any error of its back ends
+    except Exception as error:  # ultralytics raises any error of its back ends
         raise WeightsError(
             f"{config.model}: not a model that ultralytics loads, or damaged "
             f"({type(error).__name__}: {_first_line(error)}); get it again or give another"
@@ -145,10 +145,10 @@ def _load(yolo: Any, config: DetectorConfig, options: dict[str, Any]) -> tuple[A
 
 
 def _take_image_size(backend: Any, side: int) -> None:
-    """Let a model that takes any size see the wanted one on CPUs with AMX, too.
+    """Set the image size of a model with variable size on CPUs with AMX, too.
 
-    There OpenVINO fails with int8 models of variable size, so ultralytics compiles them for one
-    size, and would always take that of the export.
+    There OpenVINO fails with int8 models of variable size, so ultralytics compiles them for a fixed
+    size: without this, that of the export.
     """
     if getattr(backend, "read_model", None) is not None:
         stride = int(backend.stride)
@@ -179,7 +179,7 @@ def _static_batch(backend: Any) -> int | None:
 
 
 def _check_runtime(model: str) -> None:
-    """Find out before ultralytics does whether an exported model can run: it would call pip."""
+    """Check that the package for an exported model is installed; ultralytics would call pip."""
     name = model.rstrip("/\\").lower()
     for ending, (module, package) in _RUNTIMES.items():
         if not name.endswith(ending):
@@ -207,7 +207,7 @@ def _check_exists(model: str) -> None:
     if len(path.parts) == 1:
         name = check_yolov5u_filename(model if path.suffix else f"{model}.pt")
         if name in GITHUB_ASSETS_NAMES:
-            logger.info("detector %s is not here; ultralytics downloads it", model)
+            logger.info("detector %s is not on this machine; ultralytics downloads it", model)
             return
         if close := difflib.get_close_matches(name, GITHUB_ASSETS_NAMES, n=3):
             raise WeightsError(
@@ -220,16 +220,16 @@ def _check_exists(model: str) -> None:
 
 
 def _check_device(name: str) -> str | None:
-    """Return the device as ultralytics wants it; None leaves the choice to it."""
+    """Return the device for ultralytics; None lets it choose."""
     if name == "auto":
         return None
     from ultralytics.utils.torch_utils import select_device
 
     try:
         device = select_device(name, verbose=False)
-    except Exception:  # it says so in ten lines
+    except Exception:  # its own message has ten lines
         device = None
-    # Asked for an Apple GPU that is not there, ultralytics takes the CPU without a word.
+    # Without an Apple GPU, ultralytics silently takes the CPU.
     if device is None or (name.startswith("mps") and "mps" not in str(device)):
         raise ConfigError(
             f"detector.device = {name}: torch sees no such device; set it to cpu or auto (known "
@@ -239,10 +239,10 @@ def _check_device(name: str) -> str | None:
 
 
 def runs_on_cpu(device: str) -> bool:
-    """Whether ultralytics would compute on a CPU if asked for this device.
+    """Return whether ultralytics runs on the CPU for a `detector.device`.
 
     Raises:
-        ConfigError: there is no such device here.
+        ConfigError: the device does not exist.
     """
     import_yolo()
     from ultralytics.utils.torch_utils import select_device
@@ -252,9 +252,9 @@ def runs_on_cpu(device: str) -> bool:
 
 
 def import_yolo() -> Any:
-    """Import ultralytics.YOLO, tamed."""
+    """Import ultralytics.YOLO without its messages, statistics and automatic installations."""
     silence_telemetry()
-    if "ultralytics" in sys.modules:  # someone else's import: its logging stays as it is
+    if "ultralytics" in sys.modules:  # the program has imported it: keep its logging
         from ultralytics import YOLO
     else:
         with _quiet_import():
@@ -263,24 +263,24 @@ def import_yolo() -> Any:
     from ultralytics.utils.events import events
 
     checks.AUTOINSTALL = False
-    # Statistics are switched off in this process only; the user's own choice stays on disk.
+    # Switch off statistics in this process only; the user's setting on disk is unchanged.
     events.enabled = False
     return YOLO
 
 
 @contextmanager
 def _quiet_import() -> Iterator[None]:
-    """Set what ultralytics reads when it is imported.
+    """Set environment variables that ultralytics reads when it is imported.
 
-    YOLO_OFFLINE keeps it from looking names up on the network at import; models are downloaded all
-    the same. YOLO_AUTOINSTALL stays set, for processes started from this one.
+    YOLO_OFFLINE prevents DNS queries during the import; downloads of models still work.
+    YOLO_AUTOINSTALL stays set, for child processes.
     """
     os.environ["YOLO_AUTOINSTALL"] = "false"
     temporary = {"YOLO_OFFLINE": "true", "YOLO_VERBOSE": "false"}
     before = {name: os.environ.get(name) for name in temporary}
     os.environ.update(temporary)
     try:
-        with np.printoptions():  # which ultralytics changes for everyone
+        with np.printoptions():  # ultralytics changes them globally
             yield
     finally:
         for name, value in before.items():

@@ -10,24 +10,24 @@ from reid_tracker.edge.reporter import MessageNumbers
 from reid_tracker.monitor import Reading
 from reid_tracker.transport import CameraMessage
 from reid_tracker.transport.wire.messages import CameraState
-from reid_tracker.transport.wire.record import MOST_REASON_BYTES
+from reid_tracker.transport.wire.record import MAX_REASON_BYTES
 from reid_tracker.types import ClockSource, Frame, SourceStatus
 from reid_tracker.video import LiveSource, Source
 
 _SILENT_S = 1.0
-_LEAST_STEP_S = 1e-3
+_MIN_STEP_S = 1e-3
 
 
 class EdgeCamera:
-    """A source as the centre sees it.
+    """Gives the frames of a source their UTC times, and reports its state to the centre.
 
     Args:
-        source: is not closed here.
+        source: an open source; the caller closes it.
         start_s: UTC seconds since 1970 at time 0 of sources that do not know the time.
 
     Attributes:
-        name: of the source.
-        processed: frames that went through the pipeline.
+        name: name of the source.
+        processed: number of frames that went through the pipeline.
     """
 
     def __init__(self, source: Source, start_s: float) -> None:
@@ -44,17 +44,17 @@ class EdgeCamera:
 
     @property
     def state(self) -> tuple[CameraState, str]:
-        """Its state, and in words why it is gone; a file is live until its end."""
+        """The state, and the reason why the camera is gone; a file is live until its end."""
         if self._ended:
             return "gone", self._ended
         status = self._status()
         if status is None:
             return "live", ""
-        return status.state.value, status.reason[:MOST_REASON_BYTES]
+        return status.state.value, status.reason[:MAX_REASON_BYTES]
 
     @property
     def clock(self) -> ClockSource:
-        """Where the times of its frames come from."""
+        """Source of the frame times."""
         status = self._status()
         if status is not None:
             return status.clock
@@ -62,14 +62,14 @@ class EdgeCamera:
 
     @property
     def frame_age_s(self) -> float | None:
-        """Time since the newest frame came; None before the first."""
+        """Seconds since the newest frame arrived; None before the first frame."""
         status = self._status()
         if status is not None:
             return status.frame_age_s
         return time.monotonic() - self._came_s if self.processed else None
 
     def readings(self) -> Iterator[Reading]:
-        """Yield counts and states for `reid_tracker.monitor.Metrics`; from any thread."""
+        """Yield counts and states for `reid_tracker.monitor.Metrics`; any thread may call this."""
         status, label = self._status(), (self.name,)
         yield Reading("frames_total", self.processed, label)
         yield Reading("frames_dropped_total", status.dropped if status else 0, label)
@@ -86,24 +86,24 @@ class EdgeCamera:
             yield Reading("clock_offset_seconds", status.clock_offset_s, label)
 
     def take(self, frame: Frame) -> float:
-        """Count a frame and return when it was taken, UTC seconds since 1970; times rise.
+        """Count a frame and return when it was taken, in UTC seconds since 1970.
 
-        Where the times of a file go back, the clock waits until they have caught up.
+        The returned times always increase. Where the times of a file jump back, they advance by
+        1 ms a frame until the file has caught up.
         """
         self.processed += 1
         self._came_s = time.monotonic()
         captured_s = frame.captured_s
         time_s = self._start_s + frame.timestamp_s if captured_s is None else captured_s
         if self._now_s is not None:
-            time_s = max(time_s, self._now_s + _LEAST_STEP_S)
+            time_s = max(time_s, self._now_s + _MIN_STEP_S)
         self._now_s = time_s
         return time_s
 
     def silent_now(self) -> float | None:
-        """Return the present time on the clock of a live camera that has stopped sending frames.
+        """Return the current time on the clock of a live camera that has stopped sending frames.
 
-        None while frames come, before the first one, and for files, which may take their time. A
-        frame that waits for this program has come.
+        Returns None while frames arrive, before the first frame, and for files.
         """
         if self._now_s is None or not isinstance(self._source, LiveSource):
             return None
@@ -111,11 +111,11 @@ class EdgeCamera:
         return None if age_s is None or age_s <= _SILENT_S else self._now_s + age_s
 
     def end(self, reason: str) -> None:
-        """Note that no more frames come."""
+        """Record that no more frames will come."""
         self._ended = self._ended or reason
 
-    def news(self, numbers: MessageNumbers, every_s: float) -> CameraMessage | None:
-        """Return a message if the state has changed, or the last message is `every_s` old."""
+    def state_message(self, numbers: MessageNumbers, every_s: float) -> CameraMessage | None:
+        """Return a message if the state has changed or the last message is `every_s` old."""
         state, now_s = self.state, time.monotonic()
         passed_s = now_s - self._sent_s
         if state == self._sent and passed_s < every_s:

@@ -1,4 +1,4 @@
-"""The cameras of a host that runs for long: SIGHUP to a service reads their list again."""
+"""The cameras of a long-running host: SIGHUP to a service makes it read their list again."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _log = logging.getLogger(__name__)
 
 
 class CameraSet:
-    """Opens sources, and follows changes of their list; a context manager that closes all.
+    """Opens sources and applies changes of their list; a context manager that closes them.
 
     Args:
         words: sources and lists of sources, as on the command line.
-        config: of the run.
-        check_names: raises where the names of sources cannot be used.
+        config: configuration of the run.
+        check_names: raises an error for names that cannot be used.
 
     Raises:
-        ReidTrackerError: a source cannot be opened, or its name not be used.
+        ReidTrackerError: a source cannot be opened, or its name cannot be used.
     """
 
     def __init__(
@@ -41,31 +41,31 @@ class CameraSet:
         check_names: Callable[[Sequence[str]], None] = lambda names: None,
     ) -> None:
         self._words, self._config, self._check_names = list(words), config, check_names
-        self._asked = False
-        self._before: object = None
+        self._reload_requested = False
+        self._earlier_handler: object = None
         self._stack = ExitStack()
         entries = read_entries(self._words)
         self._open = list(zip(entries, self._opened(entries, wait=True), strict=True))
 
     @property
     def sources(self) -> list[Source]:
-        """Open sources, whose names differ."""
+        """The open sources; their names are unique."""
         return [source for _, source in self._open]
 
     def changes(self) -> Changes | None:
-        """Return what is to change; None without a SIGHUP since the last call.
+        """Return the changes of the list; None if no SIGHUP came since the last call.
 
-        Sources to remove are closed, sources to add are open. Nothing waits for a network camera
-        that does not answer yet. If the list is wrong, everything stays as it is.
+        Removed sources are closed, added ones are open. This does not wait for network cameras that
+        do not answer yet. If the list is wrong, nothing changes.
         """
-        if not self._asked:
+        if not self._reload_requested:
             return None
-        self._asked = False
+        self._reload_requested = False
         notify_systemd("RELOADING=1")
         try:
             return self._reload()
         except ReidTrackerError as error:
-            _log.error("the list of cameras is wrong: %s; the cameras stay as they were", error)
+            _log.error("the list of cameras is wrong: %s; nothing was changed", error)
             return None
         finally:
             notify_systemd("READY=1")
@@ -84,9 +84,9 @@ class CameraSet:
         self._open = [*kept, *zip(wanted, added, strict=True)]
         for source in gone:
             source.close()
-        # A warning, so that whoever sent the signal sees it.
+        # A warning, so that it is always logged for the person who sent the signal.
         _log.warning(
-            "cameras were read again: %d stay, added: %s, removed: %s",
+            "read the list of cameras again: %d kept, added: %s, removed: %s",
             len(kept),
             ", ".join(source.name for source in added) or "none",
             ", ".join(source.name for source in gone) or "none",
@@ -120,7 +120,7 @@ class CameraSet:
 
     def __enter__(self) -> CameraSet:
         if threading.current_thread() is threading.main_thread() and self._reloads():
-            self._before = signal.signal(signal.SIGHUP, self._ask)
+            self._earlier_handler = signal.signal(signal.SIGHUP, self._on_hangup)
         return self
 
     def __exit__(
@@ -129,16 +129,16 @@ class CameraSet:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGHUP, self._before)  # type: ignore[arg-type]
+        if self._earlier_handler is not None:
+            signal.signal(signal.SIGHUP, self._earlier_handler)  # type: ignore[arg-type]
         self._stack.close()
 
     def _reloads(self) -> bool:
-        """Whether SIGHUP asks for a reload; without a list, or on a terminal, it ends the run."""
+        """Return whether SIGHUP means reload; without a list, or on a terminal, it ends the run."""
         terminal = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
         if not hasattr(signal, "SIGHUP") or not any(map(is_camera_list, self._words)):
             return False
         return "NOTIFY_SOCKET" in os.environ or not terminal
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
+    def _on_hangup(self, number: int, frame: FrameType | None) -> None:
+        self._reload_requested = True

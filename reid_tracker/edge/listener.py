@@ -1,4 +1,4 @@
-"""Receives the centre's identities in a thread of its own, so that frames never wait for it."""
+"""Receives the centre's identities in a background thread, so that frames never wait for them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ _MOST_IDS = 10_000
 
 
 class IdentityListener(Closing):
-    """Receives the identities of a site; those sent while the broker is away come later.
+    """Receives the identities of a site.
 
-    The broker remembers how far this host has read, also while the program does not run.
+    The broker remembers how far this host has read, and delivers the rest after an outage or a
+    restart.
 
     Args:
         site: name of the place.
         edge: name of this host.
-        open_broker: connects; called in the background, again whenever the broker refused.
-        known: takes the identities.
+        open_broker: connects; called in the background, and again after the broker has refused.
+        known: receives the identities.
     """
 
     def __init__(
@@ -48,11 +49,11 @@ class IdentityListener(Closing):
 
     @property
     def away(self) -> str:
-        """Why nothing can be received now; empty while it can."""
+        """Why nothing can be received at the moment; empty if the broker is connected."""
         return self._away
 
     def close(self) -> None:
-        """Stop; the broker keeps later messages for the next start."""
+        """Stop; the broker keeps further messages for the next start."""
         self._stop.set()
         self._thread.join(_CLOSE_S)
 
@@ -62,14 +63,14 @@ class IdentityListener(Closing):
                 self._listen()
             except ReidTrackerError as error:
                 self._lost(error)
-            except Exception as error:  # nobody waits for this thread: it must not end silently
+            except Exception as error:  # a thread must not die silently
                 logger.exception("receiving identities failed; trying again")
                 self._away = f"{type(error).__name__}: {error}"
             self._stop.wait(self._wait_s)
             self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
 
     def _listen(self) -> None:
-        """Receive until the end, or until the broker refuses."""
+        """Receive until `close` is called or the broker refuses."""
         broker = self._open_broker()
         try:
             subscription = broker.subscribe(pattern_of("identity", self._site), self._name)
@@ -85,7 +86,7 @@ class IdentityListener(Closing):
     def _receive(self, receiver: Receiver) -> None:
         try:
             received = receiver.receive(_RECEIVE_S)
-        except TransportUnavailableError as error:  # the connection heals by itself
+        except TransportUnavailableError as error:  # the broker object reconnects by itself
             self._lost(error)
             self._stop.wait(_FIRST_WAIT_S)
             return
@@ -98,5 +99,5 @@ class IdentityListener(Closing):
 
     def _lost(self, error: ReidTrackerError) -> None:
         if str(error) != self._away:
-            logger.info("%s; identities of the centre come later", error)
+            logger.info("%s; the identities of the centre will arrive later", error)
         self._away = str(error)

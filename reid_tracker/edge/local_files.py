@@ -1,4 +1,4 @@
-"""The files of a camera host: opened before the run, given identities, finished at its end."""
+"""The output files of a camera host, and the identities that are written into them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _RECENT_S = 10.0
 
 
 class LocalOutputs(NamedTuple):
-    """What a camera host writes, if anything, and how it receives identities.
+    """The output files of a camera host and the source of their identities.
 
     Attributes:
-        outputs: the files; None if none are written.
-        known: the identities; None if they are not asked for.
-        listener: receives them from the centre.
+        outputs: the files; None if no files are written.
+        known: the identities; None if they are not wanted.
+        listener: receives the identities from the centre.
     """
 
     outputs: EdgeOutputs | None = None
@@ -36,7 +36,7 @@ class LocalOutputs(NamedTuple):
     listener: IdentityListener | None = None
 
     def health(self, run: EdgeRun) -> Health:
-        """Return the health of a run and its files; a full disk is no reason to restart."""
+        """Return the health of a run with the state of its files; a full disk is not unhealthy."""
         health = run.health()
         details = dict(health.details)
         if self.outputs is not None:
@@ -46,7 +46,7 @@ class LocalOutputs(NamedTuple):
         return Health(health.healthy, details)
 
     def readings(self, run: EdgeRun) -> Iterator[Reading]:
-        """Return the counts and states of a run, and of its files."""
+        """Yield the counts and states of a run and of its files."""
         yield from run.readings()
         if self.outputs is not None:
             yield Reading("outputs_failed_total", self.outputs.failures)
@@ -56,42 +56,43 @@ class LocalOutputs(NamedTuple):
             yield Reading("identity_messages_total", self.known.messages)
             yield Reading("identity_changes_total", self.known.changes)
 
-    def settle(self, config: Config, most_s: float | None) -> None:
+    def settle(self, config: Config, max_s: float | None) -> None:
         """Wait for the last identities.
 
         Args:
-            config: of the run.
-            most_s: longest wait; None waits until the centre has revised the past once more.
+            config: configuration of the run.
+            max_s: maximum wait in seconds; None waits until the centre has revised identities once
+                more.
         """
         listener = self.listener
         if self.outputs is None or listener is None:
             return
-        longest_s, quiet_s = config.edge.settle_s, config.match.revise_every_s + 1
-        if most_s is not None:
-            longest_s, quiet_s = min(most_s, longest_s), 0.0
-        self.outputs.settle(longest_s, quiet_s, lambda: not listener.away)
+        timeout_s, quiet_s = config.edge.settle_s, config.match.revise_every_s + 1
+        if max_s is not None:
+            timeout_s, quiet_s = min(max_s, timeout_s), 0.0
+        self.outputs.settle(timeout_s, quiet_s, lambda: not listener.away)
 
 
 @contextmanager
 def local_outputs(
     folder: str | None, config: Config, numbers: MessageNumbers, sources: Sequence[Source]
 ) -> Iterator[LocalOutputs]:
-    """Open the files, and start to receive identities.
+    """Open the output files, and start to receive identities.
 
     Args:
-        folder: where they go; None writes none.
-        config: of the run.
-        numbers: of the messages of this start.
+        folder: folder of the files; None writes no files.
+        config: configuration of the run.
+        numbers: name and boot id of this host.
         sources: open sources.
 
     Raises:
-        OutputError: the files cannot be made, or at the end not be finished.
-        ConfigError: lines or zones are set, at which camera hosts do not count yet.
+        OutputError: the files cannot be created, or cannot be completed at the end.
+        ConfigError: lines or zones are set; camera hosts do not count people yet.
     """
     if config.output.lines or config.output.zones:
         raise ConfigError(
-            "output.lines and output.zones are set, but camera hosts do not count; leave them out, "
-            "and count with reid-track SOURCE..."
+            "output.lines and output.zones are set, but camera hosts do not count people; leave "
+            "them out, and count with reid-track SOURCE..."
         )
     if folder is None:
         yield LocalOutputs()

@@ -1,4 +1,4 @@
-"""What a camera host checks and opens before its run: names, broker, sender and spool."""
+"""Checks names and settings of a camera host, and opens its broker, sender and spool."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _CLOSE_S = 2.0
 
 @contextmanager
 def sending(config: Config, spool: Spool, numbers: MessageNumbers) -> Iterator[Sender]:
-    """Connect to the broker and open a sender; closing it takes at most a few seconds.
+    """Connect to the broker and open a sender, which closes within a few seconds.
 
     Raises:
-        ReidTrackerError: the broker refuses. One that is unavailable is tried again later.
+        ReidTrackerError: the broker refuses. If it is only unavailable, the sender retries later.
     """
     site = config.edge.site
 
     def will() -> Outgoing:
-        lost = numbers.host_status("lost", "its connection to the broker broke")
+        lost = numbers.host_status("lost", "its connection to the broker was lost")
         return Outgoing.of(lost, site)
 
     opened: list[Broker] = []
     try:
         opened.append(open_broker(config.transport, will, host=True))
     except TransportUnavailableError as error:
-        _log.warning("%s; tracking begins, messages are kept and sent later", error)
+        _log.warning("%s; tracking starts, and messages are kept and sent later", error)
 
     def connect() -> Broker:
         return opened.pop() if opened else open_broker(config.transport, will, host=True)
@@ -55,16 +55,16 @@ def sending(config: Config, spool: Spool, numbers: MessageNumbers) -> Iterator[S
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuse names that messages cannot hold.
+    """Refuse names that are not allowed in messages.
 
     Raises:
-        ConfigError: a name is too long, empty or not text.
+        ConfigError: a name is too long, or holds NUL or lone surrogates.
     """
     try:
         for name in names:
             escape(name)
     except MessageError as error:
-        raise ConfigError(f"this name of a site, edge or camera cannot be used: {error}") from None
+        raise ConfigError(f"invalid name of a site, edge or camera: {error}") from None
 
 
 def check_transport(config: TransportConfig) -> None:
@@ -82,14 +82,14 @@ def check_transport(config: TransportConfig) -> None:
 
 
 def reported(config: Config, pipeline: Pipeline, ground: GroundPlane) -> Reported:
-    """Return what a host says about its people and itself.
+    """Return the settings of the messages.
 
     Raises:
         ConfigError: there is no encoder.
     """
     if pipeline.embedding_size is None:
         raise ConfigError(
-            f"encoder.model = {config.encoder.model}: people are matched by their embeddings; "
+            f"encoder.model = {config.encoder.model}: the centre matches people by embeddings; "
             "expected an encoder, see `reid-track weights list`"
         )
     pictures = None
@@ -107,12 +107,12 @@ def reported(config: Config, pipeline: Pipeline, ground: GroundPlane) -> Reporte
 
 
 def open_spool(config: Config, edge_name: str, stack: ExitStack) -> Spool:
-    """Open the file that keeps messages until the broker has them; `stack` closes it."""
+    """Open the disk buffer of messages; `stack` closes it."""
     transport = config.transport
     spool = Spool(
         transport.spool or user_data(f"spool-{escape(edge_name)[:100]}.sqlite"),
-        most_bytes=transport.spool_bytes,
-        most_age_s=transport.spool_age_h * 3600,
+        max_bytes=transport.spool_bytes,
+        max_age_s=transport.spool_age_h * 3600,
     )
     stack.callback(spool.close)
     return spool

@@ -1,4 +1,4 @@
-"""The messages of a camera host on their way out: sends and counts them."""
+"""Sends and counts the messages of a camera host."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ logger = logging.getLogger(__name__)
 
 
 class Outbox:
-    """Hands messages to a sender; a message that does not fit the wire is left out.
+    """Passes messages to a sender; messages that are too large are dropped.
 
     Args:
-        sender: takes the messages; not closed here.
-        spool: the sender's disk buffer, for its readings.
+        sender: sends the messages; the caller closes it.
+        spool: the sender's disk buffer, for the metrics.
 
     Attributes:
-        tracklets: tracklet messages sent.
-        ended: those of them that ended a tracklet.
+        tracklets: number of tracklet messages sent.
+        ended: number of those with state "end".
     """
 
     def __init__(self, sender: Sender, spool: Spool | None = None) -> None:
@@ -32,7 +32,7 @@ class Outbox:
         self.ended = 0
 
     def send(self, messages: Iterable[Message]) -> list[TrackletMessage]:
-        """Send messages and return the tracklet messages among them.
+        """Send messages; return the tracklet messages that were sent.
 
         Raises:
             TransportError: the sender was closed.
@@ -42,7 +42,7 @@ class Outbox:
             try:
                 self._sender.send(message)
             except MessageError as error:
-                logger.warning("a message is left out: %s", error)
+                logger.warning("dropped a message: %s", error)
                 continue
             if isinstance(message, TrackletMessage):
                 sent.append(message)

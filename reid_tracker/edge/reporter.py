@@ -25,14 +25,14 @@ from reid_tracker.transport import (
     TrackletMessage,
     new_boot_id,
 )
-from reid_tracker.transport.wire.embeddings import MOST_PROTOTYPES, MOST_VALUES
+from reid_tracker.transport.wire.embeddings import MAX_PROTOTYPES, MAX_VALUES
 from reid_tracker.transport.wire.messages import EdgeState, TrackletState
 from reid_tracker.types import ClockSource, FrameResult
 
 _SLACK_S = 0.05
-"""The tracker adds up a track's age itself: the track must not end here before it does there."""
+"""Tolerance of rounding errors: a track must not end here before it ends in the tracker."""
 
-_LEAST_WEIGHT = 1e-3
+_MIN_WEIGHT = 1e-3
 _FARTHEST_M = 1e6
 
 
@@ -44,25 +44,25 @@ class MessageNumbers:
 
     Attributes:
         edge: name of the host.
-        boot: text that no other start has.
+        boot: unique id of this start.
     """
 
     def __init__(self, edge: str) -> None:
         self.edge = edge
         self.boot = new_boot_id()
         self._numbers = itertools.count()
-        self._of_host = itertools.count()
+        self._host_numbers = itertools.count()
 
     def next(self) -> int:
-        """Return the number of the next message; messages are sent in this order."""
+        """Return the number of the next message; send messages in this order."""
         return next(self._numbers)
 
     def host_status(self, state: EdgeState, reason: str = "") -> EdgeMessage:
-        """Return a message about the host itself, which has a count of its own."""
+        """Return a message about the host itself; these have separate numbers."""
         return EdgeMessage(
             edge=self.edge,
             boot=self.boot,
-            number=next(self._of_host),
+            number=next(self._host_numbers),
             time_s=time.time(),
             state=state,
             reason=reason,
@@ -70,16 +70,16 @@ class MessageNumbers:
 
 
 class Reported(NamedTuple):
-    """What the messages of all cameras of a run share.
+    """Settings of the messages, the same for all cameras of a run.
 
     Attributes:
-        encoder: fingerprint of the encoder's weights.
-        dim: size of its embeddings.
+        encoder: fingerprint of the encoder.
+        dim: embedding size.
         gone_s: the tracker ends a track that was not detected for longer.
         edge: how often to send messages.
         match: which embeddings are good enough, and how many are kept.
-        ground: where people stand on the ground plane, for calibrated cameras.
-        pictures: keeps the pictures to send; None sends none.
+        ground: positions on the ground plane, for calibrated cameras.
+        pictures: collects the pictures to send; None sends no pictures.
     """
 
     encoder: str
@@ -92,21 +92,21 @@ class Reported(NamedTuple):
 
 
 class TrackletReporter:
-    """Watches the tracks of one camera; the messages it returns must be sent in that order.
+    """Turns the tracks of one camera into messages, to be sent in the returned order.
 
-    A person is first reported once there are enough good embeddings (`match.min_hits`), then at
-    regular intervals while visible, and once more after leaving. A person without enough good
-    embeddings is never reported.
+    A person is first reported after `match.min_hits` good embeddings, then at regular intervals
+    while visible, and a last time after leaving. A person with fewer good embeddings is never
+    reported.
 
     Args:
-        camera: name.
-        numbers: of the messages, together with those of other cameras.
-        settings: what all cameras share.
-        first: added to the tracker's numbers, if an earlier tracker of this camera has given as
-            many; after a long loss of the camera the offset rises to the highest number so far.
+        camera: name of the camera.
+        numbers: numbers the messages of all cameras.
+        settings: settings of the messages.
+        first: offset of track numbers: the highest number that an earlier tracker of this camera
+            has used.
 
     Attributes:
-        highest: highest number of a track so far.
+        highest: highest track number so far.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class TrackletReporter:
         self._numbers = numbers
         self._settings = settings
         spread = settings.match.thresholds().prototype_spread
-        most = max(1, min(settings.match.prototypes, MOST_PROTOTYPES, MOST_VALUES // settings.dim))
+        most = max(1, min(settings.match.prototypes, MAX_PROTOTYPES, MAX_VALUES // settings.dim))
         self._table = TrackletTable(PrototypeMemory(most, spread), GroundTrails())
         self._journal = Journal(settings.edge.observe_every_s)
         self._clock: ClockSource = "arrival"
@@ -126,21 +126,21 @@ class TrackletReporter:
 
     @property
     def tracks(self) -> int:
-        """Number of people who are tracked now, reported or not."""
+        """Number of currently tracked people, reported or not."""
         return int(np.count_nonzero(self._table.alive))
 
     def update(
         self, result: FrameResult, time_s: float, clock: ClockSource
     ) -> list[TrackletMessage]:
-        """Take a frame and return the messages to send now.
+        """Process a frame; return the messages that are due.
 
         Args:
             result: the frame, with embeddings.
-            time_s: UTC seconds since 1970 at which it was taken, later than those before.
-            clock: where that time comes from.
+            time_s: when it was taken, UTC seconds since 1970, later than all earlier frames.
+            clock: source of that time.
 
         Raises:
-            InputError: the embeddings do not fit.
+            InputError: the embeddings have a wrong shape or are missing.
         """
         self._clock = clock
         self._now_s = time_s
@@ -159,45 +159,46 @@ class TrackletReporter:
         return messages + self._end(np.flatnonzero(gone), time_s)
 
     def renumbered(self, result: FrameResult, time_s: float) -> FrameResult:
-        """Return a frame just taken with the track numbers and the time of its messages."""
+        """Return the latest frame with the track numbers and the time of its messages."""
         tracks = replace(result.tracks, ids=result.tracks.ids + self._first)
         frame = replace(result.frame, captured_s=time_s)
         return replace(result, frame=frame, tracks=tracks)
 
     def no_frame_until(self, time_s: float) -> list[TrackletMessage]:
-        """Note that no frame came until now; after too long a time all tracklets end.
+        """Record that no frame has come until `time_s`; end all tracklets if this takes too long.
 
         Args:
-            time_s: UTC seconds since 1970, by the clock of the frames.
+            time_s: UTC seconds since 1970, on the clock of the frames.
         """
         if time_s - self._now_s <= self._settings.gone_s + _SLACK_S:
             return []
-        # A tracker that gets no frames does not age: it may continue a number that has ended.
+        # A tracker without frames does not end its tracks and may later continue a number that
+        # has ended here, so shift its numbers.
         self._first = self.highest
         return self.finish()
 
     def finish(self) -> list[TrackletMessage]:
-        """End all tracklets: no more frames come."""
+        """End all tracklets, since no more frames will come."""
         rows = np.flatnonzero(self._table.alive)
         return self._end(rows, float(self._table.last_s[rows].max(initial=0.0)))
 
     def _observe(self, result: FrameResult, time_s: float) -> None:
-        """Take the people detected in this frame; predicted boxes do not count."""
+        """Record the people detected in this frame; ignore predicted boxes."""
         config = self._settings
         tracks, match = result.tracks, config.match
         embeddings = checked_embeddings(tracks, result.embeddings, time_s, config.dim)
-        worth = qualities(tracks, match.min_score, match.max_cover)
+        quality = qualities(tracks, match.min_score, match.max_cover)
         seen = np.flatnonzero(tracks.observed)
         ids = tracks.ids[seen] + self._first
         self.highest = max(self.highest, int(ids.max(initial=0)))
         rows = self._table.rows_of(0, ids, time_s)
         self._journal.grow(len(self._table.alive))
-        self._table.observe(rows, time_s, embeddings[seen], worth[seen])
+        self._table.observe(rows, time_s, embeddings[seen], quality[seen])
         height, width = result.frame.image.shape[:2]
         boxes = tracks.boxes[seen]
         metres = config.ground.positions(self._camera, boxes)
         # The lower edge of a partly hidden box does not show the feet.
-        unknown = (worth[seen] <= 0) | ~(np.abs(metres) <= _FARTHEST_M).all(axis=1)
+        unknown = (quality[seen] <= 0) | ~(np.abs(metres) <= _FARTHEST_M).all(axis=1)
         metres[unknown] = np.nan
         fractions = np.clip(boxes / np.array([width, height, width, height]), -1, 2)
         self._journal.add(rows, time_s, fractions, metres)
@@ -236,8 +237,8 @@ class TrackletReporter:
     def _prototypes(self, row: int) -> Prototypes:
         memory, config = self._table.prototypes, self._settings
         vectors, weights = memory.vectors[row], memory.weights[row]
-        # Embeddings that point against each other leave a mean without length, which is useless.
-        taken = (weights >= _LEAST_WEIGHT) & (np.linalg.norm(vectors, axis=1) > 0.5)
+        # The mean of opposite embeddings is close to zero and has no meaning.
+        taken = (weights >= _MIN_WEIGHT) & (np.linalg.norm(vectors, axis=1) > 0.5)
         rows = vectors[taken].reshape(-1, config.dim)
         return Prototypes.of(config.encoder, rows, weights[taken].astype(np.float64))
 

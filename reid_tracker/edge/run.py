@@ -1,4 +1,4 @@
-"""The flow of a camera host: frames to tracks, tracks to messages, messages to a broker."""
+"""The main loop of a camera host: frames to tracks, tracks to messages, messages to a broker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reid_tracker.types import FrameResult
 from reid_tracker.video import Source
 
 _STUCK_S = 30.0
-"""A round of the flow, which is a batch of frames, takes far less."""
+"""One round of the loop processes a batch of frames and takes far less."""
 
 
 class Changes(NamedTuple):
@@ -27,7 +27,7 @@ class Changes(NamedTuple):
 
     Attributes:
         added: open sources.
-        removed: names.
+        removed: names of cameras.
     """
 
     added: Sequence[Source]
@@ -35,12 +35,12 @@ class Changes(NamedTuple):
 
 
 class Hooks(NamedTuple):
-    """Functions of the program around a run.
+    """Functions that the program around a run provides.
 
     Attributes:
-        held: a context in which no signal interrupts.
-        alive: called in every round of the flow, at least about twice a second.
-        changes: called in every round for cameras to add or remove; removed ones may be closed
+        held: returns a context in which signals do not interrupt.
+        alive: called in every round of the loop, at least about twice a second.
+        changes: called in every round; returns cameras to add or remove. Removed ones may be closed
             already, and are removed before others are added.
     """
 
@@ -51,7 +51,7 @@ class Hooks(NamedTuple):
 
 @dataclass
 class _Station:
-    """All that a run holds for one camera."""
+    """Objects of one camera of a run."""
 
     source: Source
     camera: EdgeCamera
@@ -60,20 +60,19 @@ class _Station:
 
 
 class EdgeRun:
-    """Runs a pipeline over sources and sends the tracklets it finds.
+    """Runs a pipeline over sources and sends the tracklets.
 
-    Everything happens in the thread that calls `run`, except for `health` and `readings`, which any
-    thread may call.
+    All work is done in the thread that calls `run`. Any thread may call `health` and `readings`.
 
     Args:
-        pipeline: its results have embeddings.
-        sources: open sources; not closed here.
+        pipeline: a pipeline whose results have embeddings.
+        sources: open sources; the caller closes them.
         outbox: sends the messages.
         numbers: numbers the messages.
-        settings: what the messages of all cameras share.
+        settings: settings of the messages.
         start_s: UTC seconds since 1970 at time 0 of files.
         hooks: functions of the program around this run.
-        outputs: files of this host, opened for `sources`; not closed here.
+        outputs: files of this host, opened for `sources`; the caller closes them.
     """
 
     def __init__(
@@ -96,20 +95,20 @@ class EdgeRun:
         self._hooks = hooks or Hooks()
         self._outputs = outputs
         self._highest: dict[str, int] = {}
-        # Other threads read it: it is replaced, never changed.
+        # Replaced, never modified, since other threads read it.
         self._stations = {source.name: self._station(source, start_s) for source in sources}
         self._round_s = time.monotonic()
 
     @property
     def frames(self) -> dict[str, int]:
-        """Frames that went through the pipeline, by camera."""
+        """Number of frames that went through the pipeline, by camera."""
         return {name: one.camera.processed for name, one in self._stations.items()}
 
     def run(self) -> None:
-        """Follow people until every source has ended; always call `finish` afterwards.
+        """Track people until every source has ended; always call `finish` afterwards.
 
         Raises:
-            ReidTrackerError: a source or a stage breaks.
+            ReidTrackerError: a source or a stage of the pipeline fails.
         """
         self._send([self._numbers.host_status("started")])
         with closing(self._pipeline.run(self._sources(), self._between)) as results:
@@ -121,7 +120,7 @@ class EdgeRun:
         """Report that all tracklets have ended, and that the cameras and this host have stopped.
 
         Args:
-            reason: why, in words.
+            reason: why the run ends.
         """
         for station in self._stations.values():
             self._send(station.reporter.finish())
@@ -131,7 +130,7 @@ class EdgeRun:
         self._send([self._numbers.host_status("stopped", reason)])
 
     def health(self) -> Health:
-        """Return whether the flow goes on; it does without a broker or a camera, too."""
+        """Return whether the loop is running; a missing broker or camera is not unhealthy."""
         stuck_s = time.monotonic() - self._round_s
         cameras = {}
         for name, station in self._stations.items():
@@ -154,8 +153,8 @@ class EdgeRun:
         yield from self._outbox.readings()
 
     def _station(self, source: Source, start_s: float) -> _Station:
-        # The tracker of a camera that returns counts from 1, but a number means one person since
-        # the start of the program.
+        # A camera that is added again has a new tracker, which counts from 1. Within a run, a track
+        # number must mean one person only.
         first = self._highest.get(source.name, 0)
         reporter = TrackletReporter(source.name, self._numbers, self._settings, first)
         return _Station(source, EdgeCamera(source, start_s), reporter)
@@ -216,8 +215,10 @@ class EdgeRun:
 
     def _send_camera_states(self) -> None:
         every_s = self._settings.edge.status_every_s
-        news = [one.camera.news(self._numbers, every_s) for one in self._stations.values()]
-        self._send(one for one in news if one is not None)
+        for station in self._stations.values():
+            message = station.camera.state_message(self._numbers, every_s)
+            if message is not None:
+                self._send([message])
 
     def _send(self, messages: Iterable[Message]) -> None:
         for tracklet in self._outbox.send(messages):

@@ -1,6 +1,6 @@
-"""What a broker lets a camera host do: the lines that its configuration needs for each host.
+"""Access rights of camera hosts: writes the lines that a broker's configuration needs per host.
 
-A host publishes its own tracklets and states, and reads the identities of its site; nothing else.
+A host may publish its own tracklets and states, and read the identities of its site; nothing else.
 docs/operations/threat-model.md explains each right.
 """
 
@@ -19,11 +19,11 @@ from reid_tracker.transport.wire.subjects import PREFIX
 TRACKLETS = "REID_TRACKLETS"
 IDENTITIES = "REID_IDENTITIES"
 HOSTS_API = "reid.api"
-"""Where a camera host finds the part of JetStream's interface that its account is lent; leaf nodes
-do not forward requests to $JS.API."""
+"""Subject prefix of the few JetStream requests that a camera host may make; leaf nodes do not
+forward requests to $JS.API."""
 
 _MOSQUITTO_ITERATIONS = 101
-"""As mosquitto_passwd writes; the generated passwords have 192 bits, so that more adds nothing."""
+"""As in mosquitto_passwd. Our passwords have 192 random bits, so more iterations would not help."""
 
 
 class Host(NamedTuple):
@@ -39,7 +39,7 @@ class Host(NamedTuple):
 
     @property
     def user(self) -> str:
-        """Its user name at the broker: the name as it stands in subjects."""
+        """User name at the broker: the host's name, escaped as in subjects."""
         return escape(self.name)
 
 
@@ -50,11 +50,11 @@ def listener_name(site: str, host: str) -> str:
 
 
 def nats_account(host: Host, password: str) -> str:
-    """Return the account of a host for nats-hosts.conf; it holds for clients and for leaf nodes.
+    """Return the account of a host for nats-hosts.conf, for clients and for leaf nodes.
 
-    An account of its own keeps the host's subjects, inboxes and answers apart from all others; only
-    what is imported here reaches the centre's account. A host cannot create consumers, whose
-    `deliver_subject` could publish anywhere.
+    Each host has its own account, so that no other host sees its subjects, inboxes and answers.
+    Only the imports below reach the centre's account. A host cannot create consumers: with
+    `deliver_subject`, a consumer could publish anywhere.
 
     Args:
         host: the camera host.
@@ -62,11 +62,11 @@ def nats_account(host: Host, password: str) -> str:
     """
     own = f"{PREFIX}.{escape(host.site)}.{host.user}.*"
     consumer = f"{IDENTITIES}.{listener_name(host.site, host.name)}"
-    following = f"CONSUMER.MSG.NEXT.{consumer}"
+    next_message = f"CONSUMER.MSG.NEXT.{consumer}"
     imports = [
         _imported(f"{own}.tracklet"),
         _imported(f"{own}.status"),
-        _imported(f"$JS.API.{following}", f', to: "{HOSTS_API}.{following}"'),
+        _imported(f"$JS.API.{next_message}", f', to: "{HOSTS_API}.{next_message}"'),
         _imported(f"$JS.ACK.{consumer}.>"),
     ]
     shown = password if password.startswith("$REID_") else json.dumps(password)
@@ -110,7 +110,7 @@ def mosquitto_bridge(host: Host, password: str) -> str:
         "bridge_cafile /etc/reid/ca.pem",
         f"remote_username {host.user}",
         f"remote_password {password}",
-        # Fixed names and a persistent session: otherwise the centre forgets this host at each
+        # Without fixed names and a persistent session the centre would forget this host at each
         # outage.
         f"remote_clientid {host.user}-{new_secret()}",
         f"local_clientid {host.user}-bridge-local",

@@ -1,4 +1,4 @@
-"""The model zoo: the known models, their files on this machine, and their download."""
+"""The model zoo: known models, their files on this machine, and their downloads."""
 
 from reid_tracker.zoo.content import Content
 from reid_tracker.zoo.download import DownloadProgress

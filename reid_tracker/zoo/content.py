@@ -10,7 +10,7 @@ from typing import NamedTuple
 from reid_tracker.errors import WeightsError
 
 LARGEST_BYTES = 2**30
-"""Models of the manifest are much smaller; a larger file is a mistake or an attack."""
+"""Models of the manifest are much smaller; a larger file is an error or an attack."""
 
 HEAD_BYTES = 16
 """Number of bytes that `check_head` needs."""
@@ -35,7 +35,7 @@ def content_of(path: Path) -> Content:
     The checksum of a folder is that of the lines "checksum  path" of its files, sorted by path.
 
     Raises:
-        WeightsError: it cannot be read.
+        WeightsError: the file cannot be read.
     """
     try:
         if not path.is_dir():
@@ -65,22 +65,22 @@ def check_head(head: bytes, file_name: str) -> None:
 
     Args:
         head: the first `HEAD_BYTES` bytes, or the whole file if it is shorter.
-        file_name: name whose suffix says which type is expected.
+        file_name: name of the file; its suffix determines the expected type.
 
     Raises:
-        WeightsError: it is a web page or another file that is not a model.
+        WeightsError: the file is a web page or otherwise not a model.
     """
     if head.lstrip()[:1] == b"<":
         raise WeightsError(
-            "the server sent a web page instead of the model (Google Drive does so when a file "
+            "the server sent a web page instead of the model (Google Drive does this when a file "
             "is downloaded too often); try again later"
         )
     if file_name.lower().endswith(".onnx"):
-        fits = head.startswith(_ONNX)
+        valid = head.startswith(_ONNX)
     else:
-        old = head[:1] == _PICKLE and len(head) > 1 and head[1] in _PICKLE_PROTOCOLS
-        fits = head.startswith(_ZIP) or old
-    if not fits:
+        pickled = head[:1] == _PICKLE and len(head) > 1 and head[1] in _PICKLE_PROTOCOLS
+        valid = head.startswith(_ZIP) or pickled
+    if not valid:
         raise WeightsError(f"not a model file: it starts with {head[:8]!r}")
 
 
@@ -88,7 +88,7 @@ def check_content(path: Path, file_name: str) -> None:
     """Check that a file is a model and, for zip archives, complete.
 
     Raises:
-        WeightsError: it is not a model, damaged or incomplete.
+        WeightsError: the file is not a model, damaged or incomplete.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)

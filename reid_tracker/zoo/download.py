@@ -1,4 +1,4 @@
-"""Downloads one file over HTTP: resumes it, and limits size, time and attempts."""
+"""Downloads one file over HTTP, with resuming and limits on size, time and attempts."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class DownloadProgress(Protocol):
     """Receives the progress of a download."""
 
     def __call__(self, received_bytes: int, total_bytes: int | None) -> None:
-        """Take the received bytes and the total, or None if the server does not announce it."""
+        """Receive the number of bytes so far and the total, None if the server does not tell it."""
 
 
 class _CutOff(Exception):  # noqa: N818 - never leaves this file
-    """The connection ended early; the received part is kept."""
+    """The connection was lost; the received part is kept."""
 
 
 class _Unreachable(_CutOff):
@@ -55,8 +55,8 @@ class Download:
 
     Attributes:
         url: address of the file.
-        part: path of the partial file; PART.json next to it notes its version.
-        file_name: final name; its suffix says which file type is expected.
+        part: path of the partial file; PART.json next to it stores its version.
+        file_name: final name; its suffix determines the expected file type.
         size_bytes: expected size, if known.
         progress: called after every block.
     """
@@ -71,13 +71,13 @@ class Download:
         """Download the whole file to `part`.
 
         Raises:
-            WeightsError: the download fails, is not a model, or has the wrong size.
+            WeightsError: the download fails, or the file is not a model or has the wrong size.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._attempt()
             except _Unreachable as error:
-                # No answer to the first attempt: the machine is offline, and waiting does not help.
+                # If even the first attempt gets no answer, the machine is probably offline.
                 if attempt in (1, ATTEMPTS):
                     raise WeightsError(str(error)) from None
                 self._pause(attempt, error)
@@ -91,7 +91,7 @@ class Download:
         raise AssertionError("the last attempt returns or raises")
 
     def discard(self) -> None:
-        """Remove the partial file and its note."""
+        """Remove the partial file and its version file."""
         self.part.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
 
@@ -128,9 +128,9 @@ class Download:
             self._receive(response, have)
 
     def _handle_error(self, error: urllib.error.HTTPError, have: int) -> None:
-        """Retry, raise, or accept a part that is already complete."""
+        """Raise an error, to retry or to stop, unless the part is already complete."""
         if error.code == 416 and have:
-            # The part is already the whole file, or belongs to another version.
+            # The part is either the whole file, or a part of another version.
             if _total_of_range(error.headers) != have:
                 self.discard()
                 raise _CutOff("the server has another version of the file")
@@ -158,7 +158,7 @@ class Download:
             raise WeightsError(f"expected {self.size_bytes} bytes, the server sent {received}")
 
     def _announced(self, headers: Message, start: int, *, resumed: bool) -> int | None:
-        """Return the size that the server announces; raise if it cannot be right."""
+        """Return the size that the server announces; raise an error if it is wrong."""
         length = headers.get("Content-Length", "")
         total = start + int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
         if resumed:
@@ -193,7 +193,7 @@ class Download:
         return received
 
     def _check_start(self, head: bytes) -> None:
-        """Stop at the first bytes of a file that is not a model."""
+        """Check the first bytes, to stop early if the file is not a model."""
         if len(head) < HEAD_BYTES:
             return
         try:
@@ -210,7 +210,7 @@ class Download:
         return block
 
     def _received(self) -> tuple[int, str]:
-        """Return how many bytes are here, and the version mark of the part."""
+        """Return the size and the version of the partial file."""
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             note = json.loads(self._note.read_text(encoding="utf-8"))
             if note["url"] == self.url:
@@ -218,9 +218,9 @@ class Download:
         return 0, ""
 
     def _start_over(self, headers: Message) -> None:
-        """Note the version of the part, so that parts of two versions are never joined."""
-        mark = headers.get("ETag", "")
-        version = headers.get("Last-Modified", "") if mark[:1] != '"' else mark
+        """Store the version of the part, so that parts of two versions are never joined."""
+        etag = headers.get("ETag", "")
+        version = etag if etag[:1] == '"' else headers.get("Last-Modified", "")
         self.part.unlink(missing_ok=True)
         with self._open("wb"), suppress(OSError):
             note = {"url": self.url, "version": version}
@@ -259,7 +259,7 @@ def _total_of_range(headers: Message) -> int | None:
 
 
 def _reason(error: Exception) -> str:
-    """Describe in a few words why there was no response."""
+    """Return in a few words why there was no response."""
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(cause, TimeoutError):
         return f"no answer in {TIMEOUT_S:g} s"

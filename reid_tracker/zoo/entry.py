@@ -23,7 +23,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Preprocessing(Checked):
-    """How an image becomes the network's input; of an encoder, information only.
+    """Preprocessing of an image for the network; for encoders only as information.
 
     Attributes:
         resize: "stretch" to the input size, or "letterbox": keep the aspect ratio and pad.
@@ -51,22 +51,22 @@ class Entry(Checked):
         task: "detector" or "encoder".
         file: path below weights/ if shipped, else file name in the download folder.
         url: download address; None if shipped.
-        sha256: checksum of the file; required if shipped, None if not published.
-        size_bytes: size of the file; None if not published.
+        sha256: checksum of the file; required if shipped, None if unknown.
+        size_bytes: size of the file; None if unknown.
         source: who made the model and from which data.
         licence: terms of use.
-        preprocessing: form of the input. A detector scales frames to the larger of its sides.
+        preprocessing: form of the input. A detector scales frames to the larger side.
         figures: measured or published results, by a short description.
-        rank: position in the search order of "auto", 1 first; "auto" never takes None.
+        rank: position in the search order of "auto", from 1; models without a rank are skipped.
         cpu_form: a faster form that runs only on CPUs; "auto" skips it if there is a GPU.
         architecture: name of the network, for OSNet checkpoints.
         space: name of an encoder's embeddings; forms of one model (.onnx, .pth) share it. None for
-            models that come in one form.
-        thresholds: confidences that suit a detector, or cosine distances that suit an encoder, as
-            measured; None takes the defaults.
-        iou: overlap above which the weaker of two boxes of a detector is dropped, or None.
-        better: name of a model to download that finds or knows people better in places that neither
-            has seen; for shipped models that "auto" may take.
+            models that have one form only.
+        thresholds: measured confidences for a detector, or cosine distances for an encoder; None
+            takes the defaults.
+        iou: overlap above which a detector drops the weaker of two boxes; None takes the default.
+        better: for shipped models, name of a model to download that is more accurate in places that
+            neither model was trained on.
     """
 
     name: str = ""
@@ -102,7 +102,7 @@ class Entry(Checked):
         )
         if self.space is not None:
             named = _NAME.fullmatch(self.space) and not _SHA256.fullmatch(self.space)
-            expected = "a name of an encoder's embeddings, which is not a hash"
+            expected = "a name of an encoder's embedding space, not a hash"
             _expect(named and self.task == "encoder", "space", self.space, expected)
         if self.url is None:
             _expect(self.sha256, "sha256", self.sha256, "a checksum, since the file is shipped")
@@ -122,14 +122,14 @@ def check_url(url: str) -> None:
     """Check that models may be downloaded from an address.
 
     Raises:
-        ConfigError: it is neither https nor http on this machine, or contains credentials.
+        ConfigError: the address is neither https nor http on this machine, or holds credentials.
     """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise ConfigError(f"url = {shown(url)}: expected an https address") from None
-    del port  # reading it makes urlsplit check it
+    del port  # urlsplit checks the port when it is read
     secure = parts.scheme == "https" and host
     local = parts.scheme == "http" and _is_loopback(host)
     if not (secure or local) or parts.username is not None:

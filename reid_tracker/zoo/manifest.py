@@ -16,7 +16,7 @@ from reid_tracker.resources import shipped
 from reid_tracker.zoo.entry import Entry
 
 _KEYS = {"families", "models"}
-"""`families` contains YAML anchors that entries share; it is not read itself."""
+"""`families` only contains YAML anchors that entries share."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,19 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
         path: the file; None means the shipped manifest.
 
     Raises:
-        ConfigError: it cannot be read, a key is unknown, or a value does not fit.
+        ConfigError: the file cannot be read, a key is unknown, or a value is invalid.
     """
     path = shipped("weights", "manifest.yaml") if path is None else Path(path)
     try:
         status = path.stat()
     except OSError:
-        return _read(path)  # says what is wrong
+        return _read(path)  # raises the error
     return _read_once(path, (status.st_mtime_ns, status.st_size, status.st_ino))
 
 
 @functools.lru_cache(maxsize=8)
 def _read_once(path: Path, state: object) -> Manifest:
-    """Read a manifest, unless this state of the file was read before: it takes 0.1 s."""
+    """Read a manifest, which takes 0.1 s, or return it from the cache if it is unchanged."""
     del state
     return _read(path)
 
@@ -105,7 +105,7 @@ def _entry(data: Any, where: str) -> Entry:
         for key, value in figures.items()
     ):
         raise ConfigError(f"{where}figures = {shown(figures)}: expected 'text: number' pairs")
-    # Put the name first, so that an error says which of the entries is wrong.
+    # Name the entry in errors.
     if isinstance(name := data.get("name"), str) and name:
         where = f"{where.rstrip('.')} {shown(name, str)}: "
     rest = {key: value for key, value in data.items() if key != "figures"}
@@ -113,18 +113,18 @@ def _entry(data: Any, where: str) -> Entry:
 
 
 def _check_unique(entries: tuple[Entry, ...], where: str) -> None:
-    """Raise if two entries have the same name or the same file."""
+    """Raise an error if two entries have the same name or the same file."""
     for kind, values in (
         ("name", [entry.name for entry in entries]),
         ("file", [entry.file.lower() for entry in entries]),
     ):
-        twins = {value for value in values if values.count(value) > 1}
-        if twins:
-            raise ConfigError(f"{where}: two models have the {kind} '{min(twins)}'")
+        repeated = {value for value in values if values.count(value) > 1}
+        if repeated:
+            raise ConfigError(f"{where}: two models have the {kind} '{min(repeated)}'")
 
 
 def _check_spaces(entries: tuple[Entry, ...], where: str) -> None:
-    """Raise if two networks claim the same embeddings."""
+    """Raise an error if different architectures have the same embedding space."""
     seen: dict[str, str | None] = {}
     for entry in entries:
         if entry.space and seen.setdefault(entry.space, entry.architecture) != entry.architecture:

@@ -1,4 +1,4 @@
-"""What exported ONNX files say about themselves, read and written without a library."""
+"""Reads and writes the metadata of exported ONNX files without a library."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 from reid_tracker.errors import WeightsError
 
 SPACE_KEY = "reid_tracker.space"
-"""Under this key, an exported ONNX or OpenVINO file names its embedding space."""
+"""Key of the embedding space of an exported ONNX or OpenVINO file."""
 
 INPUT_KEY = "reid_tracker.input"
-"""Under this key, an exported ONNX file says which images it takes; normalised RGB without it."""
+"""Key of the input format of an exported ONNX file; normalised RGB if it is missing."""
 
 INPUT_RGB_01 = "RGB 0-1"
 """RGB from 0 to 1: mean and standard deviation are part of the network."""
 
 _METADATA, _KEY, _VALUE = 14, 1, 2  # fields of ModelProto and StringStringEntryProto
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_LARGEST = 2**12
-"""Longer entries are none of ours."""
+_MAX_BYTES = 2**12
+"""Longer entries were not written by this package."""
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -33,7 +33,7 @@ def read_metadata(path: Path) -> dict[str, str]:
         entries = [data[a:b] for field, a, b in _fields(data) if field == _METADATA]
         found = {}
         for entry in entries:
-            if len(entry) <= _LARGEST:
+            if len(entry) <= _MAX_BYTES:
                 parts = {field: entry[a:b].decode() for field, a, b in _fields(entry)}
                 found[parts.get(_KEY, "")] = parts.get(_VALUE, "")
     except OSError as error:
@@ -44,10 +44,10 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def metadata_entry(key: str, value: str) -> bytes:
-    """Return an entry of metadata to append to an ONNX file.
+    """Return a metadata entry as bytes to append to an ONNX file.
 
-    The file is a message of protobuf, in which a list (metadata_props, field 14) goes on wherever
-    its number stands again. Lengths are below 128 here, so that each takes one byte.
+    The file is a protobuf message, in which items of a list (metadata_props, field 14) may stand
+    anywhere. All lengths are below 128 here, so that each takes one byte.
     """
     parts = [(_KEY, key.encode()), (_VALUE, value.encode())]
     entry = b"".join(bytes([number << 3 | _BYTES, len(part)]) + part for number, part in parts)
@@ -68,13 +68,13 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, int]]:
         elif kind in (_FIXED64, _FIXED32):
             end = at + (8 if kind == _FIXED64 else 4)
         if (end == at and kind != _BYTES) or end > len(data) or tag >> 3 == 0:
-            raise ValueError(f"no field of protobuf at byte {at}")
+            raise ValueError(f"no protobuf field at byte {at}")
         yield tag >> 3, at, end
         at = end
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return a number of seven bits a byte, and where it ends."""
+    """Return a variable-length integer, and the position after it."""
     value = shift = 0
     while True:
         value |= (data[at] & 127) << shift

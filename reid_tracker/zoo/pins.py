@@ -1,6 +1,6 @@
 """Pins: checksums of first downloads, for models without a published checksum.
 
-pins.json in the download folder stores them. A later download must have the same checksum.
+They are stored in pins.json in the download folder. Later downloads must have the same checksum.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FILE = "pins.json"
 
 
 def pins_file(folder: Path) -> Path:
-    """Return the path of the pins of a download folder."""
+    """Return the path of pins.json in a download folder."""
     return folder / _FILE
 
 
@@ -42,7 +42,7 @@ def pin(entry: Entry, content: Content, folder: Path) -> None:
     """
     if entry.sha256 is not None:
         return
-    with locked(pins_file(folder)):  # else two processes could lose a pin
+    with locked(pins_file(folder)):  # so that two processes cannot overwrite each other's pins
         pins = _read(folder)
         if entry.name not in pins:
             _write({**pins, entry.name: content}, folder)
@@ -50,19 +50,19 @@ def pin(entry: Entry, content: Content, folder: Path) -> None:
 
 @contextmanager
 def locked(path: Path, busy: str = "") -> Iterator[None]:
-    """Hold the lock file beside a path; the operating system releases it if the process dies.
+    """Hold a lock file next to a path; the operating system releases it if the process dies.
 
-    If another process holds the lock, raise the error `busy`, or wait if there is none.
+    If another process holds the lock, raise an error with the text `busy`, or wait if it is empty.
 
     Raises:
-        WeightsError: the lock is held, or the lock file cannot be written.
+        WeightsError: another process holds the lock, or the lock file cannot be written.
     """
     try:
         import fcntl
     except ImportError:  # Windows
         yield
         return
-    # The lock file stays: if one process removed it, two others could hold different locks.
+    # Never remove the lock file: otherwise two processes could lock different files.
     try:
         lock = path.with_name(f".{path.name}.lock").open("wb")
     except OSError as error:
@@ -106,6 +106,6 @@ def _read(folder: Path) -> dict[str, Content]:
     if not sound:
         raise WeightsError(
             f"{path} is damaged: expected the checksums of earlier downloads; delete it to pin the "
-            "files as they are now"
+            "present files"
         )
     return pins

@@ -1,4 +1,4 @@
-"""Where models are on this machine, and which one "auto" takes."""
+"""Finds models on this machine, and the one that "auto" takes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from reid_tracker.zoo.manifest import Manifest, load_manifest
 def download_folder() -> Path:
     """Return the download folder, which may not exist yet.
 
-    It is weights/ in $REID_TRACKER_HOME, or else in reid_tracker/ in the user's cache folder.
+    It is weights/ in $REID_TRACKER_HOME, or else reid_tracker/weights/ in the user's cache folder.
     """
     return user_cache("weights")
 
 
 def place(entry: Entry, manifest: Manifest) -> Path:
-    """Return the path where the file of an entry belongs."""
+    """Return the path of an entry's file, whether or not it exists."""
     return (manifest.folder if entry.shipped else download_folder()) / entry.file
 
 
@@ -40,9 +40,9 @@ def find(name: str, manifest: Manifest | None = None) -> Path | None:
 def best(
     task: str, manifest: Manifest | None = None, *, on_cpu: bool = True
 ) -> tuple[Entry, Path] | None:
-    """Return the best "detector" or "encoder" on this machine, without downloading, or None.
+    """Return the best "detector" or "encoder" that is already on this machine, or None.
 
-    CPU forms are only allowed if the model will run `on_cpu`.
+    Models with `cpu_form` are only considered if `on_cpu` is true.
     """
     manifest = manifest or load_manifest()
     for entry in manifest.of_task(task):
@@ -53,11 +53,11 @@ def best(
 
 
 def recognise(name: str, path: Path, task: str) -> Entry | None:
-    """Return the entry of a model that somebody named, or None.
+    """Return the manifest entry of a model, or None.
 
     Args:
-        name: as given; that of an entry is enough.
-        path: where the model is. A file or folder is recognised in any place, by its content.
+        name: name of the model; an entry with this name is returned without reading a file.
+        path: path of the model; its content is compared with the entries.
         task: "detector" or "encoder".
 
     Raises:
@@ -74,10 +74,10 @@ def recognise(name: str, path: Path, task: str) -> Entry | None:
 
 
 def advice(models: Mapping[str, str]) -> str | None:
-    """Say where better models than the shipped ones are, if a run has used these by default.
+    """Return a hint about better models for a run that used the shipped ones by default.
 
     Args:
-        models: names that the run was given, by task: {"detector": "auto", "encoder": "none"}.
+        models: configured model by task, e.g. {"detector": "auto", "encoder": "none"}.
 
     Returns:
         One line with a command, or None.

@@ -1,4 +1,4 @@
-"""Downloads a model and checks it before giving it its final name."""
+"""Downloads a model, and checks it before it gets its final name."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def pull(
 
 
 def mismatch(entry: Entry, content: Content, folder: Path) -> str | None:
-    """Describe how a file differs from its published or pinned content; None if it is equal."""
+    """Return how a file differs from its published or pinned content; None if it is equal."""
     wanted = expected(entry, folder)
     if wanted is None:
         if entry.size_bytes in (None, content.size_bytes):
@@ -67,10 +67,10 @@ def _check_here(entry: Entry, path: Path) -> None:
     content = content_of(path)
     if wrong := mismatch(entry, content, path.parent):
         again = "install reid-tracker again" if entry.shipped else "delete it and pull it again"
-        raise WeightsError(f"{entry.name}: {path} is another file than expected: {wrong}; {again}")
+        raise WeightsError(f"{entry.name}: {path} is not the expected file: {wrong}; {again}")
     if entry.shipped or expected(entry, path.parent) is not None:
         return
-    try:  # copied here by hand, used for the first time
+    try:  # the user copied the file here and uses it for the first time
         check_content(path, entry.file)
     except WeightsError as error:
         raise WeightsError(f"{entry.name}: {path}: {error}") from None
@@ -83,7 +83,7 @@ def _download(entry: Entry, path: Path, progress: DownloadProgress | None) -> No
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WeightsError(
-            f"cannot make the folder {folder}: {error.strerror}; set REID_TRACKER_HOME"
+            f"cannot create the folder {folder}: {error.strerror}; set REID_TRACKER_HOME"
         ) from None
     wanted = expected(entry, folder)
     download = Download(
@@ -101,9 +101,9 @@ def _download(entry: Entry, path: Path, progress: DownloadProgress | None) -> No
         except _WrongContentError:
             if not resumed:
                 raise
-            # The part may belong to an older version: download once more from the start.
+            # The part may belong to an older version, so download once more from the start.
             content = _fetch(entry, download, folder)
-        # Pin first: a crash in between leaves a pin without a file, never a file without a pin.
+        # Pin first, so that a crash never leaves a file without a pin.
         pin(entry, content, folder)
         os.replace(download.part, path)
         download.discard()
@@ -120,8 +120,8 @@ def _fetch(entry: Entry, download: Download, folder: Path) -> Content:
         download.run()
     except WeightsError as error:
         raise WeightsError(
-            f"{entry.name}: could not be downloaded from {download.url}: {error}; or get the file "
-            f"elsewhere and put it at {download.part.with_suffix('')}"
+            f"{entry.name}: could not be downloaded from {download.url}: {error}; or put the file "
+            f"at {download.part.with_suffix('')}"
         ) from None
     content = content_of(download.part)
     wrong = mismatch(entry, content, folder)

@@ -1,6 +1,6 @@
-"""Embedding spaces: embeddings of one model can be compared, whatever file the model comes in.
+"""Embedding spaces: embeddings of the same model are comparable, whatever its file format.
 
-A space is named in the manifest. A model that is not listed there is its own space, named by the
+The manifest names the space of a model. A model that is not listed has its own space, named by the
 SHA-256 of its checkpoint.
 """
 
@@ -12,10 +12,10 @@ from reid_tracker.zoo.manifest import load_manifest
 
 
 def space_of(fingerprint: str) -> str:
-    """Return the space that a fingerprint stands for.
+    """Return the embedding space of a model's fingerprint.
 
-    Galleries and hosts of earlier versions name a model by the hash of its file. The hashes of
-    listed files are aliases of their space; any other text is returned as it is.
+    Galleries and hosts of earlier versions name a model by the hash of its file. For hashes in the
+    manifest this returns their space; any other text is returned unchanged.
     """
     return _by_hash().get(fingerprint, fingerprint)
 

@@ -20,8 +20,9 @@ class Verdict(NamedTuple):
     Attributes:
         entry: the model.
         path: path of its file or folder.
-        wrong: the problem, or None.
-        checked_by: "published" or "pinned" checksum, or "form" (file type) if none is known.
+        wrong: description of the problem, or None.
+        checked_by: "published" or "pinned" checksum, or "form" (file type) without a known
+            checksum.
     """
 
     entry: Entry
@@ -31,7 +32,7 @@ class Verdict(NamedTuple):
 
 
 def verify(manifest: Manifest | None = None) -> list[Verdict]:
-    """Check all models of the manifest that are on this machine; change nothing.
+    """Check all models of the manifest that are on this machine, without changing anything.
 
     Raises:
         WeightsError: the pins are damaged.

@@ -11,7 +11,7 @@ from reid_tracker.central.clocks import SiteClocks
 from reid_tracker.transport import Received, TrackletMessage, parse_subject
 from reid_tracker.transport.brokers.memory import MemoryBroker
 from reid_tracker.transport.receiving.receiver import Receiver
-from reid_tracker.transport.wire.messages import earlier
+from reid_tracker.transport.wire.messages import moved_back
 from tests.transport.samples import NOW_S, tracklet
 
 
@@ -36,7 +36,7 @@ class Clocks:
         """Return how far the corrected time of a message is ahead of the true one."""
         true_s = NOW_S + self.now_s
         message = tracklet(edge=edge, **changes)
-        message = earlier(message, message.end_s - true_s - ahead_s)
+        message = moved_back(message, message.end_s - true_s - ahead_s)
         stored_s = None if stored_ahead_s is None else true_s + stored_ahead_s
         subject = parse_subject(f"reid.v1.hall.{edge}.door.tracklet")
         received = Received(self.receiver, message, subject, stored_s)
@@ -69,13 +69,13 @@ def test_a_centre_that_is_behind_corrects_nobody(caplog: pytest.LogCaptureFixtur
         assert site.hear("e1", 0.0) == pytest.approx(0)
         site.now_s += 1
     assert "its own clock or the broker's is wrong" in caplog.text
-    assert site.clocks.heard_s == pytest.approx(NOW_S + site.now_s, abs=2)
+    assert site.clocks.common_time_s == pytest.approx(NOW_S + site.now_s, abs=2)
 
 
 def test_the_brokers_clock_counts_more_than_the_centres() -> None:
     site = Clocks(own_error_s=-120.0)
     assert site.hear("e1", -0.1, stored_ahead_s=0.0) == pytest.approx(-0.1)
-    assert site.clocks.heard_s == pytest.approx(NOW_S, abs=1e-3)
+    assert site.clocks.common_time_s == pytest.approx(NOW_S, abs=1e-3)
     # A backlog: sent a while ago, by a host that was ahead then.
     assert site.hear("e2", -600 + 90, stored_ahead_s=-600.0) == pytest.approx(-600, abs=0.01)
     assert site.counts == {"clock": 1}
@@ -92,19 +92,19 @@ def test_a_clock_that_comes_right_is_believed_again() -> None:
 
 def test_nobody_tells_the_time() -> None:
     site = Clocks()
-    assert site.clocks.heard_s is None
+    assert site.clocks.common_time_s is None
     site.hear("e1", 0.0)
-    assert site.clocks.heard_s is None  # one host alone may be wrong
+    assert site.clocks.common_time_s is None  # one host alone may be wrong
 
 
 def test_all_times_of_a_message_are_moved() -> None:
     message = tracklet()
-    moved = earlier(message, 10.0)
+    moved = moved_back(message, 10.0)
     assert moved.end_s - moved.start_s == pytest.approx(message.end_s - message.start_s)
     assert moved.observations[0].time_s == pytest.approx(
         message.observations[0].time_s - 10, abs=2e-3
     )
-    assert earlier(message, 1e12).start_s == 0
+    assert moved_back(message, 1e12).start_s == 0
     assert moved.message_id == message.message_id
 
 

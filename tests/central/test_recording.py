@@ -38,7 +38,7 @@ def test_a_gallery_that_comes_and_goes(
     broker = MemoryBroker()
     centre = open_site(broker, store)
     rng = np.random.default_rng(seed)
-    monkeypatch.setattr("reid_tracker.central.matcher._STOCK", 0)
+    monkeypatch.setattr("reid_tracker.central.matcher._NUMBERS_IN_STOCK", 0)
     monkeypatch.setattr("reid_tracker.central.recording._FIRST_WAIT_S", 0.01)
     monkeypatch.setattr("reid_tracker.central.recording._LONGEST_WAIT_S", 0.02)
 

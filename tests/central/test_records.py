@@ -32,5 +32,5 @@ def test_a_sighting_tells_its_tracklet() -> None:
     assert key_of_sighting("yard", sighting_id(SITE, key)) is None
     for other in ("run/door/3", "a/b/c/d/e", "main=20hall/a/b/c/x", "main=20hall/=zz/b/c/1"):
         assert key_of_sighting(SITE, other) is None
-    with pytest.raises(MessageError, match="take shorter ones"):
+    with pytest.raises(MessageError, match="choose shorter names"):
         sighting_id(SITE, ("ü" * 100, "b", "door", 1))

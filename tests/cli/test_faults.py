@@ -286,7 +286,7 @@ def test_a_broker_that_is_away_for_a_minute(site: Site, people: Path) -> None:
     site.server.kill()
     away_s = time.time()
     edge.until_said("messages are kept and sent later")
-    central.until_said("connecting again, while messages that arrived are matched")
+    central.until_said("reconnecting; the messages received so far are matched")
     frames = edge.metric("frames_total")
     edge.until(lambda: time.time() > away_s + 60, "a minute")
     assert edge.metric("frames_total") > frames + 100
@@ -330,7 +330,7 @@ def test_a_camera_host_that_is_killed(site: Site, people: Path) -> None:
     made.append(stored())
     edge.kill()
     edge.start()
-    edge.until_said("tracking begins, messages are kept and sent later")
+    edge.until_said("tracking starts, and messages are kept and sent later")
     site.server.start()
     site.observer.until(lambda: len(site.observer.boots()) == 3, "a third start")
     some_more(site)

@@ -26,7 +26,7 @@ def shown(central: Program) -> dict[str, Any]:
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("broker", "gone_s", "why"),
-    [("nats", 6.0, "silent for"), ("mqtt", 600.0, "its connection to the broker broke")],
+    [("nats", 6.0, "silent for"), ("mqtt", 600.0, "its connection to the broker was lost")],
 )
 def test_a_host_that_dies_and_returns(tmp_path: Path, broker: str, gone_s: float, why: str) -> None:
     words = [*long_walk(tmp_path, loops=2000), "--start-time", "2026-11-24T18:30Z"]

@@ -81,10 +81,10 @@ def test_a_new_file_replaces_nothing_unasked(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     assert new_file(str(path), overwrite=False) == path
     write_text(path, "{}")
-    with pytest.raises(OutputError, match="use --overwrite to replace it"):
+    with pytest.raises(OutputError, match="add --overwrite to replace it"):
         new_file(str(path), overwrite=False)
     assert new_file(str(path), overwrite=True) == path
-    with pytest.raises(OutputError, match="there is no folder"):
+    with pytest.raises(OutputError, match="does not exist"):
         new_file(str(tmp_path / "nowhere" / "scores.json"), overwrite=False)
     with pytest.raises(OutputError, match="cannot write"):
         write_text(tmp_path, "{}")

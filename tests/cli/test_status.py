@@ -22,7 +22,7 @@ def test_a_token_is_one_line_and_a_byte_order_mark_is_no_part_of_it(tmp_path: Pa
 def test_what_is_no_token_is_refused_without_being_shown(text: str, tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match="expected one line of letters without spaces") as caught:
+    with pytest.raises(ConfigError, match="expected one line of ASCII without spaces") as caught:
         read_token(str(path))
     assert "words" not in str(caught.value)
 

@@ -84,7 +84,10 @@ def test_file_without_mapping_at_the_top_is_refused(
     ["detector: {classes: &a [*a]}", "detector: &a {model: *a}", "&a {detector: *a}"],
 )
 def test_yaml_that_contains_itself_is_refused(text: str, tmp_path: Path) -> None:
-    refusal(lambda: load_config(written(tmp_path, text)), "the alias *a stands within")
+    refusal(
+        lambda: load_config(written(tmp_path, text)),
+        "the alias *a refers to a value that contains it",
+    )
 
 
 def test_a_key_of_very_many_parts_is_refused() -> None:

@@ -192,7 +192,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_too_much_is_refused_soon(name: str) -> None:
     before_s = time.process_time()
-    with pytest.raises(ValueError, match=r"it has|it is nested|values|value has|stands|nesting"):
+    with pytest.raises(ValueError, match=r"it has|it is nested|values|value has|refers|nesting"):
         load_yaml(REFUSED[name])
     assert time.process_time() - before_s < 20
 
@@ -222,7 +222,7 @@ def test_what_is_no_yaml_is_one_line(text: str) -> None:
 def test_a_file_that_is_too_much_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cameras.yaml"
     path.write_text(bomb(30))
-    with pytest.raises(ConfigError, match=r"cameras\.yaml is refused: its values"):
+    with pytest.raises(ConfigError, match=r"cameras\.yaml is refused: it has too many values"):
         read_yaml(path, secret=True)
 
 

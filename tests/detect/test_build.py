@@ -100,7 +100,7 @@ def test_yolo_name_is_downloaded_once_and_pinned(
     build_detector(name, imgsz=64)
     assert len(server.seen) == 1
     (own_downloads / "yolo11n.pt").write_bytes(b"PK\x03\x04 something else")
-    with pytest.raises(WeightsError, match="another file"):
+    with pytest.raises(WeightsError, match="not the expected file"):
         build_detector(name, imgsz=64)
 
 

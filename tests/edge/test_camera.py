@@ -33,23 +33,23 @@ class StubCamera:
 def test_a_camera_tells_changes_at_once_and_else_now_and_then() -> None:
     stub, numbers = StubCamera(), MessageNumbers("e1")
     camera = EdgeCamera(stub, 0.0)  # type: ignore[arg-type]
-    first = camera.news(numbers, 10.0)
+    first = camera.state_message(numbers, 10.0)
     assert first is not None
     assert (first.state, first.reason, first.frames) == ("connecting", "", 0)
-    assert camera.news(numbers, 10.0) is None
+    assert camera.state_message(numbers, 10.0) is None
     stub.now = SourceStatus("door", SourceState.LIVE, 1.0, frames=7, dropped=2, clock="rtcp")
-    second = camera.news(numbers, 10.0)
+    second = camera.state_message(numbers, 10.0)
     assert second is not None
     assert (second.state, second.reason, second.frames, second.dropped) == ("live", "", 7, 2)
     assert (second.clock, second.edge_seq) == ("rtcp", 1)
-    assert camera.news(numbers, 0.0) is not None
+    assert camera.state_message(numbers, 0.0) is not None
     stub.now = SourceStatus("door", SourceState.STALLED, 1.0, frames=7)
-    third = camera.news(numbers, 10.0)
+    third = camera.state_message(numbers, 10.0)
     assert third is not None
     assert (third.state, third.reason) == ("stalled", "")
     stub.now = SourceStatus("door", SourceState.GONE, 1.0, reason="no route")
     camera.end("stopped")
-    last = camera.news(numbers, 10.0)
+    last = camera.state_message(numbers, 10.0)
     assert last is not None
     assert (last.state, last.reason) == ("gone", "stopped")
 

@@ -15,7 +15,7 @@ from reid_tracker.errors import ConfigError
 
 def test_names() -> None:
     check_names(["gate-host", "north", "camera 7"])
-    with pytest.raises(ConfigError, match="cannot be used"):
+    with pytest.raises(ConfigError, match="invalid name of a site"):
         check_names(["door", "x" * 5000])
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from reid_tracker.edge import SmallPictures
-from reid_tracker.transport.wire.messages import MOST_PICTURE_BYTES
+from reid_tracker.transport.wire.messages import MAX_PICTURE_BYTES
 from reid_tracker.types import FrameResult, Tracks
 from tests.sink.results import make_result
 
@@ -39,7 +39,7 @@ def test_the_best_is_given_once_and_is_small() -> None:
     picture = pictures.take("cam", 7)
     assert decoded(picture).shape == (160, 80, 3)
     assert picture is not None
-    assert len(picture) <= MOST_PICTURE_BYTES
+    assert len(picture) <= MAX_PICTURE_BYTES
     pictures.write(seen(stripes, 1, score=0.8))
     assert pictures.take("cam", 7) is None
 
@@ -51,7 +51,7 @@ def test_what_would_not_fit_into_a_message_is_made_smaller() -> None:
     picture = pictures.take("cam", 7)
     assert 32 < max(decoded(picture).shape) < 160
     assert picture is not None
-    assert len(picture) <= MOST_PICTURE_BYTES
+    assert len(picture) <= MAX_PICTURE_BYTES
 
 
 def test_a_camera_that_was_removed_leaves_no_picture() -> None:

@@ -274,7 +274,7 @@ def test_offline_is_told_at_once(
 ) -> None:
     monkeypatch.setattr(download, "BACK_OFF_S", 60.0)
     case = Case(tmp_path, own_downloads, closed_url())
-    case.refuses("could not be downloaded", "refused", f"put it at {case.path}")
+    case.refuses("could not be downloaded", "refused", f"put the file at {case.path}")
 
     def no_names(*_: Any, **__: Any) -> None:
         raise socket.gaierror(-3, "Temporary failure in name resolution")

@@ -61,7 +61,7 @@ def test_placed_by_hand(tmp_path: Path, own_downloads: Path) -> None:
     assert case.pull() == case.path
     assert case.left == {"tiny.pt", "pins.json"}
     case.path.write_bytes(archive(seed=1))
-    with pytest.raises(WeightsError, match="another file"):
+    with pytest.raises(WeightsError, match="not the expected file"):
         case.pull()
 
 

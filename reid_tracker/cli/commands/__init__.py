@@ -1,1 +1,1 @@
-"""The commands of `reid-track`, one file or folder each."""
+"""The commands of `reid-track`, each in a file or folder."""

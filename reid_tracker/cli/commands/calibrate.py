@@ -35,7 +35,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print or save the thresholds for the footage."""
+    """Determine the thresholds; print or save them."""
     if bool(arguments.sources) == bool(arguments.labelled):
         raise ConfigError("expected videos, or --labelled with a data set; see --help")
     output = new_file(arguments.save, overwrite=arguments.overwrite)
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         limits = {"tight": found.tight, "loose": found.loose}
         separations = [Separation("Embeddings", "cosine distance", kinds, limits)]
         if confidence is not None:
-            kinds = {"half hidden": hidden, "seen clearly": clear}
+            kinds = {"half hidden": hidden, "clearly visible": clear}
             limits = {"high_confidence": confidence}
             separations.append(Separation("Detections", "confidence", kinds, limits))
         draw_separations(separations, "Thresholds").save(plot, overwrite=arguments.overwrite)
@@ -67,12 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Choose the thresholds of the tracker and the matcher for a detector and an encoder, on "
-        "your own footage: videos without labels, or pictures of known people."
+        "Choose the thresholds of the tracker and the matcher for a detector and an encoder from "
+        "your own footage: videos without labels, or images of known people."
     )
     parser.epilog = _EXAMPLES
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="videos, without labels")
-    parser.add_argument("--labelled", metavar="DATASET", help="pictures of known people instead")
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="videos (without labels)")
+    parser.add_argument(
+        "--labelled", metavar="DATASET", help="images of known people instead of videos"
+    )
     add_data_options(parser)
     for flags, key in (
         (("--detector",), "detector.model"),
@@ -83,16 +85,16 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--save",
         metavar="FILE",
-        help="write the thresholds to this configuration file instead of printing them",
+        help="configuration file for the thresholds (default: print them)",
     )
     parser.add_argument(
-        "--plot", metavar="PNG", help="also draw what each threshold separates, as a picture"
+        "--plot", metavar="PNG", help="also draw the distributions that the thresholds separate"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace those files")
 
 
 class _RecordingTracker:
-    """A tracker that also records what it sees."""
+    """A tracker that also records the embeddings of its tracks."""
 
     def __init__(self, tracker: Tracker, config: MatchConfig) -> None:
         self.recorder = PieceRecorder(config)
@@ -105,24 +107,25 @@ class _RecordingTracker:
         timestamp_s: float | None = None,
         frame: ImageBGR | None = None,
     ) -> Tracks:
-        """Track, and record; see `Tracker.update`."""
+        """Track and record; see `Tracker.update`."""
         tracks = self._tracker.update(detections, embeddings, timestamp_s, frame)
         if embeddings is not None and not callable(embeddings):
             self.recorder.add(tracks, embeddings, timestamp_s or 0.0)
         return tracks
 
     def reset(self) -> None:
-        """Forget all tracks; what is recorded stays."""
+        """Delete all tracks, but keep the records."""
         self._tracker.reset()
 
 
 def _footage(
     names: Sequence[str], config: Config
 ) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray]]:
-    """Return distances and confidences of videos without labels.
+    """Measure distances and confidences in videos without labels.
 
-    The distances are within a person and between two people, the confidences those of people half
-    hidden and of people seen clearly.
+    Returns:
+        Distances within a person, distances between two people, and the confidences of half hidden
+        and of clearly visible people.
     """
     confidences = ConfidenceRecorder()
     trackers: list[_RecordingTracker] = []
@@ -147,7 +150,7 @@ def _footage(
 
 
 def _labelled(arguments: argparse.Namespace, config: Config) -> tuple[FloatArray, FloatArray]:
-    """Return distances within a person and between two people in labelled pictures."""
+    """Return distances within a person and between two people in labelled images."""
     _, queries, gallery = open_sides(arguments.labelled, arguments.format, arguments.split)
     labels = label_sides(queries, gallery)
     encoder = build_encoder(config.encoder)
@@ -163,7 +166,7 @@ def _labelled(arguments: argparse.Namespace, config: Config) -> tuple[FloatArray
 def _written(found: CalibratedThresholds, confidence: float | None) -> str:
     high = f"  high_confidence: {confidence}\n"
     if confidence is None:
-        high = "  # high_confidence: too few people stand before others to choose it\n"
+        high = "  # high_confidence: not determined, too few people hide others\n"
     return (
         f"# {found.same_pairs} pairs of one person, {found.different_pairs} of two people; "
         f"{100 * found.equal_error:.1f} % of both on the wrong side of `loose`.\n"

@@ -1,4 +1,4 @@
-"""`reid-track central`: the centre that matches what camera hosts send across their cameras."""
+"""`reid-track central`: the centre, which matches people across the cameras of all camera hosts."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ examples:
     --gallery postgresql://reid@db.example/people --encoder osnet_x0_5_cuhk03.onnx \\
     --topology site.yaml --status 127.0.0.1:9101 --json-logs
 
-In topologies and in the gallery a camera is called EDGE/CAMERA. Camera hosts and their centre must
-use the same encoder, in any form (.onnx, .pth). A centre without the encoder's file takes
+In topologies and in the gallery, cameras are named EDGE/CAMERA. Camera hosts and their centre must
+use the same encoder, in any format (.onnx, .pth). A centre without the encoder's file needs
 --fingerprint osnet_x0_5_cuhk03, or for an encoder that is not shipped the SHA-256 of its
-checkpoint. A site has one centre; several sites may share it. Stop it with Ctrl-C or SIGTERM.
+checkpoint. A site has one centre; a centre may serve several sites. Stop it with Ctrl-C or SIGTERM.
 """
 
 _LIMIT_S = 4.0
-"""A database call that takes longer counts as failed; a stop waits no longer than this."""
+"""A database call that takes longer counts as failed, so that stopping takes no longer."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
                 arguments.status, token, partial(health, centre), partial(readings, centre)
             )
             stack.callback(server.close)
-        # In reverse: no more signals, then what is held is stored, while the status is served.
+        # These run in reverse order: ignore signals, then store results while the status is served.
         stack.callback(_stopping, centre)
         stack.callback(signals.ignore)
         notify_systemd("READY=1")
@@ -96,8 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Match the people of all camera hosts (`reid-track edge`) of a site: tracklets come from a "
-        "message broker, identities go to a gallery."
+        "Match people across all camera hosts (`reid-track edge`) of a site. Tracklets come from a "
+        "message broker, and identities are stored in a gallery."
     )
     parser.epilog = _EXAMPLES
     add_broker(parser)
@@ -107,7 +107,7 @@ def add_arguments(parser: Parser) -> None:
         key="central.sites",
         action="append",
         metavar="NAME",
-        help="name of the place, as its camera hosts know it (repeatable)",
+        help="name of the site, as given to its camera hosts (repeatable)",
     )
     add_gallery_setting(parser)
     add_setting(parser, "--topology", key="match.topology", metavar="FILE")
@@ -130,8 +130,8 @@ def _checked_config(arguments: argparse.Namespace) -> Config:
     sites = config.central.sites
     if not sites or not all(sites) or len(set(sites)) < len(sites):
         raise ConfigError(
-            f"central.sites = {list(sites)}: expected names of sites, each once; add the name "
-            "that the camera hosts have, e.g. --site hall"
+            f"central.sites = {list(sites)}: expected different names of sites; add the name that "
+            "the camera hosts use, e.g. --site hall"
         )
     if config.gallery.address is None:
         raise ConfigError(
@@ -158,13 +158,13 @@ def encoder_of(config: Config) -> tuple[str, Config]:
         if space not in known_spaces() and not re.fullmatch(r"[0-9a-f]{64}", space):
             raise ConfigError(
                 f"central.fingerprint = '{fingerprint[:80]}': expected {', '.join(known_spaces())}"
-                ", or for another encoder the SHA-256 that sha256sum shows for its checkpoint"
+                ", or for another encoder the SHA-256 of its checkpoint (sha256sum)"
             )
         return space, config.suited_to(space_thresholds(space))
     if config.encoder.model == MOTION_ONLY:
         raise ConfigError(
-            "encoder.model = none: people are matched by their embeddings; expected the encoder of "
-            "the camera hosts, e.g. --encoder osnet_x0_5_cuhk03.onnx"
+            "encoder.model = none: the centre matches people by embeddings; expected the encoder "
+            "of the camera hosts, e.g. --encoder osnet_x0_5_cuhk03.onnx"
         )
     return model_fingerprint(config.encoder), suited_to_models(config)
 

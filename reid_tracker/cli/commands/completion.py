@@ -1,4 +1,4 @@
-"""`reid-track completion SHELL`: the script that makes a shell complete commands and options."""
+"""`reid-track completion SHELL`: prints a script that completes commands and options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FILES = {
     *("SOURCE", "FILE", "FOLDER", "PATH", "PATH|URL", "MODEL", "VIDEO", "IMAGE|VIDEO@TIME|ID"),
     *("DATASET", "RECIPE", "RUN", "TRUTH", "RESULT", "NAME"),
 }
-"""Placeholders of arguments that may be files."""
+"""Metavars of arguments that may be files."""
 
 _EXAMPLES = """\
 examples:
@@ -26,7 +26,7 @@ Open a new shell afterwards. Needs pip install 'reid-tracker[completion]'.
 
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
-    parser.description = "Print the script that makes a shell complete commands and options."
+    parser.description = "Print a script that makes your shell complete commands and options."
     parser.epilog = _EXAMPLES
     parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="your shell")
 
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     for parser in top.commands.values():
         _complete_files(parser.filled(), shtab.FILE)
     script = shtab.complete(top, shell=arguments.shell)
-    # `reid-track video.mp4` needs no command: where no command fits, bash completes files.
+    # `reid-track video.mp4` needs no command: if no command matches, bash completes files.
     sys.stdout.write(script.replace("complete -o bashdefault", "complete -o default -o filenames"))
     return 0
 

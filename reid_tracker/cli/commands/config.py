@@ -1,4 +1,4 @@
-"""`reid-track config [NAME]`: every setting with its value, unit and meaning, as a YAML file."""
+"""`reid-track config [NAME]`: prints every setting with its value, unit and meaning as YAML."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from reid_tracker.config import load_config, parse_override
 from reid_tracker.config.docs import explained_yaml
 
 _HEAD = """\
-{name}, as printed by `reid-track config`. Copy it, change what you need, and pass the
-copy with --config; a key that is left out keeps its default. `null` means: not set.\
+{name}, as printed by `reid-track config`. Copy the file, change what you need, and pass
+the copy with --config; missing keys keep their defaults. `null` means: not set.\
 """
 _EXAMPLES = """\
 examples:
-  reid-track config > mine.yaml       # the defaults, to be changed
-  reid-track config fast              # what --config fast means
+  reid-track config > mine.yaml       # the defaults, for editing
+  reid-track config fast              # the settings of --config fast
   reid-track config mine.yaml --set tracker.max_age_s=5
 """
 
@@ -25,8 +25,8 @@ examples:
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Print all settings as YAML: each key with its value, its unit or range, its default where "
-        "the value is another, and its meaning."
+        "Print all settings as YAML: each key with its value, its unit or range, its default if "
+        "the value differs, and its meaning."
     )
     parser.epilog = _EXAMPLES
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""`reid-track edge`: a camera host, which sends tracklets to a broker; pictures stay here."""
+"""`reid-track edge`: a camera host, which tracks people and sends their tracklets to a broker."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ examples:
   reid-track edge cameras.yaml --config edge --site north --output /var/lib/reid \\
       --no-save-video --delete-after-h 72
 
-SIGHUP makes a service (no terminal) read cameras.yaml again; cameras that did not change keep their
-tracks. On a terminal, or without a list, it ends the run, as Ctrl-C and SIGTERM do.
-Messages that the broker does not have yet wait in a file (--spool), also over restarts.
+SIGHUP makes a service (no terminal) read cameras.yaml again; unchanged cameras keep their tracks.
+On a terminal, or without a camera list, SIGHUP ends the run, as Ctrl-C and SIGTERM do. Messages
+wait in a file (--spool) until the broker has them, also across restarts.
 """
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Follow people on the host that the cameras are connected to, and send their tracklets to "
-        "a message broker: times, positions and embeddings, no pictures."
+        "Track people on the host of the cameras, and send their tracklets to a message broker: "
+        "times, positions and embeddings, but no pictures."
     )
     parser.epilog = _EXAMPLES
     parser.add_sources(
@@ -84,7 +84,7 @@ def add_arguments(parser: Parser) -> None:
         "--send-pictures",
         key="edge.send_pictures",
         help="also send small pictures of people, for `reid-track search` at the centre; "
-        "--blur-heads blurs heads in them (default: no picture leaves this host)",
+        "--blur-heads blurs heads in them (default: pictures never leave this host)",
     )
     add_setting(broker, "--start-time", key="gallery.start_time", metavar="TIME")
     add_setting(broker, "--ground", key="match.ground", metavar="FILE")
@@ -95,20 +95,22 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _add_outputs(parser: Parser) -> None:
-    outputs = parser.add_argument_group("outputs", "files on this host, besides the messages")
+    outputs = parser.add_argument_group(
+        "outputs", "files on this host, in addition to the messages"
+    )
     outputs.add_argument(
         "--output",
         "-o",
         metavar="FOLDER",
         default=None,
-        help="write results into new folders in it, named after the time (default: no files)",
+        help="write results into new folders in FOLDER, named by time (default: no files)",
     )
     add_saved(outputs, on_hosts=True)
     add_setting(
         outputs,
         "--identities",
         key="edge.identities",
-        help="receive identities from the centre, and write them into the files (default: on)",
+        help="write identities from the centre into the files (default: on)",
     )
     add_setting(
         outputs,
@@ -135,9 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_outputs(arguments)
     config = to_config(arguments)
     if not config.edge.site:
-        raise ConfigError(
-            "edge.site = '': no centre listens there; add --site NAME, the name that the centre has"
-        )
+        raise ConfigError("edge.site is empty; add --site NAME, the name that the centre uses")
     numbers = MessageNumbers(config.edge.name or socket.gethostname())
     if arguments.json_logs:
         log_as_json(edge=numbers.edge)
@@ -154,7 +154,8 @@ def run(arguments: argparse.Namespace) -> int:
             replace(
                 config,
                 match=replace(config.match, enabled=False),
-                # A tracklet that has ended cannot go on: the centre knows who comes back.
+                # A tracklet that has ended cannot continue; the centre recognises people who
+                # return.
                 tracker=replace(config.tracker, recover_s=0.0),
             )
         )
@@ -162,7 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings = reported(config, pipeline, ground)
         spool = open_spool(config, numbers.edge, stack)
         sender = stack.enter_context(sending(config, spool, numbers))
-        with signals.held():  # or a file could stay open and half written
+        with signals.held():  # so that no file stays open and incomplete
             local = stack.enter_context(local_outputs(arguments.output, config, numbers, sources))
         beat = Heartbeat(pipeline.times.seconds)
         outbox = Outbox(sender, spool)
@@ -189,7 +190,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    """Refuse options about files where no files are written.
+    """Refuse options for files if no files are written.
 
     Raises:
         ConfigError: --output is missing.
@@ -199,16 +200,14 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     for key, flag in _ONLY_WITH_FILES.items():
         sends = getattr(arguments, "edge.send_pictures", False)
         if hasattr(arguments, key) and not (sends and key == "output.blur_heads"):
-            raise ConfigError(
-                f"{flag}: this host writes no files without --output; add --output FOLDER"
-            )
+            raise ConfigError(f"{flag} has no effect without --output; add --output FOLDER")
 
 
 @contextmanager
 def _finishing(
     run: EdgeRun, sender: Sender, signals: StopSignals, config: Config, local: LocalOutputs
 ) -> Iterator[None]:
-    """End all tracklets at the end, and send them if the broker is there."""
+    """After the run, end all tracklets, and send them if the broker is connected."""
     reason = "stopped"
     try:
         yield
@@ -217,7 +216,7 @@ def _finishing(
         signals.ignore()
         notify_systemd("STOPPING=1")
         run.finish(reason)
-        # What is not sent now stays in the spool for the next start.
+        # Unsent messages stay in the spool for the next start.
         drain_s = config.edge.drain_s
         sender.wait_sent(0 if sender.away else drain_s)
         local.settle(config, drain_s if reason == "stopped" else None)

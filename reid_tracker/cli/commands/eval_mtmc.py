@@ -1,4 +1,4 @@
-"""`reid-track eval-mtmc TRUTH RESULT`: how right global identities are over all cameras."""
+"""`reid-track eval-mtmc TRUTH RESULT`: evaluates identities across all cameras."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from reid_tracker.evaluate.multi_camera import (
 from reid_tracker.evaluate.multi_camera_text import read_tracks
 
 _DESCRIPTION = """\
-Score identities over several cameras: IDF1, IDP, IDR and HOTA on the frames of all cameras
-together. Truth and result are each a folder, such as that of a run, with a MOTChallenge text for
-each camera, or a file with one box a line, as in the AI City Challenge: camera, identity, frame,
-left, top, width, height."""
+Evaluate identities across cameras: IDF1, IDP, IDR and HOTA over the frames of all cameras. TRUTH
+and RESULT are each a folder with a MOTChallenge text for each camera, such as the folder of a run,
+or a file with one box a line as in the AI City Challenge: camera, identity, frame, left, top,
+width, height."""
 
 _EXAMPLES = """\
 examples:
@@ -35,7 +35,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score the result that the command line names."""
+    """Evaluate the result."""
     output = new_file(arguments.save_json, overwrite=arguments.overwrite)
     truth = read_tracks(Path(arguments.truth))
     result = read_tracks(Path(arguments.result))
@@ -45,10 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
             f"camera {', '.join(unknown)} is not in {arguments.truth}, which has "
             f"{', '.join(truth)}; the names must agree"
         )
-    none = IdentityBoxes(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 4)))
+    no_boxes = IdentityBoxes(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 4)))
     scores = evaluate_multi_camera(
         {
-            camera: CameraResult(boxes, result.get(camera, none), camera in arguments.matched_only)
+            camera: CameraResult(
+                boxes, result.get(camera, no_boxes), camera in arguments.matched_only
+            )
             for camera, boxes in truth.items()
         }
     )
@@ -65,15 +67,15 @@ def add_arguments(parser: Parser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument("truth", metavar="TRUTH", help="file or folder of the true boxes")
     parser.add_argument(
-        "result", metavar="RESULT", help="file or folder of the found boxes, e.g. of a run"
+        "result", metavar="RESULT", help="file or folder of the tracked boxes, e.g. of a run"
     )
     parser.add_argument(
         "--matched-only",
         action="append",
         default=[],
         metavar="CAMERA",
-        help="a camera whose truth does not know everybody: score only boxes that lie on a true "
-        "one (repeatable)",
+        help="a camera whose ground truth lacks people: evaluate only boxes that match a true box "
+        "(repeatable)",
     )
     parser.add_argument("--save-json", metavar="FILE", help="also write the scores to a file")
     parser.add_argument("--overwrite", action="store_true", help="replace that file")

@@ -1,4 +1,4 @@
-"""`reid-track eval-reid DATASET`: how well an encoder finds people again."""
+"""`reid-track eval-reid DATASET`: measures how well an encoder re-identifies people."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score an encoder as the command line says."""
+    """Evaluate an encoder on a data set."""
     _check_numbers(arguments)
     json_file = new_file(arguments.save_json, overwrite=arguments.overwrite)
     name, queries, gallery = open_sides(arguments.dataset, arguments.format, arguments.split)
@@ -55,8 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if scores.queries == scores.skipped:
         raise InputError(
-            f"{arguments.dataset}: none of {scores.queries} queries has a picture of its person "
-            "by another camera; there is nothing to score"
+            f"{arguments.dataset}: none of {scores.queries} queries has an image of its person "
+            "from another camera, so there is nothing to evaluate"
         )
     if json_file is not None:
         found = _described(arguments, name, chosen.model) | scores.as_dict()
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Score how well an encoder finds the pictures of a person among others: CMC, mAP and mINP."
+        "Measure how well an encoder finds the images of a person among others: CMC, mAP and mINP."
     )
     parser.epilog = _EXAMPLES
     parser.add_argument("dataset", metavar="DATASET", help="folder of a data set, or a CSV file")
@@ -94,11 +94,11 @@ def _add_scoring(parser: argparse.ArgumentParser) -> None:
         "--protocol",
         choices=PROTOCOLS,
         default="standard",
-        help="cuhk03-classic: CMC over random galleries of one picture a person",
+        help="cuhk03-classic: CMC over random galleries with one image per person",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the random galleries")
     parser.add_argument(
-        "--metric", choices=METRICS, default="cosine", help="distance of two embeddings"
+        "--metric", choices=METRICS, default="cosine", help="distance between embeddings"
     )
     parser.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
 

@@ -1,4 +1,4 @@
-"""`reid-track explain DATASET`: pictures of what an encoder does and learns."""
+"""`reid-track explain DATASET`: pictures of what an encoder looks at and has learned."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ examples:
 """
 
 _KINDS = ("activation", "gates", "ranked", "map")
-_NEED_A_NET = ("activation", "gates")
+_NEED_OSNET = ("activation", "gates")
 _FILES = {
     "activation": ("activation.png",),
     "gates": ("gate_profiles.png", "gate_clusters.png"),
@@ -51,10 +51,10 @@ _FILES = {
     "curves": ("curves.png",),
 }
 _GATE_CROPS = 500
-"""Number of crops whose gates are recorded: enough for stable clusters on a laptop."""
+"""Number of crops whose gates are recorded; enough for stable clusters."""
 
-_MOST_IMAGES = 200
-"""Few programs can open a larger sheet."""
+_MAX_IMAGES = 200
+"""Few programs can open larger sheets."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ Draw = Callable[[], Sequence["Sheet"]]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draw what the command line asks for."""
+    """Draw the requested pictures."""
     _check(arguments)
     from reid_tracker.explain.sheet import require_matplotlib
     from reid_tracker.sink.files import refuse_existing
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Draw what an encoder does, as PNG pictures: where it looks (activation), at which scale "
+        "Explain an encoder with PNG pictures: where it looks (activation), at which scales "
         "(gates), whom it finds (ranked) and how it arranges people (map); --curves draws training "
         "curves."
     )
@@ -112,7 +112,7 @@ def add_arguments(parser: Parser) -> None:
         nargs="+",
         choices=_KINDS,
         metavar="KIND",
-        help=f"draw only these: {', '.join(_KINDS)}",
+        help=f"draw only these kinds: {', '.join(_KINDS)}",
     )
     parser.add_argument(
         "--curves", nargs="+", metavar="RUN", help="draw the training curves of these run folders"
@@ -122,7 +122,7 @@ def add_arguments(parser: Parser) -> None:
         type=int,
         default=12,
         metavar="N",
-        help="crops or queries on a sheet (default: 12)",
+        help="number of crops or queries on a sheet (default: 12)",
     )
     add_data_options(parser)
     add_encoder_options(parser)
@@ -145,30 +145,30 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             f"--only {' '.join(arguments.only)} needs a data set: reid-track explain DATASET"
         )
-    if not 1 <= arguments.images <= _MOST_IMAGES:
-        raise ConfigError(f"--images {arguments.images}: expected 1 to {_MOST_IMAGES}")
+    if not 1 <= arguments.images <= _MAX_IMAGES:
+        raise ConfigError(f"--images {arguments.images}: expected 1 to {_MAX_IMAGES}")
     if arguments.batch_size < 1:
         raise ConfigError(f"--batch-size {arguments.batch_size}: expected at least 1")
 
 
 def _dataset_tasks(arguments: argparse.Namespace) -> dict[str, Draw]:
-    """Open the data set and the networks, and return functions that draw."""
+    """Open the data set and the networks; return a drawing function for each kind."""
     kinds = tuple(arguments.only or _KINDS)
     _, queries, gallery = open_sides(
         arguments.dataset, arguments.format, arguments.split, compared="ranked" in kinds
     )
     chosen = choose_encoder(arguments)
-    arguments.encoder = chosen.model  # titles name what "auto" means
+    arguments.encoder = chosen.model  # the file of "auto", for titles
     tasks: dict[str, Draw] = {}
-    if set(kinds) - set(_NEED_A_NET):
+    if set(kinds) - set(_NEED_OSNET):
         if "map" in kinds:
             from reid_tracker.explain.embedding_map import require_scikit_learn
 
             require_scikit_learn()
         found = _Embedded(build_encoder(chosen), queries, gallery, arguments)
         tasks |= {"ranked": found.ranked, "map": found.map}
-    # After the encoder, so that an unknown name is one error without a warning before it.
-    net = _find_net(arguments) if set(kinds) & set(_NEED_A_NET) else None
+    # Only after the encoder, so that an unknown name gives no warning before the error.
+    net = _find_net(arguments) if set(kinds) & set(_NEED_OSNET) else None
     if net is not None:
         inside = _InsideNet(net, queries, gallery, arguments)
         tasks |= {"activation": inside.activation, "gates": inside.gates}
@@ -176,7 +176,7 @@ def _dataset_tasks(arguments: argparse.Namespace) -> dict[str, Draw]:
 
 
 def _find_net(arguments: argparse.Namespace) -> EmbeddingNet | None:
-    """Load the OSNet to look into; None, with a warning, if there is none and none is asked for."""
+    """Load the OSNet; without one, warn and return None, or raise an error with --only."""
     from reid_tracker.explain import load_osnet
 
     try:
@@ -192,7 +192,7 @@ def _find_net(arguments: argparse.Namespace) -> EmbeddingNet | None:
 
 @dataclass(frozen=True)
 class _InsideNet:
-    """Pictures of what happens inside an OSNet."""
+    """Pictures of activations and gates inside an OSNet."""
 
     net: EmbeddingNet
     queries: Images
@@ -200,7 +200,7 @@ class _InsideNet:
     arguments: argparse.Namespace
 
     def activation(self) -> list[Sheet]:
-        """Draw activation maps of queries, one for each of some people."""
+        """Draw activation maps of queries of different people."""
         from reid_tracker.explain import activation_sheet
         from reid_tracker.explain.choose import one_per_identity
         from reid_tracker.video.images import read_picture
@@ -213,7 +213,7 @@ class _InsideNet:
         return [activation_sheet(self.net, images, labels, title=title)]
 
     def gates(self) -> list[Sheet]:
-        """Draw gate profiles of some people, and clusters of all whose gates are recorded."""
+        """Draw gate profiles of some people, and clusters of all crops with recorded gates."""
         from reid_tracker.explain import (
             cluster_gates,
             gate_cluster_sheet,
@@ -241,7 +241,7 @@ class _InsideNet:
 
 @dataclass(frozen=True)
 class _Embedded:
-    """Pictures of the embeddings that any encoder gives."""
+    """Pictures of the embeddings of any encoder."""
 
     encoder: Encoder
     queries: Images
@@ -275,13 +275,13 @@ class _Embedded:
         return [sheet]
 
     def map(self) -> list[Sheet]:
-        """Draw the map of all pictures, or of as many people as it has room for."""
+        """Draw the map of all images, or of as many people as fit."""
         from reid_tracker.explain import embedding_map, map_sheet
         from reid_tracker.explain.embedding_map import choose_people
 
         sides = self.queries, self.gallery
         paths = [str(path) for side in sides for path in side.paths]
-        first = np.unique(np.array(paths), return_index=True)[1]  # a picture may be on both sides
+        first = np.unique(np.array(paths), return_index=True)[1]  # an image may be on both sides
         identities = np.concatenate([side.identities for side in sides])[first]
         kept = choose_people(identities)
         rows = first[kept]
@@ -296,9 +296,7 @@ def _curve_task(runs: Sequence[str]) -> Draw:
 
     curves = [read_curve(run) for run in runs]
     if len({curve.name for curve in curves}) < len(curves):
-        curves = [
-            read_curve(run, run) for run in runs
-        ]  # folders of the same name: show their paths
+        curves = [read_curve(run, run) for run in runs]  # equal folder names: show the paths
     return lambda: [curve_sheet(curves)]
 
 

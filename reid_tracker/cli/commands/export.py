@@ -1,4 +1,4 @@
-"""`reid-track export ENCODER`: an encoder as ONNX, OpenVINO or TensorRT, measured."""
+"""`reid-track export ENCODER`: writes an encoder as ONNX, OpenVINO or TensorRT, and measures it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reid_tracker.encode.base import Crops
 from reid_tracker.errors import ConfigError, WeightsError
 from reid_tracker.video import open_source
 
-_MOST_CROPS = 400
+_MAX_CROPS = 400
 _STRIDE = 5
 
 _EXAMPLES = """\
@@ -28,7 +28,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the file, and print what was measured."""
+    """Write the file; print its accuracy and speed."""
     from reid_tracker.encode.export import LEAST_COSINE, check_export, export_encoder
 
     form, precision = arguments.format, arguments.precision
@@ -43,24 +43,24 @@ def run(arguments: argparse.Namespace) -> int:
     made = export_encoder(
         config, path, form, precision, crops, with_normalisation=arguments.with_normalisation
     )
-    kind = "people" if made.real else "random pictures, since --calibrate is not given"
+    kind = "people" if made.real else "random images, since --calibrate is not given"
     before, after = made.milliseconds
     sys.stdout.write(
         f"{made.path}\n"
         f"cosine to the source: at least {made.cosine[0]:.6f}, mean {made.cosine[1]:.6f} "
         f"({made.checked} {kind})\n"
-        f"speed here: {after:.2f} ms a crop, the source {before:.2f}\n"
+        f"speed on this machine: {after:.2f} ms a crop, the source {before:.2f}\n"
         f"embedding space: {made.space}\n"
     )
     if not made.same:
         raise WeightsError(
             f"{path}: its cosine to the source is not above {LEAST_COSINE[precision]}; the file is "
-            "kept, but its embeddings count as those of another encoder"
+            "kept, but it is treated as another encoder"
         )
     if not made.real and precision != "fp32":
         sys.stderr.write(
-            "the embeddings count as those of another encoder until they are measured on people: "
-            "give --calibrate\n"
+            "the file is treated as another encoder, since it was not measured with images of "
+            "people; add --calibrate\n"
         )
     return 0
 
@@ -90,16 +90,19 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--with-normalisation",
         action="store_true",
-        help="let the ONNX file take RGB from 0 to 1, as ultralytics feeds it",
+        help="make an ONNX file whose input is RGB from 0 to 1, for ultralytics",
     )
     parser.add_argument(
         "--calibrate",
         metavar="SOURCE",
-        help="people to calibrate int8 and to compare with: a video, in which they are detected, "
-        "or a folder of pictures of one person each",
+        help="images of people, to calibrate int8 and to measure the accuracy: a video, in which "
+        "people are detected, or a folder of person crops",
     )
     parser.add_argument(
-        "--output", "-o", metavar="FILE", help="the file (default: ENCODER_PRECISION here)"
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="output file (default: ENCODER_PRECISION in the current folder)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace that file")
 
@@ -113,7 +116,7 @@ def _name(arguments: argparse.Namespace) -> str:
 
 
 def _crops(name: str, config: EncoderConfig) -> Crops:
-    """Return crops of people: the pictures of a folder, or what the detector finds in a video."""
+    """Return crops of people: the images of a folder, or the detections in a video."""
     from reid_tracker.encode.export import network_size, read_crops
     from reid_tracker.encode.preprocess import cut_crops
 
@@ -127,9 +130,11 @@ def _crops(name: str, config: EncoderConfig) -> Crops:
             boxes = detector.detect(frame.image).boxes
             parts.append(np.empty((len(boxes), *size, 3), np.uint8))
             cut_crops(frame.image, boxes, parts[-1])
-            if sum(map(len, parts)) >= _MOST_CROPS:
+            if sum(map(len, parts)) >= _MAX_CROPS:
                 break
     crops = np.concatenate(parts) if parts else np.empty((0, *size, 3), np.uint8)
     if len(crops) < 8:
-        raise ConfigError(f"--calibrate {name}: {len(crops)} people were found, expected 8 or more")
+        raise ConfigError(
+            f"--calibrate {name}: {len(crops)} people were detected, expected at least 8"
+        )
     return crops

@@ -1,4 +1,4 @@
-"""`reid-track gallery`: show, forget, purge, export and import what the gallery holds."""
+"""`reid-track gallery`: shows, deletes, exports and imports the content of the gallery."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the action says."""
+    """Run the chosen action."""
     actions: dict[str, Callable[[argparse.Namespace], int]] = {
         "info": _info,
         "forget": _forget,
@@ -45,30 +45,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 def add_arguments(parser: Parser) -> None:
     """Add the actions."""
-    parser.description = "Look after the gallery, which remembers who was seen where."
+    parser.description = "Maintain the gallery, which stores who was seen where and when."
     parser.epilog = _EXAMPLES
     add = parser.add_actions(add_gallery_option)
-    info = add("info", "show what the gallery holds")
+    info = add("info", "show the content of the gallery in numbers")
     info.add_argument("--json", action="store_true", help="print JSON")
-    forget = add("forget", "delete all that is known of a person")
+    forget = add("forget", "delete all data of a person")
     forget.add_argument(
         "identities", nargs="+", type=_identity, metavar="ID", help="number of an identity"
     )
-    purge = add("purge", "delete what was stored long ago, or everything")
+    purge = add("purge", "delete old sightings, or everything")
     which = purge.add_mutually_exclusive_group(required=True)
-    which.add_argument("--older-than", metavar="AGE", help="hours, or e.g. 90m, 48h, 7d")
-    which.add_argument("--all", action="store_true", help="everything")
+    which.add_argument("--older-than", metavar="AGE", help="age in hours, or e.g. 90m, 48h, 7d")
+    which.add_argument("--all", action="store_true", help="delete everything")
     purge.add_argument(
         "--clock-is-right",
         action="store_true",
-        help="delete by age also where nobody wrote to the gallery for a day",
+        help="delete by age even if nothing was stored for a day",
     )
     export = add("export", "copy the gallery to a file of JSON lines")
     export.add_argument("file", type=Path, metavar="FILE", help=".jsonl, or .jsonl.gz to compress")
-    export.add_argument("--crops", action="store_true", help="with the stored pictures")
+    export.add_argument("--crops", action="store_true", help="include stored pictures")
     export.add_argument("--overwrite", action="store_true", help="replace the file")
     importing = add("import", "read an export into an empty gallery")
-    importing.add_argument("file", type=Path, metavar="FILE", help="file that export wrote")
+    importing.add_argument("file", type=Path, metavar="FILE", help="exported file")
 
 
 def _identity(text: str) -> int:
@@ -122,16 +122,16 @@ def _described(info: StoreInfo) -> str:
 def _forget(arguments: argparse.Namespace) -> int:
     with _open(arguments) as store:
         events = store.events()
-        # All are checked before any is deleted.
+        # Check all numbers before anything is deleted.
         for identity in arguments.identities:
             now = number_now(identity, events)
             if now != identity:
                 raise InputError(
-                    f"{identity} was found to be the same person as {now}; to forget both, run "
+                    f"{identity} is the same person as {now}; to forget this person, run "
                     f"reid-track gallery forget {now}"
                 )
             if not store.sightings(Where(identities=(identity,)), limit=1):
-                raise InputError(f"the gallery {store.info().place} knows nobody as {identity}")
+                raise InputError(f"the gallery {store.info().place} has no person {identity}")
         for identity in arguments.identities:
             _say(arguments, f"forgot {identity}: {store.forget(identity)} sightings deleted")
     return 0

@@ -1,4 +1,4 @@
-"""`reid-track site add-host NAME`: what a broker's configuration needs for one more camera host."""
+"""`reid-track site add-host NAME`: adds a camera host to the configuration of a broker."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from reid_tracker.transport.access import (
 
 _EXAMPLES = """\
 examples:
-  reid-track site add-host edge1 --site hall                      # print what is needed
-  reid-track site add-host edge1 --site hall --folder /etc/reid   # add it to the files there
+  reid-track site add-host edge1 --site hall                      # print the lines to add
+  reid-track site add-host edge1 --site hall --folder /etc/reid   # add them to the files there
   reid-track site add-host edge1 --site hall --broker mqtt --folder /etc/reid
 
 The host may publish its own tracklets and states and read the identities of its site, nothing else.
-Copy edge1.credentials to it (reid-track edge --edge edge1 --credentials FILE), delete it here, and
-have the broker read its files again: nats-server --signal reload, or kill -HUP for Mosquitto.
+Move edge1.credentials to the host (reid-track edge --edge edge1 --credentials FILE), and make the
+broker reload its files: nats-server --signal reload, or kill -HUP for Mosquitto.
 """
 
 _Part = tuple[str, str]
-"""Name of a file, and the text to add to it."""
+"""Name of a file, and text to add to it."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or add the configuration of a host; returns the exit code.
 
     Raises:
-        ConfigError: the name cannot be used, or the host is there already.
+        ConfigError: a name is not allowed, or the host exists already.
         OutputError: a file cannot be written.
     """
     check_names([arguments.name, arguments.site])
@@ -57,10 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def add_arguments(parser: Parser) -> None:
     """Add the actions."""
-    parser.description = "Configure the broker of a site, so that each host can reach only its own."
+    parser.description = (
+        "Configure the broker of a site, so that each host has access to its own data only."
+    )
     parser.epilog = _EXAMPLES
     adding = parser.add_actions()("add-host", "give a camera host a user and its rights")
-    adding.add_argument("name", metavar="NAME", help="name of the host, as edge --edge has it")
+    adding.add_argument(
+        "name", metavar="NAME", help="name of the host, as in reid-track edge --edge"
+    )
     adding.add_argument("--site", required=True, metavar="NAME", help="site of the host")
     adding.add_argument(
         "--broker",
@@ -69,7 +73,10 @@ def add_arguments(parser: Parser) -> None:
         help="kind of the broker (default: nats)",
     )
     adding.add_argument(
-        "--folder", type=Path, metavar="DIR", help="add to the files in DIR (default: print them)"
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="add the lines to the files in DIR (default: print them)",
     )
 
 
@@ -93,11 +100,11 @@ def _add(folder: Path, parts: list[_Part], host: Host) -> None:
             text = "\n" + (path.read_text(encoding="utf-8") if path.exists() else "")
             if any(mark in text for mark in marks):
                 raise ConfigError(
-                    f"{path} has a host {host.user} already; delete its lines there first, or "
-                    "take another name"
+                    f"{path} already has a host {host.user}; delete its lines first, or choose "
+                    "another name"
                 )
         for name, text in parts:
-            # Only its owner may read a new file; Mosquitto's user must own it.
+            # A new file is readable by its owner only, which must be Mosquitto's user.
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
             with os.fdopen(os.open(folder / name, flags, 0o600), "a", encoding="utf-8") as file:
                 file.write(text)

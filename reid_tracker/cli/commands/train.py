@@ -1,4 +1,4 @@
-"""`reid-track train RECIPE...`: train an encoder, from recipes to a weights file."""
+"""`reid-track train RECIPE...`: trains encoders."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train as the command line says."""
+    """Train with each recipe."""
     overrides = dict(parse_override(text) for text in arguments.set)
     if arguments.data is not None:
         overrides["data.root"] = arguments.data
         root = Path(arguments.data)
         layout = guess_format(root) if root.exists() else "folder"
-        # A folder without people's folders says nothing: the recipe's own layout stays.
+        # If the layout is not recognised, keep that of the recipe.
         if "data.name" not in overrides and (layout != "folder" or _has_folders_of_people(root)):
             overrides["data.name"] = layout
     if arguments.output is not None and len(arguments.recipes) > 1:
         raise ConfigError(
             f"--output {arguments.output}: one folder for {len(arguments.recipes)} recipes; leave "
-            "it out, each has a folder of its own"
+            "it out, so that each gets its own folder"
         )
     from reid_tracker.train import CHECKPOINT, load_recipe
 
-    # All are read before the first is trained, which takes hours.
+    # Read all recipes first, since training takes hours.
     recipes = [load_recipe(name, overrides) for name in arguments.recipes]
     for name, recipe in zip(arguments.recipes, recipes, strict=True):
         output = Path(arguments.output or _RUNS / f"train-{Path(name).stem}")
-        # With several recipes, the last may not have a checkpoint yet.
+        # With several recipes, the later ones may have no checkpoint yet.
         begun = len(recipes) == 1 or (output / CHECKPOINT).exists()
-        # Of several processes, the first one alone writes; the others must not judge its folder.
+        # Of several processes only the first one writes, so only it checks the folder.
         first = os.environ.get("RANK", "0") == "0"
         with no_empty_folder(output) if first else nullcontext():
             _run(recipe, output, arguments, resume=arguments.resume and begun)
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _has_folders_of_people(root: Path) -> bool:
-    """Whether a folder holds one folder for each person, maybe below train/ and its like."""
+    """Return whether a folder has a subfolder for each person, directly or below train/ etc."""
     return any(
         child.name not in _SPLITS or any(child.glob("[!.@]*/")) for child in root.glob("[!.@]*/")
     )
@@ -72,7 +72,7 @@ def _has_folders_of_people(root: Path) -> bool:
 
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
-    parser.description = "Train an OSNet as a recipe says; the result is FOLDER/model.pth."
+    parser.description = "Train an OSNet with a recipe; the result is FOLDER/model.pth."
     parser.epilog = _EXAMPLES
     parser.add_argument(
         "recipes",
@@ -91,7 +91,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--prepare",
         action="store_true",
-        help="only read the data and compute the teacher's embeddings, for a later training",
+        help="only read the data and compute the teacher's embeddings for a later training",
     )
     parser.add_argument(
         "--set",
@@ -137,16 +137,16 @@ def _run(recipe: Recipe, output: Path, arguments: argparse.Namespace, *, resume:
 
 
 def _show_notes(stack: ExitStack) -> None:
-    """Log what happens before the first step, which may take minutes."""
+    """Log the preparations before the first step, which may take minutes."""
     logger = logging.getLogger("reid_tracker.train")
     stack.callback(logger.setLevel, logger.level)
     logger.setLevel(logging.INFO)
 
 
 class Progress:
-    """Shows the running epoch, and prints a line for each finished one, on standard error.
+    """Shows the current epoch, and prints a line for each finished one, on standard error.
 
-    It starts with the first step: an error before that is one line, with no bar above it.
+    It appears with the first step, so that earlier errors are one line.
 
     Args:
         epochs: number of epochs of the whole run.

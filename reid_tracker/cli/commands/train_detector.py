@@ -1,4 +1,4 @@
-"""`reid-track train-detector RECIPE`: train a person detector, from pictures to a weights file."""
+"""`reid-track train-detector RECIPE`: trains a person detector."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ examples:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train as the command line says."""
+    """Train a detector."""
     from reid_tracker.train import limit_threads
     from reid_tracker.train.detector import load_detector_recipe, prepare_pictures, train_detector
     from reid_tracker.train.detector.export import check_can_export, export_openvino
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     output = Path(arguments.output or _RUNS / f"train-{Path(arguments.recipe).stem}")
     with no_empty_folder(output):
-        if not arguments.prepare:  # before pictures are composed, which takes minutes
+        if not arguments.prepare:  # before composing pictures, which takes minutes
             find_checkpoint(output, resume=arguments.resume)
         with Steps("composing pictures", quiet=arguments.quiet) as steps:
             data_file = prepare_pictures(recipe, output / "data", steps.reach)
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
-    parser.description = "Train a person detector as a recipe says; the result is a .pt file."
+    parser.description = "Train a person detector with a recipe; the result is a .pt file."
     parser.epilog = _EXAMPLES
     parser.add_argument(
         "recipe", metavar="RECIPE", help="YAML file, or a name in configs/train/: person_yolo11n"
@@ -79,14 +79,14 @@ def add_arguments(parser: Parser) -> None:
         "--output", "-o", metavar="FOLDER", help="folder of the run (default: runs/train-RECIPE)"
     )
     parser.add_argument(
-        "--resume", action="store_true", help="continue after the folder's last complete epoch"
+        "--resume", action="store_true", help="continue after the last complete epoch in the folder"
     )
     parser.add_argument(
         "--openvino",
         action="store_true",
         help="also write an int8 model, faster on CPUs; needs pip install 'reid-tracker[export]'",
     )
-    parser.add_argument("--prepare", action="store_true", help="only make the training pictures")
+    parser.add_argument("--prepare", action="store_true", help="only compose the training pictures")
     parser.add_argument(
         "--set",
         metavar="KEY=VALUE",
@@ -95,11 +95,15 @@ def add_arguments(parser: Parser) -> None:
         help="set any key of the recipe, e.g. epochs=60 (repeatable)",
     )
     parser.add_argument(
-        "--device", default="cpu", help="device, as ultralytics names it (default: cpu)"
+        "--device", default="cpu", help="device in ultralytics' notation (default: cpu)"
     )
     parser.add_argument(
         "--threads", type=int, metavar="N", help="CPU threads (default: all but one)"
     )
     parser.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="processes that read pictures"
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="number of processes that read pictures (default: 0)",
     )

@@ -1,4 +1,4 @@
-"""`reid-track tune`: searches the tracker options that suit some footage."""
+"""`reid-track tune`: searches for the best tracker options for some footage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reid_tracker import zoo
-from reid_tracker.cli.commands.eval_mot.first_run import check_frames, find_videos, look_at
+from reid_tracker.cli.commands.eval_mot.first_run import check_frames, detect_sequence, find_videos
 from reid_tracker.cli.options import add_general, add_models, to_config
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.report import Steps, console, write_text
@@ -41,20 +41,20 @@ from reid_tracker.run.tune_space import Value, search_space, with_values
 from reid_tracker.sink.files import refuse_existing
 
 _DESCRIPTION = """\
-Search the tracker options that give the best HOTA and IDF1 on sequences of MOTChallenge with a
-ground truth. A FOLDER is a sequence or holds some. The models look at each video once; then the
-tracker runs over it with one set of options after another, which Optuna proposes. Some videos are
-held out and scored once at the end."""
+Search for the tracker options with the best HOTA and IDF1 on MOTChallenge sequences with a ground
+truth. A FOLDER is a sequence, or contains sequences. The models run once on each video; then Optuna
+proposes options, and the tracker runs with each set of them. Some videos are held out and evaluated
+only at the end."""
 
 _EXAMPLES = """\
 examples:
   reid-track tune MOT17/train/*FRCNN -o runs/tuned
-  reid-track tune MOT17/train/*FRCNN -o runs/tuned --trials 300       # goes on
+  reid-track tune MOT17/train/*FRCNN -o runs/tuned --trials 300       # continue
   reid-track tune shop/ --only max_age_s --only n_init --hold-out shop-evening
   reid-track video.mp4 --config runs/tuned/best.yaml
 
-It writes best.yaml, trials.csv and study.journal, with which the same command goes on. Equal seeds
-give equal options and scores; only the speed is measured anew.
+The results are best.yaml, trials.csv and study.journal, from which the same command continues.
+Equal seeds give equal options and scores; only the measured speed differs.
 """
 
 
@@ -62,34 +62,34 @@ def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = _DESCRIPTION
     parser.epilog = _EXAMPLES
-    parser.add_sources("sequences with gt/gt.txt, or folders of such", "FOLDER")
+    parser.add_sources("sequences with gt/gt.txt, or folders of sequences", "FOLDER")
     parser.add_argument(
         "--output",
         "-o",
         metavar="FOLDER",
-        help="folder for the results, also of an earlier search that is to go on (default: a new "
-        "one below runs/)",
+        help="folder for the results, or of an earlier search to continue (default: a new one "
+        "below runs/)",
     )
     parser.add_argument(
         "--trials",
         type=int,
         default=100,
         metavar="N",
-        help="number of trials, with those of an earlier search (default: 100)",
+        help="number of trials, including those of an earlier search (default: 100)",
     )
     parser.add_argument(
         "--only",
         action="append",
         default=[],
         metavar="OPTION",
-        help="search this option of the tracker only (repeatable; default: all)",
+        help="change only this tracker option (repeatable; default: all)",
     )
     parser.add_argument(
         "--hold-out",
         action="append",
         default=[],
         metavar="SEQUENCE",
-        help="score this one only at the end (repeatable; default: every third video)",
+        help="evaluate this sequence only at the end (repeatable; default: every third video)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="seed of the search (default: 0)"
@@ -105,14 +105,14 @@ def add_arguments(parser: Parser) -> None:
         "--no-cache",
         dest="cache",
         action="store_false",
-        help="run the models even if they have seen these videos",
+        help="run the models again even if their results for these videos are cached",
     )
     add_models(parser)
     add_general(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Search, and write what was found."""
+    """Search, and write the results."""
     load_metrics()
     require_optuna()
     for name, low in (("trials", 1), ("seed", 0)):
@@ -170,7 +170,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _scenes(arguments: argparse.Namespace, config: Config) -> list[Scene]:
-    """Return what was found in each sequence, with its ground truth."""
+    """Return the detections and embeddings of each sequence, with its ground truth."""
     sequences = find_sequences([Path(word) for word in arguments.sources])
     videos = find_videos(arguments, sequences)
     check_frames(sequences, videos)
@@ -179,7 +179,7 @@ def _scenes(arguments: argparse.Namespace, config: Config) -> list[Scene]:
     return [
         Scene(
             one,
-            look_at(found, one, videos, config, quiet=arguments.quiet),
+            detect_sequence(found, one, videos, config, quiet=arguments.quiet),
             truth,
             benchmark_of(one.name, truth),
         )
@@ -188,7 +188,7 @@ def _scenes(arguments: argparse.Namespace, config: Config) -> list[Scene]:
 
 
 def _digest(scene: Scene) -> str:
-    """Return a hash of all that the scores of a sequence depend on, besides options."""
+    """Return a hash of everything except the options that the scores of a sequence depend on."""
     digest = hashlib.sha256(scene.sequence.truth.read_bytes())
     found = scene.found
     for array in (found.times_s, found.motions, found.boxes, found.scores, found.embeddings):
@@ -204,7 +204,7 @@ def _note(tried: Sequence[Trial]) -> str:
 
 
 def _as_csv(tried: Sequence[Trial], front: Sequence[int], tests: Mapping[int, Score]) -> str:
-    """Return a line per trial, with a line of names above."""
+    """Return CSV with a header and a line for each trial."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = ["held_out_hota", "held_out_idf1"]
@@ -216,7 +216,7 @@ def _as_csv(tried: Sequence[Trial], front: Sequence[int], tests: Mapping[int, Sc
 
 
 def _as_yaml(config: Config, tracker: DeepSortConfig) -> str:
-    """Return the models and the tracker as YAML; "auto" gives its place to the model that it is."""
+    """Return the models and the tracker as YAML, with "auto" replaced by the chosen model."""
     models = {"detector": config.detector, "encoder": config.encoder}
     names: dict[str, Any] = {"detector": config.detector.model, "encoder": config.encoder.model}
     if names["detector"] == "auto":
@@ -234,11 +234,11 @@ def _as_yaml(config: Config, tracker: DeepSortConfig) -> str:
 
 def _changed(section: Any) -> dict[str, Any]:
     """Return the keys of a section that differ from the default."""
-    usual = dataclasses.asdict(type(section)())
+    defaults = dataclasses.asdict(type(section)())
     return {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in dataclasses.asdict(section).items()
-        if value != usual[key]
+        if value != defaults[key]
     }
 
 
@@ -254,11 +254,11 @@ def _show(
     best: int,
     folder: Path,
 ) -> None:
-    """Print the start and the front, and what the best changes."""
+    """Print the scores of the start and of the Pareto front."""
     from rich.table import Table
 
     table = Table(
-        title="the start (trial 0) and all trials than which none is better; percent",
+        title="the start (trial 0) and the Pareto front; percent",
         title_justify="left",
         box=None,
     )
@@ -278,6 +278,6 @@ def _show(
     out.print(table)
     out.print(f"* highest sum of HOTA and IDF1: {folder / 'best.yaml'}", highlight=False)
     if not tests:
-        out.print("no video is held out: nothing tells how these options do on other footage")
+        out.print("no video was held out, so the result for other footage is unknown")
     elif sum(tests[best][:2]) < sum(tests[0][:2]):
-        out.print("on the videos held out, the start is better: the search found what suits others")
+        out.print("on the held-out videos the start is better: the search has overfitted")

@@ -1,4 +1,4 @@
-"""`reid-track weights list | pull NAME... | verify`: the models that the project knows."""
+"""`reid-track weights list | pull NAME... | verify`: lists, downloads and verifies models."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def add_arguments(parser: Parser) -> None:
     """Add the actions."""
-    parser.description = "List the models that this project knows, download and verify them."
+    parser.description = "List, download and verify the known models."
     parser.epilog = _EXAMPLES
     add = parser.add_actions()
     listing = add("list", "show all models")
-    listing.add_argument("--json", action="store_true", help="print all that is known, as JSON")
-    pulling = add("pull", "download models, unless they are here, and print their paths")
+    listing.add_argument("--json", action="store_true", help="print all details as JSON")
+    pulling = add("pull", "download models that are missing, and print the paths of all")
     pulling.add_argument("names", nargs="+", metavar="NAME", help="names of `weights list`")
-    add("verify", "check the checksums of all models that are here")
+    add("verify", "check the checksums of all models on this machine")
 
 
 def _list(*, as_json: bool) -> int:
@@ -80,7 +80,7 @@ def _list(*, as_json: bool) -> int:
 
 
 def _shortened(figures: Mapping[str, float | str]) -> str:
-    """Write figures, with what they have in common once: "COCO mAP 39.5"."""
+    """Join figures such as "COCO mAP 39.5", without repeating the name of the data set."""
     parts: list[str] = []
     before = ""
     for text, value in figures.items():
@@ -111,7 +111,7 @@ def _size(entry: zoo.Entry, manifest: zoo.Manifest) -> int | None:
 
 def _pull(names: Sequence[str], *, quiet: bool) -> int:
     manifest = zoo.load_manifest()
-    for name in names:  # a typing error in the last one costs no download of the first
+    for name in names:  # check all names before the first download
         manifest.get(name)
     for name in names:
         with Steps(f"downloading {name}", quiet=quiet, note=lambda: "bytes") as steps:
@@ -129,12 +129,12 @@ def _verify() -> int:
     table = Table("name", "result", "checked by", "path", box=None)
     for verdict in verdicts:
         result = "ok" if verdict.wrong is None else f"WRONG: {verdict.wrong}"
-        by = {"form": "form alone, no checksum is known"}.get(
+        by = {"form": "file type only, no known checksum"}.get(
             verdict.checked_by, f"{verdict.checked_by} checksum"
         )
         table.add_row(verdict.entry.name, result, by, str(verdict.path))
     wrong = sum(verdict.wrong is not None for verdict in verdicts)
-    printer = console(pipe_width=240)  # no checksum is broken in two
+    printer = console(pipe_width=240)  # wide, so that checksums are not wrapped
     if verdicts:
         printer.print(table, markup=False)
     printer.print(f"{len(verdicts)} models on this machine, {wrong} wrong", highlight=False)

@@ -1,4 +1,4 @@
-"""`reid-track zones SOURCE`: draws the lines and zones that people are counted at."""
+"""`reid-track zones SOURCE`: draws the lines and zones at which people are counted."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ examples:
   reid-track zones door.mp4 --save zones.yaml --line "gate=100,400,620,400"
   reid-track zones hall.mp4 --save zones.yaml                  # add a second camera
   reid-track door.mp4 hall.mp4 --zone zones.yaml
-In the window: l and two clicks make a line, z and clicks a zone; Enter closes it. People who cross
-a line in the direction of its arrow come in.
+In the window, press l and click twice for a line, or press z and click the corners of a zone, then
+Enter. People who cross a line in the direction of its arrow are counted as coming in.
 """
 
 
@@ -31,8 +31,8 @@ def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
         "Draw lines and zones onto a frame of a camera, in a window or as coordinates. Writes the "
-        "YAML file that --line and --zone read, and a picture to check it. A file that exists "
-        "keeps what it has, also of other cameras."
+        "YAML file that --line and --zone read, and a picture to check it. An existing file keeps "
+        "its lines and zones, also those of other cameras."
     )
     parser.epilog = _EXAMPLES
     parser.add_argument("source", metavar="SOURCE", help="video, picture folder, camera or stream")
@@ -64,13 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         mine = pick_places(image, name, mine, f"reid-track zones: {name}")
     if not any(mine):
-        raise ConfigError("nothing was drawn: expected at least one line or zone")
+        raise ConfigError("nothing was drawn; expected at least one line or zone")
     mine = check_places(mine, {name: VideoInfo(image.shape[1], image.shape[0], Fraction(1))})
     lines = (line for line in earlier.lines if line.camera != name)
     zones = (zone for zone in earlier.zones if zone.camera != name)
     picture = Path(arguments.picture or path.with_name(f"{path.stem}_{name}.png"))
     save_checked(CountingPlaces((*lines, *mine.lines), (*zones, *mine.zones)), path)
-    text = "people who cross a line in the direction of its arrow come in"
+    text = "crossing a line in the direction of its arrow counts as coming in"
     write_png(picture, draw_caption(draw_places(image, mine), text))
     if not arguments.quiet:
         sys.stdout.write(

@@ -16,12 +16,12 @@ _LARGEST_FILE = 4096
 
 @dataclass(frozen=True)
 class Credentials:
-    """User and password, or key; none of them is in the repr.
+    """User and password, or a NATS key; `repr` shows none of them.
 
     Attributes:
-        user: name, or None.
-        password: of the user, or None.
-        nkey_seed: key of a NATS user, or None.
+        user: user name, or None.
+        password: password of the user, or None.
+        nkey_seed: secret key of a NATS user, or None.
     """
 
     user: str | None = field(default=None, repr=False)
@@ -31,13 +31,13 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a broker is.
+    """Network address of a broker.
 
     Attributes:
-        scheme: "memory", or a name in `reid_tracker.transport.brokers.open.SCHEMES`.
-        host: name or number.
-        port: of TCP.
-        tls: the connection is encrypted.
+        scheme: "memory", or a key of `reid_tracker.transport.brokers.open.SCHEMES`.
+        host: host name or IP address.
+        port: TCP port.
+        tls: whether the connection is encrypted.
     """
 
     scheme: str
@@ -58,7 +58,8 @@ def read_credentials(
     """Return the credentials from the file or the environment.
 
     Raises:
-        ConfigError: the file cannot be read, or holds no credentials.
+        ConfigError: the file cannot be read or holds no credentials, or the environment holds only
+            a user or only a password.
     """
     if config.credentials is None:
         user = environment.get("REID_TRANSPORT_USER")
@@ -76,7 +77,7 @@ def read_credentials(
         raise ConfigError(f"transport.credentials {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         text = ""
-    # A seed has 58 letters of base 32 and begins with S.
+    # The seed of a user's nkey has 58 characters of base 32 and begins with SU.
     if len(text) == 58 and text.startswith("SU") and text.isalnum():
         return Credentials(nkey_seed=text)
     user, colon, password = text.partition(":")
@@ -88,10 +89,10 @@ def read_credentials(
 
 
 def tls_context(config: TransportConfig) -> ssl.SSLContext:
-    """Return the TLS settings, which check the broker's certificate and host name.
+    """Return TLS settings that check the broker's certificate and host name.
 
     Raises:
-        ConfigError: the authority's file cannot be read.
+        ConfigError: the certificate file of the authority cannot be read.
     """
     try:
         return ssl.create_default_context(cafile=config.tls_ca)
@@ -99,5 +100,5 @@ def tls_context(config: TransportConfig) -> ssl.SSLContext:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "no PEM file"
         raise ConfigError(
             f"transport.tls_ca {config.tls_ca}: {reason}; expected the certificate of the "
-            "authority as PEM"
+            "certificate authority (CA) as a PEM file"
         ) from None

@@ -1,8 +1,8 @@
 """The interface of a message broker.
 
-A message is delivered until it is acknowledged, so it may come twice. Messages of one camera are
-delivered in the order in which they were published; one that is delivered again may come after
-later ones.
+Delivery is at least once: a message is delivered until it is acknowledged, so it may come twice.
+Messages of one camera are delivered in the order in which they were published, but a redelivered
+message may come after later ones.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Outgoing(NamedTuple):
     """A message to be published.
 
     Attributes:
-        message_id: text that no other message has; it identifies a second copy. A broker drops a
-            message whose id it has seen, so others must not be able to guess it.
-        subject: where it goes, see `reid_tracker.transport.wire.subjects`.
-        data: from `encode_message`.
+        message_id: unique id. A broker drops messages with an id that it has seen already, so
+            nobody else may be able to guess it.
+        subject: see `reid_tracker.transport.wire.subjects`.
+        data: the bytes that `encode_message` returns.
     """
 
     message_id: str
@@ -38,23 +38,22 @@ class Outgoing(NamedTuple):
         Args:
             message: the message.
             site: name of the place.
-            secret: of `new_secret`, the same for all messages of a sender; copies of a message keep
-                the id that they were given first.
+            secret: from `new_secret`, the same for all messages of a sender.
 
         Raises:
-            MessageError: it is too large.
+            MessageError: the message is too large.
         """
         message_id = f"{secret}/{message.message_id}" if secret else message.message_id
         return cls(message_id, str(subject_of(message, site)), encode_message(message))
 
 
 def new_secret() -> str:
-    """Return the part of message ids that nobody else can guess."""
+    """Return random text that makes ids impossible to guess."""
     return secrets.token_hex(16)
 
 
 Will = Callable[[], Outgoing]
-"""Makes the message that a broker publishes if it loses a client, for one connection."""
+"""Makes the last will of a connection, which a broker publishes if it loses the client."""
 
 
 class Delivery(Protocol):
@@ -67,7 +66,7 @@ class Delivery(Protocol):
 
     @property
     def data(self) -> bytes:
-        """Its content, as it came."""
+        """The unchecked content."""
         ...
 
     @property
@@ -77,48 +76,48 @@ class Delivery(Protocol):
 
     @property
     def stored_s(self) -> float | None:
-        """When the broker stored it, UTC seconds since 1970 on its clock; None if it is unknown."""
+        """When the broker stored it, UTC seconds since 1970 on its clock; None if unknown."""
         ...
 
     def ack(self) -> None:
-        """Report it as stored, so that it is not delivered again.
+        """Acknowledge the message as processed, so that it is not delivered again.
 
-        If the broker is away it may still come again; this raises nothing.
+        This never raises an error. If the broker is away, the message may still come again.
         """
         ...
 
     def nak(self) -> None:
-        """Report it as not stored, so that it is delivered again soon."""
+        """Report the message as not processed, so that it is delivered again soon."""
         ...
 
 
 class Subscription(Protocol):
-    """Receives published messages; the broker remembers its position under a durable name.
+    """Receives published messages; the broker remembers the position under a durable name.
 
-    To be used from one thread at a time.
+    Use it from one thread at a time.
     """
 
     def receive(self, timeout_s: float) -> Delivery | None:
-        """Return the next message, or None if there is none in time.
+        """Return the next message, or None after the timeout.
 
         Raises:
-            TransportUnavailableError: the broker is away; call again, it connects again in the
-                background.
+            TransportUnavailableError: the broker is away. It is reconnected in the background; call
+                again.
             TransportError: the broker refuses; a new subscription is needed.
         """
         ...
 
     def caught_up(self) -> bool:
-        """Tell whether no message waits after the one returned last, as far as is known.
+        """Return whether no further message waits, as far as is known without asking the broker.
 
-        The broker is not asked, so this costs nothing.
+        This is cheap enough to call after each message.
         """
         ...
 
     def pending(self) -> int:
-        """Return the number of messages that are not acknowledged yet, as far as the broker knows.
+        """Return the broker's number of messages that are not acknowledged yet.
 
-        MQTT counts only those that have come to this receiver.
+        With MQTT, only messages that have reached this receiver are counted.
 
         Raises:
             TransportUnavailableError: the broker is away.
@@ -126,7 +125,7 @@ class Subscription(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop; the broker keeps unacknowledged messages for the next receiver of the same name."""
+        """Stop; the broker keeps unacknowledged messages for the next receiver of this name."""
         ...
 
 
@@ -135,39 +134,40 @@ class Broker(Protocol):
 
     @property
     def place(self) -> str:
-        """Address without credentials, for messages to people."""
+        """Address without credentials, for log lines and error messages."""
         ...
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish messages in their order, and return once the broker has stored all.
+        """Publish messages in this order, and return once the broker has stored all of them.
 
         If this raises, publish the messages again with the same ids: the broker or the receiver
         drops second copies.
 
         Raises:
-            MessageError: one is too large or its subject is wrong; none was published.
+            MessageError: a message is too large or has an invalid subject; none was published.
             TransportUnavailableError: the broker is away or full; some may be published.
-            TransportError: the broker refuses, and will again; some may be published.
+            TransportError: the broker refuses permanently; some may be published.
         """
         ...
 
     def subscribe(self, pattern: str, durable: str) -> Subscription:
-        """Receive messages from now on, or since a receiver of this name first subscribed.
+        """Receive messages, beginning when a receiver of this name first subscribed.
 
         Args:
             pattern: see `reid_tracker.transport.wire.subjects.pattern_of`.
-            durable: name of the receiver, 1 to 60 letters, digits, - and _; one at a time.
+            durable: name of the receiver, 1 to 60 letters, digits, - and _. Only one receiver of
+                a name may run at a time.
 
         Raises:
             TransportUnavailableError: the broker is away.
-            TransportError: it refuses.
+            TransportError: the broker refuses.
         """
         ...
 
     def prepare(self, pattern: str, durable: str) -> None:
-        """Keep messages for a receiver that has no right to ask for that itself.
+        """Make the broker keep messages for a receiver that has no right to request this itself.
 
-        Only NATS needs it; sessions of MQTT belong to their users.
+        Only NATS needs this; an MQTT session belongs to its own user.
 
         Raises:
             TransportError: the broker is away or refuses.
@@ -189,17 +189,17 @@ def check_outgoing(messages: Sequence[Outgoing]) -> None:
         check_size(message.data)
         parse_subject(message.subject)
         if not (message.message_id.isascii() and message.message_id.isprintable()):
-            raise MessageError("message_id: expected printable ASCII, as messages make it")
+            raise MessageError("message_id: expected printable ASCII")
 
 
 def check_durable(name: str) -> None:
-    """Refuse the name of a receiver if some broker would not accept it.
+    """Refuse the name of a receiver that not every broker accepts.
 
     Raises:
-        MessageError: it has other characters, or is too long.
+        MessageError: the name has other characters, or is too long.
     """
     plain = name.replace("-", "a").replace("_", "a")
     if not (plain.isascii() and plain.isalnum() and len(name) <= 60):
         raise MessageError(
-            f"durable name {name[:80]!r}: expected 1 to 60 letters, digits, - and _ of ASCII"
+            f"durable name {name[:80]!r}: expected 1 to 60 ASCII letters, digits, - and _"
         )

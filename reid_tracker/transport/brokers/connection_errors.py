@@ -1,4 +1,4 @@
-"""Errors of connections to brokers, one line each and the same for all brokers."""
+"""One-line errors for failed connections, the same for all brokers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def connection_error(error: Exception, place: str) -> TransportError:
     """Return the error for a connection that failed.
 
     Args:
-        error: the exception of the library.
+        error: the exception of the client library.
         place: address of the broker, without credentials.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return TransportError(
-            f"{place}: its certificate is not trusted ({error.verify_message}); name the authority "
-            "that signed it with transport.tls_ca, and the host as the certificate does"
+            f"{place}: its certificate is not trusted ({error.verify_message}); set "
+            "transport.tls_ca to the CA that signed it, and use the host name in the certificate"
         )
     if isinstance(error, ssl.SSLError):
         return TransportError(f"{place} offers no TLS that this machine accepts: {error.reason}")
@@ -33,11 +33,11 @@ def connection_error(error: Exception, place: str) -> TransportError:
 
 def not_encrypted(place: str) -> TransportError:
     """Return the error for a broker without TLS although TLS is configured."""
-    return TransportError(f"{place} offers no TLS; nothing was sent. Switch it on there")
+    return TransportError(f"{place} offers no TLS; nothing was sent. Switch on TLS in the broker")
 
 
 def not_welcome(place: str) -> TransportError:
-    """Return the error for refused credentials, without the credentials."""
+    """Return the error for refused credentials; it does not show them."""
     return TransportError(
         f"{place} refuses the credentials; check REID_TRANSPORT_USER and REID_TRANSPORT_PASSWORD, "
         "or the file of transport.credentials"

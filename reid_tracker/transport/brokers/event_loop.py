@@ -1,6 +1,6 @@
-"""An asyncio loop in a thread of its own, for a library without another interface.
+"""An asyncio loop in its own thread, for client libraries that only have an asyncio interface.
 
-Callers block, and never for longer than their time-out.
+Callers block for at most their timeout.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _STOP_S = 2.0
 
 
 class LoopThread:
-    """Runs coroutines for threads that have no loop.
+    """Runs coroutines for threads that have no event loop.
 
     Args:
-        name: of the thread.
+        name: name of the thread.
     """
 
     def __init__(self, name: str) -> None:
@@ -32,12 +32,12 @@ class LoopThread:
         """Return what a coroutine returns, or raise what it raises.
 
         Raises:
-            TimeoutError: it takes longer than `timeout_s`; it was cancelled.
+            TimeoutError: it took longer than `timeout_s` and was cancelled.
         """
         return self.wait(self.start(work), timeout_s)
 
     def wait(self, future: concurrent.futures.Future[T], timeout_s: float) -> T:
-        """Do the same for a coroutine that `start` has started."""
+        """Like `run`, for a coroutine that `start` has started."""
         try:
             return future.result(timeout_s)
         except (TimeoutError, concurrent.futures.TimeoutError):
@@ -45,10 +45,10 @@ class LoopThread:
         except concurrent.futures.CancelledError:
             raise TimeoutError("the connection was closed") from None
         finally:
-            future.cancel()  # does nothing if it is done
+            future.cancel()  # has no effect on a finished future
 
     def start(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """Start a coroutine without waiting for it; they begin in the order of these calls."""
+        """Start a coroutine without waiting for it; coroutines start in the order of the calls."""
         if self._loop.is_closed():
             work.close()
             cancelled: concurrent.futures.Future[T] = concurrent.futures.Future()
@@ -57,7 +57,7 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        """End the thread and whatever still runs in it."""
+        """End the thread and cancel all coroutines that still run in it."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(_STOP_S)
@@ -66,13 +66,9 @@ class LoopThread:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
-            left = asyncio.all_tasks(self._loop)
-            for task in left:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.wait(left, timeout=1) if left else _nothing())
+            if unfinished := asyncio.all_tasks(self._loop):
+                for task in unfinished:
+                    task.cancel()
+                self._loop.run_until_complete(asyncio.wait(unfinished, timeout=1))
         finally:
             self._loop.close()
-
-
-async def _nothing() -> None:
-    pass

@@ -1,4 +1,4 @@
-"""The broker within a process, without a server or a disk; the default on one machine."""
+"""A broker inside the process, without a server or a disk; the default on one machine."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ class _Queue:
     """The unacknowledged messages of one durable name; guarded by the broker's lock.
 
     Attributes:
-        waiting: messages to deliver, each with whether it was delivered before.
-        unacked: messages delivered, by number.
+        waiting: messages to deliver, each with a flag whether it was delivered before.
+        unacked: delivered messages by delivery number.
+        size: bytes of all messages.
     """
 
     pattern: str
@@ -40,12 +41,12 @@ class _Queue:
 class MemoryBroker:
     """Queues in memory, one for each durable name; see `Broker` for its guarantees.
 
-    As in MQTT, messages published before a name first subscribes are not kept for it. A full queue
-    refuses new messages.
+    As in MQTT, a receiver misses messages that were published before its name first subscribed. A
+    full queue refuses new messages.
 
     Args:
         config: settings.
-        capacity_bytes: most bytes of messages that wait for one durable name.
+        capacity_bytes: maximum bytes of unacknowledged messages of one durable name.
     """
 
     def __init__(
@@ -75,11 +76,11 @@ class MemoryBroker:
             self._changed.notify_all()
 
     def _store(self, message: Outgoing) -> None:
-        """Put a message into all queues whose pattern it matches, or into none."""
+        """Put a message into all queues whose pattern matches, or into none if one is full."""
         wanted = [one for one in self._queues.values() if matches(one.pattern, message.subject)]
         if any(queue.size + len(message.data) > self._capacity for queue in wanted):
             raise TransportUnavailableError(
-                f"more than {self._capacity} bytes wait for a receiver in memory"
+                f"more than {self._capacity} bytes of messages wait in memory"
             )
         for queue in wanted:
             queue.waiting.append((message, False))
@@ -93,7 +94,7 @@ class MemoryBroker:
             queue = self._queues.setdefault(durable, _Queue(pattern))
             if queue.pattern != pattern:
                 raise TransportError(
-                    f"{durable} receives {queue.pattern}; take another name for {pattern}"
+                    f"{durable} receives {queue.pattern}; choose another name for {pattern}"
                 )
             queue.put_back()
             subscription = MemorySubscription(self, queue, self._config.max_unacked)
@@ -159,7 +160,7 @@ class MemorySubscription:
                 self._broker._changed.notify_all()
 
     def settle(self, number: int, *, stored: bool) -> None:
-        """End the delivery of a message; deliver it again unless it is stored."""
+        """Forget a stored message; deliver any other again."""
         with self._broker._changed:
             message = self._queue.unacked.pop(number, None)
             if message is None:

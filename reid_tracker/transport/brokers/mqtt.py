@@ -1,9 +1,11 @@
-"""MQTT 3.1.1 with QoS 1 and persistent sessions, as Mosquitto and NATS servers speak it.
+"""MQTT 3.1.1 with QoS 1 and persistent sessions, for Mosquitto and NATS servers.
 
-Limits of MQTT: a broker drops no copies, so the receiver does. It delivers unacknowledged messages
-again only after a new connection. It acknowledges messages that an access list then discards.
-Mosquitto acknowledges before it writes, so its sudden end may cost the latest messages; these are
-published again once it is back, and receivers drop copies.
+Limits of MQTT brokers:
+
+- They do not drop copies, so our receiver does. - They redeliver unacknowledged messages only after
+a new connection. - They acknowledge messages that their access list then discards. - Mosquitto
+acknowledges before it writes to the disk and may lose the latest messages in a crash. We
+  publish these again once it is back, and receivers drop the copies.
 """
 
 from __future__ import annotations
@@ -31,11 +33,12 @@ from reid_tracker.transport.brokers.connection_errors import connection_error, n
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
 
-_AGAIN_AFTER_S = 0.5
-_MOST_OUTSTANDING = 4096
+_REDELIVER_AFTER_S = 0.5
+_MAX_OUTSTANDING = 4096
 _DOUBTFUL_S = 2.0
-_MOST_DOUBTFUL = 512
-"""A broker that ends suddenly may not have written the messages it acknowledged last."""
+_MAX_DOUBTFUL = 512
+"""A broker that crashes may not have written the messages that it acknowledged last. We keep those
+of the last `_DOUBTFUL_S` seconds, at most this many."""
 
 _QUEUE_FULL = 15
 _REFUSED = {"Not authorized", "Bad user name or password"}
@@ -60,18 +63,18 @@ class MqttBroker:
         self._config = config
         self._address = address
         self._session = _Session(
-            config, address, f"reid-{uuid.uuid4().hex}", lasting=False, will=will
+            config, address, f"reid-{uuid.uuid4().hex}", persistent=False, will=will
         )
         self._publishing = threading.Lock()
-        # Unacknowledged messages by the number of their packet. The library sends them again after
-        # a new connection, so they are waited for and not published twice.
+        # Packet number of each unacknowledged message. The library resends these after it has
+        # reconnected, so we wait for them and do not publish them twice.
         self._outstanding: dict[str, int] = {}
-        # The library's own objects for acknowledgements stay silent if it was not connected at
-        # first, although it sends the message later.
-        self._acknowledged: dict[int, int] = {}  # and by which connection
+        # By packet number: the connection that acknowledged it. The library's own objects for
+        # acknowledgements report nothing if a message was published while it was disconnected.
+        self._acknowledged: dict[int, int] = {}
         self._changed = threading.Condition()
         self._recent = Recent()
-        self._again: OrderedDict[str, Outgoing] = OrderedDict()
+        self._to_republish: OrderedDict[str, Outgoing] = OrderedDict()
         self._generation = self._session.generation
         self._session.client.on_publish = self._on_publish
         self._subscriptions: list[MqttSubscription] = []
@@ -87,19 +90,19 @@ class MqttBroker:
         deadline = time.monotonic() + self._config.timeout_s
         with self._publishing:
             self._session.refuse_if_away()
-            self._see_connection(self._session.generation)
-            self._publish([*self._again.values(), *messages], deadline)
-            # The connection may have ended while the acknowledgements were waited for.
-            self._see_connection(self._session.generation)
-            while self._again:
-                self._publish(list(self._again.values()), deadline)
-                self._see_connection(self._session.generation)
+            self._republish_recent(self._session.generation)
+            self._publish([*self._to_republish.values(), *messages], deadline)
+            # The connection may have been lost while we waited for acknowledgements.
+            self._republish_recent(self._session.generation)
+            while self._to_republish:
+                self._publish(list(self._to_republish.values()), deadline)
+                self._republish_recent(self._session.generation)
 
-    def _see_connection(self, generation: int) -> None:
-        """On a new connection, publish again what the earlier one acknowledged last."""
+    def _republish_recent(self, generation: int) -> None:
+        """After a reconnection, queue what the earlier connection acknowledged last."""
         if generation != self._generation:
             self._generation = generation
-            self._again.update(self._recent.take())
+            self._to_republish.update(self._recent.take())
 
     def _publish(self, batch: Sequence[Outgoing], deadline: float) -> None:
         self._drop_late({message.message_id for message in batch})
@@ -111,20 +114,20 @@ class MqttBroker:
     def _send(self, message: Outgoing) -> None:
         if message.message_id in self._outstanding:
             return
-        if len(self._outstanding) >= _MOST_OUTSTANDING:
+        if len(self._outstanding) >= _MAX_OUTSTANDING:
             raise TransportUnavailableError(
-                f"{self.place} did not acknowledge {_MOST_OUTSTANDING} messages"
+                f"{self.place} did not acknowledge {_MAX_OUTSTANDING} messages"
             )
         topic = message.subject.replace(".", "/")
-        # Without the lock: the library calls back while it holds a lock of its own. An
-        # acknowledgement that comes before its number is known here waits in the set.
+        # Do not hold our lock here: the library calls `_on_publish` while it holds its own. An
+        # acknowledgement may come before we know its number; it then waits in `_acknowledged`.
         info = self._session.client.publish(topic, message.data, qos=1)
         if info.rc == _QUEUE_FULL:
-            raise TransportUnavailableError(f"{self.place} accepts no more messages now")
+            raise TransportUnavailableError(f"{self.place} accepts no more messages at the moment")
         self._outstanding[message.message_id] = info.mid
 
     def _drop_late(self, wanted: set[str]) -> None:
-        """Forget messages that were acknowledged too late and are not sent again."""
+        """Forget messages that were acknowledged after a timeout and are not published again."""
         with self._changed:
             for name, number in list(self._outstanding.items()):
                 if number in self._acknowledged and name not in wanted:
@@ -138,13 +141,13 @@ class MqttBroker:
         with self._changed:
             left_s = max(deadline - time.monotonic(), 0.0)
             if self._changed.wait_for(lambda: number in self._acknowledged, left_s):
-                self._see_connection(self._acknowledged.pop(number))
+                self._republish_recent(self._acknowledged.pop(number))
                 del self._outstanding[message.message_id]
-                self._again.pop(message.message_id, None)
+                self._to_republish.pop(message.message_id, None)
                 self._recent.add(message)
                 return
         self._session.refuse_if_away()
-        raise TransportUnavailableError(f"{self.place} does not acknowledge in time")
+        raise TransportUnavailableError(f"{self.place} did not acknowledge a message in time")
 
     def _on_publish(
         self, _client: Client, _data: Any, number: int, _reason: Any, _more: Any
@@ -154,7 +157,7 @@ class MqttBroker:
             self._changed.notify_all()
 
     def subscribe(self, pattern: str, durable: str) -> MqttSubscription:
-        """See `Broker`; two receivers of one name would keep ending each other's connection."""
+        """See `Broker`; two receivers of one name would disconnect each other again and again."""
         check_durable(durable)
         subscription = MqttSubscription(self._config, self._address, pattern, durable)
         self._subscriptions.append(subscription)
@@ -171,17 +174,17 @@ class MqttBroker:
 
 
 class Recent:
-    """Keeps the messages that a broker acknowledged last."""
+    """The messages that a broker acknowledged last, and may have lost if it crashed."""
 
     def __init__(self) -> None:
         self._messages: OrderedDict[str, tuple[float, Outgoing]] = OrderedDict()
 
     def add(self, message: Outgoing) -> None:
-        """Note that the broker has a message."""
+        """Add a message that the broker has acknowledged."""
         now_s = time.monotonic()
         self._messages[message.message_id] = now_s, message
         self._messages.move_to_end(message.message_id)
-        while len(self._messages) > _MOST_DOUBTFUL or self._oldest_s() < now_s - _DOUBTFUL_S:
+        while len(self._messages) > _MAX_DOUBTFUL or self._oldest_s() < now_s - _DOUBTFUL_S:
             self._messages.popitem(last=False)
 
     def take(self) -> dict[str, Outgoing]:
@@ -195,20 +198,20 @@ class Recent:
 
 
 class MqttSubscription:
-    """One receiver; the broker keeps its session."""
+    """One receiver; the broker stores its session."""
 
     def __init__(
         self, config: TransportConfig, address: Address, pattern: str, durable: str
     ) -> None:
-        self._came: queue.SimpleQueue[MqttDelivery] = queue.SimpleQueue()
-        self._again: list[tuple[float, MqttDelivery]] = []
+        self._arrived: queue.SimpleQueue[MqttDelivery] = queue.SimpleQueue()
+        self._to_redeliver: list[tuple[float, MqttDelivery]] = []  # with the time when it is due
         self._unacked: set[MqttDelivery] = set()
         topic = pattern.replace(".", "/").replace("*", "+")
         self._session = _Session(
             config,
             address,
             session_id(durable, read_credentials(config).password),
-            lasting=True,
+            persistent=True,
             topic=topic,
             on_message=self._on_message,
         )
@@ -218,39 +221,38 @@ class MqttSubscription:
         deadline = time.monotonic() + timeout_s
         while True:
             now = time.monotonic()
-            if self._again and self._again[0][0] <= now:
-                delivery = self._again.pop(0)[1]
+            if self._to_redeliver and self._to_redeliver[0][0] <= now:
+                delivery = self._to_redeliver.pop(0)[1]
             else:
-                until = min([deadline, *(due for due, _ in self._again[:1])])
+                until = min([deadline, *(due for due, _ in self._to_redeliver[:1])])
                 try:
-                    delivery = self._came.get(timeout=max(until - now, 0.001))
+                    delivery = self._arrived.get(timeout=max(until - now, 0.001))
                 except queue.Empty:
                     if time.monotonic() < deadline:
                         continue
                     self._session.refuse_if_away()
                     return None
-            # A message of an earlier connection comes again on this one.
+            # The broker redelivers messages of an earlier connection on this one.
             if delivery.generation == self._session.generation:
                 self._unacked.add(delivery)
                 return delivery
 
     def caught_up(self) -> bool:
         """See `Subscription`."""
-        return self._came.empty()
+        return self._arrived.empty()
 
     def pending(self) -> int:
         """See `Subscription`."""
         self._session.refuse_if_away()
-        now = self._session.generation
-        open_ones = sum(one.generation == now for one in self._unacked)
-        return self._came.qsize() + len(self._again) + open_ones
+        unacked = sum(one.generation == self._session.generation for one in self._unacked)
+        return self._arrived.qsize() + len(self._to_redeliver) + unacked
 
     def close(self) -> None:
         """See `Subscription`."""
         self._session.close()
 
     def settle(self, delivery: MqttDelivery, *, stored: bool) -> None:
-        """Acknowledge a message, or keep it to deliver it again."""
+        """Acknowledge a stored message; redeliver any other soon."""
         self._unacked = {one for one in self._unacked if one is not delivery}
         if delivery.generation != self._session.generation:
             return
@@ -258,10 +260,10 @@ class MqttSubscription:
             self._session.client.ack(delivery.number, 1)
         else:
             delivery.redelivered = True
-            self._again.append((time.monotonic() + _AGAIN_AFTER_S, delivery))
+            self._to_redeliver.append((time.monotonic() + _REDELIVER_AFTER_S, delivery))
 
     def _on_message(self, message: MQTTMessage, generation: int) -> None:
-        self._came.put(MqttDelivery(self, message, generation))
+        self._arrived.put(MqttDelivery(self, message, generation))
 
 
 class MqttDelivery:
@@ -288,11 +290,11 @@ class MqttDelivery:
 
 
 class _Session:
-    """A client of the library with its thread, which connects again by itself.
+    """A client of the paho library with its thread; it reconnects automatically.
 
     Attributes:
-        client: of the library.
-        generation: number of the connection; packet numbers are valid within one only.
+        client: the library's client.
+        generation: number of the connection; packet numbers are valid only within one connection.
     """
 
     def __init__(
@@ -301,7 +303,7 @@ class _Session:
         address: Address,
         client_id: str,
         *,
-        lasting: bool,
+        persistent: bool,
         topic: str | None = None,
         on_message: Any = None,
         will: Will | None = None,
@@ -313,7 +315,7 @@ class _Session:
         self._will = will
         self._answered = threading.Event()
         self._refusal: str | None = None
-        self.client = _client(config, address, client_id, lasting)
+        self.client = _client(config, address, client_id, persistent)
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = self._on_disconnect
         self.client.on_subscribe = self._on_subscribe
@@ -324,14 +326,14 @@ class _Session:
         self._open(address)
 
     def _leave_will(self) -> None:
-        """Give the next connection a will of its own."""
+        """Set the last will of the next connection."""
         if self._will is not None:
             message = self._will()
             topic = message.subject.replace(".", "/")
             self.client.will_set(topic, message.data, qos=1)
 
     def _open(self, address: Address) -> None:
-        # A frozen broker is noticed after one and a half of them.
+        # paho notices a frozen broker after 1.5 keep-alive intervals.
         alive_s = max(round(2 * self._timeout_s), 2)
         try:
             self.client.connect(address.host, address.port, keepalive=alive_s)
@@ -347,11 +349,11 @@ class _Session:
         raise self._refused()
 
     def refuse_if_away(self) -> None:
-        """Raise unless the connection is up, as far as is known."""
+        """Raise an error if the connection is known to be lost or refused."""
         if self._refusal is not None:
             raise self._refused()
         if not self.client.is_connected():
-            raise TransportUnavailableError(f"{self.place} is away; connecting again")
+            raise TransportUnavailableError(f"{self.place} is away; reconnecting")
 
     def close(self) -> None:
         """End the connection and the thread."""
@@ -367,7 +369,7 @@ class _Session:
     def _on_connect(self, client: Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
         self._refusal = str(reason) if reason.is_failure else None
         if self._refusal is None and self._topic is not None:
-            # Always: a broker that has lost its disk has lost the session, too.
+            # On every connection: a broker that lost its disk has lost the session, too.
             client.subscribe(self._topic, qos=1)
         else:
             self._answered.set()
@@ -387,10 +389,10 @@ class _Session:
 
 
 def session_id(durable: str, password: str | None) -> str:
-    """Return the client id of a session that lasts; nobody can guess it without the password.
+    """Return the client id of a persistent session; nobody can guess it without the password.
 
-    A broker ends the connection of a client when another connects with its id, whoever that is, and
-    gives the waiting messages to the newcomer.
+    If another client connects with the same id, the broker disconnects the first and gives the
+    waiting messages to the second. An attacker must therefore not know the id.
     """
     if password is None:
         return f"reid-{durable}"
@@ -398,7 +400,7 @@ def session_id(durable: str, password: str | None) -> str:
     return f"reid-{durable}-{digest[:32]}"
 
 
-def _client(config: TransportConfig, address: Address, client_id: str, lasting: bool) -> Client:
+def _client(config: TransportConfig, address: Address, client_id: str, persistent: bool) -> Client:
     try:
         from paho.mqtt.client import Client, MQTTv311
         from paho.mqtt.enums import CallbackAPIVersion
@@ -409,18 +411,20 @@ def _client(config: TransportConfig, address: Address, client_id: str, lasting: 
     client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
-        clean_session=not lasting,
+        clean_session=not persistent,
         protocol=MQTTv311,
-        manual_ack=lasting,
+        manual_ack=persistent,
     )
     who = read_credentials(config)
     if who.nkey_seed is not None:
-        raise TransportError("MQTT has no nkeys; give transport.credentials as USER:PASSWORD")
+        raise TransportError(
+            "MQTT does not support nkeys; give transport.credentials as USER:PASSWORD"
+        )
     if who.user is not None:
         client.username_pw_set(who.user, who.password)
     if address.tls:
         client.tls_set_context(tls_context(config))
     client.connect_timeout = config.timeout_s
     client.reconnect_delay_set(1, 5)
-    client.max_queued_messages_set(_MOST_OUTSTANDING)
+    client.max_queued_messages_set(_MAX_OUTSTANDING)
     return client

@@ -1,7 +1,7 @@
-"""NATS with JetStream: stores messages on the server's disk, drops copies, delivers again.
+"""NATS with JetStream, which stores messages on disk, drops copies and redelivers.
 
-The client library needs asyncio; its loop runs in one thread, and nothing here waits longer than
-the configured time.
+The client library needs asyncio, so an event loop runs in its own thread. No call blocks for longer
+than a few times `transport.timeout_s`.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ if TYPE_CHECKING:
 
 _RECONNECT_EVERY_S = 0.5
 _GRACE_S = 1.0
-"""Extra time for the loop of the thread; if it takes longer, the loop hangs."""
+"""Extra time for the event loop to report the library's own timeout."""
 
 
 class NatsBroker:
     """A connection to a NATS server with JetStream; see `Broker` for its guarantees.
 
-    The centre creates the two streams if they do not exist, or were deleted, and gives them the
-    configured limits. They are never replaced, since a hub that collects them would then stall.
+    The centre creates the two streams if they do not exist, and sets their configured limits. It
+    never deletes and recreates them: a server that mirrors them would then stall.
 
     Args:
         config: settings.
-        address: where the server is.
-        host: this is a camera host: it leaves the streams alone, and needs no right on them.
+        address: address of the server.
+        host: this program is a camera host: it does not manage the streams, and needs no right to.
 
     Raises:
-        TransportUnavailableError: the server does not answer, or has no JetStream now.
-        TransportError: it refuses the credentials, or its certificate is not trusted.
+        TransportUnavailableError: the server does not answer, or JetStream is not available.
+        TransportError: the server refuses the credentials, or its certificate is not trusted.
         ConfigError: address, credentials or certificates cannot be read.
         MissingDependencyError: nats-py is not installed.
     """
@@ -96,7 +96,7 @@ class NatsBroker:
         self._run(self._publish(messages), self._config.timeout_s)
 
     def subscribe(self, pattern: str, durable: str) -> NatsSubscription:
-        """See `Broker`; messages already in the stream are received, too."""
+        """See `Broker`; a new receiver also gets the messages that are already in the stream."""
         check_durable(durable)
 
         def bind(*, again: bool) -> Any:
@@ -122,7 +122,7 @@ class NatsBroker:
         """See `Broker`."""
         if hasattr(self, "_client"):
             with contextlib.suppress(Exception):
-                self._loop.run(self._client.flush(timeout=1), 1.5)  # acknowledgements on their way
+                self._loop.run(self._client.flush(timeout=1), 1.5)  # sends pending acknowledgements
             with contextlib.suppress(Exception):
                 self._loop.run(self._client.close(), 1.5)
         self._loop.close()
@@ -135,18 +135,18 @@ class NatsBroker:
             raise translated(error, self.place, self._last_error) from None
 
     async def _connect(self) -> Client:
-        """Connect, or raise the reason; the library itself would try for ever."""
+        """Connect, or raise the first error; the library itself would retry for ever."""
         failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
         async def on_error(error: Exception) -> None:
             self._last_error = error
-            for waiting in self._publishing:
-                if not waiting.done():
-                    waiting.set_result(error)
+            for failed_publish in self._publishing:
+                if not failed_publish.done():
+                    failed_publish.set_result(error)
             if not failed.done():
                 failed.set_result(error)
 
-        async def on_return() -> None:
+        async def on_reconnect() -> None:
             self._last_error = None
 
         client = _client(self._address.tls)
@@ -154,15 +154,13 @@ class NatsBroker:
             client.connect(
                 str(self._address),
                 error_cb=on_error,
-                reconnected_cb=on_return,
+                reconnected_cb=on_reconnect,
                 **self._options,
             )
         )
         waited: set[asyncio.Future[Any]] = {connecting, failed}
         await asyncio.wait(
-            waited,
-            timeout=self._config.timeout_s,
-            return_when=asyncio.FIRST_COMPLETED,
+            waited, timeout=self._config.timeout_s, return_when=asyncio.FIRST_COMPLETED
         )
         if connecting.done() and connecting.exception() is None:
             self._last_error = None
@@ -195,7 +193,7 @@ class NatsBroker:
         except NotFoundError:
             await self._stream.add_stream(self._stream_config(name, subjects, domains))
             return
-        # Neither subjects nor sources are removed: another host relies on them.
+        # Never remove subjects or sources: another host may rely on them.
         known = {source.external.api: source for source in there.sources or [] if source.external}
         wanted = self._stream_config(name, there.subjects or [], domains)
         for source in wanted.sources or []:
@@ -226,22 +224,23 @@ class NatsBroker:
         ]
         return StreamConfig(
             name=name,
-            # A collecting stream must not listen itself: it would store messages that also come
-            # from the other streams, and would miss theirs while the link is down.
+            # A stream with sources has no subjects: it would store messages twice that also come
+            # from its sources.
             subjects=None if sources else subjects or None,
             sources=sources or None,
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.FILE,
             max_bytes=self._config.stream_bytes,
             max_age=age_s,
-            max_msg_size=2 * MAX_MESSAGE_BYTES,  # with headers; the receiver is exact
+            max_msg_size=2
+            * MAX_MESSAGE_BYTES,  # leaves room for headers; the receiver checks exactly
             discard=DiscardPolicy(self._config.stream_discard),
             duplicate_window=min(self._config.dedup_window_s, age_s),
         )
 
     async def _publish(self, messages: Sequence[Outgoing]) -> None:
         self._refuse_if_away()
-        # Sent in order, acknowledged together: a distant server costs one round trip, not many.
+        # Send all, then wait for all acknowledgements: this costs one round trip to the server.
         sent = [
             await self._stream.publish_async(
                 message.subject, message.data, headers={"Nats-Msg-Id": message.message_id}
@@ -249,8 +248,8 @@ class NatsBroker:
             for message in messages
         ]
         answers = asyncio.gather(*sent)
-        answers.add_done_callback(_look_at)
-        # If the server refuses a message, the library only reports an error, without an answer.
+        answers.add_done_callback(_retrieve_error)
+        # If the server refuses a message, the library calls `on_error` but sets no answer.
         failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self._publishing.add(failed)
         waited: set[asyncio.Future[Any]] = {answers, failed}
@@ -260,7 +259,7 @@ class NatsBroker:
             )
         finally:
             self._publishing.discard(failed)
-            answers.cancel()  # frees the library's slots for unanswered messages
+            answers.cancel()  # frees the library's slots for unacknowledged messages
         if failed.done() and not _all_answered(answers):
             raise failed.result()
         if not self._host and answers.done() and not answers.cancelled():
@@ -273,16 +272,16 @@ class NatsBroker:
 
     def _refuse_if_away(self) -> None:
         if self._last_error is not None and is_refusal(self._last_error):
-            raise not_welcome(self.place)  # the password has changed; the library tries the old one
+            raise not_welcome(self.place)  # the library would retry with the old password
         if self._client.is_closed:
             reason = f": {shown(self._last_error, str)}" if self._last_error else ""
             raise TransportError(f"the connection to {self.place} has ended{reason}")
-        # The library would keep messages sent now, and send them later without the caller.
+        # The library would buffer messages and send them later, unknown to the caller.
         if not self._client.is_connected:
-            raise TransportUnavailableError(f"{self.place} is away; connecting again")
+            raise TransportUnavailableError(f"{self.place} is away; reconnecting")
 
     async def _bind(self, pattern: str, durable: str, *, again: bool) -> Any:
-        """Subscribe to a consumer, which is made unless the centre has to do that."""
+        """Subscribe to a consumer; create it unless the centre lends it to this host."""
         self._refuse_if_away()
         stream = _stream_of(pattern)
         if self._host and await self._is_lent(stream, durable):
@@ -294,9 +293,10 @@ class NatsBroker:
         return await self._stream.pull_subscribe_bind(durable=durable, stream=stream)
 
     async def _is_lent(self, stream: str, durable: str) -> bool:
-        """Tell whether the server lends this host a consumer, see `reid_tracker.transport.access`.
+        """Return whether the server lends this host a consumer; see `transport.access`.
 
-        Half a JSON text is refused with an answer, and takes no message.
+        The request is incomplete JSON: if there is a consumer, the server answers with an error,
+        and no message is taken from it.
         """
         from nats.errors import NoRespondersError
 
@@ -329,8 +329,8 @@ def _stream_of(pattern: str) -> str:
     return IDENTITIES if pattern.endswith(".identity") else TRACKLETS
 
 
-def _look_at(done: asyncio.Future[Any]) -> None:
-    """Read an error that nobody waits for any more, so that asyncio does not print it."""
+def _retrieve_error(done: asyncio.Future[Any]) -> None:
+    """Retrieve an unused error; asyncio would print it otherwise."""
     if not done.cancelled():
         done.exception()
 
@@ -340,8 +340,8 @@ def _all_answered(answers: asyncio.Future[Any]) -> bool:
 
 
 def _options(config: TransportConfig, tls: bool) -> dict[str, Any]:
-    """Return the options of a connection."""
-    import nats  # noqa: F401 - fails early if it is missing
+    """Return the options of `nats.aio.client.Client.connect`."""
+    import nats  # noqa: F401 - reports a missing package early
 
     who = read_credentials(config)
     options: dict[str, Any] = {
@@ -349,7 +349,7 @@ def _options(config: TransportConfig, tls: bool) -> dict[str, Any]:
         "connect_timeout": config.timeout_s,
         "reconnect_time_wait": _RECONNECT_EVERY_S,
         "max_reconnect_attempts": -1,
-        # A frozen server is noticed after two of them.
+        # The library notices a frozen server after two missed pings.
         "ping_interval": config.timeout_s,
         "max_outstanding_pings": 2,
     }
@@ -363,9 +363,10 @@ def _options(config: TransportConfig, tls: bool) -> dict[str, Any]:
 
 
 def _client(tls: bool) -> Client:
-    """Return a client; with TLS configured it sends nothing before the connection is encrypted.
+    """Return a client; if TLS is configured, it sends nothing over an unencrypted connection.
 
-    The library does as the server says, and an attacker in between could say that there is no TLS.
+    The library itself relies on what the server announces, and an attacker between them could
+    announce that there is no TLS.
     """
     from nats.aio.client import Client as Plain
 

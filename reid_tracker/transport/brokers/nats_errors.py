@@ -1,4 +1,4 @@
-"""Errors of a NATS server, one line each and without credentials."""
+"""Translates errors of the NATS client library to one-line errors without credentials."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from reid_tracker.transport.brokers.connection_errors import (
     not_welcome,
 )
 
-# Codes of JetStream's API: out of memory or disk, stream full by bytes or messages, no system yet;
-# no consumer, no stream: the centre makes both again.
-_COMES_BACK = {10008, 10023, 10028, 10047, 10077, 10074, 10014, 10059}
+# JetStream error codes for temporary problems: out of memory or disk, stream full by bytes or
+# messages, cluster not ready, and no consumer or stream, which the centre then creates again.
+_TEMPORARY = {10008, 10023, 10028, 10047, 10077, 10074, 10014, 10059}
 
 
 class PlainConnectionError(ConnectionError):
@@ -22,12 +22,12 @@ class PlainConnectionError(ConnectionError):
 
 
 def translated(error: Exception, place: str, last: Exception | None) -> ReidTrackerError:
-    """Return the error of this package for an error of the client library.
+    """Translate an error of the client library.
 
     Args:
         error: the exception of the library.
         place: address of the server, without credentials.
-        last: the error that the library reported last; it may be the reason for a missing answer.
+        last: the last error that the library reported; it may explain a missing answer.
     """
     from nats.errors import ConnectionClosedError, Error, NoRespondersError
     from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
@@ -40,12 +40,12 @@ def translated(error: Exception, place: str, last: Exception | None) -> ReidTrac
     elif is_refusal(error):
         found = not_welcome(place)
     elif forbidden:
-        found = TransportError(f"{place} does not permit that to this user: {shown(last, str)}")
+        found = TransportError(f"{place} denies this user a permission: {shown(last, str)}")
     elif isinstance(error, APIError) and error.err_code is not None:
         found = _api_error(error, place)
     elif isinstance(error, NoRespondersError | NoStreamResponseError | ServiceUnavailableError):
         found = TransportUnavailableError(
-            f"{place} has no JetStream now; is it enabled, and does its stream exist?"
+            f"{place} offers no JetStream; is it enabled, and does its stream exist?"
         )
     elif isinstance(error, ConnectionClosedError):
         found = TransportUnavailableError(f"the connection to {place} was closed")
@@ -57,7 +57,7 @@ def translated(error: Exception, place: str, last: Exception | None) -> ReidTrac
 
 
 def is_gone(error: Exception) -> bool:
-    """Tell whether the stream or the consumer may have been deleted."""
+    """Return whether the stream or the consumer may have been deleted."""
     from nats.errors import NoRespondersError
     from nats.js.errors import APIError, NoStreamResponseError
 
@@ -67,13 +67,13 @@ def is_gone(error: Exception) -> bool:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Tell whether the server refuses the credentials."""
+    """Return whether the server refuses the credentials."""
     text = str(error).lower()
     return "authorization" in text or "authentication" in text
 
 
 def _api_error(error: Any, place: str) -> TransportError:
     what = shown(error.description or error, str)
-    if error.err_code in _COMES_BACK or error.code == 503:
-        return TransportUnavailableError(f"{place} accepts nothing now: {what}")
+    if error.err_code in _TEMPORARY or error.code == 503:
+        return TransportUnavailableError(f"{place} accepts no messages at the moment: {what}")
     return TransportError(f"{place} refuses: {what}")

@@ -1,4 +1,4 @@
-"""Receives from a durable consumer of NATS: fetches ahead, and acknowledges many at a time."""
+"""Receives from a durable NATS consumer: prefetches, and acknowledges messages in batches."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ _FETCH_AT_ONCE = 256
 _LONGEST_FETCH_S = 2.0
 _SHORTEST_FETCH_S = 0.1
 _GRACE_S = 1.0
-_AGAIN_AFTER_S = 0.5
+_REDELIVER_AFTER_S = 0.5
 
 
 class NatsSubscription:
     """One receiver of a durable consumer; see `Subscription`.
 
-    After a full fetch there are more messages: the next fetch runs while these are processed.
+    After a full fetch more messages probably wait, so the next fetch runs while these are
+    processed.
 
     Args:
-        pull: the library's subscription.
-        loop: runs its connection.
-        most: messages that may be unacknowledged.
-        run: runs a coroutine with the connection's time-out, and translates errors.
+        pull: the library's pull subscription.
+        loop: the event loop of the connection.
+        most: maximum number of unacknowledged messages.
+        run: runs a coroutine with the connection's timeout, and translates errors.
         translate: turns an error of the library into one of this package.
-        check: raises if the server is known to be away.
-        renew: makes the subscription again, and what it needs on the server.
+        check: raises an error if the server is known to be away.
+        renew: creates the subscription again, with its stream and consumer on the server.
     """
 
     def __init__(
@@ -54,8 +55,8 @@ class NatsSubscription:
         self._renew, self._gone = renew, False
         self._acks = _Acknowledgements(loop)
         self._fetched: deque[Msg] = deque()
-        self._ahead: concurrent.futures.Future[list[Msg]] | None = None
-        self._behind = 0  # messages that the broker had beyond the one returned last
+        self._prefetch: concurrent.futures.Future[list[Msg]] | None = None
+        self._behind = 0  # messages in the stream after the one that was returned last
 
     def receive(self, timeout_s: float) -> NatsDelivery | None:
         """See `Subscription`."""
@@ -73,7 +74,7 @@ class NatsSubscription:
         if self._gone:
             self._pull = self._renew()
             self._gone = False
-        fetching, self._ahead = self._ahead, None
+        fetching, self._prefetch = self._prefetch, None
         if fetching is None:
             fetching = self._start(timeout_s)
         try:
@@ -85,7 +86,7 @@ class NatsSubscription:
             self._gone = is_gone(error)
             raise self._translate(error) from None
         if len(self._fetched) >= self._at_once:
-            self._ahead = self._start(_SHORTEST_FETCH_S)
+            self._prefetch = self._start(_SHORTEST_FETCH_S)
 
     def _start(self, timeout_s: float) -> concurrent.futures.Future[list[Msg]]:
         return self._loop.start(self._pull.fetch(self._at_once, timeout=timeout_s))
@@ -102,11 +103,11 @@ class NatsSubscription:
 
     def close(self) -> None:
         """See `Subscription`."""
-        if self._ahead is not None:
+        if self._prefetch is not None:
             with contextlib.suppress(Exception):
-                messages = self._loop.wait(self._ahead, _SHORTEST_FETCH_S + _GRACE_S)
+                messages = self._loop.wait(self._prefetch, _SHORTEST_FETCH_S + _GRACE_S)
                 self._fetched.extend(messages)
-            self._ahead = None
+            self._prefetch = None
         for message in self._fetched:
             self._loop.start(message.nak())
         self._fetched.clear()
@@ -132,11 +133,11 @@ class NatsDelivery:
 
     def nak(self) -> None:
         """See `Delivery`."""
-        self._loop.start(self._message.nak(delay=_AGAIN_AFTER_S))
+        self._loop.start(self._message.nak(delay=_REDELIVER_AFTER_S))
 
 
 class _Acknowledgements:
-    """Sends acknowledgements in their order, all that have gathered at a time."""
+    """Sends acknowledgements in order, all that are waiting at once."""
 
     def __init__(self, loop: LoopThread) -> None:
         self._loop = loop
@@ -144,16 +145,16 @@ class _Acknowledgements:
         self._sending = False
 
     def add(self, message: Msg) -> None:
-        """Acknowledge a message soon."""
+        """Acknowledge a message in the background."""
         self._waiting.append(message)
         if not self._sending:
             self._sending = True
             self._loop.start(self.send())
 
     async def send(self) -> None:
-        """Send the acknowledgements that wait."""
-        self._sending = False  # an addition from here on starts the next round
+        """Send the waiting acknowledgements."""
+        self._sending = False  # a later `add` starts another round
         while self._waiting:
             message = self._waiting.popleft()
-            with contextlib.suppress(Exception):  # not acknowledged, it comes again
+            with contextlib.suppress(Exception):  # an unacknowledged message is redelivered
                 await message.ack()

@@ -14,12 +14,12 @@ from reid_tracker.transport.brokers.base import Broker, Will
 
 
 class Scheme(NamedTuple):
-    """What the scheme of an address stands for.
+    """A kind of broker, named by the scheme of its address.
 
     Attributes:
-        connect: makes the broker; imports its package, and says which one is missing.
-        port: of TCP, if the address names none.
-        encrypted: the scheme for the same broker with TLS; its own name if it has TLS.
+        connect: creates the broker; imports its client library, or names the missing package.
+        port: default TCP port.
+        encrypted: the scheme of the same broker with TLS.
     """
 
     connect: Callable[[TransportConfig, Address, Will | None, bool], Broker]
@@ -51,14 +51,15 @@ def open_broker(config: TransportConfig, will: Will | None = None, *, host: bool
     """Connect to a broker.
 
     Args:
-        config: settings; "memory" makes a broker of its own each time, to be shared as an object.
+        config: settings; the address "memory" creates a new broker at each call, to be shared as an
+            object.
         will: the message that an MQTT broker publishes when it loses this client; other brokers
-            cannot do that.
-        host: this is a camera host, which leaves the streams of a NATS server to the centre.
+            have no such function.
+        host: this program is a camera host; it leaves the streams of a NATS server to the centre.
 
     Raises:
-        TransportUnavailableError: it does not answer; trying later is right.
-        TransportError: it refuses the credentials, or its certificate is not trusted.
+        TransportUnavailableError: the broker does not answer; try again later.
+        TransportError: the broker refuses the credentials, or its certificate is not trusted.
         ConfigError: address, credentials or certificates cannot be read.
         MissingDependencyError: a package is missing; the message names the extra to install.
     """
@@ -71,10 +72,10 @@ def open_broker(config: TransportConfig, will: Will | None = None, *, host: bool
 
 
 def parse_address(config: TransportConfig) -> Address:
-    """Return where the broker of a configuration is.
+    """Return the address of the configured broker.
 
     Raises:
-        ConfigError: the address is not valid, or holds a password, which belongs elsewhere.
+        ConfigError: the address is not valid, or holds credentials.
     """
     if config.address == "memory":
         return Address("memory")
@@ -86,7 +87,7 @@ def parse_address(config: TransportConfig) -> Address:
     if parts is not None and "@" in config.address:
         raise ConfigError(
             "transport.address holds credentials; put them into REID_TRANSPORT_USER and "
-            "REID_TRANSPORT_PASSWORD, or into a file named by transport.credentials"
+            "REID_TRANSPORT_PASSWORD, or into a file that transport.credentials names"
         )
     rest = parts is None or parts.path.strip("/") or parts.query or parts.fragment
     if parts is None or rest or not host or parts.scheme not in SCHEMES:
@@ -95,6 +96,6 @@ def parse_address(config: TransportConfig) -> Address:
             f"transport.address = {shown(config.address)}: expected memory or one of {known}"
         )
     scheme = SCHEMES[parts.scheme]
-    # A named authority asks for TLS, whatever the scheme says.
+    # transport.tls_ca asks for TLS, whatever the scheme is.
     name = parts.scheme if config.tls_ca is None else scheme.encrypted
     return Address(name, host, port or scheme.port, tls=name == scheme.encrypted)

@@ -1,1 +1,1 @@
-"""Receiving: messages are decoded and checked, and copies are dropped."""
+"""Receiving: decodes and checks messages, and drops copies."""

@@ -1,28 +1,29 @@
-"""Recognises second copies of messages and counts missing ones, both in bounded memory."""
+"""Recognises copies of messages and counts missing ones, both in bounded memory."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
 
-_MOST_SPANS = 100_000
-_MOST_SOURCES = 10_000
-_MOST_DIGITS = 18
+_MAX_SPANS = 100_000
+_MAX_SOURCES = 10_000
+_MAX_DIGITS = 18
 
 
 class IdWindow:
-    """The ids of received messages.
+    """A set of message ids.
 
-    Ids end in numbers that rise by one, and are kept as spans of numbers: a million messages
-    without a gap take no more memory than two. An id without a number is kept as it is.
+    Ids end in consecutive numbers, so they are kept as spans of numbers: a million messages without
+    a gap take as much memory as two. An id without a number is kept as it is.
 
     Args:
-        capacity: most spans; beyond, the lowest span of the least recent sender is forgotten.
+        capacity: maximum number of spans; then the lowest span of the least recent sender is
+            forgotten.
     """
 
-    def __init__(self, capacity: int = _MOST_SPANS) -> None:
+    def __init__(self, capacity: int = _MAX_SPANS) -> None:
         self._capacity = capacity
-        # By the id without its number: the first number of each span and the one after its last.
+        # By the id without its number: first number and end (exclusive) of each span, in a row.
         self._bounds: OrderedDict[str, list[int]] = OrderedDict()
         self._spans = 0
 
@@ -32,7 +33,7 @@ class IdWindow:
         bounds = self._bounds.setdefault(head, [])
         self._bounds.move_to_end(head)
         at = bisect_right(bounds, number)
-        if at % 2:  # within a span
+        if at % 2:  # already inside a span
             return
         after, before = bounds[at - 1 : at] == [number], bounds[at : at + 1] == [number + 1]
         if after and before:
@@ -64,47 +65,47 @@ class IdWindow:
 
 
 def _split(message_id: str) -> tuple[str, int]:
-    """Split an id into the part before its number, and the number."""
+    """Split an id into the part before its number and the number; 0 if it has none."""
     head, slash, number = message_id.rpartition("/")
-    # Only numbers that int() and str() leave unchanged: 07 is another id than 7.
-    plain = slash and number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS
+    # Only numbers in their normal form: 07 is another id than 7.
+    plain = slash and number.isascii() and number.isdecimal() and len(number) <= _MAX_DIGITS
     if plain and (number == "0" or number[0] != "0"):
         return head + slash, int(number)
     return message_id, 0
 
 
 class GapCounter:
-    """Counts missing messages by the numbers that each source gives to its messages.
+    """Counts missing messages by the sequence numbers of each source.
 
-    A message that comes after later ones fills its gap. Messages delivered to an earlier receiver
-    are not counted: it may have stored them.
+    A message that arrives late fills its gap. Messages that were first delivered to an earlier
+    receiver do not count as missing, since that receiver may have stored them.
 
     Args:
-        capacity: most sources; beyond, the least recent one is forgotten.
+        capacity: maximum number of sources; then the least recent one is forgotten.
 
     Attributes:
-        missing: messages that did not come although later ones did.
-        by_source: the same by name of the source, for sources with gaps.
+        missing: number of messages that have not come although later ones have.
+        by_source: the same for each source with gaps.
     """
 
-    def __init__(self, capacity: int = _MOST_SOURCES) -> None:
+    def __init__(self, capacity: int = _MAX_SOURCES) -> None:
         self._capacity = capacity
-        # First and highest number of each start of a source.
+        # First and highest number by source and start of its program.
         self._spans: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
         self.missing = 0
         self.by_source: dict[str, int] = {}
 
     def add(self, source: str, boot: str, number: int, *, again: bool = False) -> int:
-        """Note a message that is no copy.
+        """Record a message that is not a copy.
 
         Args:
             source: name of the sender.
-            boot: start of the sender's program.
-            number: of the message, rising by one.
-            again: it was delivered before, to this or another receiver.
+            boot: id of this start of the sender's program.
+            number: sequence number of the message.
+            again: whether it was delivered before, to this or another receiver.
 
         Returns:
-            Number of messages missing just before it.
+            Number of messages that are missing directly before this one.
         """
         key = (source, boot)
         # The first number of a sender is unknown: the receiver may have started later.

@@ -1,8 +1,8 @@
-"""Receives messages from any broker: decodes them, drops copies, and counts losses.
+"""Receives messages from any broker: decodes them, drops copies, and counts lost messages.
 
-Malformed messages, and those of another encoder, are counted and acknowledged. Otherwise they would
-come again for ever, and as a broker has few places for unacknowledged messages, those of one host
-could take all of them.
+Malformed messages, and those of another encoder, are counted and acknowledged. Otherwise the broker
+would redeliver them for ever, and one faulty host could use up the limited number of unacknowledged
+messages.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from reid_tracker.transport.wire.subjects import Subject, belongs, parse_subject
 logger = logging.getLogger(__name__)
 
 _WARN_EVERY_S = 3600.0
-_MOST_COPIES = 8
-_MOST_WARNINGS = 1000
+_MAX_COPIES = 8
+_MAX_WARNINGS = 1000
 
 
 @dataclass
@@ -34,9 +34,9 @@ class ReceiverCounts:
 
     Attributes:
         received: messages returned.
-        duplicates: copies that were dropped.
-        refused: messages that cannot be read, name a wrong sender, or come from another encoder.
-        missing: messages that never came although later ones of the same sender did.
+        duplicates: dropped copies.
+        refused: messages that are malformed, name a wrong sender, or come from another encoder.
+        missing: messages that have not come although later ones of the same sender have.
         refused_by: refused messages by reason: "subject", "version", "content", "sender" or
             "encoder".
         missing_of: missing messages by sender.
@@ -51,14 +51,14 @@ class ReceiverCounts:
 
 
 class Received:
-    """A received message; to be acknowledged once its results are stored.
+    """A received message. Call `ack` once its results are stored, or `nak` if that failed.
 
-    Each one must be settled, with `ack` or `nak`: until then copies of it are held back.
+    Until one of them is called, copies of the message are held back.
 
     Attributes:
         message: the message.
         subject: where it was published; only the subject names the site.
-        stored_s: when the broker stored it, UTC seconds since 1970; None if it is unknown.
+        stored_s: when the broker stored it, UTC seconds since 1970; None if unknown.
     """
 
     def __init__(
@@ -72,25 +72,25 @@ class Received:
         self.message, self.subject, self.stored_s = message, subject, stored_s
 
     def ack(self) -> None:
-        """Report it as stored: from now on copies of it are dropped."""
+        """Acknowledge the message; from now on copies of it are dropped."""
         self._receiver._settle(self.message.message_id, stored=True)
 
     def nak(self) -> None:
-        """Report it as not stored: it is delivered again soon."""
+        """Report the message as not stored, so that it is delivered again soon."""
         self._receiver._settle(self.message.message_id, stored=False)
 
 
 class Receiver:
-    """Reads a subscription; to be used from one thread.
+    """Decodes the messages of a subscription; use it from one thread.
 
     Args:
-        subscription: is closed with this.
-        encoder: fingerprint and size of the embeddings that can be compared; None accepts all.
-            Size 0 takes that of the first message.
-        gaps: count missing messages; only if all messages of the senders come here, since
-            tracklets and camera states share one count.
-        window: most spans of message numbers to remember, see `IdWindow`.
-        clock: seconds; limits how often warnings are logged.
+        subscription: closed together with this receiver.
+        encoder: fingerprint and embedding size of the encoder whose embeddings are accepted; size 0
+            means that of the first message. None accepts all encoders.
+        gaps: count missing messages. This needs a subscription to both tracklets and camera states,
+            since they share one sequence of numbers.
+        window: maximum number of spans of message numbers to remember, see `IdWindow`.
+        clock: seconds, to limit how often warnings are logged.
     """
 
     def __init__(
@@ -106,19 +106,19 @@ class Receiver:
         self._encoder = encoder
         self._gaps = GapCounter() if gaps else None
         self._stored, self._counted = IdWindow(window), IdWindow(window)
-        # Deliveries of each message that is not settled: a broker may deliver it again while it is
-        # being processed.
+        # All deliveries of each message that is being processed; a broker may deliver it again
+        # meanwhile.
         self._open: OrderedDict[str, deque[Delivery]] = OrderedDict()
         self._clock = clock
         self._next_warning: dict[str, float] = {}
         self.counts = ReceiverCounts()
 
     def receive(self, timeout_s: float) -> Received | None:
-        """Return the next message that is no copy, or None if there is none in time.
+        """Return the next message that is not a copy, or None after the timeout.
 
         Raises:
             TransportUnavailableError: the broker is away; call again.
-            TransportError: it refuses.
+            TransportError: the broker refuses.
         """
         deadline = time.monotonic() + timeout_s
         while True:
@@ -155,8 +155,9 @@ class Receiver:
             reason, sender = "encoder", subject.edge
             self._check_encoder(message)
         except MessageError as error:
-            known = isinstance(error, MessageVersionError)
-            self._refuse(delivery, error, "version" if known else reason, sender)
+            if isinstance(error, MessageVersionError):
+                reason = "version"
+            self._refuse(delivery, error, reason, sender)
             return None
         if message.message_id in self._stored:
             delivery.ack()
@@ -164,13 +165,13 @@ class Receiver:
             return None
         copies = self._open.get(message.message_id)
         if copies is not None:
-            # Settling the first copy settles all; of very many the last are enough.
+            # All copies are settled together; if there are very many, only the last ones.
             copies.append(delivery)
             self.counts.duplicates += 1
             return None
-        self._open[message.message_id] = deque([delivery], _MOST_COPIES)
+        self._open[message.message_id] = deque([delivery], _MAX_COPIES)
         self.counts.received += 1
-        # Once, and in the order of arrival: acknowledgements come in the caller's order.
+        # Count each message once, on arrival: callers may acknowledge in another order.
         if message.message_id not in self._counted:
             self._counted.add(message.message_id)
             self._count(message.message_id, again=delivery.redelivered)
@@ -199,7 +200,7 @@ class Receiver:
 
     def _count(self, message_id: str, *, again: bool) -> None:
         source, boot, number = message_id.split("/")
-        # A message outside the count, such as a broker's report of a lost host, makes no gap.
+        # Messages without a sequence number, such as the last will of a lost host, make no gap.
         if self._gaps is not None and number.isdecimal():
             gap = self._gaps.add(source, boot, int(number), again=again)
             self.counts.missing = self._gaps.missing
@@ -213,15 +214,15 @@ class Receiver:
         self.counts.refused += 1
         count = self.counts.refused_by.get(reason, 0) + 1
         self.counts.refused_by[reason] = count
-        # Each host with another encoder is named, since somebody has to correct each.
-        self._warn(f"{reason} {sender}", "a message was refused (%d so far): %s", count, error)
+        # Warn about each host with another encoder, since each has to be corrected.
+        self._warn(f"{reason} {sender}", "refused a message (%d so far): %s", count, error)
 
     def _warn(self, about: str, text: str, *values: object) -> None:
-        """Warn once an hour about each thing, so that a bad sender cannot fill the log."""
+        """Warn at most once an hour about the same thing, so that no sender can fill the log."""
         next_s = self._next_warning.pop(about, -math.inf)
         due = self._clock() >= next_s
         self._next_warning[about] = self._clock() + _WARN_EVERY_S if due else next_s
-        if len(self._next_warning) > _MOST_WARNINGS:
+        if len(self._next_warning) > _MAX_WARNINGS:
             del self._next_warning[next(iter(self._next_warning))]
         if due:
             logger.warning(text, *values)

@@ -1,1 +1,1 @@
-"""Sending: messages go to the disk first, then to the broker."""
+"""Sending: stores messages on disk, then publishes them to the broker."""

@@ -1,4 +1,4 @@
-"""Messages that wait in memory, shared by the threads of a sender."""
+"""The queue of messages that wait in memory, shared by the threads of a sender."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ logger = logging.getLogger(__name__)
 
 
 class Numbered(NamedTuple):
-    """A message with its number; numbers rise in the order in which messages came."""
+    """A waiting message with its number; later messages have higher numbers."""
 
     number: int
     message: Outgoing
 
 
 class MessageQueue:
-    """A bounded queue: beyond its capacity the oldest messages are dropped.
+    """A bounded queue: when it is full, the oldest messages are dropped.
 
     Args:
-        capacity_bytes: most bytes of messages; the newest message is always kept.
+        capacity_bytes: maximum bytes of messages; the newest message is always kept.
 
     Attributes:
-        changed: notified after every change; guards the queue and the state of its users.
+        changed: notified after every change; guards the queue and the state of the sender.
         dropped: messages dropped so far.
     """
 
@@ -51,7 +51,7 @@ class MessageQueue:
                 self._drop_first()
                 self.dropped += 1
                 if self.dropped == 1:
-                    logger.warning("too many messages wait in memory: the oldest are dropped")
+                    logger.warning("too many messages wait in memory; the oldest are dropped")
             self.changed.notify_all()
 
     def first(self, count: int) -> list[Numbered]:
@@ -60,7 +60,7 @@ class MessageQueue:
             return list(itertools.islice(self._messages, count))
 
     def forget(self, number: int) -> None:
-        """Remove the messages up to a number; some may have been dropped meanwhile."""
+        """Remove all messages up to a number."""
         with self.changed:
             while self._messages and self._messages[0].number <= number:
                 self._drop_first()

@@ -1,4 +1,4 @@
-"""Publishes messages: connects again when the broker refuses, and notes why it is away."""
+"""Publishes messages, reconnects after refusals, and records why the broker is unavailable."""
 
 from __future__ import annotations
 
@@ -10,37 +10,38 @@ from reid_tracker.transport.brokers.base import Broker, Outgoing
 
 logger = logging.getLogger(__name__)
 
-_MOST_AT_ONCE = 64
+_MAX_AT_ONCE = 64
 
 
 class Publisher:
-    """A connection to a broker that is opened when it is needed; to be used from one thread.
+    """A connection to a broker that is opened when it is first needed; use it from one thread.
 
     Args:
         open_broker: connects; called again after the broker has refused.
 
     Attributes:
-        away: why nothing can be sent now; empty while it can. Any thread may read it.
-        at_once: messages to publish in one call; fewer after a failure, since over a slow line
-            a smaller part may be acknowledged in time.
-        sent: messages that the broker acknowledged.
-        refused: messages that no broker accepts; they are dropped.
+        away: why nothing can be sent at the moment; empty if messages can be sent. Any thread may
+            read it.
+        at_once: messages to publish in one call; halved after a failure, since over a slow line a
+            smaller batch may be acknowledged in time.
+        sent: number of messages that the broker acknowledged.
+        refused: number of dropped messages that no broker accepts.
     """
 
     def __init__(self, open_broker: Callable[[], Broker]) -> None:
         self._open_broker = open_broker
         self._broker: Broker | None = None
         self.away = ""
-        self.at_once = _MOST_AT_ONCE
+        self.at_once = _MAX_AT_ONCE
         self.sent = 0
         self.refused = 0
 
     def publish(self, batch: Sequence[Outgoing], waiting: int) -> bool:
-        """Publish messages in their order; False if that was not possible.
+        """Publish messages in this order; return False if that failed.
 
         Args:
             batch: the messages.
-            waiting: number of messages that wait, for the log.
+            waiting: number of waiting messages, for the log.
         """
         try:
             if self._broker is None:
@@ -52,11 +53,11 @@ class Publisher:
         if self.away:
             logger.warning("the broker is back; %d messages wait for it", waiting)
         self.away = ""
-        self.at_once = min(2 * self.at_once, _MOST_AT_ONCE)
+        self.at_once = min(2 * self.at_once, _MAX_AT_ONCE)
         return True
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
+        """Close the connection if it is open."""
         if self._broker is not None:
             self._broker.close()
 
@@ -70,14 +71,14 @@ class Publisher:
                     self._publish_all(broker, [one])
             else:
                 self.refused += 1
-                logger.warning("a message that no broker accepts is dropped: %s", error)
+                logger.warning("dropped a message that no broker accepts: %s", error)
 
     def _note(self, error: ReidTrackerError) -> None:
-        heals = isinstance(error, TransportUnavailableError)  # the connection, by itself
-        if not self.away or not (heals or str(error) == self.away):
-            logger.warning("%s; tracking goes on, messages are kept and sent later", error)
+        reconnects = isinstance(error, TransportUnavailableError)  # without a new broker
+        if not self.away or not (reconnects or str(error) == self.away):
+            logger.warning("%s; tracking continues, and messages are kept and sent later", error)
         self.away = str(error)
         self.at_once = max(self.at_once // 2, 1)
-        if not heals:
+        if not reconnects:
             self.close()
             self._broker = None

@@ -1,7 +1,8 @@
-"""Sends messages in the background: first to the disk, then to the broker once it is reachable.
+"""Sends messages in the background: first to the disk, then to the broker when it is reachable.
 
-Tracking never waits for a disk or a network. One thread stores new messages, the other drains the
-spool into the broker, so that an unreachable broker does not keep messages from the disk.
+Tracking never waits for the disk or the network. One thread stores new messages in the spool,
+another sends them from the spool to the broker. So messages reach the disk while the broker is
+unreachable.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from reid_tracker.transport.wire.messages import Message
 
 logger = logging.getLogger(__name__)
 
-_MOST_STORED_AT_ONCE = 256
+_MAX_STORED_AT_ONCE = 256
 _LONGEST_WAIT_S = 15.0
 
 
@@ -32,9 +33,9 @@ class SenderCounts:
 
     Attributes:
         sent: messages that the broker acknowledged.
-        refused: messages that no broker accepts, dropped.
-        dropped: messages dropped in memory, because neither the disk nor the broker took them; the
-            spool counts its own.
+        refused: dropped messages that no broker accepts.
+        dropped: messages dropped from memory because neither the disk nor the broker took them; the
+            spool counts its dropped messages itself.
     """
 
     sent: int = 0
@@ -43,17 +44,17 @@ class SenderCounts:
 
 
 class Sender(Closing):
-    """A queue before a broker, on the disk if there is a spool.
+    """Queues messages, on disk if there is a spool, and publishes them.
 
     Args:
         site: name of the place where the cameras are.
-        open_broker: connects; called in the background, again whenever the broker has refused.
-        spool: keeps messages until they are sent; None keeps them in memory only. It is not closed
-            here.
-        most_waiting_bytes: most bytes in memory; beyond, the oldest messages are dropped and
-            counted. They wait there for the disk, or without a spool for the broker.
-        first_wait_s: pause after a failure; it doubles up to a quarter of a minute.
-        close_s: longest time for closing, unless `close` is given another.
+        open_broker: connects; called in the background, and again after the broker has refused.
+        spool: keeps messages until they are sent; the caller closes it. None keeps messages in
+            memory only.
+        max_waiting_bytes: maximum bytes in memory, where messages wait for the disk, or without a
+            spool for the broker. When this is full, the oldest messages are dropped and counted.
+        first_wait_s: pause after a failure; it doubles at each further failure, up to 15 s.
+        close_s: default timeout of `close`.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Sender(Closing):
         open_broker: Callable[[], Broker],
         spool: Spool | None = None,
         *,
-        most_waiting_bytes: int = 16 * 2**20,
+        max_waiting_bytes: int = 16 * 2**20,
         first_wait_s: float = 0.5,
         close_s: float = 10.0,
     ) -> None:
@@ -71,7 +72,7 @@ class Sender(Closing):
         self._spool = spool
         self._first_wait_s = first_wait_s
         self._close_s = close_s
-        self._queue = MessageQueue(most_waiting_bytes)
+        self._queue = MessageQueue(max_waiting_bytes)
         self._publisher = Publisher(open_broker)
         self._stop = threading.Event()
         self._failure: BaseException | None = None
@@ -98,24 +99,24 @@ class Sender(Closing):
 
     @property
     def in_memory(self) -> int:
-        """Those of them that are not on the disk either."""
+        """Messages that neither the broker nor the disk has yet."""
         return len(self._queue)
 
     @property
     def away(self) -> str:
-        """Why nothing can be sent now; empty while it can."""
+        """Why nothing can be sent at the moment; empty if messages can be sent."""
         return self._publisher.away
 
     @property
     def disk(self) -> str:
-        """Why nothing can be stored now; empty while it can."""
+        """Why nothing can be stored on disk at the moment; empty if messages can be stored."""
         return self._disk
 
     def send(self, message: Message) -> None:
         """Queue a message and return at once.
 
         Raises:
-            MessageError: it is too large.
+            MessageError: the message is too large.
             TransportError: the sender was closed.
         """
         outgoing = Outgoing.of(message, self._site, self._secret)
@@ -126,21 +127,21 @@ class Sender(Closing):
             self._queue.put(outgoing)
 
     def wait_stored(self, timeout_s: float) -> bool:
-        """Wait until everything is on the disk or sent; False if that takes longer."""
+        """Wait until everything is on the disk or sent; return False after the timeout."""
         return self._wait_until(lambda: not self._queue, timeout_s)
 
     def wait_sent(self, timeout_s: float) -> bool:
-        """Wait until the broker has everything; False if that takes longer."""
+        """Wait until the broker has everything; return False after the timeout."""
         return self._wait_until(lambda: not self.pending, timeout_s)
 
     def close(self, timeout_s: float | None = None) -> None:
-        """Store new messages, send as many as possible in time, and end the threads.
+        """Store all messages, send as many as the timeout allows, and end the threads.
 
         Args:
-            timeout_s: longest time; None takes `close_s`.
+            timeout_s: timeout in seconds; None takes `close_s`.
 
         Raises:
-            TransportUnavailableError: messages are neither stored nor sent; they are lost.
+            TransportUnavailableError: some messages could be neither stored nor sent, and are lost.
         """
         self._stop.set()
         self._notify()
@@ -173,7 +174,7 @@ class Sender(Closing):
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except BaseException as error:  # the caller's next call raises it
+        except BaseException as error:  # the next call of a public method raises it
             with self._queue.changed:
                 self._failure = error
                 self._stop.set()
@@ -193,10 +194,10 @@ class Sender(Closing):
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     def _next_to_store(self) -> list[Numbered]:
-        """Wait for messages; returns none when the thread is to end."""
+        """Wait for messages; return an empty list when the thread should end."""
         with self._queue.changed:
             self._queue.changed.wait_for(lambda: self._queue or self._stop.is_set())
-            return self._queue.first(_MOST_STORED_AT_ONCE)
+            return self._queue.first(_MAX_STORED_AT_ONCE)
 
     def _put(self, batch: Sequence[Numbered]) -> bool:
         assert self._spool is not None  # noqa: S101 - the thread is not started without one
@@ -210,11 +211,13 @@ class Sender(Closing):
         return True
 
     def _note_disk(self, reason: str) -> None:
-        """Note whether the disk can be written, and log changes."""
+        """Record whether the disk can be written, and log changes."""
         if reason and not self._disk:
-            logger.warning("%s; messages are sent from memory as long as it holds them", reason)
+            logger.warning(
+                "%s; messages are sent from memory until the disk can be used again", reason
+            )
         elif self._disk and not reason:
-            logger.warning("messages are stored on the disk again")
+            logger.warning("messages are stored on disk again")
         with self._queue.changed:
             self._disk = reason
             self._queue.changed.notify_all()
@@ -235,7 +238,7 @@ class Sender(Closing):
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     def _wait_for_work(self) -> bool:
-        """Wait for messages to send; returns False when the thread is to end."""
+        """Wait for messages to send; return False when the thread should end."""
         with self._queue.changed:
             while not self._has_work():
                 if self._stop.is_set() and (self._spool is None or not self._queue or self._disk):
@@ -249,7 +252,7 @@ class Sender(Closing):
         return bool(self._queue) and self._from_memory()
 
     def _send_next(self) -> bool:
-        """Publish the next messages; False if that was not possible."""
+        """Publish the next messages; return False if that failed."""
         batch = stored = self._first_stored()
         if not stored and self._from_memory():
             batch = self._queue.first(self._publisher.at_once)
@@ -266,14 +269,14 @@ class Sender(Closing):
         return True
 
     def _from_memory(self) -> bool:
-        """Tell whether messages are sent without the disk."""
+        """Return whether messages are sent directly from memory."""
         return self._spool is None or bool(self._disk)
 
     def _first_stored(self) -> list[Numbered]:
         if self._spool is None or not self._spool.pending:
             return []
         try:
-            return [Numbered(*one) for one in self._spool.first(self._publisher.at_once)]
+            return self._spool.first(self._publisher.at_once)
         except SpoolError as error:
             self._note_disk(str(error))
             return []

@@ -25,7 +25,7 @@ CREATE TABLE messages (
     stored_s REAL NOT NULL
 )
 """,
-    # A small log: on a full disk the log cannot be deleted.
+    # A small write-ahead log, since it cannot be deleted on a full disk.
     pragmas=("wal_autocheckpoint = 256", f"journal_size_limit = {4 * 2**20}"),
 )
 
@@ -35,16 +35,16 @@ class DamagedSpoolError(SpoolError):
 
 
 class FullDiskError(SpoolError):
-    """The disk has no space for the file now."""
+    """The disk has no space for the file."""
 
 
 def open_spool(path: Path) -> sqlite3.Connection:
     """Open a spool for this process alone, and create it if it does not exist.
 
     Raises:
-        DamagedSpoolError: its content is damaged.
+        DamagedSpoolError: the content is damaged.
         FullDiskError: no space is left.
-        SpoolError: it cannot be created, is of another kind, or in use by another process.
+        SpoolError: the file cannot be created, is not a spool, or another process uses it.
     """
     try:
         make_private(path)
@@ -68,12 +68,12 @@ def open_spool(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def spool_errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into errors of the spool."""
+    """Translate SQLite's errors to `SpoolError`."""
     try:
         yield
     except WrongFileError:
         raise SpoolError(
-            f"{path} is an SQLite file, but not a spool of this version; name another "
+            f"{path} is an SQLite file, but not a spool of this version; choose another "
             "transport.spool"
         ) from None
     except sqlite3.Error as error:
@@ -81,7 +81,7 @@ def spool_errors(path: Path) -> Iterator[None]:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file and its log, replacing an earlier one, and return the new path.
+    """Rename a damaged file and its log to NAME.damaged, and return the new path.
 
     Raises:
         SpoolError: the folder cannot be written.
@@ -93,7 +93,7 @@ def set_aside(path: Path) -> Path:
             if part.exists():
                 os.replace(part, aside.with_name(aside.name + ending))
     except OSError as error:
-        raise SpoolError(f"cannot move the damaged {path} away: {error.strerror}") from None
+        raise SpoolError(f"cannot rename the damaged {path}: {error.strerror}") from None
     return aside
 
 
@@ -104,7 +104,7 @@ def delete(path: Path) -> None:
         SpoolError: the folder cannot be written.
     """
     try:
-        # The log first: without it the file is intact, if older.
+        # Delete the log first: without it the file is still a valid spool.
         for ending in ("-wal", "-shm", ""):
             path.with_name(path.name + ending).unlink(missing_ok=True)
     except OSError as error:
@@ -115,11 +115,13 @@ def _translated(path: Path, text: str) -> SpoolError:
     if means_damage(text):
         return DamagedSpoolError(f"{path} is damaged ({text})")
     if "locked" in text:
-        return SpoolError(f"{path} is in use by another process; give each its own transport.spool")
+        return SpoolError(
+            f"{path} is in use by another process; give each process its own transport.spool"
+        )
     if "full" in text:
         return _full(path)
     return SpoolError(f"cannot read or write {path}: {text}; check its disk")
 
 
 def _full(path: Path) -> FullDiskError:
-    return FullDiskError(f"no space is left on the disk of {path}; free some")
+    return FullDiskError(f"no space is left on the disk of {path}; free some space")

@@ -1,8 +1,8 @@
-"""Messages to bytes and back: compact JSON, read strictly and with bounded effort.
+"""Encodes messages as compact JSON, and decodes them strictly, with bounded time and memory.
 
-JSON, since the tools of every broker, other languages and people can read it. With embeddings as
-base64 of float16 a message is a third larger than the densest form; `python -m
-tests.benchmarks.transport_speed` compares it with other formats.
+People, other languages and the tools of every broker can read JSON. Embeddings are base64 of
+float16, which makes a message a third larger than the densest binary format; `python -m
+tests.benchmarks.transport_speed` compares formats.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from reid_tracker.transport.wire.messages import (
 )
 
 MAX_MESSAGE_BYTES = 64 * 1024
-"""No larger message is made, sent or read; brokers are set up to refuse larger ones, too."""
+"""Larger messages are neither sent nor read; brokers are configured to refuse them, too."""
 
 TYPES: dict[str, type[Message]] = {
     "tracklet": TrackletMessage,
@@ -37,29 +37,27 @@ _TYPE_OF = {kind: name for name, kind in TYPES.items()}
 
 
 def encode_message(message: Message) -> bytes:
-    """Write a message.
+    """Encode a message.
 
     Raises:
-        MessageError: it would be larger than `MAX_MESSAGE_BYTES`.
+        MessageError: the encoded message is larger than `MAX_MESSAGE_BYTES`.
     """
     head = {"schema": SCHEMA_VERSION, "type": _TYPE_OF[type(message)]}
-    values = head | msgspec.to_builtins(message, enc_hook=dump_vectors)
-    data = msgspec.json.encode(values)
+    data = msgspec.json.encode(head | msgspec.to_builtins(message, enc_hook=dump_vectors))
     check_size(data)
     return data
 
 
 def decode_message(data: bytes) -> Message:
-    """Read a message from any sender.
+    """Decode a message; `MAX_MESSAGE_BYTES` bounds the time and memory that this takes.
 
     Raises:
-        MessageError: it has another version, is damaged, or holds values that do not fit. Time and
-            memory are bounded by `MAX_MESSAGE_BYTES`.
+        MessageError: the message has another schema version, is damaged, or a value is invalid.
     """
     check_size(data)
     try:
-        # Not msgspec's own reader, which takes the last of two values with the same key.
-        values = json.loads(data.decode("utf-8"), object_pairs_hook=_distinct)
+        # msgspec's own reader would accept a key that occurs twice.
+        values = json.loads(data.decode("utf-8"), object_pairs_hook=_unique_keys)
     except MessageError:
         raise
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
@@ -86,11 +84,11 @@ def check_size(data: bytes) -> None:
     if len(data) > MAX_MESSAGE_BYTES:
         raise MessageError(
             f"message has {len(data)} bytes, expected at most {MAX_MESSAGE_BYTES}; send fewer "
-            "prototypes or observations in one"
+            "prototypes or observations in a message"
         )
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):
         raise MessageError("message has a key twice")

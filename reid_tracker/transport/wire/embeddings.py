@@ -1,7 +1,7 @@
 """Embeddings of a person on the wire: unit vectors in half precision with weights.
 
-float16 halves the bytes and moves a cosine by less than 1e-4, far below the differences by which
-people are told apart.
+float16 halves the bytes and changes a cosine similarity by less than 1e-4, far less than the
+difference between two people.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from reid_tracker.transport.wire.record import Name, Record, wrong
 
 HalfVectors = npt.NDArray[np.float16]
 
-MOST_PROTOTYPES = 16
-MOST_VALUES = 16 * 1024
-"""Numbers in the prototypes of a message: 43 691 bytes of base64."""
+MAX_PROTOTYPES = 16
+MAX_VALUES = 16 * 1024
+"""Maximum count of numbers in the prototypes of a message; in base64 they take 43,692 bytes."""
 
-_MOST_LETTERS = 4 * -(-2 * MOST_VALUES // 3)
+_MAX_LETTERS = 4 * -(-2 * MAX_VALUES // 3)
 _UNIT_TOLERANCE = 1e-2
-"""float16 rows have length 1 within 1e-3; an encoder makes none that are farther off."""
+"""Unit vectors in float16 have length 1 within 1e-3; this leaves a wide margin."""
 
 VECTORS_SCHEMA = {
     "type": "string",
     "contentEncoding": "base64",
     "pattern": "^[A-Za-z0-9+/]*={0,2}$",
-    "maxLength": _MOST_LETTERS,
+    "maxLength": _MAX_LETTERS,
     "description": "count x dim little-endian IEEE 754 half-precision numbers; "
     "each row has length 1",
 }
@@ -43,21 +43,21 @@ class Prototypes(Record, frozen=True, eq=False):
     """The appearance of a person: weighted mean embeddings, one for each group of similar views.
 
     Attributes:
-        encoder: fingerprint of the encoder; embeddings of others cannot be compared.
+        encoder: fingerprint of the encoder; embeddings of different encoders cannot be compared.
         dim: D, size of an embedding.
         dtype: always "float16".
-        weights: (P,) weights above 0: how much each view was seen.
+        weights: (P,) positive weights: how often each view was seen.
         vectors: (P, D) float16 unit rows, read-only; any array-like is converted.
 
     Raises:
-        MessageError: a value does not fit.
+        MessageError: a value is invalid.
     """
 
     encoder: Name
     dim: Annotated[int, Meta(ge=1, le=4096)]
     dtype: Literal["float16"]
     weights: Annotated[
-        tuple[Annotated[float, Meta(ge=1e-4, le=1e9)], ...], Meta(max_length=MOST_PROTOTYPES)
+        tuple[Annotated[float, Meta(ge=1e-4, le=1e9)], ...], Meta(max_length=MAX_PROTOTYPES)
     ]
     vectors: HalfVectors
 
@@ -68,10 +68,10 @@ class Prototypes(Record, frozen=True, eq=False):
         rows = _half(self.vectors)
         if rows.ndim == 1 and len(rows) % self.dim == 0:  # as `load_vectors` returns them
             rows = rows.reshape(-1, self.dim)
-        if rows.ndim != 2 or len(rows) > MOST_PROTOTYPES or rows.size > MOST_VALUES:
+        if rows.ndim != 2 or len(rows) > MAX_PROTOTYPES or rows.size > MAX_VALUES:
             raise MessageError(
                 f"Prototypes.vectors of shape {rows.shape}: expected (P, D) with P <= "
-                f"{MOST_PROTOTYPES} and at most {MOST_VALUES} values"
+                f"{MAX_PROTOTYPES} and at most {MAX_VALUES} values"
             )
         lengths = np.linalg.norm(rows.astype(np.float32), axis=1)
         # Written so that NaN fails, too.
@@ -87,10 +87,10 @@ class Prototypes(Record, frozen=True, eq=False):
 
     @classmethod
     def of(cls, encoder: str, vectors: Any, weights: Any) -> Prototypes:
-        """Make prototypes of (P, D) unit rows and (P,) weights, as an appearance memory has them.
+        """Make prototypes from (P, D) unit rows and (P,) weights.
 
         Raises:
-            MessageError: a value does not fit.
+            MessageError: a value is invalid.
         """
         rows = np.asarray(vectors)
         if rows.ndim != 2:
@@ -112,7 +112,7 @@ class Prototypes(Record, frozen=True, eq=False):
 
 
 def _half(vectors: Any) -> HalfVectors:
-    """Return a copy in half precision, which nobody else can change."""
+    """Return a copy in half precision."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # infinite rows are refused later
             return np.array(vectors, np.float16)
@@ -121,19 +121,19 @@ def _half(vectors: Any) -> HalfVectors:
 
 
 def dump_vectors(vectors: Any) -> str:
-    """Return vectors as base64 of their little-endian bytes; a hook of msgspec."""
+    """Encode vectors as base64 of their little-endian bytes; a hook of msgspec."""
     little = vectors if sys.byteorder == "little" else vectors.byteswap()
     return base64.b64encode(little.tobytes()).decode("ascii")
 
 
 def load_vectors(_kind: Any, value: Any) -> HalfVectors:
-    """Return (P * D,) values of base64; a hook of msgspec.
+    """Decode (P * D,) float16 numbers from base64; a hook of msgspec.
 
     Raises:
         MessageError: the value is too long, or not base64 of float16 numbers.
     """
-    if not isinstance(value, str) or len(value) > _MOST_LETTERS:
-        raise wrong("vectors", value, f"Expected base64 of at most {MOST_VALUES} float16 numbers")
+    if not isinstance(value, str) or len(value) > _MAX_LETTERS:
+        raise wrong("vectors", value, f"Expected base64 of at most {MAX_VALUES} float16 numbers")
     try:
         data = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):

@@ -1,8 +1,8 @@
 """The messages between camera hosts and the centre: tracklets, states, identities.
 
 Times are UTC seconds since 1970, kept to the millisecond. Positions are fractions of the frame's
-width and height from its top left corner. A message holds its values as the wire has them, so that
-the message that arrives equals the one that was sent.
+width and height from its top left corner. A message rounds its values as the wire does, so that the
+message that arrives equals the one that was sent.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from reid_tracker.zoo.spaces import space_of
 
 SCHEMA_VERSION = 1
 
-MOST_PICTURE_BYTES = 6000
-"""Fits into a message beside the most prototypes and observations that it may hold."""
+MAX_PICTURE_BYTES = 6000
+"""Leaves room in a message for the maximum number of prototypes and observations."""
 
 TrackletState = Literal["new", "update", "end"]
 CameraState = Literal["connecting", "live", "stalled", "gone"]
@@ -45,21 +45,21 @@ _Metres = Annotated[float, Meta(ge=-1e6, le=1e6)]
 
 
 def new_boot_id() -> str:
-    """Return text that no other start of a program has; sequence numbers count within it."""
+    """Return a unique id of one start of a program; sequence numbers count from that start."""
     return uuid.uuid4().hex
 
 
 class Observation(Record, frozen=True):
-    """Where a person was at one time.
+    """Position of a person at one time.
 
     Attributes:
         time_s: UTC seconds since 1970.
         box: (left, top, right, bottom) as fractions of the frame's size, -1 to 2.
-        foot: (x, y) of the point where the person stands, likewise.
-        world: (x, y) of it on the ground plane in metres; None if the camera is not calibrated.
+        foot: (x, y) of the point where the person stands, as fractions, -1 to 2.
+        world: (x, y) of that point on the ground plane in metres; None without a calibration.
 
     Raises:
-        MessageError: a value does not fit.
+        MessageError: a value is invalid.
     """
 
     time_s: Time
@@ -80,15 +80,15 @@ class Observation(Record, frozen=True):
 
 
 class TrackletMessage(Record, frozen=True):
-    """What a camera host knows of one person whom one camera has followed without a break.
+    """State of a tracklet: one person whom one camera has followed without a break.
 
-    Each message of a tracklet replaces the earlier ones, except for the observations, which are
-    those since the message before: a lost message costs positions, not the person.
+    Each message of a tracklet replaces the earlier ones. Only its observations are incremental:
+    those since the previous message. A lost message therefore costs positions, but not the person.
 
     Attributes:
         edge: name of the camera host.
-        boot: see `new_boot_id`; after a restart track numbers begin again.
-        edge_seq: number of the message within edge and boot, rising by one: a gap is a loss.
+        boot: see `new_boot_id`; after a restart track numbers start again at 1.
+        edge_seq: sequence number within edge and boot; a gap means that messages were lost.
         camera: name, unique within the edge.
         track: number from the camera's tracker, positive.
         state: "new", "update" or "end".
@@ -97,14 +97,14 @@ class TrackletMessage(Record, frozen=True):
         clock: source of the times: "rtcp" the camera's own clock, "arrival" the arrival of the
             frame, "file" the time within a recording.
         frames: number of frames in which the person was detected so far.
-        quality: how far the embeddings can be trusted, 0 to 1.
-        observations: 1 to 64 since the message before, oldest first; the last is the newest.
-        prototypes: embeddings of the person; may hold none yet.
-        picture: a JPEG file of the person, if the host was told to send pictures and has a better
-            one than before; mostly None.
+        quality: how reliable the embeddings are, 0 to 1.
+        observations: 1 to 64 since the previous message, oldest first.
+        prototypes: embeddings of the person; may be empty at first.
+        picture: a JPEG file of the person, if the host sends pictures and has a better one than it
+            sent before; usually None.
 
     Raises:
-        MessageError: a value does not fit.
+        MessageError: a value is invalid.
     """
 
     edge: Name
@@ -120,7 +120,7 @@ class TrackletMessage(Record, frozen=True):
     quality: Fraction
     observations: Annotated[tuple[Observation, ...], Meta(min_length=1, max_length=64)]
     prototypes: Prototypes
-    picture: Annotated[bytes, Meta(max_length=MOST_PICTURE_BYTES)] | None = None
+    picture: Annotated[bytes, Meta(max_length=MAX_PICTURE_BYTES)] | None = None
 
     digits: ClassVar[dict[str, int]] = {"start_s": 3, "end_s": 3, "quality": 4}
 
@@ -134,7 +134,7 @@ class TrackletMessage(Record, frozen=True):
         times = [one.time_s for one in self.observations]
         if times != sorted(times) or times[0] < self.start_s or times[-1] > self.end_s:
             raise MessageError(
-                "TrackletMessage.observations: expected times that rise, from start_s to end_s"
+                "TrackletMessage.observations: expected ascending times between start_s and end_s"
             )
         jpeg = self.picture
         if jpeg is not None and not (jpeg[:3] == b"\xff\xd8\xff" and jpeg[-2:] == b"\xff\xd9"):
@@ -142,12 +142,12 @@ class TrackletMessage(Record, frozen=True):
 
     @property
     def message_id(self) -> str:
-        """Text that no other message has; it identifies a second copy."""
+        """Unique id of the message; copies of a message share it."""
         return _message_id(self.edge, self.boot, self.edge_seq)
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """Edge, boot, camera and track: the tracklet, among those of all edges and starts."""
+        """Edge, boot, camera and track: identifies the tracklet among all edges and restarts."""
         return self.edge, self.boot, self.camera, self.track
 
 
@@ -157,20 +157,20 @@ class CameraMessage(Record, frozen=True):
     Attributes:
         edge: name of the camera host.
         boot: see `new_boot_id`.
-        edge_seq: as in `TrackletMessage`, in the same count.
+        edge_seq: sequence number, shared with the tracklet messages of the edge.
         camera: name.
         time_s: UTC seconds since 1970.
-        state: "connecting" until the first frame, "live", "stalled" if a connection brings no
-            frame, "gone" if it cannot be reached, has ended or was removed.
-        reason: why the camera is gone, one line for people; empty otherwise.
+        state: "connecting" until the first frame, "live", "stalled" if the connection delivers no
+            frames, "gone" if the camera cannot be reached, has ended or was removed.
+        reason: why the camera is gone, as one readable line; empty otherwise.
         clock: as in `TrackletMessage`.
         frames: frames read since the start.
-        dropped: frames left out since the start because newer ones were waiting.
-        frame_rate: frames processed per second at present.
-        frame_age_s: time since the newest frame; None before the first frame.
+        dropped: frames skipped since the start because newer ones were waiting.
+        frame_rate: current rate of processed frames per second.
+        frame_age_s: seconds since the newest frame; None before the first frame.
 
     Raises:
-        MessageError: a value does not fit.
+        MessageError: a value is invalid.
     """
 
     edge: Name
@@ -197,19 +197,19 @@ class CameraMessage(Record, frozen=True):
 class EdgeMessage(Record, frozen=True):
     """A camera host has started or stopped, or an MQTT broker has lost it.
 
-    While the host runs, the messages of its cameras show it.
+    While the host runs, its cameras' messages show that it is alive.
 
     Attributes:
         edge: name of the camera host.
         boot: see `new_boot_id`.
-        number: of the message within edge and boot, in a count of its own: a "lost" message that is
-            never sent is not a gap.
-        time_s: UTC seconds since 1970 at which it was made; for "lost", when the host connected.
+        number: sequence number of the host's own messages. It is separate from `edge_seq`, so that
+            a "lost" message that is never sent leaves no gap.
+        time_s: time of the message, UTC seconds since 1970; for "lost", when the host connected.
         state: "started", "stopped" or "lost".
-        reason: one line for people; may be empty.
+        reason: one readable line; may be empty.
 
     Raises:
-        MessageError: a value does not fit.
+        MessageError: a value is invalid.
     """
 
     edge: Name
@@ -228,16 +228,16 @@ class EdgeMessage(Record, frozen=True):
 
 
 class TrackletRef(Record, frozen=True):
-    """A tracklet that an identity message names.
+    """The `TrackletMessage.key` of a tracklet that an identity message names.
 
     Attributes:
-        edge: see `TrackletMessage`, as for the others.
-        boot: start of the edge's program.
+        edge: name of the camera host.
+        boot: see `new_boot_id`.
         camera: name.
-        track: number.
+        track: number from the camera's tracker.
 
     Raises:
-        MessageError: a value does not fit.
+        MessageError: a value is invalid.
     """
 
     edge: Name
@@ -247,22 +247,22 @@ class TrackletRef(Record, frozen=True):
 
 
 class IdentityMessage(Record, frozen=True):
-    """From `time_s` on, the members are one person; this also holds for their past.
+    """Decides that the member tracklets are one person, for their whole time.
 
     Attributes:
         centre: name of the central matcher.
         boot: see `new_boot_id`.
-        seq: number of the message within centre and boot, rising by one.
+        seq: sequence number within centre and boot.
         kind: "new", "match", "merge" or "split", see `reid_tracker.types.IdentityEvent`.
-        identity: number of the person; 0 after a split that leaves the person open.
+        identity: number of the person; 0 after a split if the person is not known yet.
         previous_ids: other numbers that the members had before.
-        members: the tracklets that changed.
-        reason: one line for people.
-        score: similarity in [0, 1] behind the decision; 1 if nothing was compared.
+        members: the tracklets whose identity changed.
+        reason: one readable line.
+        score: similarity in [0, 1] that led to the decision; 1 if nothing was compared.
         time_s: time of the decision, UTC seconds since 1970.
 
     Raises:
-        MessageError: a value does not fit.
+        MessageError: a value is invalid.
     """
 
     centre: Name
@@ -287,8 +287,8 @@ class IdentityMessage(Record, frozen=True):
 Message = TrackletMessage | CameraMessage | EdgeMessage | IdentityMessage
 
 
-def earlier(message: TrackletMessage, seconds: float) -> TrackletMessage:
-    """Return a message with all times moved back, at most to 1970."""
+def moved_back(message: TrackletMessage, seconds: float) -> TrackletMessage:
+    """Return the message with all times moved back, at most to 1970."""
     seconds = min(seconds, message.start_s)
     return msgspec.structs.replace(
         message,
@@ -302,13 +302,13 @@ def earlier(message: TrackletMessage, seconds: float) -> TrackletMessage:
 
 
 def check_encoder(message: Message, fingerprint: str, dim: int) -> None:
-    """Refuse embeddings of another encoder, since comparing them ruins identities unnoticed.
+    """Refuse embeddings of another encoder: comparing them would silently ruin identities.
 
     Args:
-        message: one without embeddings always passes.
+        message: a message; those without embeddings always pass.
         fingerprint: see `reid_tracker.encode.fingerprint.model_fingerprint`. Hosts of earlier
             versions send the hash of the encoder's file, which is an alias of its space.
-        dim: size of its embeddings.
+        dim: size of the embeddings.
 
     Raises:
         MessageError: the message has embeddings of another encoder or size.
@@ -326,5 +326,5 @@ def check_encoder(message: Message, fingerprint: str, dim: int) -> None:
 
 
 def _message_id(source: str, boot: str, number: int | str) -> str:
-    """Return an id in ASCII, as headers need it, that no two sources share."""
+    """Return a unique id in ASCII, which message headers require."""
     return f"{escape(source)}/{escape(boot)}/{number}"

@@ -7,7 +7,7 @@ import re
 
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import MessageError
-from reid_tracker.transport.wire.record import MOST_NAME_BYTES, check_text
+from reid_tracker.transport.wire.record import MAX_NAME_BYTES, check_text
 
 _EMPTY = "="
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_-]")
@@ -19,11 +19,11 @@ def escape(name: str) -> str:
     """Return a name as one part of a subject: letters, digits, - and _ stay, others become =XX.
 
     Raises:
-        MessageError: it is too long, or not text that UTF-8 can hold.
+        MessageError: the name is too long, or holds NUL or lone surrogates.
     """
     if not name:
         return _EMPTY
-    check_text(name, MOST_NAME_BYTES, "name")
+    check_text(name, MAX_NAME_BYTES, "name")
     return _UNSAFE.sub(lambda found: b"=%02X" % found[0][0], name.encode()).decode("ascii")
 
 
@@ -32,14 +32,14 @@ def unescape(part: str) -> str:
     """Return the name behind one part of a subject.
 
     Raises:
-        MessageError: `escape` does not make such a part.
+        MessageError: the part is not an output of `escape`.
     """
     if part == _EMPTY:
         return ""
     if _ESCAPED.fullmatch(part):
         data = re.sub(rb"=(..)", lambda found: bytes([int(found[1], 16)]), part.encode("ascii"))
         name = data.decode("utf-8", "replace")
-        # Only one form of a name is read, so that no two subjects mean the same camera.
-        if len(data) <= MOST_NAME_BYTES and "\0" not in name and escape(name) == part:
+        # Each name has exactly one escaped form, so that no two subjects mean the same camera.
+        if len(data) <= MAX_NAME_BYTES and "\0" not in name and escape(name) == part:
             return name
     raise MessageError(f"part {shown(part)} of a subject is not an escaped name")

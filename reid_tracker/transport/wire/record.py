@@ -1,7 +1,7 @@
-"""The base of all messages: checks values when a message is made and when one is read.
+"""Base class of all messages: checks values when a message is made and when it is decoded.
 
-The bounds stand in the annotations of the fields. msgspec checks them and makes the JSON Schema of
-them, so that the classes, the codec and the schema cannot disagree.
+The annotations of the fields hold the bounds. msgspec checks values against them and generates the
+JSON Schema from them, so that classes, codec and schema cannot disagree.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from msgspec import Meta
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import MessageError
 
-MOST_NAME_BYTES = 200
+MAX_NAME_BYTES = 200
 """Long enough for the address of a stream, short enough that three of them, escaped, fit into the
 longest subject of a NATS server (4096 bytes)."""
 
-MOST_REASON_BYTES = 500
+MAX_REASON_BYTES = 500
 
-Name = Annotated[str, Meta(min_length=1, max_length=MOST_NAME_BYTES)]
-Reason = Annotated[str, Meta(min_length=0, max_length=MOST_REASON_BYTES)]
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_BYTES)]
+Reason = Annotated[str, Meta(min_length=0, max_length=MAX_REASON_BYTES)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]  # JSON readers are exact up to 2**53
 Positive = Annotated[int, Meta(ge=1, le=2**53)]
 Time = Annotated[float, Meta(ge=0, le=1e11)]
@@ -31,14 +31,14 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A message or a part of one; values are kept as the wire has them.
+    """A message or a part of one, with values rounded as on the wire.
 
     Raises:
-        MessageError: a value does not fit.
+        MessageError: a value is invalid.
     """
 
     digits: ClassVar[dict[str, int]] = {}
-    """Digits after the decimal point by field; numbers are rounded to them."""
+    """Decimal places to which each field is rounded."""
 
     def __post_init__(self) -> None:
         for name, kind in _kinds(type(self)).items():
@@ -48,31 +48,31 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
             except (msgspec.ValidationError, UnicodeError) as error:  # lone surrogates
                 raise wrong(f"{type(self).__name__}.{name}", value, str(error)) from None
             if isinstance(checked, str):
-                most = MOST_REASON_BYTES if name == "reason" else MOST_NAME_BYTES
+                most = MAX_REASON_BYTES if name == "reason" else MAX_NAME_BYTES
                 check_text(checked, most, f"{type(self).__name__}.{name}")
             elif name in self.digits:
                 checked = _rounded(checked, self.digits[name])
             msgspec.structs.force_setattr(self, name, checked)
 
 
-def check_text(text: str, most_bytes: int, where: str) -> None:
+def check_text(text: str, max_bytes: int, where: str) -> None:
     """Refuse text that is too long in UTF-8, or holds NUL or lone surrogates.
 
     Raises:
-        MessageError: the text does not fit; the message begins with `where`.
+        MessageError: the text is invalid; the error names `where`.
     """
-    if text.isascii() and "\0" not in text and len(text) <= most_bytes:
-        return  # nearly always
-    size = len(text) if len(text) > most_bytes else len(text.encode(errors="replace"))
-    if size > most_bytes:
-        raise wrong(where, text, f"Expected text of at most {most_bytes} bytes of UTF-8")
+    if text.isascii() and "\0" not in text and len(text) <= max_bytes:
+        return  # the usual case, quickly
+    size = len(text) if len(text) > max_bytes else len(text.encode(errors="replace"))
+    if size > max_bytes:
+        raise wrong(where, text, f"Expected text of at most {max_bytes} bytes of UTF-8")
     if "\0" in text or text != text.encode(errors="replace").decode():
         raise wrong(where, text, "Expected text without NUL and lone surrogates")
 
 
 def wrong(where: str, value: Any, expected: str) -> MessageError:
-    """Return the error for a value that does not fit; large values are not written out."""
-    if isinstance(value, str | bytes | list | tuple | dict) and len(value) > MOST_NAME_BYTES:
+    """Return the error for an invalid value; it does not quote large values."""
+    if isinstance(value, str | bytes | list | tuple | dict) and len(value) > MAX_NAME_BYTES:
         text = f"a {type(value).__name__} of length {len(value)}"
     else:
         text = shown(value)
@@ -93,7 +93,7 @@ def _converted(value: Any, kind: Any) -> Any:
 
 
 def _without_numpy(value: Any) -> Any:
-    """Return Python's numbers for those of numpy, which msgspec does not take."""
+    """Convert numpy's numbers to Python's; msgspec accepts only those."""
     if isinstance(value, list | tuple):
         return [_without_numpy(one) for one in value]
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

@@ -1,6 +1,6 @@
-"""The JSON Schema of the messages, for people who read or write them without this package.
+"""The JSON Schema of the messages, for programs that read or write them without this package.
 
-`python -m reid_tracker.transport.wire.schema` writes the committed file again.
+`python -m reid_tracker.transport.wire.schema` updates the committed file.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ SCHEMA_FILE = Path(__file__).with_name(f"messages.v{SCHEMA_VERSION}.schema.json"
 def json_schema() -> dict[str, Any]:
     """Return the schema of all messages.
 
-    The codec refuses a little more, such as embeddings that are not of length 1.
+    The codec checks slightly more than the schema can: it also refuses embeddings whose length is
+    not 1.
     """
     _, parts = msgspec.json.schema_components(
         TYPES.values(), schema_hook=lambda _: VECTORS_SCHEMA, ref_template="#/$defs/{name}"
     )
     for part in parts.values():
         for name, field in part["properties"].items():
-            if "anyOf" in field:  # null stands for a missing key, and is never sent
+            if "anyOf" in field:  # a missing value is left out and never sent as null
                 part["properties"][name] = field["anyOf"][0]
         part["description"] = part["description"].splitlines()[0]
     for name, kind in TYPES.items():

@@ -1,7 +1,7 @@
 """Subjects of messages: `reid.v1.<site>.<edge>.<camera>.tracklet` and others.
 
-Dots separate the parts, as in NATS; MQTT has slashes instead. Names of sites, edges and cameras are
-escaped, so that no name can act as a wildcard or as another subject.
+Dots separate the parts, as in NATS; the MQTT broker replaces them by slashes. Names of sites, edges
+and cameras are escaped, so that no name can act as a wildcard or as another subject.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ SubjectKind = Literal["tracklet", "status", "identity"]
 
 PREFIX = f"reid.v{SCHEMA_VERSION}"
 ANY = "*"
-_MOST_LETTERS = 2000
+_MAX_LETTERS = 2000
 
 
 class Subject(NamedTuple):
-    """Where messages are published.
+    """The subject (MQTT: topic) under which messages are published.
 
     Attributes:
-        kind: of the messages.
+        kind: kind of the messages.
         site: name of the place where the cameras are; may be empty.
         edge: name of the camera host; empty for identities, which belong to a site.
-        camera: name; empty for identities and for the state of the edge itself.
+        camera: name; empty for identities and for the state of the host itself.
     """
 
     kind: SubjectKind
@@ -58,7 +58,7 @@ def subject_of(message: Message, site: str) -> Subject:
 
 
 def belongs(message: Message, subject: Subject) -> bool:
-    """Tell whether a message may come on a subject: only an edge may write to its own subjects."""
+    """Return whether a message may use a subject: each host may publish under its own name only."""
     if isinstance(message, IdentityMessage):
         return subject.kind == "identity"
     if isinstance(message, EdgeMessage):
@@ -70,10 +70,10 @@ def belongs(message: Message, subject: Subject) -> bool:
 def pattern_of(
     kind: SubjectKind, site: str | None = None, edge: str | None = None, camera: str | None = None
 ) -> str:
-    """Return a pattern for subscriptions; None stands for all.
+    """Return a pattern for subscriptions; None matches any name.
 
     Args:
-        kind: of the messages.
+        kind: kind of the messages.
         site: name of the site.
         edge: name of the camera host.
         camera: name of the camera.
@@ -86,9 +86,9 @@ def parse_subject(text: str) -> Subject:
     """Return the parts of a subject.
 
     Raises:
-        MessageError: it is not a subject of this version.
+        MessageError: the text is not a subject of this version.
     """
-    parts = text.split(".") if len(text) <= _MOST_LETTERS else []
+    parts = text.split(".") if len(text) <= _MAX_LETTERS else []
     if ".".join(parts[:2]) == PREFIX and parts[-1] in get_args(SubjectKind):
         names = [unescape(part) for part in parts[2:-1]]
         if len(names) == (1 if parts[-1] == "identity" else 3):
@@ -97,7 +97,7 @@ def parse_subject(text: str) -> Subject:
 
 
 def matches(pattern: str, subject: str) -> bool:
-    """Tell whether a subject matches a pattern, in which * stands for one part."""
+    """Return whether a subject matches a pattern; * in the pattern matches one part."""
     wanted, given = pattern.split("."), subject.split(".")
     return len(wanted) == len(given) and all(
         want in {ANY, have} for want, have in zip(wanted, given, strict=True)

@@ -265,7 +265,7 @@ def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str], tmp_path: P
     model = ("--fingerprint", MODEL)
     assert "--site hall" in refusal(capsys, 2, *broker, *gallery, *model)
     twice = ("--site", "a", "--site", "a")
-    assert "each once" in refusal(capsys, 2, *broker, *gallery, *model, *twice)
+    assert "different names of sites" in refusal(capsys, 2, *broker, *gallery, *model, *twice)
     assert "--gallery" in refusal(capsys, 2, *broker, "--site", "hall", *model)
     memory = ("--broker", "memory", "--site", "hall")
     assert "--broker" in refusal(capsys, 2, *memory, *gallery, *model)

@@ -34,7 +34,7 @@ def test_values_defaults_units_and_meanings(capsys: pytest.CaptureFixture[str]) 
     text = printed(capsys, "--set", "tracker.max_age_s=7")
     (line,) = [line for line in text.splitlines() if line.startswith("  max_age_s:")]
     assert "max_age_s: 7.0" in line
-    assert "(seconds; default: 2.0) A confirmed track that is not seen" in line
+    assert "(seconds; default: 2.0) A confirmed track that is not detected" in line
 
 
 def test_wrong_names_and_keys(capsys: pytest.CaptureFixture[str]) -> None:

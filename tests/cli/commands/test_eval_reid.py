@@ -367,7 +367,7 @@ class TestErrors:
 
     def test_json_in_a_missing_folder(self, crops: Path) -> None:
         saved = crops / "nowhere" / "scores.json"
-        assert "no folder" in self.fails(OutputError, crops, "--save-json", saved)
+        assert "does not exist" in self.fails(OutputError, crops, "--save-json", saved)
 
 
 @pytest.mark.slow

@@ -26,10 +26,10 @@ def test_result_is_measured(
     assert run("tiny.onnx", "--format", "openvino") == 0
     said = capsys.readouterr().out
     assert said.startswith("tiny.xml\ncosine to the source: at least 1.000000, mean 1.000000")
-    assert "(8 random pictures, since --calibrate is not given)" in said
+    assert "(8 random images, since --calibrate is not given)" in said
     assert "embedding space: " in said
     assert run("tiny.onnx", "--format", "openvino") == 1
-    assert "tiny.xml exists already: use --overwrite" in capsys.readouterr().err
+    assert "tiny.xml exists already; add --overwrite" in capsys.readouterr().err
     monkeypatch.setitem(LEAST_COSINE, "fp16", 1.1)
     assert run("tiny.onnx", "--format", "openvino", "--precision", "fp16") == 1
     assert "its cosine to the source is not above 1.1; the file is kept" in capsys.readouterr().err
@@ -56,7 +56,7 @@ def test_errors_of_one_line(
 def test_people_of_a_video_calibrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("nncf")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(export, "_MOST_CROPS", 60)
+    monkeypatch.setattr(export, "_MAX_CROPS", 60)
     demo = str(ROOT / "demo" / "pedestrians.mp4")
     words = ["osnet_x0_25_cuhk03", "--format", "openvino", "--precision", "int8"]
     assert run(*words, "--calibrate", demo) in (0, 1)

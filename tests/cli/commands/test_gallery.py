@@ -88,7 +88,7 @@ def test_forget(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"), [((1, 99), "knows nobody as 99"), ((1, 4), "same person as 3")]
+    ("words", "message"), [((1, 99), "has no person 99"), ((1, 4), "same person as 3")]
 )
 def test_forget_nobody(
     path: Path, capsys: pytest.CaptureFixture[str], words: tuple[int, ...], message: str

@@ -56,7 +56,7 @@ def test_a_host_is_added_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert run(*words) == 0
         before = {path: path.read_text() for path in (tmp_path / broker).iterdir()}
         assert run(*words) == 2
-        assert "has a host edge1 already" in capsys.readouterr().err
+        assert "already has a host edge1" in capsys.readouterr().err
         assert before == {path: path.read_text() for path in (tmp_path / broker).iterdir()}
 
 

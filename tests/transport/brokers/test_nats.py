@@ -53,7 +53,9 @@ def test_a_full_stream_refuses_or_drops(config: TransportConfig) -> None:
     small = dataclasses.replace(config, stream_bytes=2**17, stream_discard="new")
     broker = open_broker(small)
     batch = [outgoing(tracklet(n)) for n in range(400)]
-    with pytest.raises(TransportUnavailableError, match="accepts nothing now: maximum bytes"):
+    with pytest.raises(
+        TransportUnavailableError, match="accepts no messages at the moment: maximum bytes"
+    ):
         broker.publish(batch)
     broker.close()
     # The limits of a stream that is there change with the configuration; its messages stay.
@@ -78,7 +80,7 @@ def test_a_server_without_jetstream(start: Callable[..., Server], tmp_path: Path
     conf = server.folder / "nats.conf"
     conf.write_text("\n".join(x for x in conf.read_text().splitlines() if "jetstream" not in x))
     server.start()
-    with pytest.raises(TransportUnavailableError, match="has no JetStream now"):
+    with pytest.raises(TransportUnavailableError, match="offers no JetStream"):
         open_broker(config_for("nats", server, tmp_path))
 
 

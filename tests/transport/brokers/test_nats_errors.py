@@ -27,10 +27,10 @@ def _api(err_code: int, code: int = 400) -> Exception:
     [
         (PlainConnectionError(), "offers no TLS", False),
         (errors.AuthorizationError(), "refuses the credentials", False),
-        (_api(10077), "accepts nothing now: why not", True),
-        (_api(1, 503), "accepts nothing now", True),
+        (_api(10077), "accepts no messages at the moment: why not", True),
+        (_api(1, 503), "accepts no messages at the moment", True),
         (_api(10058), "refuses: why not", False),
-        (errors.NoRespondersError(), "has no JetStream now", True),
+        (errors.NoRespondersError(), "offers no JetStream", True),
         (errors.ConnectionClosedError(), "was closed", True),
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused", True),
         (errors.Error("odd"), "odd", True),
@@ -47,7 +47,7 @@ def test_each_error_has_one_line_and_a_kind(error: Exception, words: str, passes
 def test_a_missing_permission_explains_a_missing_answer() -> None:
     last = Exception("nats: permissions violation for publish to reid.v1")
     made = translated(TimeoutError(), PLACE, last)
-    assert "does not permit" in str(made)
+    assert "denies this user a permission" in str(made)
     assert not isinstance(made, TransportUnavailableError)
 
 

@@ -215,7 +215,7 @@ def test_what_is_lost_without_a_disk_is_said(gate: Gate) -> None:
 
 def test_memory_is_bounded(gate: Gate, receiver: Receiver) -> None:
     gate.error = AWAY
-    sender = Sender(SITE, gate.open, most_waiting_bytes=20_000, first_wait_s=0.01)
+    sender = Sender(SITE, gate.open, max_waiting_bytes=20_000, first_wait_s=0.01)
     for n in range(200):
         sender.send(tracklet(n))
     kept = sender.pending

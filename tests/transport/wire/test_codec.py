@@ -18,7 +18,7 @@ from reid_tracker.errors import MessageError
 from reid_tracker.transport.wire.codec import MAX_MESSAGE_BYTES, decode_message, encode_message
 from reid_tracker.transport.wire.embeddings import Prototypes
 from reid_tracker.transport.wire.messages import (
-    MOST_PICTURE_BYTES,
+    MAX_PICTURE_BYTES,
     Message,
     Observation,
 )
@@ -105,7 +105,7 @@ def test_the_largest_message_fits() -> None:
         end_s=1e11,
         observations=(observation,) * 64,
         prototypes=Prototypes.of(name, unit(16, 1024), [123456789.1234] * 16),
-        picture=PICTURE[:-2] + bytes(MOST_PICTURE_BYTES - len(PICTURE)) + PICTURE[-2:],
+        picture=PICTURE[:-2] + bytes(MAX_PICTURE_BYTES - len(PICTURE)) + PICTURE[-2:],
     )
     assert 60_000 < len(encode_message(message)) <= MAX_MESSAGE_BYTES
 

@@ -13,7 +13,7 @@ from reid_tracker.errors import MessageError
 from reid_tracker.transport.wire.codec import decode_message, encode_message
 from reid_tracker.transport.wire.embeddings import Prototypes
 from reid_tracker.transport.wire.messages import (
-    MOST_PICTURE_BYTES,
+    MAX_PICTURE_BYTES,
     CameraState,
     Observation,
     check_encoder,
@@ -43,7 +43,7 @@ def test_a_picture_travels_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "picture", [b"", b"GIF89a", PICTURE[:-1], bytes(MOST_PICTURE_BYTES + 1), "text", 7]
+    "picture", [b"", b"GIF89a", PICTURE[:-1], bytes(MAX_PICTURE_BYTES + 1), "text", 7]
 )
 def test_what_is_no_small_jpeg_file_is_refused(picture: object) -> None:
     with pytest.raises(MessageError, match=r"picture = .*: Expected"):

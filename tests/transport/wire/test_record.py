@@ -36,7 +36,7 @@ from tests.transport.samples import (
         ({"end_s": NOW_S - 1}, "start_s <= end_s"),
         ({"quality": 1.01}, "Expected `float` <= 1.0"),
         ({"observations": ()}, "Expected `array` of length >= 1"),
-        ({"observations": (Observation(NOW_S - 1, (0, 0, 1, 1), (0, 0)),)}, "times that rise"),
+        ({"observations": (Observation(NOW_S - 1, (0, 0, 1, 1), (0, 0)),)}, "ascending times"),
         ({"observations": (1,)}, "got `int` - at `$[0]`"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Tracks the sequences of a benchmark before they are scored."""
+"""Tracks the sequences of a benchmark before they are evaluated."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from reid_tracker.sink.text.mot_text import mot_lines
 
 
 def find_videos(arguments: argparse.Namespace, sequences: Sequence[MotSequence]) -> dict[str, Path]:
-    """Return where the frames of each sequence are, as far as that is known.
+    """Return the known paths of the frames of each sequence.
 
     Raises:
-        ConfigError: --video names an unknown sequence, or none where there are several.
+        ConfigError: --video names an unknown sequence, or no sequence if there are several.
     """
     names = [one.name for one in sequences]
     found = {one.name: one.images for one in sequences if one.images is not None}
@@ -41,7 +41,7 @@ def find_videos(arguments: argparse.Namespace, sequences: Sequence[MotSequence])
 def track_sequences(
     arguments: argparse.Namespace, sequences: Sequence[MotSequence], videos: dict[str, Path]
 ) -> dict[str, Path]:
-    """Track every sequence into a folder of its own, and return the texts.
+    """Track every sequence; return the paths of the MOT texts.
 
     Raises:
         ConfigError: a sequence has no frames.
@@ -57,14 +57,16 @@ def track_sequences(
             texts[one.name] = text = folder / one.name / f"{one.name}.txt"
             refuse_existing(text, arguments.overwrite)
         for one in sequences:
-            rows, _ = replay(look_at(found, one, videos, config, quiet=arguments.quiet), tracker)
+            rows, _ = replay(
+                detect_sequence(found, one, videos, config, quiet=arguments.quiet), tracker
+            )
             texts[one.name].parent.mkdir(exist_ok=True)
             write_text(texts[one.name], mot_lines(rows))
     return texts
 
 
 def check_frames(sequences: Sequence[MotSequence], videos: dict[str, Path]) -> None:
-    """Raise unless it is known where the frames of all sequences are.
+    """Check that the frames of all sequences are known.
 
     Raises:
         ConfigError: a sequence has no frames.
@@ -72,12 +74,12 @@ def check_frames(sequences: Sequence[MotSequence], videos: dict[str, Path]) -> N
     for one in sequences:
         if one.name not in videos:
             raise ConfigError(
-                f"sequence {one.name} has no folder img1: name its video with --video "
+                f"sequence {one.name} has no folder img1; name its video with --video "
                 f"{one.name}=FILE"
             )
 
 
-def look_at(
+def detect_sequence(
     found: FoundVideos,
     sequence: MotSequence,
     videos: dict[str, Path],
@@ -85,7 +87,7 @@ def look_at(
     *,
     quiet: bool,
 ) -> FoundVideo:
-    """Return what is in the frames of a sequence, and show the progress if that takes long."""
+    """Return the detections and embeddings of a sequence, and show the progress."""
     rate = config.video.frame_rate or sequence.frame_rate
     with Steps(sequence.name, sequence.length, quiet=quiet) as steps:
         return found.of(videos[sequence.name], rate, steps.advance)

@@ -1,4 +1,4 @@
-"""What `reid-track eval-mot` writes: a table, CSV, JSON and pictures."""
+"""The outputs of `reid-track eval-mot`: a table, CSV, JSON and pictures."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ALL = "COMBINED"
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """A sequence, its result, and how its people were followed; the last only where it is asked."""
+    """A sequence with its result; `people` is only filled for JSON and pictures."""
 
     sequence: MotSequence
     result: Path
@@ -54,13 +54,13 @@ class Compared:
 
 
 def _numbers(scores: MotScores) -> dict[str, Any]:
-    """Return the scores by name, without those at each threshold."""
+    """Return the scores by name, without those for single thresholds."""
     found = dataclasses.asdict(scores)
     return {name: value for name, value in found.items() if not isinstance(value, tuple)}
 
 
 def as_csv(compared: Sequence[Compared], report: MotReport) -> str:
-    """Return a line per sequence and one for all together, with a line of names above."""
+    """Return CSV with a header, a line for each sequence and one for all sequences combined."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["sequence", "benchmark", *_numbers(report.combined)])
@@ -72,7 +72,7 @@ def as_csv(compared: Sequence[Compared], report: MotReport) -> str:
 
 
 def as_json(compared: Sequence[Compared], report: MotReport) -> dict[str, Any]:
-    """Return the scores, and who was switched, broken off or lost in which frame."""
+    """Return the scores, and the people and frames of all switches, fragments and losses."""
     sequences = {}
     for one in compared:
         people = one.people
@@ -97,7 +97,7 @@ def as_json(compared: Sequence[Compared], report: MotReport) -> dict[str, Any]:
 
 
 def show(compared: Sequence[Compared], report: MotReport) -> None:
-    """Print the table of the scores that most people compare."""
+    """Print a table of the most common scores."""
     from rich.table import Table
     from rich.text import Text
 
@@ -118,7 +118,7 @@ def show(compared: Sequence[Compared], report: MotReport) -> None:
 
 
 def picture_files(arguments: argparse.Namespace, sequences: Sequence[MotSequence]) -> list[Path]:
-    """Return the file of each sequence's picture; none without --save-picture.
+    """Return the picture file of each sequence, or an empty list without --save-picture.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -138,7 +138,7 @@ def picture_files(arguments: argparse.Namespace, sequences: Sequence[MotSequence
 
 
 def draw(compared: Compared, report: MotReport, video: Path | None, file: Path) -> None:
-    """Draw a sequence, with the frames of its switches where there is a video."""
+    """Draw the picture of a sequence, with frames of its id switches if there is a video."""
     from reid_tracker.explain.switch_strips import switch_strips
     from reid_tracker.explain.track_sheet import track_sheet
 

@@ -38,10 +38,10 @@ from reid_tracker.evaluate.mot import (
 )
 
 _DESCRIPTION = """\
-Score tracks of one camera against a ground truth: HOTA, DetA, AssA, LocA, MOTA, MOTP, IDF1, id
-switches and fragments, as trackeval computes them, by the rules of MOTChallenge. A ground truth GT
-is a sequence of MOTChallenge, a folder of such, or a text file; RESULT is a text file, a folder
-with SEQUENCE.txt, or the folder of a run. With --run, the results are made first."""
+Evaluate tracks of one camera against a ground truth: HOTA, DetA, AssA, LocA, MOTA, MOTP, IDF1, id
+switches and fragments, as trackeval computes them, with the rules of MOTChallenge. GT is a sequence
+of MOTChallenge, a folder of sequences, or a text file; RESULT is a text file, a folder with
+SEQUENCE.txt, or the folder of a run. With --run, the sequences are tracked first."""
 
 _EXAMPLES = """\
 examples:
@@ -50,15 +50,15 @@ examples:
   reid-track eval-mot MOT17/train/*FRCNN results/ --save-picture tracks.png
   reid-track eval-mot --run MOT17/train --encoder osnet_x1_0_msmt17.pth -o runs/mot17
 
-The table shows percent; files hold numbers from 0 to 1.
+The table shows percent; files contain numbers from 0 to 1.
 """
 
 _log = logging.getLogger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score what the command line names, after a run where it asks for one."""
-    load_metrics()  # before a run that takes long
+    """Evaluate the results, after tracking the sequences with --run."""
+    load_metrics()  # before tracking, which takes long
     csv_file = new_file(arguments.save_csv, overwrite=arguments.overwrite)
     json_file = new_file(arguments.save_json, overwrite=arguments.overwrite)
     truths, results = _split(arguments)
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         files = find_results(sequences, results)
     compared: list[Compared] = []
 
-    def each() -> Iterator[tuple[str, ScoredFrames]]:  # so that one is in memory at a time
+    def each() -> Iterator[tuple[str, ScoredFrames]]:  # keeps one sequence in memory at a time
         for sequence in sequences:
             one, frames = _compare(sequence, files[sequence.name], arguments)
             compared.append(one)
@@ -100,7 +100,7 @@ def add_arguments(parser: Parser) -> None:
         "--benchmark",
         choices=("auto", *BENCHMARKS),
         default="auto",
-        help="whose rules decide what is left out (default: auto, by the name and the columns)",
+        help="rules for ignored boxes (default: auto, from the name and the columns)",
     )
     parser.add_argument("--save-csv", metavar="FILE", help="also write a table of all scores")
     parser.add_argument(
@@ -109,7 +109,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--save-picture",
         metavar="FILE",
-        help="also draw HOTA over IoU, who was followed by which id when, and the frames of each "
+        help="also draw HOTA over IoU, the ids of each person over time, and the frames of each "
         "switch; with several sequences FILE_SEQUENCE.png each",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace those files and results")
@@ -122,7 +122,7 @@ def add_arguments(parser: Parser) -> None:
     )
     runs = parser.add_argument_group("run", "track the sequences first, with these models")
     runs.add_argument(
-        "--run", dest="run_first", action="store_true", help="track the sequences, then score"
+        "--run", dest="run_first", action="store_true", help="track the sequences, then evaluate"
     )
     runs.add_argument(
         "--output",
@@ -134,7 +134,7 @@ def add_arguments(parser: Parser) -> None:
         "--no-cache",
         dest="cache",
         action="store_false",
-        help="run the models even if they have seen these videos",
+        help="run the models again even if their results for these videos are cached",
     )
     add_models(parser)
     add_general(parser)
@@ -144,7 +144,7 @@ def _split(arguments: argparse.Namespace) -> tuple[list[Path], list[Path]]:
     """Return the paths of ground truths and those of results.
 
     Raises:
-        ConfigError: there is no result, or an option is for --run only.
+        ConfigError: there is no result, or an option needs --run.
     """
     paths = [Path(word) for word in arguments.sources]
     if arguments.run_first:
@@ -156,10 +156,12 @@ def _split(arguments: argparse.Namespace) -> tuple[list[Path], list[Path]]:
         or not arguments.cache
         or any("." in name for name in vars(arguments))
     ):
-        raise ConfigError("options about models, --output and --no-cache are for a run: add --run")
+        raise ConfigError(
+            "options for models, --output and --no-cache have no effect without --run; add --run"
+        )
     if len(paths) < 2:
         raise ConfigError(
-            f"no result of {paths[0]} is given; expected GT... RESULT..., or --run GT..."
+            f"there is no result for {paths[0]}; expected GT... RESULT..., or --run GT..."
         )
     if not any(path.is_dir() for path in paths) and len(paths) % 2 == 0:
         return paths[: len(paths) // 2], paths[len(paths) // 2 :]
@@ -175,8 +177,8 @@ def _compare(
     truth = read_truth(sequence.truth, sequence.length)
     if len(truth.marked) and not truth.marked.any():
         _log.warning(
-            "%s: column 7 is below 1 in all %d rows, so no box counts; a ground truth has "
-            "1 there for people whom a tracker must find",
+            "%s: column 7 is below 1 in all %d rows, so no box counts; a ground truth must "
+            "have 1 there for boxes that a tracker has to find",
             sequence.truth,
             len(truth.marked),
         )

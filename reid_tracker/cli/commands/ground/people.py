@@ -1,4 +1,4 @@
-"""People of a finished run as `reid-track ground --from-people` reads them, and its report."""
+"""Reads people of a finished run for `reid-track ground --from-people`; describes the result."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from reid_tracker.types import VideoInfo
 
 
 def read_people(folder: Path, cameras: dict[str, VideoInfo]) -> dict[str, People]:
-    """Read what cameras saw of people from the folder of a run, or from MOT texts.
+    """Read the tracked people of each camera from the folder of a run, or from MOT texts.
 
-    Times are those of `CAMERA.jsonl`. Without that file, they follow from the frame rate.
+    Times come from `CAMERA.jsonl`, or without that file from the frame rate.
 
     Args:
-        folder: of a run, or with `CAMERA.txt` for each camera.
-        cameras: properties of the sources, by the name of the camera.
+        folder: folder of a run, or with `CAMERA.txt` for each camera.
+        cameras: properties of the sources by camera name.
 
     Raises:
         ReidTrackerError: a file cannot be read, or a camera is missing.
@@ -49,7 +49,7 @@ def read_people(folder: Path, cameras: dict[str, VideoInfo]) -> dict[str, People
 
 
 def frame_times(path: Path) -> Iterator[tuple[int, float]]:
-    """Yield the number of each frame, from 1, and its time in seconds, from JSON lines of a run.
+    """Yield each frame number, from 1, with its time in seconds from the JSON lines of a run.
 
     Raises:
         InputError: the file cannot be read, or a line is malformed.
@@ -74,7 +74,7 @@ def frame_times(path: Path) -> Iterator[tuple[int, float]]:
 
 
 def describe(found: SelfCalibration, people: dict[str, People], person_m: float) -> list[str]:
-    """Return lines about the cameras and the errors."""
+    """Describe the cameras and the errors, as lines of text."""
     lines = []
     for name, fit in found.fits.items():
         camera = fit.camera

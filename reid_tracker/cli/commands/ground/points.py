@@ -1,4 +1,4 @@
-"""Points of a floor as text: "x,y=X,Y ..." on the command line, or a YAML file."""
+"""Reads points on the ground plane: "x,y=X,Y ..." on the command line, or a YAML file."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class CameraPoints(Checked):
     """Points of one camera.
 
     Attributes:
-        camera: its name.
-        points: x, y in pixels and X, Y in metres of each.
+        camera: name of the camera.
+        points: x, y in pixels and X, Y in metres of each point.
     """
 
     camera: str = ""
@@ -40,20 +40,20 @@ class FloorPoints(Checked):
     """Points of all cameras.
 
     Attributes:
-        cameras: at most one entry a camera.
+        cameras: at most one entry for each camera.
     """
 
     cameras: tuple[CameraPoints, ...] = ()
 
 
 def parse_points(text: str) -> tuple[FloatArray, FloatArray]:
-    """Read "x,y=X,Y ..." with spaces or semicolons between points.
+    """Parse "x,y=X,Y ..."; spaces or semicolons separate the points.
 
     Returns:
         (N, 2) pixels and (N, 2) metres.
 
     Raises:
-        ConfigError: a point is written otherwise.
+        ConfigError: a point is malformed.
     """
     found = []
     for word in text.replace(";", " ").split():
@@ -85,4 +85,4 @@ def read_points(path: Path, camera: str) -> tuple[FloatArray, FloatArray]:
             array = np.array(item.points, np.float64).reshape(-1, 4)
             return array[:, :2], array[:, 2:]
     names = shown(", ".join(item.camera for item in points.cameras), str) or "none"
-    raise ConfigError(f"{path} has no points of camera '{camera}'; it names {names}")
+    raise ConfigError(f"{path} has no points of camera '{camera}'; it has points of {names}")

@@ -1,4 +1,4 @@
-"""`reid-track ground SOURCE...`: homographies from pictures to the ground, in metres."""
+"""`reid-track ground SOURCE...`: homographies from images to the ground plane, in metres."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ examples:
   reid-track ground view001.mp4 --save floor.yaml --calibration View_001.xml
   reid-track ground door.mp4 hall.mp4 --save floor.yaml --from-people results
   reid-track door.mp4 hall.mp4 --ground floor.yaml
-A point is x,y in pixels = X,Y in metres on the ground; all cameras of a site share one origin.
+A point is x,y in pixels = X,Y in metres on the ground; all cameras of a site have the same origin.
 """
 
 
 _METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
-_GRID = (24, 32)  # rows and columns of pixels that a calibration is sampled at
-_FARTHEST = 8.0  # times the distance to the floor in the middle: beyond, a pixel is metres
+_GRID = (24, 32)  # rows and columns of pixels at which a calibration is sampled
+_MAX_DISTANCE = 8.0  # times the median distance; farther away, a pixel spans metres
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make, check and save homographies."""
+    """Compute, check and save homographies."""
     ways = ("points", "calibration", "from_people")
     given = [f"--{way.replace('_', '-')}" for way in ways if getattr(arguments, way) is not None]
     if len(given) > 1:
-        raise ConfigError(f"{' and '.join(given)} were given: expected one of them")
+        raise ConfigError(f"{' and '.join(given)} were given; expected only one of them")
     if arguments.from_people is not None:
         return _from_people(arguments)
     if len(arguments.sources) > 1:
         raise ConfigError(
-            f"{len(arguments.sources)} sources: expected one, or --from-people with a run of all"
+            f"{len(arguments.sources)} sources: expected one, or --from-people with a run over all"
         )
     path = Path(arguments.save)
     name, image = first_frame(arguments.sources[0], arguments.at)
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     plane = _existing(path, name, overwrite=arguments.overwrite)
     picture = Path(arguments.picture or path.with_name(f"{path.stem}_{name}.png"))
     if picture.exists() and not arguments.overwrite:
-        raise OutputError(f"{picture} exists already: use --overwrite, or --picture with a name")
+        raise OutputError(f"{picture} exists already; add --overwrite, or choose another --picture")
     if arguments.calibration is None:
         pixels, metres = _points(arguments.points, name, image)
     else:
@@ -80,10 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Map a camera's picture to the ground plane: by points with measured positions, which you "
-        "click in a window or give as text, by a calibration file, or by the people who walk in "
-        "the pictures of one or several cameras. Adds the camera to the YAML file that --ground "
-        "reads, and draws a picture to check the result."
+        "Map a camera's image to the ground plane with points whose positions you have measured "
+        "(clicked in a window or given as text), with a calibration file, or with the people who "
+        "walk in the images of one or several cameras. The camera is added to the YAML file that "
+        "--ground reads, and a picture to check the result is drawn."
     )
     parser.epilog = _EXAMPLES
     parser.add_argument(
@@ -93,7 +93,7 @@ def add_arguments(parser: Parser) -> None:
         help="video, picture folder, camera or stream; several with --from-people",
     )
     parser.add_argument(
-        "--points", metavar="POINTS", help='"x,y=X,Y ...", or a YAML file; default: a window'
+        "--points", metavar="POINTS", help='"x,y=X,Y ...", or a YAML file (default: a window)'
     )
     parser.add_argument(
         "--calibration", metavar="FILE", help="Tsai XML (PETS) or OpenCV YAML, instead of points"
@@ -101,15 +101,15 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--from-people",
         metavar="RUN",
-        help="folder of a finished run over the sources, or with CAMERA.txt (MOTChallenge) of "
-        "each: find the ground by the people in it",
+        help="find the ground plane from the people in this folder of a finished run over the "
+        "sources, or of MOTChallenge texts CAMERA.txt",
     )
     parser.add_argument(
         "--mean-height",
         type=float,
         default=MEAN_HEIGHT_M,
         metavar="METRES",
-        help=f"of people, for --from-people (default: {MEAN_HEIGHT_M})",
+        help=f"mean height of people, for --from-people (default: {MEAN_HEIGHT_M})",
     )
     parser.add_argument(
         "--unit", choices=_METRES, default="mm", help="unit of the calibration file (default: mm)"
@@ -121,12 +121,14 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _from_people(arguments: argparse.Namespace) -> int:
-    """Find the ground by the people of a run, for all its cameras."""
+    """Find the ground plane of all cameras of a run from its people."""
     path, person_m = Path(arguments.save), arguments.mean_height
     if not 0.5 <= person_m <= 2.5:
         raise ConfigError(f"--mean-height {person_m:g}: expected metres from 0.5 to 2.5")
     if arguments.camera is not None or arguments.picture is not None:
-        raise ConfigError("--camera and --picture name one camera: leave them with --from-people")
+        raise ConfigError(
+            "--camera and --picture are for one camera; leave them out with --from-people"
+        )
     images: dict[str, ImageBGR] = {}
     infos: dict[str, VideoInfo] = {}
     for source in arguments.sources:
@@ -137,7 +139,9 @@ def _from_people(arguments: argparse.Namespace) -> int:
     pictures = {name: path.with_name(f"{path.stem}_{name}.png") for name in images}
     existing = [each for each in (path, *pictures.values()) if each.exists()]
     if existing and not arguments.overwrite:
-        raise OutputError(f"{existing[0]} exists already: use --overwrite, or another --save")
+        raise OutputError(
+            f"{existing[0]} exists already; add --overwrite, or choose another --save"
+        )
     people = read_people(Path(arguments.from_people), infos)
     found = calibrate_from_people(people, person_m)
     save_ground(found.ground, path)
@@ -165,20 +169,21 @@ def first_frame(source: str, at_s: float) -> tuple[str, ImageBGR]:
             if frame.timestamp_s >= at_s - 1e-6:
                 break
         if image is None:
-            raise ConfigError(f"{opened.name} has no frame; expected a video or pictures")
+            raise ConfigError(f"{opened.name} has no frame; expected a video or images")
         return opened.name, image
     finally:
         opened.close()
 
 
 def _existing(path: Path, camera: str, *, overwrite: bool) -> GroundPlane:
-    """Read the existing file before anything is clicked."""
+    """Read the existing file, before the user clicks anything."""
     if not path.exists():
         return GroundPlane()
     plane = load_ground(path)
     if any(item.camera == camera for item in plane.cameras) and not overwrite:
         raise OutputError(
-            f"{path} has camera '{camera}' already: use --overwrite to replace it, or another file"
+            f"{path} already has camera '{camera}'; add --overwrite to replace it, or choose "
+            "another file"
         )
     return plane
 
@@ -194,7 +199,7 @@ def _points(given: str | None, camera: str, image: ImageBGR) -> tuple[FloatArray
 
 
 def _calibrated(path: str, image: ImageBGR, unit_m: float) -> tuple[FloatArray, FloatArray]:
-    """Return pixels of the floor, and their places by the calibration."""
+    """Return pixels of the ground and their positions according to a calibration file."""
     height, width = image.shape[:2]
     rows, columns = _GRID
     y, x = np.meshgrid(np.linspace(0, height, rows), np.linspace(0, width, columns), indexing="ij")
@@ -202,19 +207,19 @@ def _calibrated(path: str, image: ImageBGR, unit_m: float) -> tuple[FloatArray, 
     metres = read_calibration(path).ground_points(pixels) * unit_m
     known = np.isfinite(metres).all(axis=1)
     if known.any():
-        # Near the horizon distances explode, and would outweigh everything near the camera.
+        # Leave out pixels near the horizon, whose huge distances would dominate the fit.
         near = metres[np.flatnonzero(known)[-columns:]].mean(axis=0)
         away = np.linalg.norm(metres - near, axis=1)
-        known &= away <= _FARTHEST * np.nanmedian(away[-rows * columns // 4 :])
+        known &= away <= _MAX_DISTANCE * np.nanmedian(away[-rows * columns // 4 :])
     if known.sum() < 4:
         raise ConfigError(
-            f"{path}: this camera does not see the ground; expected the plane Z=0 in its picture"
+            f"{path}: this camera does not see the ground; expected the plane Z=0 in its image"
         )
     return pixels[known], metres[known]
 
 
 def _with_camera(plane: GroundPlane, camera: str, matrix: FloatArray) -> GroundPlane:
-    """Return the plane with this camera, in the units of its plan."""
+    """Return a ground plane with this camera added or replaced, in the units of its plan."""
     units = plane.units_per_metre
     scaled = np.diag([units, units, 1.0]) @ matrix
     others = tuple(item for item in plane.cameras if item.camera != camera)
@@ -232,18 +237,18 @@ def _save_picture(
     text = f"a square is {step_m:g} m; the grid must lie on the floor like tiles"
     if points is not None:
         draw_points(drawn, *points, matrix)
-        text += "; red: given, green: where the fit puts it"
+        text += "; red: given points, green: fitted points"
     write_png(path, draw_caption(drawn, text))
 
 
 def _report(camera: str, errors: FloatArray, path: Path, picture: Path, *, clicked: bool) -> None:
     mean, worst = float(errors.mean()), int(errors.argmax())
-    what = f"point {worst + 1}" if clicked else "towards the border of the picture"
+    what = f"point {worst + 1}" if clicked else "near the border of the image"
     lines = [
         f"{camera}: reprojection error {mean:.3f} m on average, at most {errors[worst]:.3f} m "
         f"({what}), {len(errors)} points"
     ]
     if clicked and len(errors) == 4:
-        lines.append("four points always fit exactly: add more to measure the error")
+        lines.append("four points always fit exactly; add more points to measure the error")
     lines.append(f"written: {path}; look at {picture}")
     sys.stdout.write("\n".join(lines) + "\n")

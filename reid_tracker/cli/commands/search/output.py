@@ -1,4 +1,4 @@
-"""The stored pictures of what a search found: as files, and on one sheet."""
+"""Writes the stored pictures of search results, as files and as a sheet."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from reid_tracker.types import ImageBGR
 
 _CAPTION = (
     "{count} of {all} sightings have a stored picture; they are shown in the order of the list. "
-    "A query picture comes first, in a red frame. Below each: its rank, the likeness to the query "
-    "(cosine) if there was a picture to compare, the identity, the camera, and when it was first "
-    "seen."
+    "A query picture comes first, in a red frame. Below each picture: its rank, the cosine "
+    "similarity to the query if that is a picture, the identity, the camera, and the time of the "
+    "first view."
 )
 
 _log = logging.getLogger(__name__)
@@ -30,16 +30,16 @@ def save_pictures(
     found: Sequence[tuple[SightingRecord, float | None]],
     query: ImageBGR | None = None,
 ) -> None:
-    """Write the pictures that --save-crops and --sheet ask for.
+    """Write the pictures for --save-crops and --sheet.
 
     Args:
-        arguments: of the command line.
-        store: where the pictures are.
-        found: sightings in their order, with their scores where they have one.
-        query: the person who was searched for; None without a picture.
+        arguments: the parsed arguments.
+        store: the gallery.
+        found: ranked sightings, with their scores if they have any.
+        query: the query picture; None without a picture.
 
     Raises:
-        OutputError: they cannot be written.
+        OutputError: a picture cannot be written.
         MissingDependencyError: a sheet needs matplotlib.
     """
     if arguments.save_crops is None and arguments.sheet is None:
@@ -80,7 +80,7 @@ def _draw(
         if one.id in crops:
             likeness = "" if score is None else f"  {score:.3f}"
             who = f"identity {one.identity or '?'}"
-            # Day and time below each other: on one line they would run into the next picture.
+            # Date and time on two lines, since one line would be wider than the picture.
             when = moment(one.start_s).split(" ", 1)
             lines = (f"#{rank}{likeness}", who, one_line(one.camera)[:14], *when)
             pictures.append(Found(crops[one.id], lines))

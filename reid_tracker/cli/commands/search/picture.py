@@ -1,4 +1,4 @@
-"""The person that a search asks for: found in a picture or a frame of a video, and embedded."""
+"""The query of a search: finds a person in a picture or a video frame, and encodes them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 _log = logging.getLogger(__name__)
 
 
-# Of one person who fills a picture: the part of each smaller box that lies in the largest one, the
-# part of the picture's width or of its area that the largest takes, and height by width.
+# Limits for a picture that is filled by one person: part of each smaller box inside the largest
+# one, part of the picture's width or area that the largest box takes, and height divided by width.
 _PART_INSIDE, _PART_OF_WIDTH, _PART_OF_PICTURE, _UPRIGHT = 0.7, 0.6, 0.7, 1.4
-_CROP_WIDTH = 256  # no camera picture is narrower
+_CROP_WIDTH = 256  # camera images are wider
 
 
 class Query(NamedTuple):
@@ -37,7 +37,7 @@ class Query(NamedTuple):
 
     Attributes:
         embedding: (D,) float32 of length 1.
-        model: space of the embedding, see `SightingRecord`.
+        model: embedding space, see `SightingRecord`.
         picture: (H, W, 3) uint8 BGR.
     """
 
@@ -47,12 +47,12 @@ class Query(NamedTuple):
 
 
 def embed_query(arguments: argparse.Namespace, store: GalleryStore) -> Query:
-    """Find the person meant in a picture or a frame of a video, and embed them for a gallery.
+    """Find the chosen person in a picture or a video frame, and encode them for a gallery.
 
     Raises:
         ConfigError: there is no such picture.
-        ModelMismatchError: the gallery holds embeddings of another encoder; nothing was decoded.
-        InputError: it shows several people, and none is chosen.
+        ModelMismatchError: the gallery holds embeddings of another encoder.
+        InputError: the picture shows several people, and none is chosen.
         WeightsError: a model is missing.
     """
     place = _locate(arguments.query)
@@ -68,24 +68,24 @@ def embed_query(arguments: argparse.Namespace, store: GalleryStore) -> Query:
 
 
 def build_query_detector(arguments: argparse.Namespace) -> Detector:
-    """Build the detector that the command line names."""
+    """Build the detector of the command line."""
     return build_detector(DetectorConfig(model=arguments.detector, device=arguments.device))
 
 
 def find_person(image: ImageBGR, arguments: argparse.Namespace, detector: Detector | None) -> Boxes:
-    """Return the (1, 4) float32 xyxy box of the person meant.
+    """Return the (1, 4) float32 xyxy box of the chosen person.
 
     Args:
         image: (H, W, 3) uint8 BGR.
-        arguments: for --person.
-        detector: None takes the whole picture.
+        arguments: the parsed arguments, with `person`.
+        detector: detects people; None takes the whole picture.
     """
     whole = np.array([[0, 0, image.shape[1], image.shape[0]]], np.float32)
     if detector is None:
         return whole
     found = detector.detect_batch([image], [0])[0].boxes
     if not len(found):
-        _log.warning("nobody was detected in %s: the whole picture is taken", arguments.query)
+        _log.warning("nobody was detected in %s; the whole picture is used", arguments.query)
         return whole
     if arguments.person is None and _is_filled(found, *image.shape[:2]):
         return whole
@@ -93,10 +93,10 @@ def find_person(image: ImageBGR, arguments: argparse.Namespace, detector: Detect
 
 
 def _is_filled(boxes: Boxes, height: int, width: int) -> bool:
-    """Whether one person fills a picture, of whom a detector often finds a part only.
+    """Return whether one person fills the picture; a detector often finds only a part of them.
 
-    So it is where the largest box takes most of the picture, or the picture is upright and narrow,
-    or hardly wider than the box; and where all other boxes are parts of the largest one.
+    This is so if the largest box contains all others and takes most of the picture, or if the
+    picture is upright and either narrow or hardly wider than the box.
     """
     sizes = boxes[:, 2:] - boxes[:, :2]
     largest = int(sizes.prod(axis=1).argmax())
@@ -108,12 +108,12 @@ def _is_filled(boxes: Boxes, height: int, width: int) -> bool:
 
 
 def _chosen(boxes: Boxes, person: int | None) -> Boxes:
-    """Return the (1, 4) box of the person meant; people are counted from the left."""
+    """Return the (1, 4) box of the chosen person; people are counted from the left."""
     boxes = boxes[np.argsort(boxes[:, 0], kind="stable")]
     if person is not None:
         if not 1 <= person <= len(boxes):
             raise ConfigError(
-                f"--person {person}: expected 1 to {len(boxes)}, the number of people seen"
+                f"--person {person}: expected 1 to {len(boxes)}, the number of detected people"
             )
         return boxes[person - 1 : person]
     if len(boxes) > 1:
@@ -129,17 +129,17 @@ def _chosen(boxes: Boxes, person: int | None) -> Boxes:
 
 
 def read_query(query: str) -> ImageBGR:
-    """Read a picture, or the frame of a video that "VIDEO@TIME" names.
+    """Read a picture, or a video frame given as "VIDEO@TIME".
 
     Raises:
         ConfigError: the file does not exist, or the time is malformed.
-        InputError: it cannot be read, or the video ends before.
+        InputError: the file cannot be read, or the video ends earlier.
     """
     return _read(*_locate(query))
 
 
 def _locate(query: str) -> tuple[Path, float | None]:
-    """Return the file of a query, and the second that is meant if it is a video."""
+    """Return the file of a query, and the time in seconds for a video."""
     path = Path(query)
     if path.is_file():
         return path, None
@@ -164,7 +164,7 @@ def _read(path: Path, time_s: float | None) -> ImageBGR:
     last_s = 0.0
     with open_source(str(path)) as source:
         for frame in source:
-            # The frame on the screen at that time.
+            # The first frame at or after that time.
             last_s = frame.timestamp_s
             if last_s >= time_s - 1e-3:
                 return frame.image

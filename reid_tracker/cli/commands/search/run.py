@@ -1,4 +1,4 @@
-"""`reid-track search`: where a person has been, from a gallery or in a video."""
+"""`reid-track search`: finds where a person has been, in a gallery or in a video."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Search, and print what is found."""
+    """Search, and print the results."""
     if arguments.top < 1:
         raise ConfigError(f"--top {arguments.top}: expected at least 1")
     where = _where(arguments)
@@ -44,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
         from reid_tracker.cli.commands.search.video import search_video
 
         if identity is not None:
-            raise ConfigError("--in searches for a picture of a person, not for a number")
+            raise ConfigError(
+                "--in searches with a picture of a person, not with an identity number"
+            )
         rows = search_video(arguments)
     elif identity is not None:
         rows = _of_identity(arguments, identity, where)
@@ -57,15 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Find where a person has been: sightings in a gallery, the most similar first, or all "
-        "sightings of an identity in the order of time."
+        "Find where a person has been: the sightings in a gallery that are most similar to a "
+        "picture, or all sightings of an identity by time."
     )
     parser.epilog = _EXAMPLES
     parser.add_argument(
         "query",
         metavar="IMAGE|VIDEO@TIME|ID",
-        help="picture of the person, a moment of a video in seconds or as h:mm:ss, or the number "
-        "of an identity",
+        help="picture of the person, a video with a time in seconds or as h:mm:ss, or an identity "
+        "number",
     )
     add_gallery_option(parser)
     limits = parser.add_argument_group("which sightings")
@@ -75,12 +77,14 @@ def add_arguments(parser: Parser) -> None:
             action="append",
             default=[],
             metavar="NAME",
-            help=f"only of this {name} (repeatable)",
+            help=f"only sightings of this {name} (repeatable)",
         )
     limits.add_argument(
-        "--since", metavar="TIME", help="seen at or after: 2026-11-24T18:30, 2h (ago) or seconds"
+        "--since",
+        metavar="TIME",
+        help="only sightings at or after TIME: 2026-11-24T18:30, 2h (ago), or UTC seconds",
     )
-    limits.add_argument("--until", metavar="TIME", help="seen at or before")
+    limits.add_argument("--until", metavar="TIME", help="only sightings at or before TIME")
     limits.add_argument(
         "--top", type=int, default=20, metavar="N", help="show at most N results (default: 20)"
     )
@@ -97,10 +101,12 @@ def _add_picture(parser: Parser) -> None:
         "--person",
         type=int,
         metavar="N",
-        help="which of several people in the picture, counted from the left, from 1",
+        help="which person in the picture, counted from 1 from the left",
     )
     picture.add_argument(
-        "--whole", action="store_true", help="the picture shows one person only: detect nobody"
+        "--whole",
+        action="store_true",
+        help="use the whole picture as the person, without detection",
     )
     for names in (("--encoder", "--reid-model"), ("--detector", "--yolo-model")):
         picture.add_argument(
@@ -116,10 +122,12 @@ def _add_output(parser: Parser) -> None:
     output = parser.add_argument_group("output")
     output.add_argument("--json", action="store_true", help="print the results as JSON")
     output.add_argument(
-        "--save-crops", metavar="FOLDER", help="write the stored pictures of the results there"
+        "--save-crops",
+        metavar="FOLDER",
+        help="write the stored pictures of the results into FOLDER",
     )
     output.add_argument(
-        "--sheet", metavar="FILE", help="draw the stored pictures of the results, a PNG file"
+        "--sheet", metavar="FILE", help="draw the stored pictures of the results on a PNG sheet"
     )
     output.add_argument("--overwrite", action="store_true", help="replace existing files")
 
@@ -137,7 +145,7 @@ def _where(arguments: argparse.Namespace) -> Where:
 
 
 def _as_identity(query: str) -> int | None:
-    """Return the number that is asked for; None where a file is meant."""
+    """Return the query as an identity number; None if it is a file."""
     if query.isdecimal() and len(query) < 19 and not Path(query).exists():
         return int(query)
     return None
@@ -150,10 +158,10 @@ def _of_identity(
         _check_cameras(arguments, store)
         now = number_now(identity, store.events())
         if now != identity:
-            _log.warning("%d was found to be the same person as %d", identity, now)
+            _log.warning("%d is the same person as %d", identity, now)
         every = store.sightings(Where(identities=(now,)), limit=1)
         if not every:
-            raise InputError(f"the gallery {store.info().place} knows nobody as {identity}")
+            raise InputError(f"the gallery {store.info().place} has no person {identity}")
         where = Where(where.cameras, (), where.sites, (now,), where.since_s, where.until_s)
         found = store.sightings(where, limit=arguments.top)
         save_pictures(arguments, store, [(one, None) for one in found])
@@ -163,7 +171,7 @@ def _of_identity(
 def _of_picture(arguments: argparse.Namespace, where: Where) -> list[dict[str, Any]]:
     from reid_tracker.cli.commands.search.picture import embed_query
 
-    # First, so that a typing error shows before models are loaded.
+    # Check the gallery and camera names before loading models.
     with open_to_read(arguments.gallery or default_gallery()) as store:
         _check_cameras(arguments, store)
         query = embed_query(arguments, store)
@@ -180,7 +188,7 @@ def _of_picture(arguments: argparse.Namespace, where: Where) -> list[dict[str, A
 
 
 def _check_cameras(arguments: argparse.Namespace, store: GalleryStore) -> None:
-    """Refuse the name of a camera that the gallery does not know."""
+    """Refuse camera names that are not in the gallery."""
     if not arguments.camera:
         return
     info = store.info()

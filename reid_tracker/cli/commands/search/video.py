@@ -1,4 +1,4 @@
-"""Searches a whole video for one person: every track by its most similar moment."""
+"""Searches a video for a person: ranks tracks by their most similar frame."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from reid_tracker.pipeline import Pipeline
 from reid_tracker.types import FrameResult
 from reid_tracker.video import open_source
 
-_LOOK_EVERY_S = 0.5
-"""Time between two embeddings of a track: people hardly change within it."""
+_ENCODE_EVERY_S = 0.5
+"""Time between two embeddings of a track; people hardly change within it."""
 
 
 @dataclass
 class _Seen:
-    """The best embedding of a track so far."""
+    """A track and its best score so far."""
 
     score: float
     best_s: float
@@ -38,7 +38,7 @@ def search_video(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """
     if arguments.camera or arguments.site or arguments.save_crops or arguments.sheet:
         raise ConfigError(
-            "--camera, --site, --save-crops and --sheet are for galleries, not for --in"
+            "--camera, --site, --save-crops and --sheet are for galleries; leave them out with --in"
         )
     image = read_query(arguments.query)
     with open_source(arguments.video) as source:
@@ -48,7 +48,7 @@ def search_video(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         query = encoder.encode(image, box)[0]
         seen: dict[int, _Seen] = {}
         for result in Pipeline(detector, encoder).run([source]):
-            _look(result, query, encoder, seen)
+            _compare(result, query, encoder, seen)
     ranked = sorted(seen.items(), key=lambda item: (-item[1].score, item[0]))
     return [
         {
@@ -62,17 +62,17 @@ def search_video(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     ]
 
 
-def _look(
+def _compare(
     result: FrameResult, query: Float32Array, encoder: Encoder, seen: dict[int, _Seen]
 ) -> None:
-    """Compare tracks with the query, each every `_LOOK_EVERY_S`."""
+    """Compare each track with the query every `_ENCODE_EVERY_S`."""
     now_s = result.frame.timestamp_s
     tracks = result.tracks[result.tracks.observed]
     due = []
     for row, track in enumerate(tracks.ids.tolist()):
         known = seen.setdefault(track, _Seen(-1.0, now_s, now_s, now_s, float("-inf")))
         known.end_s = now_s
-        if now_s - known.looked_s >= _LOOK_EVERY_S:
+        if now_s - known.looked_s >= _ENCODE_EVERY_S:
             due.append(row)
     if not due:
         return

@@ -29,7 +29,7 @@ def test_run_tracks_the_sequences_first(
     (sequence / "gt" / "gt.txt").write_text("".join(f"{line}\n" for line in truth))
     (sequence / "seqinfo.ini").write_text("[Sequence]\nseqLength=40\nframeRate=10\n")
     options = ["--detector", str(detections), "--encoder", "none", "-o", str(world / "run")]
-    with pytest.raises(ConfigError, match="sequence one has no folder img1: name its video with"):
+    with pytest.raises(ConfigError, match="sequence one has no folder img1; name its video with"):
         run(["eval-mot", "--run", str(sequence), *options])
     with pytest.raises(ConfigError, match="--video three=x: expected SEQUENCE=FILE, with a seq"):
         run(["eval-mot", "--run", str(sequence), *options, "--video", "three=x"])

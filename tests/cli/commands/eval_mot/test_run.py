@@ -53,14 +53,17 @@ def test_a_run_without_trackeval_does_not_begin(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["gt"], "no result of gt is given; expected GT... RESULT..., or --run GT..."),
+        (["gt"], "there is no result for gt; expected GT... RESULT..., or --run GT..."),
         (
             ["gt", "found", "--encoder", "x.onnx"],
-            "options about models, --output and --no-cache are",
+            "options for models, --output and --no-cache have",
         ),
-        (["gt", "found", "--no-cache"], "options about models, --output and --no-cache are"),
-        (["gt", "found", "-o", "runs"], "options about models, --output and --no-cache are"),
-        (["gt", "found", "--set", "tracker.max_age_s=2"], "are for a run: add --run"),
+        (["gt", "found", "--no-cache"], "options for models, --output and --no-cache have"),
+        (["gt", "found", "-o", "runs"], "options for models, --output and --no-cache have"),
+        (
+            ["gt", "found", "--set", "tracker.max_age_s=2"],
+            "have no effect without --run; add --run",
+        ),
     ],
 )
 def test_slips_in_the_command_line(options: list[str], message: str) -> None:

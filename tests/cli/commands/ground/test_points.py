@@ -64,7 +64,7 @@ def test_a_point_file_without_this_camera(
     points = tmp_path / "points.yaml"
     points.write_text("cameras: [{camera: hall, points: [[1, 2, 3, 4]]}]")
     assert run(video, "--points", points, "--save", tmp_path / "f.yaml") == 2
-    assert "no points of camera 'door'; it names hall" in error_line(capsys)
+    assert "no points of camera 'door'; it has points of hall" in error_line(capsys)
     points.write_text("cameras: [{camera: door, points: [[1, 2, 3]]}]")
     assert run(video, "--points", points, "--save", tmp_path / "f.yaml") == 2
     assert "expected four numbers" in error_line(capsys)

@@ -68,7 +68,7 @@ def test_cameras_are_added_in_the_units_of_the_plan(
     assert plane.units_per_metre == 20
     np.testing.assert_allclose(position(path, "door", 210, 90), [4, 6], atol=1e-5)
     assert run(video, "--points", FOUR, "--save", path) == 1
-    assert "has camera 'door' already" in error_line(capsys)
+    assert "already has camera 'door'" in error_line(capsys)
     assert run(video, "--points", FOUR, "--save", path, "--overwrite", "--quiet") == 0
     assert load_ground(path) == plane
 
@@ -136,7 +136,7 @@ def test_people_of_a_run_become_a_file_that_tracking_reads(
     np.testing.assert_allclose(position(path, "door", 640, y), [0, 10.6], atol=0.6)
     assert cv2.imread(str(tmp_path / "floor_hall.png")) is not None
     assert run(*sources, "--from-people", results, "--save", path) == 1
-    assert "exists already: use --overwrite" in error_line(capsys)
+    assert "exists already; add --overwrite" in error_line(capsys)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_people_of_a_run_become_a_file_that_tracking_reads(
     [
         (("--points", FOUR, "--from-people", "results"), "--points and --from-people were given"),
         (("--from-people", "results", "--mean-height", "17"), "--mean-height 17: expected metres"),
-        (("--from-people", "results", "--camera", "door"), "--camera and --picture name one"),
+        (("--from-people", "results", "--camera", "door"), "--camera and --picture are for one"),
         (("more.mp4",), "2 sources: expected one, or --from-people"),
     ],
 )

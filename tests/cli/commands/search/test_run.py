@@ -32,19 +32,19 @@ def test_a_number_that_became_another(path: Path, capsys: pytest.CaptureFixture[
     assert run(8, "--json") == 0
     captured = capsys.readouterr()
     assert len(json.loads(captured.out)) == 3
-    assert "8 was found to be the same person as 7" in captured.err
+    assert "8 is the same person as 7" in captured.err
 
 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ((5,), 1, "knows nobody as 5"),
+        ((5,), 1, "has no person 5"),
         (("nowhere.jpg",), 2, "'nowhere.jpg': no such file"),
         (("nowhere.mp4@3",), 2, "no such file"),
         ((7, "--top", 0), 2, "--top 0"),
         ((7, "--since", "soon"), 2, "'soon' is not a valid time"),
         ((7, "--since", NOON, "--until", NOON - 1), 2, "--since and --until"),
-        ((7, "--in", "video.mp4"), 2, "--in searches for a picture"),
+        ((7, "--in", "video.mp4"), 2, "--in searches with a picture"),
         ((7, "--gallery", "nowhere.sqlite"), 1, "no such gallery"),
         ((7, "--camera", "dor"), 2, "has no such camera: did you mean door?; it has door, hall"),
     ],
