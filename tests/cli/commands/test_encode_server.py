@@ -99,7 +99,7 @@ def test_other_machines_need_a_token_which_is_not_on_the_command_line(
     assert f"--token-file {tmp_path / 'empty'}: expected one line" in line
     monkeypatch.setenv(TOKEN_VARIABLE, "two words")
     line = refusal(capsys)
-    assert f"{TOKEN_VARIABLE}: expected one line of letters without spaces" in line
+    assert f"{TOKEN_VARIABLE}: expected one line of ASCII without spaces" in line
     assert "words" not in line
 
 
