@@ -29,7 +29,7 @@ from reid_tracker.track.observations import (
     encoded,
     usable,
 )
-from reid_tracker.track.occlusion import feet_hidden
+from reid_tracker.track.occlusion import feet_hidden, slivers
 from reid_tracker.track.recovery import Recovery
 from reid_tracker.track.report import reported
 from reid_tracker.track.stages import Matches, Stages
@@ -357,15 +357,17 @@ class DeepSort:
         self._tracks = self._tracks.join(table)
 
     def _remember(self, found: Observations) -> None:
-        """Store the embeddings of matched detections with a high confidence.
+        """Store the embeddings of matched detections with a high confidence, but not of slivers.
 
         The embedding of a half-hidden person often shows the person in front. A single such row
-        would keep the smallest distance to that other person small.
+        would keep the smallest distance to that other person small. What is left of people at the
+        side of the picture looks like anybody who comes in there.
         """
         if found.embeddings is None:
             return
         tracks = self._tracks
         seen = (tracks.found >= 0) & (tracks.scores >= self._high_confidence)
-        seen[seen] = found.embeddings[tracks.found[seen]].any(axis=1)
+        useful = found.embeddings.any(axis=1) & ~slivers(found.boxes, float(self._extent[0]))
+        seen[seen] = useful[tracks.found[seen]]
         self._memory.append(tracks.slots[seen], found.embeddings[tracks.found[seen]])
         tracks.described_s[seen] = self._now_s

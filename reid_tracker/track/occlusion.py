@@ -9,6 +9,8 @@ from reid_tracker.arrays import BoolArray, FloatArray
 _FEET_TOLERANCE = 0.1  # of the height: a predicted box knows its lower edge no better
 _CLEARLY_LOWER = 0.05  # of the height, by which the box in front must reach farther down
 _HIDDEN_EDGE = 0.5  # of the lower edge lies behind others
+_BORDER = 0.01  # of the picture's width: a box that ends there may go on outside
+_SLIVER = 0.29  # of the height: 0.41 is a usual width, of which less than 70 % is left
 
 
 def hidden_part(boxes: FloatArray, visible: FloatArray) -> FloatArray:
@@ -47,6 +49,18 @@ def feet_hidden(boxes: FloatArray, others: FloatArray) -> BoolArray:
     )
     covered = _shared(boxes, others, 0) / (boxes[:, 2] - boxes[:, 0])[:, None]
     return np.asarray((crosses & (covered >= _HIDDEN_EDGE)).any(axis=1))
+
+
+def slivers(boxes: FloatArray, picture_width: float) -> BoolArray:
+    """Return which (M, 4) xyxy boxes end at a side of the picture and are too narrow for a person.
+
+    More than 30 % of such a person is outside; `match.max_cover` ignores as much behind others.
+    """
+    border = _BORDER * picture_width
+    at_side = (boxes[:, 0] <= border) | (boxes[:, 2] >= picture_width - border)
+    narrow = boxes[:, 2] - boxes[:, 0] < _SLIVER * (boxes[:, 3] - boxes[:, 1])
+    found: BoolArray = at_side & narrow
+    return found
 
 
 def _shared(a: FloatArray, b: FloatArray, axis: int) -> FloatArray:

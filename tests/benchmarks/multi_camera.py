@@ -20,7 +20,9 @@ separately; the matcher gets only the tracks. Scoring:
 - "live" is the identity at the time of the frame, "revised" the identity at the end.
 
 Without a topology, the matcher learns travel times by default. There are too few people here for
-that, so another row learns from four transitions.
+that, so another row learns from four transitions. Neither topology nor homographies say that people
+who return count as new, so in "new after 2 s" the matcher forgets whoever is unseen for 2 s
+(`match.memory_s`). Only that row can be compared in "visits" with those that know a topology.
 
 The topology says that the views overlap, and that a person unseen for 2 s in both starts a new
 visit; DeepSORT bridges gaps of the same length. "ceiling" gives each track the identity of most of
@@ -226,6 +228,11 @@ def variants(config: MatchConfig) -> dict[str, dict[str, Any]]:
             **plain,
             "topology": None,
             "config": replace(config, learn_links=4),
+        },
+        "no topology, new after 2 s": {
+            **plain,
+            "topology": None,
+            "config": replace(config, memory_s=2.0),
         },
         "no re-clustering": {**plain, **never},
         "one mean, no topology": {**plain, **one_mean, "topology": None},

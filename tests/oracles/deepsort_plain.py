@@ -438,8 +438,16 @@ class PlainDeepSort:
 
     def remember(self, track: PlainTrack, detection: PlainDetection) -> None:
         feature = detection.feature
-        if feature is not None and feature.any() and self.is_confident(detection):
+        if feature is None or self.is_sliver(detection.box):
+            return
+        if feature.any() and self.is_confident(detection):
             track.features.append(feature)
+
+    def is_sliver(self, box: Sequence[float]) -> bool:
+        """Whether little of a person is left at a side of the picture."""
+        left, top, right, bottom = box
+        at_side = left <= 0.01 * self.right or right >= self.right - 0.01 * self.right
+        return at_side and right - left < 0.29 * (bottom - top)
 
     def is_confident(self, detection: PlainDetection) -> bool:
         return bool(detection.score >= np.float32(self.options.high_confidence))

@@ -52,6 +52,23 @@ def test_people_who_pass_each_other_keep_their_ids(with_appearance: bool) -> Non
     assert tracks.ids[np.argsort(tracks.detection_index)].tolist() == [1, 2]
 
 
+def test_a_sliver_at_the_side_of_the_picture_is_not_remembered() -> None:
+    # The last that is seen of person 1 looks half like person 2, who comes in there.
+    picture = np.zeros((480, 640, 3), np.uint8)
+    tracker = DeepSort(DeepSortConfig(camera_motion=False))
+    half = (looks(0) + looks(1)) / np.float32(np.sqrt(2))
+    for frame in range(70):
+        left, top, _, bottom = person(680 - 4 * abs(frame - 35))
+        left = min(left, 620)
+        sliver = 640 - left < 40
+        whole = looks(0 if frame < 35 else 1)
+        box = (left, top, min(left + 60, 640), bottom)
+        tracks = tracker.update(seen(box), half if sliver else whole, frame=picture)
+        if frame == 30:
+            assert tracks.ids.tolist() == [1]
+    assert tracks.ids[tracks.observed].tolist() == [2]
+
+
 @pytest.mark.parametrize(("identity", "expected"), [(0, 1), (1, 2)])
 def test_who_returns_is_told_by_looks(identity: int, expected: int) -> None:
     tracker = DeepSort(DeepSortConfig(max_age_s=3.0))

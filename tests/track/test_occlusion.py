@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_tracker.track import DeepSort
-from reid_tracker.track.occlusion import feet_hidden, hidden_part
+from reid_tracker.track.occlusion import feet_hidden, hidden_part, slivers
 from tests.examples import examples
 from tests.oracles.deepsort_plain import PlainDeepSort, PlainOptions
 from tests.track.scenes import looks, person, seen
@@ -50,6 +50,19 @@ def test_feet_are_hidden_by_who_covers_the_lower_edge_and_ends_below_it() -> Non
     assert not feet_hidden(upper_body, upper_body).any()
     assert feet_hidden(NOTHING, upper_body).shape == (0,)
     assert feet_hidden(upper_body, NOTHING).tolist() == [False]
+
+
+def test_slivers_end_at_a_side_of_the_picture_and_are_narrow() -> None:
+    boxes = np.array(
+        [
+            (0.0, 100.0, 25.0, 200.0),
+            (615.0, 100.0, 640.0, 200.0),
+            (300.0, 100.0, 325.0, 200.0),  # narrow, inside
+            (0.0, 100.0, 35.0, 200.0),  # wide enough for a person from the side
+        ]
+    )
+    assert slivers(boxes, 640.0).tolist() == [True, True, False, False]
+    assert slivers(NOTHING, 640.0).shape == (0,)
 
 
 def test_a_person_behind_another_keeps_their_height() -> None:

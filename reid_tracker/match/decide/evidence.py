@@ -25,6 +25,9 @@ _PAIRS_AT_ONCE = 256
 _SAMPLE = 64  # rows that show how many pairs are close
 _MIN_BUCKETS = 3  # a single common moment may be an error of one detector
 _DENSE = 0.02  # from this share on, comparing all pairs is faster than picking out the close ones
+SAME_CAMERA = 0.3
+"""Part of `revise_threshold` that is added to the cost of two tracklets of one camera: half of what
+a second camera adds to the distance of one person (`city_looks`: view and camera)."""
 
 AnyFloats = TypeVar("AnyFloats", FloatArray, Float32Array, FloatArray | Float32Array)
 
@@ -62,17 +65,24 @@ def compare_all(
 ) -> Pairs:
     """Compare (N,) rows of the table with each other; the result is symmetric, costs are float32.
 
+    Two tracklets of one camera lack what two cameras make of a person: another side, another light.
+    So their cost is raised (`SAME_CAMERA`); otherwise two people in one camera, as near as one
+    person in two, would tie their groups together.
+
     N may be thousands. So if few pairs have mean embeddings that are at most `limit` apart, only
     these are compared prototype by prototype. The others cost the distance of the means.
     """
     costs = _all_distances(table, rows, limit)
     near = np.empty(costs.shape, np.bool_)
-    known = table.trails.known(rows)
+    cameras, known = table.camera[rows], table.trails.known(rows)
+    penalty = np.float32(SAME_CAMERA * config.thresholds().revise_threshold)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         here, rest = slice(start, start + _ROWS_AT_ONCE), slice(start, None)
         part = costs[here, rest]
         possible, near[here, rest] = relate(table, rows[here], rows[rest], times)
         part[~possible] = np.inf
+        same_camera = cameras[here, None] == cameras[rest]
+        np.add(part, penalty, out=part, where=same_camera)
         if known:
             _weigh_positions(part, table, rows[here], rows[rest], config)
         costs[rest, here] = part.T
