@@ -19,7 +19,12 @@ _LOOK_AGAIN_S = 0.5  # Windows delivers no signal to a thread that waits without
 
 
 class StageTimes:
-    """Seconds spent in each stage since the start of a run; stages in several threads overlap."""
+    """Seconds spent in each stage since the start of a run; stages in several threads overlap.
+
+    A subclass may record more: when each stage began, waits, and the lengths of queues.
+    """
+
+    FOR_WORK, FOR_ROOM = "waits for work", "waits for room"
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -31,7 +36,17 @@ class StageTimes:
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+            self.spent(stage, start, time.perf_counter())
+
+    def spent(self, stage: str, start_s: float, end_s: float) -> None:
+        """Add time, by `time.perf_counter`, to a stage."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + end_s - start_s
+
+    def waited(self, reason: str, start_s: float, end_s: float) -> None:
+        """Take note that the calling thread waited: `FOR_WORK` or `FOR_ROOM`."""
+
+    def queued(self, stage: str, length: int) -> None:
+        """Take note of how many items of a stage are ready when the next one takes one."""
 
 
 class Overlap(Closing):
@@ -42,6 +57,9 @@ class Overlap(Closing):
     The end of the with-statement stops all threads. It waits up to a second for them: one that is
     stuck in a library, such as in reading from a server that does not answer, is left behind.
 
+    Args:
+        times: is told of waits and queues.
+
         with Overlap() as overlap:
             frames = overlap.ahead("read", read())
             found = overlap.ahead("detect", detect(frames))
@@ -49,7 +67,8 @@ class Overlap(Closing):
                 ...
     """
 
-    def __init__(self) -> None:
+    def __init__(self, times: StageTimes | None = None) -> None:
+        self._times = times or StageTimes()
         self._stages: list[_Stage[Any]] = []
         # A program that ends in the middle of a run stops the threads, too: Python can crash if
         # they still compute while it ends.
@@ -64,7 +83,7 @@ class Overlap(Closing):
             depth: most items that wait to be taken. With 0, an item is made when it is asked for,
                 so that it is not old when it is taken.
         """
-        stage = _Stage(name, items, depth)
+        stage = _Stage(name, items, depth, self._times)
         self._stages.append(stage)
         return stage
 
@@ -92,7 +111,8 @@ class _Stage(Iterator[T], Generic[T]):
     anywhere in the main thread, cannot leave it locked, as it can a condition or a semaphore.
     """
 
-    def __init__(self, name: str, items: Generator[T], depth: int) -> None:
+    def __init__(self, name: str, items: Generator[T], depth: int, times: StageTimes) -> None:
+        self._times = times
         self._items = items
         self._depth = depth
         self._made: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
@@ -106,12 +126,15 @@ class _Stage(Iterator[T], Generic[T]):
     def __next__(self) -> T:
         if self._depth == 0:
             self._room.put(None)
+        self._times.queued(self.thread.name, self._made.qsize())
+        start = time.perf_counter()
         while True:
             try:
                 item = self._made.get(timeout=_LOOK_AGAIN_S)
                 break
             except queue.Empty:
                 continue
+        self._times.waited(StageTimes.FOR_WORK, start, time.perf_counter())
         if self._depth:
             self._room.put(None)
         if isinstance(item, _End):
@@ -129,7 +152,9 @@ class _Stage(Iterator[T], Generic[T]):
     def _run(self) -> None:
         try:
             while True:
+                start = time.perf_counter()
                 self._room.get()
+                self._times.waited(StageTimes.FOR_ROOM, start, time.perf_counter())
                 if self._stopped:
                     break
                 self._made.put(next(self._items))

@@ -229,7 +229,7 @@ class Pipeline:
         self.last_events = ()
         self._group = group
         while not group.ended():  # a source may be added after the others have ended
-            with Overlap() as overlap:
+            with Overlap(self.times) as overlap:
                 batches = self._batches(group, overlap)
                 while True:
                     if between is not None:

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from reid_tracker.cli.redact import one_line
 from reid_tracker.errors import OutputError
+from reid_tracker.run.profile import ThreadUse
 from reid_tracker.types import FrameResult, SourceState, SourceStatus
 from reid_tracker.video import LiveSource, Source
 
@@ -239,6 +240,17 @@ class Report:
         printer.print(f"ms a frame: {stages}")
         for text in filter(None, [advice, f"results: {folder}"]):
             printer.print(one_line(text), soft_wrap=True, markup=False, highlight=False)
+
+    def show_threads(self, threads: Sequence[ThreadUse]) -> None:
+        """Print what each thread of the run did."""
+        if self._quiet:
+            return
+        table = Table("thread", "busy s", "waits for work s", "waits for room s", "queue", box=None)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for name, *figures in threads:
+            table.add_row(name, *(f"{figure:.1f}" for figure in figures))
+        console().print(table, markup=False)
 
 
 def describe_cameras(statuses: Sequence[SourceStatus]) -> str:

@@ -16,6 +16,7 @@ from reid_tracker.pipeline import Pipeline, suited_to_models
 from reid_tracker.run.folders import result_folder
 from reid_tracker.run.memory import open_memory
 from reid_tracker.run.outputs import RunOutputs
+from reid_tracker.run.profile import Profile
 from reid_tracker.run.refined import RefinedTracks
 from reid_tracker.run.sources import check_replay, open_run_sources
 from reid_tracker.run.writer import ResultWriter, Write
@@ -55,6 +56,9 @@ class Watch:
     def ending(self, seconds: Mapping[str, float], folder: Path) -> None:
         """Receive the time of each stage and the folder, before the outputs are closed."""
 
+    def profiled(self, profile: Profile) -> None:
+        """Receive where a run with a profile waited; called after `ending`."""
+
 
 def track(
     names: Sequence[str],
@@ -63,6 +67,7 @@ def track(
     *,
     overwrite: bool = False,
     show: bool = False,
+    profile: bool = False,
     reads: Sequence[str] = (),
     watch: Watch | None = None,
 ) -> Path:
@@ -74,6 +79,7 @@ def track(
         output: folder for the results; None makes a new one below runs/.
         overwrite: whether earlier results may be replaced.
         show: whether each camera gets a live window.
+        profile: whether `profile.json` is written, a trace of all stages and waits.
         reads: more input files, which the run must not replace.
         watch: receives the progress.
 
@@ -112,8 +118,12 @@ def track(
                 for some in outputs.values():
                     some.append(best.write)
             writer = ResultWriter(outputs, blur_heads=config.output.blur_heads)
+            if profile:
+                trace = Profile(folder / "profile.json", overwrite=overwrite)
+                pipeline.times = stack.enter_context(trace)
+                stack.callback(watch.profiled, trace)
             # Runs also after Ctrl-C, which is how runs on live sources end.
-            stack.callback(lambda: watch.ending(pipeline.times.seconds, folder))
+            stack.callback(watch.ending, pipeline.times.seconds, folder)
         # Closing stops the threads of the run before the sources are closed.
         with watch.running(sources), closing(pipeline.run(sources)) as results:
             for result in results:

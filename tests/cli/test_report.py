@@ -10,6 +10,7 @@ import pytest
 
 from reid_tracker.cli.report import Report, Steps, describe_cameras, new_file, write_text
 from reid_tracker.errors import OutputError
+from reid_tracker.run.profile import ThreadUse
 from reid_tracker.types import SourceState, SourceStatus
 
 
@@ -98,4 +99,16 @@ def test_advice_stands_before_the_results_and_not_with_quiet(
         lines = capsys.readouterr().out.splitlines()
         assert lines[-2:] == (
             [] if quiet else ["better: reid-track weights pull one two", f"results: {tmp_path}"]
+        )
+
+
+def test_the_threads_of_a_profile_are_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    threads = [ThreadUse("detect", 12.34, 0.5, 0.0, 0.25), ThreadUse("write", 1.0, 11.8, 0.0, 0.0)]
+    for quiet in (False, True):
+        Report(quiet=quiet).show_threads(threads)
+        lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert lines[1:] == (
+            []
+            if quiet
+            else [["detect", "12.3", "0.5", "0.0", "0.2"], ["write", "1.0", "11.8", "0.0", "0.0"]]
         )

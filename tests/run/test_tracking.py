@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,8 +14,10 @@ import pytest
 from reid_tracker.config import Config, DetectorConfig, EncoderConfig, OutputConfig
 from reid_tracker.errors import ConfigError, OutputError
 from reid_tracker.run.folders import claim
+from reid_tracker.run.profile import Profile, ThreadUse
 from reid_tracker.run.tracking import Watch, track
 from reid_tracker.types import FrameResult
+from tests.conftest import FRAMES
 
 
 class Counting(Watch):
@@ -144,3 +147,28 @@ def test_counts_are_whole_after_ctrl_c(
         assert [line.get("event") for line in lines] == ["enter", "enter", "exit", "exit", None]
         assert lines[-1]["zones"][0]["people"] == 2
         assert (tmp_path / "out" / f"{name}_summary.csv").read_text().endswith("\n")
+
+
+def test_a_profile_shows_every_stage_in_its_own_thread(
+    walkers: tuple[Path, Path], config: Config, tmp_path: Path
+) -> None:
+    class Profiled(Watch):
+        threads: list[ThreadUse]
+
+        def profiled(self, profile: Profile) -> None:
+            self.threads = profile.threads()
+
+    watch = Profiled()
+    folder = track([str(walkers[0])], config, tmp_path / "out", profile=True, watch=watch)
+    assert {one.thread for one in watch.threads} == {"read", "detect", "encode", "track", "write"}
+    trace = json.loads((folder / "profile.json").read_text())
+    names = {one["tid"]: one["args"]["name"] for one in trace if one["ph"] == "M"}
+    spans = [one for one in trace if one["ph"] == "X"]
+    work = [(one["name"], names[one["tid"]]) for one in spans if "waits" not in one["name"]]
+    for stage in ("detect", "track", "write"):
+        assert work.count((stage, stage)) == FRAMES
+    for thread in names:  # spans of a thread do not overlap
+        mine = sorted((one["ts"], one["ts"] + one["dur"]) for one in spans if one["tid"] == thread)
+        assert all(begin >= end - 1 for (_, end), (begin, _) in itertools.pairwise(mine))
+    with pytest.raises(OutputError, match="exists already"):
+        track([str(walkers[0])], config, folder, profile=True)

@@ -21,6 +21,7 @@ from reid_tracker.cli.options import (
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.report import Report
 from reid_tracker.config import Config
+from reid_tracker.run.profile import Profile
 from reid_tracker.run.tracking import Watch, track
 from reid_tracker.sink import FORMATS
 from reid_tracker.types import FrameResult
@@ -64,6 +65,13 @@ def add_arguments(parser: Parser) -> None:
         "--overwrite", action="store_true", default=False, help="replace earlier results"
     )
     outputs.add_argument("--show", action="store_true", default=False, help="show a live window")
+    outputs.add_argument(
+        "--profile",
+        action="store_true",
+        default=False,
+        help="print where the run waited, and write profile.json, a trace for chrome://tracing "
+        "and ui.perfetto.dev",
+    )
     add_saved(outputs)
     add_setting(
         outputs,
@@ -125,6 +133,7 @@ def run(arguments: Namespace) -> int:
             arguments.output,
             overwrite=arguments.overwrite,
             show=arguments.show,
+            profile=arguments.profile,
             reads=[arguments.config] if arguments.config else [],
             watch=_OnScreen(report, signals, config),
         )
@@ -161,3 +170,6 @@ class _OnScreen(ShowProgress):
     def ending(self, seconds: Mapping[str, float], folder: Path) -> None:
         self._signals.ignore()
         self._report.finish(seconds, folder, self._advice)
+
+    def profiled(self, profile: Profile) -> None:
+        self._report.show_threads(profile.threads())
