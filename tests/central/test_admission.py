@@ -1,4 +1,4 @@
-"""Which messages a centre takes: no names too long, and not too many of one host."""
+"""Admission: refuses names that are too long, and too many cameras of a host."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def test_more_cameras_than_a_host_may_have(
     assert all(admission.admits(replace(message, camera=name)) for name in names * 2)
     assert not admission.admits(replace(message, camera="d"))
     assert not admission.admits(status(camera="d"))
-    assert admission.admits(replace(message, edge="e2", camera="a"))  # others do not suffer
+    assert admission.admits(replace(message, edge="e2", camera="a"))  # other hosts are not affected
     assert all(admission.admits(replace(message, camera=name)) for name in names)
     assert counts == {"cameras": 2}
-    (record,) = caplog.records  # said once, with what is too many and what to do
+    (record,) = caplog.records  # logged once, with the limit and the next step
     assert "more than 3 cameras (central.most_cameras)" in record.message
     assert "'e1/d'" in record.message
 
 
-def test_names_that_are_not_used_any_more_make_room(
+def test_unused_camera_names_are_dropped_after_an_hour(
     admission: Admission, counts: Counter[str], now: list[float]
 ) -> None:
     message = tracklet()

@@ -29,7 +29,7 @@ from tests.central.world import (
 from tests.waiting import PATIENCE_S
 
 
-def test_sites_are_matched_by_themselves(store: GalleryStore) -> None:
+def test_sites_are_matched_separately(store: GalleryStore) -> None:
     broker = MemoryBroker()
     messages, truth = walks(3)
     config = dataclasses.replace(CENTRAL, recognise=False)

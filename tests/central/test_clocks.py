@@ -1,4 +1,4 @@
-"""Whose clock is right: messages of hosts that are ahead are kept, and corrected."""
+"""Messages of hosts whose clocks are ahead are kept, with corrected times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.transport.samples import NOW_S, tracklet
 
 
 class Clocks:
-    """A site whose centre has a clock of its own error."""
+    """A site whose centre has a clock that may be wrong."""
 
     def __init__(self, own_error_s: float = 0.0) -> None:
         self.now_s = 0.0
@@ -46,7 +46,7 @@ class Clocks:
 
 
 @pytest.mark.parametrize("ahead_s", [59.0, 120.0, 4 * 86_400.0])
-def test_one_host_ahead_does_not_move_the_present(
+def test_one_host_ahead_does_not_change_the_common_time(
     ahead_s: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     site = Clocks()
@@ -72,7 +72,7 @@ def test_a_centre_that_is_behind_corrects_nobody(caplog: pytest.LogCaptureFixtur
     assert site.clocks.common_time_s == pytest.approx(NOW_S + site.now_s, abs=2)
 
 
-def test_the_brokers_clock_counts_more_than_the_centres() -> None:
+def test_the_brokers_clock_is_preferred_to_the_centres() -> None:
     site = Clocks(own_error_s=-120.0)
     assert site.hear("e1", -0.1, stored_ahead_s=0.0) == pytest.approx(-0.1)
     assert site.clocks.common_time_s == pytest.approx(NOW_S, abs=1e-3)
@@ -81,7 +81,7 @@ def test_the_brokers_clock_counts_more_than_the_centres() -> None:
     assert site.counts == {"clock": 1}
 
 
-def test_a_clock_that_comes_right_is_believed_again() -> None:
+def test_a_clock_that_was_corrected_is_trusted_again() -> None:
     site = Clocks()
     assert site.hear("e1", 100.0) == pytest.approx(0, abs=0.01)
     site.now_s = 1.0
@@ -90,7 +90,7 @@ def test_a_clock_that_comes_right_is_believed_again() -> None:
     assert site.hear("e1", 1.0) == pytest.approx(1.0)
 
 
-def test_nobody_tells_the_time() -> None:
+def test_the_common_time_is_unknown_without_recent_messages() -> None:
     site = Clocks()
     assert site.clocks.common_time_s is None
     site.hear("e1", 0.0)
@@ -108,7 +108,7 @@ def test_all_times_of_a_message_are_moved() -> None:
     assert moved.message_id == message.message_id
 
 
-def test_recordings_may_be_read_faster_than_they_were_made() -> None:
+def test_recordings_may_be_read_faster_than_real_time() -> None:
     site = Clocks()
     for ahead_s in (3.0, 20.0, 59.0):
         assert site.hear("e1", ahead_s, clock="file") == pytest.approx(ahead_s)

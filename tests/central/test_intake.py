@@ -1,4 +1,4 @@
-"""What a site receives: order, copies, and messages that cannot be used."""
+"""Receiving at a site: order, copies, and unusable messages."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_durable_names() -> None:
 def test_order_and_copies_change_nothing(store: GalleryStore) -> None:
     messages, truth = walks(8)
     rng = np.random.default_rng(3)
-    # Delays of up to a second, less than the window's.
+    # Delays of up to a second, less than the window.
     mixed = sorted(messages, key=lambda one: one.end_s + rng.uniform(0, 1))
     broker = MemoryBroker()
     centre = open_site(broker, store, config=dataclasses.replace(CENTRAL, window_s=1.1))
     copies = [outgoing(message) for message in mixed for _ in range(2)]
-    # Another id of the broker, so that the second copy arrives.
+    # Another message id, so that the broker delivers the second copy.
     broker.publish([one._replace(message_id=f"{i}") for i, one in enumerate(copies)])
     turn_until_done(centre)
     assert groups(identities(store)) == same(truth)
@@ -69,7 +69,7 @@ def test_late_messages_are_matched_at_once_and_counted(store: GalleryStore) -> N
     assert groups(identities(store)) == same(truth)
 
 
-def test_what_cannot_be_used_is_acknowledged_and_counted(
+def test_unusable_messages_are_acknowledged_and_counted(
     store: GalleryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     messages, truth = walks(2)
@@ -115,7 +115,7 @@ def test_a_centre_whose_clock_is_behind_loses_nothing(store: GalleryStore) -> No
     assert set(identities(store)) == {one.key for one in messages}
 
 
-def test_hosts_are_prepared_for_once(store: GalleryStore) -> None:
+def test_the_consumer_of_a_host_is_prepared_once(store: GalleryStore) -> None:
     """A host may lack the right to make its own receiver of identities."""
 
     class Prepared(MemoryBroker):

@@ -43,7 +43,7 @@ from tests.waiting import PATIENCE_S
 
 
 def direct(messages: list[TrackletMessage]) -> dict[tuple[str, str, str, int], int]:
-    """Who is who where the matcher is given the messages itself."""
+    """Return the identities of a matcher that gets the messages directly."""
     matcher = CrossCameraMatcher(MATCH)
     for message in messages:
         matcher.update_tracklets(batch_of([message]), message.end_s)
@@ -51,7 +51,7 @@ def direct(messages: list[TrackletMessage]) -> dict[tuple[str, str, str, int], i
     return {message.key: matcher.identity(*row_of(message.key)) for message in messages}
 
 
-def test_as_the_matcher_itself(store: GalleryStore) -> None:
+def test_the_result_equals_that_of_the_matcher_alone(store: GalleryStore) -> None:
     messages, truth = walks(12)
     broker = MemoryBroker()
     centre = open_site(broker, store)
@@ -89,8 +89,8 @@ def test_an_older_state_does_not_replace_a_newer_one(store: GalleryStore) -> Non
 
 
 @pytest.mark.slow
-def test_the_last_people_of_a_day_are_looked_back_at(store: GalleryStore) -> None:
-    """What the last message shows is not left as it was first taken for, though no other comes."""
+def test_the_last_people_of_a_day_are_revised(store: GalleryStore) -> None:
+    """The last tracklet is revised even if no further message comes."""
     messages, _ = walks(1)
     door, yard = (
         [message for message in messages if (message.edge, message.camera) == place]
@@ -130,7 +130,7 @@ def test_pictures_are_kept_with_their_sightings(store: GalleryStore) -> None:
     assert kept.end_s == last.end_s
 
 
-def test_trackers_that_number_anew(store: GalleryStore) -> None:
+def test_track_numbers_after_a_restart_mean_other_people(store: GalleryStore) -> None:
     """After a restart of an edge, track 1 is somebody else."""
     before, truth = walks(4)
     after, more = walks(4, boots={"e1": "b2", "e2": "b1"}, first=4)
@@ -144,7 +144,7 @@ def test_trackers_that_number_anew(store: GalleryStore) -> None:
     assert groups(identities(store)) == same(truth | more)
 
 
-def test_people_of_long_ago_are_recognised(store: GalleryStore) -> None:
+def test_people_from_earlier_days_are_recognised(store: GalleryStore) -> None:
     broker = MemoryBroker()
     first, truth = walks(3)
     centre = open_site(broker, store)

@@ -1,4 +1,4 @@
-"""A centre that works for long holds no more than what it is told to keep."""
+"""The memory of a centre is bounded by its settings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Street:
         self._sequence = 0
 
     def messages(self, step: int) -> list[TrackletMessage]:
-        """What a host tells every two seconds of those in sight: each for eight of these steps."""
+        """Messages about visible people every two seconds, eight for each person."""
         found = []
         for number in range(step, step + _IN_SIGHT):
             age = step + _IN_SIGHT - 1 - number
@@ -61,7 +61,7 @@ class Street:
 
 
 @pytest.mark.long
-def test_no_more_is_held_after_many_messages(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_messages(tmp_path: Path) -> None:
     now_s = [BASE_S]
     store = EmbeddedStore(tmp_path / "people.sqlite", clock=lambda: now_s[0])
     broker, street = MemoryBroker(), Street()
@@ -77,11 +77,11 @@ def test_no_more_is_held_after_many_messages(tmp_path: Path) -> None:
     )
 
     def work(first: int, last: int) -> int:
-        """Let messages of some steps come, and return what is held after the last."""
+        """Process the messages of some steps, and return the memory use afterwards."""
         for step in range(first, last):
             now_s[0] = BASE_S + step * _STEP_S
             broker.publish([outgoing(message) for message in street.messages(step)])
-            # Nothing is waited for on this clock, which stands still meanwhile.
+            # This clock stands still, so nothing waits.
             for _ in range(_IN_SIGHT):
                 received = centre.intake.receiver.receive(0.0)
                 assert received is not None

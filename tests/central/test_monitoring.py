@@ -1,4 +1,4 @@
-"""The health of a centre: broker, gallery, and that it goes on."""
+"""The health of a centre: broker, gallery, and a running loop."""
 
 from __future__ import annotations
 

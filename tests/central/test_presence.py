@@ -1,4 +1,4 @@
-"""Which camera hosts are there: by their word, a broker's word, and their silence."""
+"""Which camera hosts are up: by their messages, a broker's report, and their silence."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.transport.samples import NOW_S, host, identity, status, tracklet
 
 
 class World:
-    """A presence on a clock that the test sets; gone after 35 s."""
+    """A `HostPresence` with a fake clock; hosts are gone after 35 s."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
         self.presence = HostPresence("hall", 35.0, lambda: self.now_s)
 
     def wait(self, seconds: float, step_s: float = 1.0) -> None:
-        """Listen for a while to a broker that has nothing."""
+        """Let time pass while the broker has no messages."""
         for _ in range(round(seconds / step_s)):
             self.now_s += step_s
             self.presence.caught_up()
@@ -47,7 +47,7 @@ def word(state: str, number: int = 1, boot: str = "b1", edge: str = "e1") -> Edg
     return host(number, state=state, boot=boot, edge=edge, reason="" if state == "started" else "x")
 
 
-def test_cameras_are_as_they_are_told(world: World) -> None:
+def test_camera_states_follow_their_messages(world: World) -> None:
     world.hear(word("started"))
     world.hear(camera("connecting"))
     world.hear(camera("live"))
@@ -87,17 +87,17 @@ def test_a_silent_host_is_gone_with_its_cameras_once_and_comes_back(
     assert caplog.records[-1].message == "camera host e1 of site hall is back"
 
 
-def test_a_centre_that_did_not_listen_blames_nobody(world: World) -> None:
+def test_hosts_are_not_gone_if_the_centre_did_not_listen(world: World) -> None:
     world.hear(camera("live"))
     world.now_s += 500  # the broker or the gallery was away
-    world.wait(36)  # of which the first second ends the deaf time
+    world.wait(36)  # the first second ends the time without listening
     assert world.presence.hosts() == {"e1": True}
     world.wait(1)
     assert world.presence.hosts() == {"e1": False}
 
 
-def test_a_busy_site_hides_nobody(world: World) -> None:
-    """Where messages never cease, the moments count in which all that came has been taken."""
+def test_silence_is_noticed_at_a_busy_site(world: World) -> None:
+    """If messages never cease, the moments count in which all have been received."""
     world.hear(camera("live"))
     for _ in range(40):
         world.hear(tracklet(edge="e2"))
@@ -105,8 +105,8 @@ def test_a_busy_site_hides_nobody(world: World) -> None:
     assert world.presence.hosts() == {"e1": False, "e2": True}
 
 
-def test_what_is_handed_out_again_is_no_later_start(world: World) -> None:
-    """As after a kill of the centre, whose successor hears of the present first."""
+def test_redelivered_messages_are_not_a_later_start(world: World) -> None:
+    """As after a kill of the centre: its successor receives new messages before old ones."""
     world.hear(camera("live", boot="b2", time_s=NOW_S + 100))
     for late in (tracklet(), camera("live"), word("stopped"), tracklet(boot="b0")):
         world.hear(late)
@@ -117,7 +117,7 @@ def test_what_is_handed_out_again_is_no_later_start(world: World) -> None:
     assert world.presence.hosts() == {"e1": True}
 
 
-def test_a_start_whose_clock_is_behind_counts_once_the_one_before_is_gone(world: World) -> None:
+def test_a_start_with_a_slow_clock_counts_after_the_earlier_is_gone(world: World) -> None:
     world.hear(camera("live", time_s=NOW_S + 1000))
     world.hear(camera("live", boot="b2"))
     world.wait(36)
@@ -128,7 +128,7 @@ def test_a_start_whose_clock_is_behind_counts_once_the_one_before_is_gone(world:
     assert world.shown() == {"state": "up", "cameras": {}}
 
 
-def test_a_broker_that_always_has_something_is_late_and_nobody_silent(world: World) -> None:
+def test_hosts_are_not_silent_while_messages_wait_in_the_broker(world: World) -> None:
     world.hear(camera("live"))
     for _ in range(100):
         world.now_s += 1
@@ -137,7 +137,9 @@ def test_a_broker_that_always_has_something_is_late_and_nobody_silent(world: Wor
     assert world.presence.hosts() == {"e1": True, "e2": True}
 
 
-def test_a_host_that_ends_is_not_missed(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stopped_host_is_not_reported_as_gone(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.WARNING)
     world.hear(camera("live"))
     world.hear(word("stopped"))
@@ -146,7 +148,7 @@ def test_a_host_that_ends_is_not_missed(world: World, caplog: pytest.LogCaptureF
         "reason": "x",
         "cameras": {"door": {"state": "gone", "reason": "its host: x"}},
     }
-    world.hear(camera("live"))  # handed out again
+    world.hear(camera("live"))  # redelivered
     world.wait(100)
     assert world.shown()["state"] == "stopped"
     assert caplog.records == []
@@ -154,7 +156,7 @@ def test_a_host_that_ends_is_not_missed(world: World, caplog: pytest.LogCaptureF
     assert world.shown() == {"state": "up", "cameras": {}}
 
 
-def test_a_broker_tells_who_is_lost(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_broker_reports_a_lost_host(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.hear(camera("live"))
     world.hear(word("lost"))
     assert world.presence.hosts() == {"e1": False}
@@ -165,7 +167,7 @@ def test_a_broker_tells_who_is_lost(world: World, caplog: pytest.LogCaptureFixtu
     assert world.presence.hosts() == {"e1": True}
 
 
-def test_what_is_heard_late_of_an_earlier_start_says_nothing(world: World) -> None:
+def test_late_messages_of_an_earlier_start_are_ignored(world: World) -> None:
     world.hear(camera("live"))
     world.hear(word("started", boot="b2"))
     world.hear(word("lost"))
@@ -174,12 +176,14 @@ def test_what_is_heard_late_of_an_earlier_start_says_nothing(world: World) -> No
     assert world.shown() == {"state": "up", "cameras": {}}
 
 
-def test_two_hosts_of_one_name_are_a_mistake(
+def test_two_hosts_with_one_name_give_a_warning(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.hear(host(0, boot="b1"))
     world.hear(host(0, boot="b2"))
-    world.hear(camera("live", time_s=NOW_S + 59))  # what was on its way when it ended
+    world.hear(
+        camera("live", time_s=NOW_S + 59)
+    )  # a message that was in transit when the host ended
     assert caplog.records == []
     for number in range(61, 70):
         world.hear(camera("live", time_s=NOW_S + number))

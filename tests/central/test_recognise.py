@@ -1,4 +1,4 @@
-"""Time for questions to the gallery: a quarter of it, saved up to a limit, shared."""
+"""Time for gallery searches: a quarter of the time, saved up to a limit, shared by sites."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ def ask(asking: AskingTime, clock: Clock, seconds: float) -> bool:
     return True
 
 
-def test_slow_questions_get_a_quarter_of_the_time() -> None:
+def test_slow_searches_get_a_quarter_of_the_time() -> None:
     clock = Clock(100.0)
     asking, asked_s = AskingTime(clock), 0.0
     for _ in range(10_000):
         asked_s += 1.0 * ask(asking, clock, 1.0)
         clock.now_s += 0.1
     passed_s = clock.now_s - 100
-    assert abs(asked_s - 0.25 * passed_s) < 5  # and what was saved at the start
+    assert abs(asked_s - 0.25 * passed_s) < 5  # and the time saved at the start
     assert asking.unasked > 1000
 
 
-def test_quick_questions_are_all_asked() -> None:
+def test_quick_searches_are_all_done() -> None:
     clock = Clock(100.0)
     asking = AskingTime(clock)
     for _ in range(1000):
@@ -34,7 +34,7 @@ def test_quick_questions_are_all_asked() -> None:
     assert asking.unasked == 0
 
 
-def test_what_is_saved_has_a_limit() -> None:
+def test_saved_time_has_a_limit() -> None:
     clock = Clock(100.0)
     asking = AskingTime(clock)
     clock.now_s += 1e6

@@ -1,4 +1,4 @@
-"""Storing results while the gallery comes and goes."""
+"""Storing results across outages of the gallery."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from tests.match.gallery.server import start_or_skip
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_a_gallery_that_comes_and_goes(
+def test_a_gallery_that_is_away_at_different_moments(
     seed: int, store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may go before a number is given, while people are looked for, or before a write."""
+    """It goes away before it gives a number, during a search, or before a write."""
     messages, truth = walks(12)
     broker = MemoryBroker()
     centre = open_site(broker, store)

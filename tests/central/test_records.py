@@ -26,7 +26,7 @@ def test_cameras_of_two_edges_may_share_a_name() -> None:
     assert len({row_of(key) for key in keys}) == len({sighting_id(SITE, key) for key in keys}) == 3
 
 
-def test_a_sighting_tells_its_tracklet() -> None:
+def test_the_id_of_a_sighting_identifies_its_tracklet() -> None:
     key = ("edge 1/ü", "b", "door.left", 7)
     assert key_of_sighting(SITE, sighting_id(SITE, key)) == key
     assert key_of_sighting("yard", sighting_id(SITE, key)) is None

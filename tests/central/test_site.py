@@ -1,4 +1,4 @@
-"""A whole site: restarts, sudden ends, real brokers."""
+"""A whole site: restarts, crashes, real brokers."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_a_restart_changes_nothing(cut: int, store: GalleryStore) -> None:
     }
 
 
-def test_a_sudden_end_changes_nothing(store: GalleryStore) -> None:
-    """As after kill -9: nothing is finished, and what was handed out comes again."""
+def test_a_crash_changes_nothing(store: GalleryStore) -> None:
+    """As after kill -9: nothing is finished, and unacknowledged messages are redelivered."""
     messages, truth = walks(12)
     broker = MemoryBroker()
     rng = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def test_a_sudden_end_changes_nothing(store: GalleryStore) -> None:
     assert replayed(store.events()) == found
 
 
-def test_hosts_with_other_forms_of_one_encoder_share_a_site(store: GalleryStore) -> None:
+def test_hosts_with_different_files_of_one_encoder_share_a_site(store: GalleryStore) -> None:
     """One has the .onnx file and an earlier version, the other the .pth file."""
     onnx = load_manifest().get("osnet_x0_5_cuhk03_onnx").sha256 or ""
     encoders = {"e1": onnx, "e2": "osnet_x0_5_cuhk03"}
@@ -93,7 +93,7 @@ def test_hosts_with_other_forms_of_one_encoder_share_a_site(store: GalleryStore)
     assert groups(identities(store)) == same(truth)
     assert centre.intake.receiver.counts.refused == 0
     assert store.info().model == "osnet_x0_5_cuhk03"
-    # What the gallery knows by the new name serves a centre that is told the old one.
+    # A centre with the old name of the encoder uses the records with the new name.
     centre = open_site(broker, store, model=onnx)
     centre.turn(0.05)
     assert centre.recording.matcher is not None

@@ -53,8 +53,8 @@ def test_once_a_minute(tmp_path: Path) -> None:
     assert made.sightings is None
 
 
-def test_what_is_too_old_goes(tmp_path: Path) -> None:
-    far_s = 4e9  # long after now, when the sightings are stored
+def test_old_records_are_deleted(tmp_path: Path) -> None:
+    far_s = 4e9  # long after the present, at which the sightings are stored
     with EmbeddedStore(tmp_path / "g.sqlite") as store:
         store.write([seen("a")])
         kept = GalleryUpkeep(store, 3600.0)
@@ -65,7 +65,7 @@ def test_what_is_too_old_goes(tmp_path: Path) -> None:
         assert purged.sightings == 0
 
 
-def test_a_clock_that_may_be_days_ahead_from_the_start_deletes_nobody(tmp_path: Path) -> None:
+def test_nothing_is_deleted_if_the_clock_may_be_wrong_from_the_start(tmp_path: Path) -> None:
     far_s = time.time() + 4 * 86_400
     with EmbeddedStore(tmp_path / "g.sqlite") as store:
         store.write([seen("a")])
@@ -74,7 +74,7 @@ def test_a_clock_that_may_be_days_ahead_from_the_start_deletes_nobody(tmp_path: 
         assert made.sightings == 1
 
 
-def test_nothing_goes_while_the_clock_is_in_doubt(
+def test_nothing_is_deleted_while_the_clock_is_in_doubt(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The clock jumps four days ahead for a minute; everything is an hour old."""
@@ -98,7 +98,7 @@ def test_nothing_goes_while_the_clock_is_in_doubt(
         assert made.sightings == 0
 
 
-def test_nothing_goes_while_the_broker_tells_another_time(tmp_path: Path) -> None:
+def test_nothing_is_deleted_while_the_broker_has_another_time(tmp_path: Path) -> None:
     far_s = time.time() + 4 * 86_400  # the clock was wrong from the start
     mono = [0.0]
     with EmbeddedStore(tmp_path / "g.sqlite") as store:

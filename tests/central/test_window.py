@@ -1,4 +1,4 @@
-"""A window that puts messages in order."""
+"""The time window that sorts messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_window_orders_by_time() -> None:
     assert window.horizon_s == 7.0
 
 
-def test_late_items_are_handed_out_next() -> None:
+def test_late_items_are_returned_next() -> None:
     window: TimeWindow[str] = TimeWindow(2.0)
     window.add(10.0, "a", 0.0)
     assert window.take(2.0) == ["a"]
@@ -27,7 +27,7 @@ def test_late_items_are_handed_out_next() -> None:
     assert len(window) == 0
 
 
-def test_window_hands_out_at_most_so_many() -> None:
+def test_window_returns_at_most_the_given_number() -> None:
     window: TimeWindow[int] = TimeWindow(1.0)
     for number in range(10):
         window.add(float(number), number, 0.0)

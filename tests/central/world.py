@@ -36,9 +36,9 @@ def look(person: int, rng: np.random.Generator, dim: int = 64) -> np.ndarray:
 def walks(
     people: int, *, boots: dict[str, str] | None = None, first: int = 0, base_s: float = BASE_S
 ) -> tuple[list[TrackletMessage], dict[Key, int]]:
-    """Return the messages of people who pass all cameras one after the other, and who is who.
+    """Return the messages of people who pass all cameras in turn, and their identities.
 
-    They are in the order of their times; each edge numbers its own.
+    The messages are sorted by time; each edge numbers its own.
     """
     boots = boots or {"e1": "b1", "e2": "b1"}
     rng = np.random.default_rng(first)
@@ -93,7 +93,7 @@ def open_site(
 
 
 def turn_until_done(centre: CentralSite, limit_s: float = 30.0) -> None:
-    """Give turns until all messages are acknowledged."""
+    """Run turns until all messages are acknowledged."""
     end_s = time.monotonic() + limit_s
     while time.monotonic() < end_s:
         centre.turn(0.05)
@@ -103,7 +103,7 @@ def turn_until_done(centre: CentralSite, limit_s: float = 30.0) -> None:
 
 
 def identities(store: GalleryStore, site: str = SITE) -> dict[Key, int]:
-    """Return who each tracklet is in a gallery; no tracklet may be there twice."""
+    """Return the identity of each tracklet in a gallery; check that none is stored twice."""
     found = store.sightings()
     keys = [key_of_sighting(site, one.id) for one in found]
     assert len(set(keys)) == len(keys)
@@ -111,7 +111,7 @@ def identities(store: GalleryStore, site: str = SITE) -> dict[Key, int]:
 
 
 def groups(identity: dict[Key, int]) -> set[frozenset[Key]]:
-    """Return who is who without the numbers; nobody may be open."""
+    """Return the groups of tracklets of each person; check that all have an identity."""
     members: defaultdict[int, set[Key]] = defaultdict(set)
     for key, number in identity.items():
         members[number].add(key)
@@ -124,7 +124,7 @@ def same(truth: dict[Key, int]) -> set[frozenset[Key]]:
 
 
 def replayed(events: Sequence[EventRecord], site: str = SITE) -> dict[Key, int]:
-    """Return who each tracklet is by the events alone."""
+    """Return the identity of each tracklet according to the events alone."""
     now: dict[Key, int] = {}
     for event in events:
         if event.kind == "merge":

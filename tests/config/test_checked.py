@@ -1,4 +1,4 @@
-"""Checked dataclasses: types and ranges of values, and what is wrong in a mapping."""
+"""Checked dataclasses: types and ranges of values, and errors in mappings."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_number_out_of_range_is_named(section: str, item: Any) -> None:
 
 @pytest.mark.parametrize("name", ["nominal_rate", "std_weight_position", "std_weight_velocity"])
 def test_infinite_noise_or_rate_is_refused(name: str) -> None:
-    # the filter's numbers would all be NaN: the tracker would report nothing, without an error
+    # all numbers of the filter would be NaN, and the tracker would silently report nothing
     refusal(lambda: from_mapping(Config, {"tracker": {name: math.inf}}), f"tracker.{name} = inf")
 
 
@@ -168,7 +168,7 @@ def test_wrong_type_is_named_with_its_value(key: str, value: Any, expected: str)
 
 
 @pytest.mark.parametrize("data", [None, 5, "tracker", ["tracker"], [("tracker", {})], {"tracker"}])
-def test_what_is_no_mapping_is_refused(data: Any) -> None:
+def test_other_values_than_mappings_are_refused(data: Any) -> None:
     refusal(lambda: from_mapping(Config, data), repr(data), "expected a mapping")
 
 

@@ -1,4 +1,4 @@
-"""The explanations of configuration keys: complete, and in step with configs/default.yaml."""
+"""The explanations of configuration keys are complete and equal to configs/default.yaml."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_keys_have_meaning_unit_type_and_default() -> None:
     assert (keys["door"].kind, keys["door"].default) == (str, "open")
 
 
-def test_yaml_shows_the_default_where_the_value_is_another() -> None:
+def test_yaml_shows_the_default_if_the_value_differs() -> None:
     text = explained_yaml(Oven(door="closed"), "An oven.")
     assert text.splitlines() == [
         "# An oven.",

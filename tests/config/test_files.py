@@ -1,4 +1,4 @@
-"""Configurations as text: files that are wrong, and dotted overrides."""
+"""Wrong configuration files, and dotted overrides."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ BROKEN: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
-def test_what_is_no_yaml_is_refused(content: str | bytes, tmp_path: Path) -> None:
+def test_text_that_is_not_yaml_is_refused(content: str | bytes, tmp_path: Path) -> None:
     path = written(tmp_path, content)
     message = refusal(lambda: load_config(path), str(path))
     assert len(message) < 1000
@@ -95,7 +95,7 @@ def test_a_key_of_very_many_parts_is_refused() -> None:
 
 
 def test_message_about_a_yaml_bomb_stays_short(tmp_path: Path) -> None:
-    # a file of 200 bytes, whose value written out has 9**5 items
+    # a file of 200 bytes whose value has 9**5 items after expanding aliases
     nested = "&a [x, x, x, x, x, x, x, x, x]"
     for name, last in zip("bcde", "abcd", strict=True):
         nested += f", &{name} [{', '.join([f'*{last}'] * 9)}]"
@@ -142,7 +142,7 @@ def test_override_without_key_or_value_is_refused(text: str) -> None:
         "!!int ''",
     ],
 )
-def test_override_that_is_no_yaml_is_refused(value: str) -> None:
+def test_override_that_is_not_yaml_is_refused(value: str) -> None:
     start = repr(f"tracker.n_init={value}")[1:10]
     refusal(lambda: parse_override(f"tracker.n_init={value}"), start, "YAML")
 
@@ -170,9 +170,7 @@ def test_an_empty_override_is_the_empty_text_where_that_is_the_default() -> None
         ("detector.model.name", "model"),
     ],
 )
-def test_override_through_what_is_no_section_is_refused(
-    key: str, culprit: str, tmp_path: Path
-) -> None:
+def test_override_below_a_value_is_refused(key: str, culprit: str, tmp_path: Path) -> None:
     path = written(tmp_path, "tracker: {n_init: 5}\ndetector: {model: a.pt, classes: [0]}")
     refusal(lambda: load_config(path, {key: 1}), f"'{key}'", f"'{culprit}' is not a section")
     refusal(lambda: load_config(None, {key: 1}), culprit)

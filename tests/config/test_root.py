@@ -1,4 +1,4 @@
-"""Configuration: defaults, ready-made files, round trips, and every way to get it wrong."""
+"""Configuration: defaults, presets, round trips, and all kinds of errors."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ LIMITED_IDS = [f"{section}.{item.name}" for section, item in LIMITED]
 
 
 def refusal(action: Callable[[], object], *parts: str) -> str:
-    """Return the one line of a ConfigError, which must hold all `parts`."""
+    """Return the one-line text of a ConfigError, which must contain all `parts`."""
     with pytest.raises(ConfigError) as caught:
         action()
     message = str(caught.value)
@@ -121,7 +121,7 @@ def configs_of(kind: Any) -> st.SearchStrategy[Any]:
     return st.builds(kind, **fields)
 
 
-# --- what is right ---------------------------------------------------------------------------
+# --- valid configurations ------------------------------------------------------------------
 
 
 def test_sections_are_the_documented_ones() -> None:
@@ -162,7 +162,7 @@ def test_there_are_configs_to_load() -> None:
 
 
 def ready_made() -> list[Path]:
-    """All but train/ and deploy/, recipes and brokers, which are tested with their rooms."""
+    """All except the recipes in train/ and the brokers in deploy/, which have their own tests."""
     files = (path for path in shipped("configs").rglob("*") if path.is_file())
     return sorted(
         path for path in files if path.parent.name not in {"train", "deploy", "deepstream"}
@@ -227,7 +227,7 @@ def test_missing_keys_take_their_defaults(tmp_path: Path) -> None:
     assert load_config(str(path)) == load_config(path)
 
 
-def test_file_in_the_working_directory_goes_before_a_name(
+def test_file_in_the_working_directory_is_preferred_to_a_preset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written(tmp_path, "video: {stride: 7}", "fast")
@@ -235,7 +235,7 @@ def test_file_in_the_working_directory_goes_before_a_name(
     assert load_config("fast").video.stride == 7
 
 
-def test_override_goes_over_the_file(tmp_path: Path) -> None:
+def test_override_replaces_the_value_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, "tracker: {n_init: 5, nn_budget: 7}")
     config: Config = load_config(path, {"tracker.n_init": 6, "video.stride": 2})
     assert config.tracker == DeepSortConfig(n_init=6, nn_budget=7)
@@ -254,7 +254,7 @@ def test_override_of_a_tracker_file_has_no_section() -> None:
     assert load_config("default", {"n_init": 6}, kind=DeepSortConfig) == DeepSortConfig(n_init=6)
 
 
-def test_override_reaches_one_section_also_where_yaml_shares_them(tmp_path: Path) -> None:
+def test_override_changes_one_section_of_a_shared_yaml_anchor(tmp_path: Path) -> None:
     path = written(tmp_path, "detector: &shared {device: cpu}\nencoder: *shared\n")
     config: Config = load_config(path, {"detector.device": "cuda"})
     assert (config.detector.device, config.encoder.device) == ("cuda", "cpu")
@@ -267,7 +267,7 @@ def test_overrides_are_not_changed() -> None:
     assert overrides == before
 
 
-# --- anything at all: only ConfigError may come out ------------------------------------------
+# --- arbitrary input: only ConfigError may be raised ------------------------------------------
 
 keys = st.sampled_from([*SECTIONS, *{name for _, name in FIELDS}]) | st.text(max_size=8)
 scalars = (

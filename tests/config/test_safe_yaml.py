@@ -1,4 +1,4 @@
-"""YAML read with bounded effort: what is right stays right, and no text takes time or memory."""
+"""YAML is read with bounded time and memory, and valid files keep their meaning."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ PLAIN = st.recursive(
 @pytest.mark.slow
 @given(PLAIN)
 @settings(max_examples=examples(100), deadline=None, derandomize=True)
-def test_what_is_written_is_read(data: object) -> None:
+def test_written_yaml_is_read_back(data: object) -> None:
     assert load_yaml(dump_yaml(data)) == data
 
 
 @pytest.mark.parametrize(
     "path", sorted([*ROOT.glob("configs/**/*.yaml"), ROOT / "weights" / "manifest.yaml"])
 )
-def test_the_project_s_own_files_are_read_as_before(path: Path) -> None:
+def test_the_projects_own_files_are_read_as_by_pyyaml(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert load_yaml(text) == yaml.safe_load(text)
 
@@ -152,7 +152,7 @@ def test_numbers_and_switches_of_a_configuration(tmp_path: Path) -> None:
 
 
 def bomb(levels: int, opening: str = "[", closing: str = "]") -> str:
-    """A list of lists of ... whose walk takes 10 ** levels steps."""
+    """Nested lists of aliases with 10 ** levels items."""
     lines = ["l0: &l0 x"]
     lines += [
         f"l{level}: &l{level} {opening}{', '.join([f'*l{level - 1}'] * 10)}{closing}"
@@ -162,7 +162,7 @@ def bomb(levels: int, opening: str = "[", closing: str = "]") -> str:
 
 
 def merges(levels: int) -> str:
-    """Mappings that take over those before them, each twice."""
+    """Mappings that each merge the previous one twice."""
     lines = ["l0: &l0 {a: 1, b: 2}"]
     lines += [
         f"l{level}: &l{level} {{<<: [*l{level - 1}, *l{level - 1}]}}" for level in range(1, levels)
@@ -190,7 +190,7 @@ REFUSED = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
-def test_too_much_is_refused_soon(name: str) -> None:
+def test_too_large_yaml_is_refused_quickly(name: str) -> None:
     before_s = time.process_time()
     with pytest.raises(ValueError, match=r"it has|it is nested|values|value has|refers|nesting"):
         load_yaml(REFUSED[name])
@@ -212,21 +212,21 @@ def test_too_much_is_refused_soon(name: str) -> None:
         "%YAML 9.9\n---\na",
     ],
 )
-def test_what_is_no_yaml_is_one_line(text: str) -> None:
+def test_errors_for_text_that_is_not_yaml_are_one_line(text: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is PyYAML's
         load_yaml(text)
     assert not isinstance(caught.value, YamlLimitError)
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_file_that_is_too_much_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cameras.yaml"
     path.write_text(bomb(30))
     with pytest.raises(ConfigError, match=r"cameras\.yaml is refused: it has too many values"):
         read_yaml(path, secret=True)
 
 
-def test_no_more_of_a_file_is_read_than_may_be_in_it() -> None:
+def test_no_more_than_the_limit_is_read_of_a_file() -> None:
     endless = Path("/dev/zero")
     if not endless.exists():
         pytest.skip("needs /dev/zero")
@@ -234,6 +234,6 @@ def test_no_more_of_a_file_is_read_than_may_be_in_it() -> None:
         read_yaml(endless)
 
 
-def test_an_override_that_is_too_much_is_named() -> None:
+def test_an_override_that_is_too_large_is_named() -> None:
     with pytest.raises(ConfigError, match=r"'detector\.classes': the value is refused: the alias"):
         parse_override("detector.classes=&a [*a]")

@@ -1,4 +1,4 @@
-"""Settings of a site that must be refused, or that are filled in."""
+"""Settings of a site: refused and default values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thresholds that a section sets stand; an encoder's own fill the rest."""
+"""Thresholds: those of a section, and an encoder's own for the others."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from reid_tracker.config import DeepSortConfig, MatchConfig, Thresholds
 _ENCODER = Thresholds(max_cosine_distance=0.42, tight=0.1, loose=0.2, margin=0.01)
 
 
-def test_what_a_section_sets_stands_before_the_encoders_thresholds() -> None:
+def test_the_thresholds_of_a_section_precede_those_of_the_encoder() -> None:
     chosen = MatchConfig(tight=0.15).thresholds(_ENCODER)
     assert (chosen.tight, chosen.loose, chosen.margin) == (0.15, 0.2, 0.01)
 
 
-def test_without_an_encoder_the_measured_defaults_hold() -> None:
+def test_without_an_encoder_the_measured_defaults_are_used() -> None:
     assert MatchConfig().thresholds() == Thresholds()
     assert DeepSortConfig(max_cosine_distance=0.5).thresholds().max_cosine_distance == 0.5
 

@@ -1,4 +1,4 @@
-"""Pictures and files that the detector tests share."""
+"""Images and files shared by the detector tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check that every detector makes of its images."""
+"""The checks of images that all detectors share."""
 
 from __future__ import annotations
 

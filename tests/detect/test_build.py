@@ -1,4 +1,4 @@
-"""What the name of a detector means: "auto", names of the manifest, and files before both."""
+"""Names of detectors: existing files first, then "auto" and names of the manifest."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_auto_takes_the_best_on_this_machine(
 
 
 @pytest.mark.slow
-def test_auto_leaves_the_form_for_cpus_to_cpus(
+def test_auto_takes_the_cpu_form_only_on_cpus(
     server: Behaviour,
     tmp_path: Path,
     tiny_yolo: Path,
@@ -104,7 +104,9 @@ def test_yolo_name_is_downloaded_once_and_pinned(
         build_detector(name, imgsz=64)
 
 
-def test_file_of_that_name_comes_first(server: Behaviour, tmp_path: Path, tiny_yolo: Path) -> None:
+def test_an_existing_file_is_preferred_to_a_name(
+    server: Behaviour, tmp_path: Path, tiny_yolo: Path
+) -> None:
     shutil.copyfile(tiny_yolo, tmp_path / "yolo11n.pt")
     build_detector("yolo11n.pt", imgsz=64)
     assert server.seen == []

@@ -1,4 +1,4 @@
-"""The confidence from which people are seen clearly."""
+"""The confidence of clearly visible people."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ def frame(*rows: tuple[float, float, float]) -> Detections:
     return Detections(boxes.reshape(-1, 4), scores, np.zeros(len(rows), np.int64))
 
 
-def test_people_behind_others_are_told_from_people_in_the_open() -> None:
+def test_half_hidden_people_are_separated_from_visible_people() -> None:
     recorder = ConfidenceRecorder()
     recorder.add(frame((0, 0, 0.9), (200, 0, 0.5), (220, 10, 0.8)))  # the second is half hidden
-    recorder.add(frame((0, 0, 0.4), (2, 5, 0.7)))  # the first may be the second once more
+    recorder.add(
+        frame((0, 0, 0.4), (2, 5, 0.7))
+    )  # the first may be a second box of the same person
     recorder.add(frame())
     hidden, clear = recorder.confidences()
     np.testing.assert_allclose(hidden, [0.5])
     np.testing.assert_allclose(clear, [0.9, 0.8, 0.7])
 
 
-def test_the_threshold_lies_where_both_kinds_part() -> None:
+def test_the_threshold_separates_both_groups_best() -> None:
     hidden, clear = np.linspace(0.3, 0.6, 40), np.linspace(0.7, 0.9, 400)
     assert separating_confidence(hidden, clear) == pytest.approx(0.7)
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""What every detector promises, checked on every kind."""
+"""The contract of all detectors, tested with each kind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         model = request.getfixturevalue("tiny_yolo")
     else:
         model = mot_file(tmp_path_factory.mktemp("mot") / "det.txt")
-    # An untrained network is confident of nothing, hence the low bound.
+    # An untrained network has low confidences, so the threshold is low.
     return lambda **options: build_detector(
         model, **{"conf": 1e-4, "imgsz": 64, "device": "cpu", "classes": [], **options}
     )
@@ -103,7 +103,7 @@ def test_max_detections(make: Make, detector: Detector) -> None:
     np.testing.assert_allclose(few.scores, most.scores[: len(few)], atol=1e-4)
 
 
-def test_image_is_left_alone(detector: Detector) -> None:
+def test_the_image_is_not_changed(detector: Detector) -> None:
     image = picture()
     detector.detect(image)
     np.testing.assert_array_equal(image, picture())

@@ -1,4 +1,4 @@
-"""ultralytics installs nothing, sends nothing and stays quiet; tried in fresh interpreters."""
+"""ultralytics installs nothing, sends nothing and prints nothing; tested in new processes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ sys.meta_path.insert(0, Blocker())
 
 
 def run(code: str, config: Path, **environment: str) -> str:
-    # ultralytics behaves better where it sees pytest; users do not have that.
+    # ultralytics behaves differently under pytest, so hide pytest.
     names = ("YOLO_AUTOINSTALL", "YOLO_OFFLINE", "YOLO_VERBOSE", "PYTEST_CURRENT_TEST")
     clean = {name: value for name, value in os.environ.items() if name not in names}
     done = subprocess.run(

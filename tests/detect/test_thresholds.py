@@ -1,4 +1,4 @@
-"""A detector brings its own confidences, by whichever name or path it is called."""
+"""A detector has its own thresholds, whether it is given by name or by path."""
 
 from __future__ import annotations
 

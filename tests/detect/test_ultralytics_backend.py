@@ -92,7 +92,7 @@ def test_no_files_are_left_behind(
 @pytest.mark.parametrize(
     "name", ["text.pt", "text.onnx", "empty_openvino_model", "folder", "text.xyz", "text.engine"]
 )
-def test_what_is_no_model(tmp_path: Path, name: str) -> None:
+def test_files_that_are_not_models(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     if "." in name:
         path.write_text("no model\n" * 50)
@@ -176,7 +176,7 @@ def street() -> np.ndarray:
 
 
 @pytest.mark.shared
-def test_people_are_found_where_they_are(street: np.ndarray) -> None:
+def test_people_are_found_at_their_places(street: np.ndarray) -> None:
     truth = np.loadtxt(TUD / "gt" / "gt.txt", delimiter=",")
     truth = truth[truth[:, 0] == 1, 2:6]
     truth[:, 2:] += truth[:, :2]

@@ -14,7 +14,7 @@ from tests.edge.world import (
 
 
 class StubCamera:
-    """A live source that is as it is told to be."""
+    """A live source with a given state."""
 
     name, live, label, began_s, closed, info = "door", True, "rtsp://door", None, False, None
 
@@ -30,7 +30,7 @@ class StubCamera:
     poll = ring = waiting_since = announce = close = __iter__ = __enter__ = __exit__ = _nothing
 
 
-def test_a_camera_tells_changes_at_once_and_else_now_and_then() -> None:
+def test_changes_are_sent_at_once_and_other_states_regularly() -> None:
     stub, numbers = StubCamera(), MessageNumbers("e1")
     camera = EdgeCamera(stub, 0.0)  # type: ignore[arg-type]
     first = camera.state_message(numbers, 10.0)
@@ -54,7 +54,7 @@ def test_a_camera_tells_changes_at_once_and_else_now_and_then() -> None:
     assert (last.state, last.reason) == ("gone", "stopped")
 
 
-def test_times_are_the_cameras_own_or_count_from_the_start() -> None:
+def test_times_come_from_the_camera_or_from_the_start_of_the_run() -> None:
     stub = StubCamera()
     camera = EdgeCamera(stub, START_S)  # type: ignore[arg-type]
     image = np.zeros((2, 2, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""The cameras of a program that runs for long: their list is read again, and may be wrong."""
+"""The cameras of a long-running program: their list is read again, and may be wrong."""
 
 from __future__ import annotations
 

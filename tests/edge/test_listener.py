@@ -1,4 +1,4 @@
-"""Receiving identities: in the background, again after an outage, and once each."""
+"""Receiving identities: in the background, after outages, and each once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def is_known(made: KnownIdentities, track: int, number: int) -> Callable[[], boo
     return lambda: who(made, track) == [number]
 
 
-def test_identities_arrive_and_those_of_a_pause_come_later() -> None:
+def test_identities_sent_during_a_pause_arrive_later() -> None:
     broker, made = MemoryBroker(), known()
     with IdentityListener(SITE, "e1", lambda: _shared(broker), made) as listener:
         wait_until(lambda: not listener.away)
@@ -99,7 +99,7 @@ def test_names_of_hosts_differ_and_fit_every_broker() -> None:
 
 
 class _Shared(MemoryBroker):
-    """The same broker for several connections; closing one closes no other."""
+    """One broker for several connections; closing one does not close the others."""
 
     def __init__(self, broker: MemoryBroker) -> None:
         self.__dict__ = broker.__dict__

@@ -1,4 +1,4 @@
-"""The files of a camera host, and what they add to its health and metrics."""
+"""The files of a camera host, and their state in its health and metrics."""
 
 from __future__ import annotations
 

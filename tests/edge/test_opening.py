@@ -1,4 +1,4 @@
-"""What a camera host refuses before its run, and where its spool is."""
+"""Settings that a camera host refuses before its run, and the place of its spool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a camera host sends is counted; what does not fit is left out."""
+"""Sent messages are counted; messages that are too large are dropped."""
 
 from __future__ import annotations
 

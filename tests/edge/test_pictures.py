@@ -1,4 +1,4 @@
-"""Pictures that a camera host sends: the best so far, small, once, without faces if so asked."""
+"""Pictures that a camera host sends: the best so far, small, once, blurred on request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.sink.results import make_result
 
 
 def seen(image: np.ndarray, number: int, score: float = 0.9) -> FrameResult:
-    """Somebody who fills most of a frame."""
+    """A frame that one person almost fills."""
     height, width = image.shape[:2]
     tracks = Tracks(
         ids=np.array([7]),
@@ -31,7 +31,7 @@ def decoded(picture: bytes | None) -> np.ndarray:
     return np.asarray(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR))
 
 
-def test_the_best_is_given_once_and_is_small() -> None:
+def test_the_best_picture_is_returned_once_and_is_small() -> None:
     pictures = SmallPictures()
     stripes = np.zeros((820, 420, 3), np.uint8)
     stripes[::8] = 255
@@ -44,7 +44,7 @@ def test_the_best_is_given_once_and_is_small() -> None:
     assert pictures.take("cam", 7) is None
 
 
-def test_what_would_not_fit_into_a_message_is_made_smaller() -> None:
+def test_pictures_too_large_for_a_message_are_made_smaller() -> None:
     pictures = SmallPictures()
     noise = np.random.default_rng(0).integers(0, 256, (320, 320, 3), np.uint8)
     pictures.write(seen(noise, 0))
@@ -54,7 +54,7 @@ def test_what_would_not_fit_into_a_message_is_made_smaller() -> None:
     assert len(picture) <= MAX_PICTURE_BYTES
 
 
-def test_a_camera_that_was_removed_leaves_no_picture() -> None:
+def test_the_pictures_of_a_removed_camera_are_dropped() -> None:
     pictures = SmallPictures()
     pictures.write(seen(np.zeros((100, 100, 3), np.uint8), 0))
     pictures.forget("other")

@@ -1,4 +1,4 @@
-"""When tracks become messages, and what the messages hold."""
+"""When tracks become messages, and the content of the messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_reported_when_good_enough_then_at_intervals_then_at_the_end() -> None:
     made = reporter()
     messages = sent(made, range(30), [1])
     messages += sent(made, range(30, 45), [])
-    # Also what was seen since the last message is told in time, not only when they are given up.
+    # New positions are sent at the next interval, not only when the tracklet ends.
     assert [one.state for one in messages] == ["new", "update", "update", "update", "end"]
     assert [one.frames for one in messages] == [3, 13, 23, 30, 30]
     assert [one.edge_seq for one in messages] == [0, 1, 2, 3, 4]
@@ -43,7 +43,7 @@ def test_reported_when_good_enough_then_at_intervals_then_at_the_end() -> None:
     assert sent(made, range(45, 60), []) == []
 
 
-def test_embeddings_and_places() -> None:
+def test_embeddings_and_positions() -> None:
     ground = GroundPlane((CameraGround("door", (0.01, 0, 0, 0, 0.01, 0, 0, 0, 1)),))
     (message,) = sent(reporter(ground=ground), range(3), [2])
     assert (message.prototypes.encoder, message.prototypes.dim) == (ENCODER, 8)
@@ -73,18 +73,18 @@ def test_predicted_boxes_do_not_count() -> None:
     assert messages[1].end_s == round(START_S + 0.4, 3)
 
 
-def test_frames_that_stop_coming_end_tracklets() -> None:
+def test_tracklets_end_if_no_frames_come() -> None:
     made = reporter()
     sent(made, range(5), [1, 2])
     assert made.no_frame_until(START_S + 1.4) == []
     assert [one.track for one in made.no_frame_until(START_S + 1.5)] == [1, 2]
     assert made.no_frame_until(START_S + 9) == []
-    # The tracker may know them again; what has ended does not begin again by the same number.
+    # The tracker may continue the track, but an ended number is not used again.
     assert [one.track for one in sent(made, range(100, 103), [1, 2])] == [3, 4]
     assert made.highest == 4
 
 
-def test_the_end_of_the_run_ends_whoever_is_there() -> None:
+def test_all_tracklets_end_with_the_run() -> None:
     made = reporter()
     sent(made, range(5), [1])
     sent(made, range(5, 6), [1, 2])
@@ -92,14 +92,14 @@ def test_the_end_of_the_run_ends_whoever_is_there() -> None:
     assert (last.track, last.state, last.frames) == (1, "end", 6)
 
 
-def test_an_end_without_news_repeats_the_last_position() -> None:
+def test_an_end_without_new_positions_repeats_the_last_one() -> None:
     made = reporter()
     (new,) = sent(made, range(3), [1])
     (end,) = made.finish()
     assert end.observations == new.observations[-1:]
 
 
-def test_a_row_is_used_again_for_somebody_else() -> None:
+def test_a_row_is_used_again_for_another_person() -> None:
     made = reporter()
     sent(made, range(3), [1])
     messages = sent(made, range(3, 20), [])
@@ -112,7 +112,7 @@ def test_a_row_is_used_again_for_somebody_else() -> None:
     np.testing.assert_array_equal(messages[1].prototypes.vectors, EMBEDDINGS[[2]])
 
 
-def test_cameras_share_the_count_and_starts_do_not() -> None:
+def test_cameras_share_sequence_numbers_and_starts_do_not() -> None:
     numbers = MessageNumbers("e1")
     first, second = reporter(numbers), reporter(numbers)
     messages = sent(first, range(3), [1]) + sent(second, range(3), [1])
@@ -120,7 +120,7 @@ def test_cameras_share_the_count_and_starts_do_not() -> None:
     assert MessageNumbers("e1").boot != numbers.boot
 
 
-def test_a_message_stays_small_however_long_it_is_waited_for() -> None:
+def test_a_message_stays_small_after_a_long_interval() -> None:
     made = reporter(report_every_s=3600.0, observe_every_s=0.0)
     sent(made, range(500), [1])
     (end,) = made.finish()
@@ -138,10 +138,10 @@ def test_a_message_stays_small_however_long_it_is_waited_for() -> None:
     min_hits=st.integers(1, 5),
     every_s=st.sampled_from([0.1, 0.5, 3.0]),
 )
-def test_whatever_comes_every_tracklet_is_new_once_and_ends_once(
+def test_every_tracklet_starts_once_and_ends_once(
     frames: list[tuple[set[int], bool, float]], min_hits: int, every_s: float
 ) -> None:
-    # Longer than any of the walks: an id that was given up does not come again.
+    # Longer than all walks, so that an ended id does not return.
     made = reporter(min_hits=min_hits, report_every_s=every_s)
     made._settings = made._settings._replace(gone_s=100.0)
     messages, seen, good = [], dict.fromkeys(range(8), 0), dict.fromkeys(range(8), 0)
@@ -165,7 +165,7 @@ def test_whatever_comes_every_tracklet_is_new_once_and_ends_once(
 
 
 class StubPictures(SmallPictures):
-    """Has one picture, once."""
+    """Returns one picture, once."""
 
     def __init__(self) -> None:
         super().__init__()

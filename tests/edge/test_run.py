@@ -71,6 +71,6 @@ def test_cameras_come_and_go_and_the_others_keep_their_tracks(tmp_path: Path) ->
     }
     assert {camera for camera, _ in ended} == {"a", "b", "c"}
     for track in (1, 2):
-        # Whoever is there when a camera starts is reported from its first frame on.
+        # People who are visible when a camera starts are reported from its first frame.
         assert ended["a", track] == ended["c", track] == 40
         assert ended["b", track] == 20

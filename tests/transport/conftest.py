@@ -1,4 +1,4 @@
-"""What the tests of brokers share: each kind of broker with a real server behind it."""
+"""Fixtures of the broker tests: each kind of broker with a real server."""
 
 from __future__ import annotations
 

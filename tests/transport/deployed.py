@@ -1,4 +1,4 @@
-"""A site with the broker configurations of configs/deploy, as they are but for places and ports."""
+"""A site with the broker configurations of configs/deploy; only paths and ports are changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages for tests: plain ones, and hypothesis' idea of all of them."""
+"""Messages for tests: simple ones, and hypothesis strategies for all kinds."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def observations(draw: st.DrawFn, time_s: float) -> Observation:
 
 @st.composite
 def tracklets(draw: st.DrawFn) -> TrackletMessage:
-    # Rounded before they are put in order: the order must hold for what is kept.
+    # Round before sorting, since the order must hold for the rounded values.
     times = sorted(round(draw(TIMES), 3) for _ in range(draw(st.integers(1, 8)) + 2))
     return TrackletMessage(
         edge=draw(NAMES),

@@ -1,4 +1,4 @@
-"""Real brokers for tests: NATS and Mosquitto, each in a folder and on a port of its own."""
+"""Real brokers for tests: NATS and Mosquitto, each with its own folder and port."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Server:
             raise RuntimeError(log.read_text())
 
     def kill(self) -> None:
-        """End it like a machine that loses power."""
+        """Kill it, as a power failure does."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
@@ -138,7 +138,7 @@ START = {"nats": nats_server, "mqtt": mosquitto_server}
 
 
 def publish_raw(config: TransportConfig, messages: Sequence[tuple[str, bytes]]) -> None:
-    """Publish bytes on subjects past this package, as a program of somebody else may."""
+    """Publish raw bytes without this package, as other programs may."""
     port = int(config.address.rpartition(":")[2])
     if config.address.startswith("nats:"):
         asyncio.run(_publish_nats(port, messages))

@@ -1,4 +1,4 @@
-"""What a broker lets a camera host do."""
+"""Access rights of camera hosts at a broker."""
 
 from __future__ import annotations
 

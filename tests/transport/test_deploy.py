@@ -37,7 +37,7 @@ def site(
 
 
 def take(receiver: Receiver, count: int, within_s: float = WAIT_S) -> list[int]:
-    """Return the numbers of messages, as they come."""
+    """Return the numbers of received messages."""
     found: list[int] = []
     deadline = time.monotonic() + within_s
     while len(found) < count and time.monotonic() < deadline:
@@ -71,7 +71,9 @@ def test_no_password_is_an_argument_of_a_program() -> None:
 
 
 @pytest.mark.slow
-def test_from_two_camera_hosts_to_the_centre_and_back(site: DeployedSite, tmp_path: Path) -> None:
+def test_messages_of_two_camera_hosts_to_the_centre_and_back(
+    site: DeployedSite, tmp_path: Path
+) -> None:
     centre = open_broker(site.config("centre"))
     receiver = Receiver(centre.subscribe(pattern_of("tracklet"), "matcher"), gaps=True)
     listeners = {}
@@ -139,7 +141,7 @@ def test_while_the_centre_is_away(site: DeployedSite, tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_a_host_hears_also_what_the_centre_said_meanwhile(site: DeployedSite) -> None:
+def test_a_host_gets_the_identities_sent_during_its_absence(site: DeployedSite) -> None:
     centre = open_broker(site.config("centre"))
     durable = listener_name(SITE, "edge1")
     centre.prepare(pattern_of("identity", SITE), durable)

@@ -1,4 +1,4 @@
-"""Somebody holds the password of one camera host: what the shipped configurations refuse them."""
+"""An attacker has the password of one camera host: what the shipped configurations refuse."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def send_all(site: DeployedSite, host: str, first: int, last: int) -> None:
 
 
 async def attack_nats(client: Any, heard: list[bytes]) -> list[str]:
-    """Try all that is forbidden; return what succeeded."""
+    """Try all forbidden actions; return those that succeeded."""
 
     won: list[str] = []
 
@@ -164,7 +164,7 @@ def test_one_hosts_password_at_nats(way: str, deployed: Any, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("discard", ["old", "new"])
 def test_a_host_that_fills_the_stream(discard: str, deployed: Any) -> None:
-    """With "old" it displaces what others sent; with "new" others' later messages wait."""
+    """With "old" it displaces other hosts' messages; with "new" their later messages wait."""
     site: DeployedSite = deployed("nats")
     small = dataclasses.replace(
         site.config("centre"), stream_bytes=2**20, stream_discard=discard, stream_age_h=15 / 3600
@@ -219,8 +219,8 @@ def own_leaf_node(site: DeployedSite, folder: Path) -> Server:
     return server
 
 
-def test_a_deleted_stream_is_made_again(deployed: Any) -> None:
-    """Whoever administrates the server may do that; the centre goes on."""
+def test_a_deleted_stream_is_created_again(deployed: Any) -> None:
+    """An administrator of the server may delete it; the centre continues."""
     site: DeployedSite = deployed("nats")
     centre = open_broker(site.config("centre"))
     receiver = Receiver(centre.subscribe(pattern_of("tracklet"), "matcher"))

@@ -1,4 +1,4 @@
-"""Passwords, keys and certificates: what is refused, and that no secret shows."""
+"""Passwords, keys and certificates: refusals, and no secret in any message."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_credentials_of_the_environment(
 def test_a_password_that_changes_while_running(
     kind: str, start: Callable[..., Server], tmp_path: Path
 ) -> None:
-    """A sender says so and goes on as soon as it is right again."""
+    """A sender reports it and continues when the password is right again."""
     server = start(kind)
     config = config_for(kind, server, tmp_path)
     with Sender(SITE, lambda: open_broker(config), first_wait_s=0.1) as sender:
@@ -117,7 +117,7 @@ def test_an_nkey(start: Callable[..., Server], tmp_path: Path) -> None:
 
 
 class Authority:
-    """A certificate authority of the test's own, and a server's certificate that it signed."""
+    """A test certificate authority, and a server certificate that it signed."""
 
     def __init__(self, folder: Path, host: str = "IP:127.0.0.1") -> None:
         folder.mkdir()
@@ -176,8 +176,8 @@ def test_the_certificate_of_another_host(
         open_broker(dataclasses.replace(config, tls_ca=str(authority.ca)))
 
 
-def test_nothing_is_sent_where_tls_is_wanted_and_not_offered(tmp_path: Path) -> None:
-    """Who stands between could take TLS out of what a NATS server says first."""
+def test_nothing_is_sent_if_the_server_does_not_offer_the_configured_tls(tmp_path: Path) -> None:
+    """An attacker in between could remove TLS from the first message of a NATS server."""
     authority = Authority(tmp_path / "ours")
     (tmp_path / "secret").write_text("user:very secret")
     heard: list[bytes] = []

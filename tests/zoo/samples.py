@@ -20,7 +20,7 @@ from tests.zoo.server import Behaviour
 
 
 def archive(size: int = 300_000, seed: int = 0) -> bytes:
-    """Return a zip file of about `size` bytes, of which a checkpoint cannot be told by its form."""
+    """Return a zip file of about `size` bytes with the form of a checkpoint."""
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as file:
         info = zipfile.ZipInfo("model/data.pkl", date_time=(2020, 1, 1, 0, 0, 0))
@@ -33,7 +33,7 @@ def sha256(content: bytes) -> str:
 
 
 def entry(name: str = "tiny", **more: Any) -> dict[str, Any]:
-    """Return the mapping of one sound entry of the manifest."""
+    """Return the mapping of a valid entry of the manifest."""
     return {
         "name": name,
         "task": "detector",
@@ -90,7 +90,7 @@ class Case:
 
     @property
     def left(self) -> set[str]:
-        """Names of the files beside the model, less the locks."""
+        """Names of the files next to the model, without the locks."""
         names = {path.name for path in self.path.parent.iterdir()}
         return names - {f".{self.path.name}.lock", ".pins.json.lock"}
 

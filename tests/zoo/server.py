@@ -1,4 +1,4 @@
-"""A server on this machine that serves one file well, or as badly as a test asks it to."""
+"""A local server that serves one file, with faults on request."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Behaviour:
         content: the file.
         cut_after: bytes of each answer after which the connection ends, for the first `cuts`.
         cuts: how many answers are cut.
-        announce: Content-Length, where it is a lie.
-        ranges: whether Range is heeded.
-        wrong_range: answer a Range from another place.
+        announce: a wrong Content-Length.
+        ranges: whether Range is supported.
+        wrong_range: answer a Range from a wrong position.
         statuses: error codes of the first answers.
         kind: Content-Type.
         etag: mark of the version.
-        redirect: where every request is sent on to.
-        no_length: give no Content-Length.
+        redirect: target of a redirect for every request.
+        no_length: send no Content-Length.
         seen: headers of the requests so far.
     """
 

@@ -1,4 +1,4 @@
-"""What a model file is, told from its bytes alone."""
+"""Recognising model files by their bytes."""
 
 from __future__ import annotations
 

@@ -88,10 +88,10 @@ def test_version_that_changes_between_runs_is_never_mixed(case: Case, server: Be
     assert case.pull().read_bytes() == server.content
 
 
-def test_version_that_changes_unmarked_is_fetched_anew(
+def test_version_that_changes_without_a_mark_is_downloaded_again(
     tmp_path: Path, own_downloads: Path, server: Behaviour
 ) -> None:
-    """The server gives no mark of the version; the checksum tells, and one more try is made."""
+    """Without a version, the checksum shows the change, and the download is repeated."""
     server.etag, server.content = None, archive(seed=1)
     server.cut_after, server.cuts = 30_000, 5
     case = checked(tmp_path, own_downloads, server)
@@ -118,7 +118,9 @@ def test_part_of_unknown_origin_is_not_used(case: Case, server: Behaviour) -> No
     assert "Range" not in server.seen[0]
 
 
-def test_killed_process_resumes(tmp_path: Path, own_downloads: Path, server: Behaviour) -> None:
+def test_download_resumes_after_a_kill(
+    tmp_path: Path, own_downloads: Path, server: Behaviour
+) -> None:
     """SIGKILL in the middle of a slow download leaves a part, and no file that looks whole."""
     case = Case(tmp_path, own_downloads, server.url)
     server.announce = len(FILE)
@@ -149,7 +151,7 @@ zoo.pull("tiny", slow, zoo.load_manifest({str(tmp_path / "shipped" / "manifest.y
 
 
 def test_announces_too_much(case: Case, server: Behaviour) -> None:
-    """It says 1000 bytes more than it has; what came is never taken for whole."""
+    """It announces 1000 bytes too many; the received part never counts as complete."""
     server.announce, server.ranges = len(FILE) + 1000, False
     case.refuses(f"announced {len(FILE) + 1000} bytes and sent {len(FILE)}")
 
@@ -240,7 +242,7 @@ def test_overloaded_server(case: Case, server: Behaviour) -> None:
 @pytest.mark.parametrize(
     "target", ["http://example.org/a.pt", "ftp://example.org/a", "file:///etc/passwd"]
 )
-def test_redirection_to_what_is_not_secure(target: str, case: Case, server: Behaviour) -> None:
+def test_redirection_to_an_insecure_address(target: str, case: Case, server: Behaviour) -> None:
     server.redirect = target
     case.refuses("edirect", target)
 
@@ -269,7 +271,7 @@ def test_redirection_in_a_circle(case: Case, server: Behaviour) -> None:
 # --- no server
 
 
-def test_offline_is_told_at_once(
+def test_offline_is_reported_at_once(
     tmp_path: Path, own_downloads: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "BACK_OFF_S", 60.0)

@@ -1,4 +1,4 @@
-"""One entry of the manifest: read completely, and wrong values are refused."""
+"""An entry of the manifest: all values are read, and wrong ones are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.zoo.samples import URL, entry, manifest_of, refuses, sha256, write_manifest
 
 
-def test_entry_is_read_whole(tmp_path: Path) -> None:
+def test_entry_is_read_completely(tmp_path: Path) -> None:
     given_entry = entry(
         url=URL,
         sha256=sha256(b""),

@@ -1,4 +1,4 @@
-"""The manifest: the project's own is sound, and every way to write a wrong one is an error."""
+"""The manifest: the project's own is valid, and wrong ones are refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_own_manifest_is_sound() -> None:
 
 
 @pytest.mark.parametrize("key", ["name", "file"])
-def test_twins(key: str, tmp_path: Path) -> None:
+def test_repeated_names_and_files_are_refused(key: str, tmp_path: Path) -> None:
     twin = {**entry("other", url=URL), key: entry()[key]}
     refuses(write_manifest(tmp_path, entry(url=URL), twin), f"two models have the {key}", "tiny")
 
@@ -69,10 +69,10 @@ nested = st.recursive(
 @pytest.mark.slow
 @settings(max_examples=examples(200), deadline=None, derandomize=True)
 @given(key=st.sampled_from([*entry(), "url", "sha256", "figures", "rank", "x"]), value=nested)
-def test_any_value_is_taken_or_refused_in_one_line(
+def test_any_value_is_accepted_or_refused_in_one_line(
     key: str, value: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """And whatever is taken names a file inside its folder."""
+    """Accepted entries name a file inside their folder."""
     folder = tmp_path_factory.getbasetemp() / "any"
     folder.mkdir(exist_ok=True)
     path = folder / "manifest.yaml"

@@ -12,7 +12,7 @@ from reid_tracker.zoo.metadata import metadata_entry, read_metadata
 from tests.encode.samples import tiny_onnx
 
 
-def test_it_is_what_the_library_reads(tmp_path: Path) -> None:
+def test_metadata_equals_what_the_library_reads(tmp_path: Path) -> None:
     path = tiny_onnx(tmp_path / "net.onnx")
     assert read_metadata(path) == {}
     path.write_bytes(path.read_bytes() + metadata_entry("a.key", "ä value"))

@@ -1,4 +1,4 @@
-"""Pins of two processes at once: none is lost."""
+"""Pins of two processes at the same time: none is lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_pin_waits_for_another(tmp_path: Path) -> None:
     assert json.loads(pins_file(tmp_path).read_text()).keys() == {"mine", "other"}
 
 
-def test_published_checksum_touches_nothing(tmp_path: Path) -> None:
+def test_published_checksum_writes_no_pin(tmp_path: Path) -> None:
     published = entry("mine", sha256=CONTENT.sha256)
     (mine,) = manifest_of(tmp_path / "manifest", published).entries
     pin(mine, CONTENT, tmp_path / "absent")

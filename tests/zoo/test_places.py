@@ -1,4 +1,4 @@
-"""Where models lie, and which of them auto takes."""
+"""Where models are, and which one "auto" takes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_folder_of_downloads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         assert zoo.download_folder() == tmp_path / ".cache" / "reid_tracker" / "weights"
 
 
-def test_best_is_the_first_rank_that_is_here(tmp_path: Path, own_downloads: Path) -> None:
+def test_best_is_the_first_available_rank(tmp_path: Path, own_downloads: Path) -> None:
     manifest = manifest_of(
         tmp_path / "weights",
         entry("far", url=f"{URL}1", rank=9),
@@ -51,7 +51,7 @@ def test_best_is_the_first_rank_that_is_here(tmp_path: Path, own_downloads: Path
     assert zoo.find("unheard_of", manifest) is None
 
 
-def test_form_for_cpus_is_left_out_where_there_is_a_gpu(tmp_path: Path) -> None:
+def test_cpu_form_is_skipped_if_there_is_a_gpu(tmp_path: Path) -> None:
     manifest = manifest_of(
         tmp_path / "weights",
         entry("fast", sha256=sha256(b"fast"), rank=1, cpu_form=True),
@@ -69,7 +69,7 @@ def test_form_for_cpus_is_left_out_where_there_is_a_gpu(tmp_path: Path) -> None:
     assert names == ["fast", "plain"]
 
 
-def test_part_of_a_download_is_not_here(tmp_path: Path, own_downloads: Path) -> None:
+def test_part_of_a_download_does_not_count(tmp_path: Path, own_downloads: Path) -> None:
     manifest = manifest_of(tmp_path, entry(url=URL, rank=1))
     own_downloads.mkdir(parents=True)
     (own_downloads / "tiny.pt.part").write_bytes(archive())
@@ -77,7 +77,7 @@ def test_part_of_a_download_is_not_here(tmp_path: Path, own_downloads: Path) -> 
     assert zoo.best("detector", manifest) is None
 
 
-def test_advice_names_better_models_until_they_are_here(
+def test_advice_names_better_models_until_they_are_downloaded(
     tmp_path: Path, own_downloads: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shipped = [

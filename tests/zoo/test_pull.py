@@ -25,7 +25,7 @@ from tests.zoo.server import Behaviour
 OLD_PICKLE = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + bytes(1000)
 
 
-def test_what_is_here_is_not_asked_for_again(case: Case, server: Behaviour) -> None:
+def test_existing_files_are_not_downloaded_again(case: Case, server: Behaviour) -> None:
     assert case.pull() == case.pull()
     assert len(server.seen) == 1
 

@@ -1,4 +1,4 @@
-"""Embedding spaces: one name for one model, whatever its file."""
+"""Embedding spaces: one name for all files of a model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_each_shipped_model_has_one_space_in_all_its_forms() -> None:
     assert known_spaces() == ["osnet_x0_25_cuhk03", "osnet_x0_5_cuhk03"]
 
 
-def test_other_fingerprints_stand_for_themselves() -> None:
+def test_other_fingerprints_are_their_own_space() -> None:
     for text in ("osnet_x0_5_cuhk03", "ab" * 32, ""):
         assert space_of(text) == text
 

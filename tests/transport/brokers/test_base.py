@@ -1,4 +1,4 @@
-"""What no broker is asked to publish or to remember."""
+"""Messages and names that are refused before they reach a broker."""
 
 from __future__ import annotations
 

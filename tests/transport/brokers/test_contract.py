@@ -1,4 +1,4 @@
-"""What every broker must do, with a real server behind each that has one."""
+"""The contract of all brokers, tested with real servers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def receiver_of(broker: Broker, durable: str = "centre", *, gaps: bool = False) 
 
 
 def take(receiver: Receiver, count: int, *, ack: bool = True) -> list[TrackletMessage]:
-    """Receive so many messages, also over an outage, and acknowledge them."""
+    """Receive and acknowledge `count` messages, also across an outage."""
     messages: list[TrackletMessage] = []
     deadline = time.monotonic() + WAIT_S
     while len(messages) < count:
@@ -55,12 +55,12 @@ def numbers(messages: list[TrackletMessage]) -> list[int]:
 
 
 def publish_at_last(broker: Broker, messages: list[Outgoing]) -> None:
-    """Publish as a sender does: again, until it is acknowledged."""
+    """Publish like a sender: repeatedly, until it is acknowledged."""
     wait_until(lambda: published(broker, messages))
 
 
 def take_until_it_fails(receiver: Receiver, error: type[TransportError]) -> list[TrackletMessage]:
-    """Receive and acknowledge what is on this side already, until the broker is missed."""
+    """Receive and acknowledge prefetched messages, until the broker is missed."""
     messages: list[TrackletMessage] = []
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
@@ -97,7 +97,7 @@ def test_delivery_in_order(world: World) -> None:
     assert "@" not in broker.place
 
 
-def test_only_what_was_asked_for(world: World) -> None:
+def test_a_receiver_gets_only_its_pattern(world: World) -> None:
     broker = world.open()
     tracklets = receiver_of(broker)
     yard = Receiver(broker.subscribe(pattern_of("tracklet", SITE, camera="the yard"), "yard"))
@@ -132,7 +132,7 @@ def test_any_camera_name(world: World, camera: str) -> None:
     assert got.subject == Subject("tracklet", camera, "e1", camera)
 
 
-def test_what_comes_while_no_receiver_is_there(world: World) -> None:
+def test_messages_wait_while_there_is_no_receiver(world: World) -> None:
     broker = world.open()
     receiver = receiver_of(broker)
     receiver.close()
@@ -143,7 +143,7 @@ def test_what_comes_while_no_receiver_is_there(world: World) -> None:
 
 
 @pytest.mark.slow
-def test_not_acknowledged_comes_to_the_next_receiver(world: World) -> None:
+def test_unacknowledged_messages_go_to_the_next_receiver(world: World) -> None:
     broker = world.open()
     receiver = receiver_of(broker)
     broker.publish([outgoing(tracklet(n)) for n in range(10)])
@@ -156,7 +156,7 @@ def test_not_acknowledged_comes_to_the_next_receiver(world: World) -> None:
     assert again.receive(0.2) is None
 
 
-def test_a_receiver_knows_that_it_has_caught_up(world: World) -> None:
+def test_a_receiver_reports_that_it_has_caught_up(world: World) -> None:
     broker = world.open()
     receiver = receiver_of(broker)
     for first in (0, 10):  # also where more came since
@@ -191,7 +191,7 @@ def test_a_receiver_that_is_killed(world: World) -> None:
 
 
 @pytest.mark.slow
-def test_what_could_not_be_stored_comes_again(world: World) -> None:
+def test_messages_reported_as_not_stored_come_again(world: World) -> None:
     broker = world.open()
     subscription = broker.subscribe(pattern_of("tracklet"), "centre")
     broker.publish([outgoing(tracklet(3))])
@@ -224,7 +224,7 @@ def test_copies_are_dropped(world: World) -> None:
     assert receiver.counts.duplicates == (60 if world.kind == "mqtt" else 0)
 
 
-def test_two_receivers_of_everything(world: World) -> None:
+def test_two_receivers_of_all_messages(world: World) -> None:
     broker = world.open()
     one, other = receiver_of(broker, "one"), receiver_of(broker, "other")
     broker.publish([outgoing(tracklet(n)) for n in range(5)])
@@ -250,7 +250,7 @@ def test_many_publishers(world: World) -> None:
         assert numbers(own) == list(range(20))
 
 
-def test_messages_that_no_broker_takes(world: World) -> None:
+def test_messages_that_every_broker_refuses(world: World) -> None:
     broker = world.open()
     receiver = receiver_of(broker)
     good = outgoing(tracklet(0))

@@ -1,4 +1,4 @@
-"""What only the broker in memory has; the rest is in test_contract.py."""
+"""Tests of the broker in memory only; the others are in test_contract.py."""
 
 from __future__ import annotations
 

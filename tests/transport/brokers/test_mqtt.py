@@ -1,4 +1,4 @@
-"""What only MQTT has: messages that the library keeps, and a connection that ends in between."""
+"""MQTT only: messages that the library keeps, and connections lost in between."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def open_mqtt(config: TransportConfig) -> MqttBroker:
 def test_a_connection_that_ends_just_before(
     start: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The library keeps the message and sends it later: then it counts as acknowledged."""
+    """The library keeps the message and sends it later; then it counts as acknowledged."""
     server = start("mqtt")
     broker = open_mqtt(config_for("mqtt", server, tmp_path))
     receiver = Receiver(broker.subscribe(pattern_of("tracklet"), "centre"))
@@ -60,10 +60,10 @@ def test_a_connection_that_ends_just_before(
 
 
 @pytest.mark.slow
-def test_what_was_acknowledged_just_before_a_kill(
+def test_messages_acknowledged_just_before_a_kill(
     start: Callable[..., Server], tmp_path: Path
 ) -> None:
-    """Mosquitto has not written the last of it down: it is published again with the next."""
+    """Mosquitto has not stored the latest messages; they are published again with the next ones."""
     server = start("mqtt")
     broker = open_mqtt(config_for("mqtt", server, tmp_path))
     broker.subscribe(pattern_of("tracklet"), "centre").close()
@@ -110,7 +110,9 @@ def test_a_kill_that_is_noticed_only_while_the_next_are_published(
     broker.close()
 
 
-def test_only_the_last_are_kept_to_be_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_latest_messages_are_kept_for_republishing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now_s = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now_s)
     recent = Recent()
@@ -148,7 +150,7 @@ def take(receiver: Receiver) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_lost_client_is_told_of_each_time_and_one_that_closes_is_not(
+def test_each_lost_client_is_reported_but_not_a_closed_one(
     tmp_path: Path, start: Callable[..., Server]
 ) -> None:
     server = start("mqtt")
@@ -178,7 +180,7 @@ def test_a_lost_client_is_told_of_each_time_and_one_that_closes_is_not(
         before = lost._session.generation
         connection = client.socket()
         assert isinstance(connection, socket.socket)
-        connection.shutdown(socket.SHUT_RDWR)  # it connects again by itself
+        connection.shutdown(socket.SHUT_RDWR)  # it reconnects automatically
         assert told(30) == ["lost"]
         wait_until(functools.partial(connected_again, lost, before))
     lost.close()
@@ -193,7 +195,7 @@ def connected_again(broker: MqttBroker, generation: int) -> bool:
 
 
 @pytest.mark.slow
-def test_what_was_given_up_and_acknowledged_late_is_forgotten(
+def test_late_acknowledgements_of_abandoned_messages_are_forgotten(
     start: Callable[..., Server], tmp_path: Path
 ) -> None:
     server = start("mqtt")

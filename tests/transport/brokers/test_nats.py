@@ -1,4 +1,4 @@
-"""What only NATS has: streams with limits, what is full, and replay."""
+"""NATS only: limits of streams, full streams, and replay."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def numbers(broker: Broker, durable: str, count: int) -> list[str]:
     return found
 
 
-def test_a_new_receiver_sees_what_came_before(config: TransportConfig) -> None:
+def test_a_new_receiver_gets_earlier_messages(config: TransportConfig) -> None:
     broker = open_broker(config)
     broker.publish([outgoing(tracklet(n)) for n in range(10)])
     assert numbers(broker, "late", 10) == [str(n) for n in range(10)]
@@ -84,7 +84,7 @@ def test_a_server_without_jetstream(start: Callable[..., Server], tmp_path: Path
         open_broker(config_for("nats", server, tmp_path))
 
 
-def test_a_server_that_takes_too_small_messages(
+def test_a_server_with_a_too_small_message_limit(
     start: Callable[..., Server], tmp_path: Path
 ) -> None:
     server = start("nats", more="max_payload: 1024")
@@ -92,8 +92,8 @@ def test_a_server_that_takes_too_small_messages(
         open_broker(config_for("nats", server, tmp_path))
 
 
-def test_streams_are_not_made_anew(config: TransportConfig) -> None:
-    """Else the messages of the stream would be gone, and hubs that collect it stall."""
+def test_streams_are_not_deleted_and_recreated(config: TransportConfig) -> None:
+    """Otherwise the messages would be lost, and hubs that collect the stream would stall."""
     first = NatsBroker(config, parse_address(config))
     first.publish([outgoing(tracklet(0))])
     created = first._run(first._stream.stream_info("REID_TRACKLETS"), 5).created

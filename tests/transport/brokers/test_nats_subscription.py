@@ -1,4 +1,4 @@
-"""Receiving from NATS without a server: fetching ahead, acknowledging, and giving back."""
+"""Receiving from NATS without a server: prefetching, acknowledging, and returning messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reid_tracker.transport.brokers.nats_subscription import NatsSubscription
 
 
 class Message:
-    """A message of the library that notes how it is settled."""
+    """A message of the library that records its acknowledgements."""
 
     def __init__(self, number: int, left: int) -> None:
         self.subject, self.data = "reid.v1", str(number).encode()
@@ -91,7 +91,7 @@ def test_all_messages_come_in_order_over_several_fetches(loop: LoopThread) -> No
     assert [one.settled for one in pull.messages] == [["ack"]] * 10
 
 
-def test_closing_gives_back_what_was_fetched(loop: LoopThread) -> None:
+def test_closing_returns_prefetched_messages(loop: LoopThread) -> None:
     pull = Pull(6)
     made = subscription(loop, pull)
     got = made.receive(30)
@@ -99,7 +99,7 @@ def test_closing_gives_back_what_was_fetched(loop: LoopThread) -> None:
     got.nak()
     assert made.pending() >= 3
     made.close()
-    loop.run(pull.unsubscribe(), 30)  # after all that was started before
+    loop.run(pull.unsubscribe(), 30)  # after all coroutines that were started before
     assert [one.settled for one in pull.messages] == [["nak"]] * 6
 
 

@@ -16,7 +16,7 @@ from reid_tracker.transport.brokers.open import SCHEMES, Scheme, open_broker, pa
     "address",
     ["", "nats", "http://a", "nats://", "nats://a:x", "nats://a:99999", "nats://a/b", "nats://[a"],
 )
-def test_addresses_that_are_none(address: str) -> None:
+def test_malformed_addresses(address: str) -> None:
     with pytest.raises(
         ConfigError, match=r"transport\.address = .*expected memory or one of nats://"
     ):

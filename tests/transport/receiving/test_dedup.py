@@ -19,8 +19,8 @@ def test_the_window_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_window_knows_what_came(seed: int) -> None:
-    """Against a plain set, in an order with copies and gaps, with ids that look alike."""
+def test_the_window_equals_a_set(seed: int) -> None:
+    """Compare with a plain set, for copies, gaps and similar ids."""
     random = np.random.default_rng(seed)
     window, plain = IdWindow(), set()
     heads = ["e1/b1/", "e1/b2/", "e1/b1", "e1/b1/0", "e1/b1/host-", ""]
@@ -31,11 +31,11 @@ def test_the_window_knows_what_came(seed: int) -> None:
         assert [name in window for name in names] == [name in plain for name in names]
 
 
-def test_what_came_without_a_gap_takes_no_memory() -> None:
+def test_messages_without_a_gap_take_no_memory() -> None:
     window = IdWindow(capacity=10)
     for number in range(10_000):
         window.add(f"e1/b1/{number}")
-        # Another one whose messages come late, two by two.
+        # Another sender whose messages come late, in pairs.
         window.add(f"e2/b1/{number ^ 1}")
     assert len(window) == 2
     assert "e1/b1/0" in window

@@ -1,4 +1,4 @@
-"""Receiving: copies, nonsense, lies about the sender, other encoders, and what is missing."""
+"""Receiving: copies, malformed messages, wrong senders, other encoders, and missing messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.transport.samples import ENCODER, tracklet
 
 
 class Copies:
-    """A subscription that hands out what a test gives it, and notes what was said of each."""
+    """A subscription that delivers given messages and records their acknowledgements."""
 
     def __init__(self, *messages: Outgoing) -> None:
         self.given = list(messages)
@@ -73,7 +73,7 @@ def test_a_copy_after_it_was_stored() -> None:
 
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_copy_while_it_is_being_stored(stored: bool) -> None:
-    """It is neither handed out nor acknowledged before the first one is settled."""
+    """It is neither returned nor acknowledged before the first one is settled."""
     one = outgoing(tracklet(1))
     source = Copies(one, one, one)
     receiver = Receiver(source)
@@ -96,7 +96,7 @@ def test_a_copy_while_it_is_being_stored(stored: bool) -> None:
     assert receiver.counts.received == (1 if stored else 2)
 
 
-def test_what_is_refused_is_acknowledged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+def test_refused_messages_are_acknowledged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     good, now_s = outgoing(tracklet(1)), [0.0]
     bad = [
         good._replace(data=b"noise"),
@@ -114,7 +114,7 @@ def test_what_is_refused_is_acknowledged_and_counted(caplog: pytest.LogCaptureFi
     assert source.said == ["ack 1"] * 9
     assert (receiver.counts.refused, receiver.counts.received) == (8, 1)
     assert receiver.counts.refused_by == {"content": 2, "sender": 3, "subject": 1, "encoder": 2}
-    assert len(caplog.records) == 4  # a line for each reason, however much comes
+    assert len(caplog.records) == 4  # one line for each reason, however many messages come
     now_s[0] += 3601
     source.given.append(bad[-2])
     assert number(receiver) is None
@@ -145,8 +145,8 @@ def test_missing_messages(caplog: pytest.LogCaptureFixture) -> None:
     assert "2 messages of e1 are missing before number 9" in caplog.text
 
 
-def test_what_an_earlier_receiver_was_given_is_not_missing() -> None:
-    """It acknowledged some and not others, which come again, before new ones or after."""
+def test_messages_of_an_earlier_receiver_are_not_missing() -> None:
+    """It acknowledged only some; the others are redelivered before or after new ones."""
     gaps = GapCounter()
     assert [gaps.add("e1", "b", one, again=True) for one in (10, 13)] == [0, 0]
     assert gaps.add("e1", "b", 21) == 0

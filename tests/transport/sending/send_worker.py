@@ -1,4 +1,4 @@
-"""Sends messages until it is killed, and says which are stored; run by test_sender.
+"""Sends messages until it is killed, and prints which are stored; run by test_sender.
 
 Usage: python -m tests.transport.sending.send_worker ADDRESS CREDENTIALS SPOOL TURN
 """

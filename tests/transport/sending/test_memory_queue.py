@@ -1,4 +1,4 @@
-"""The queue in memory: numbers, its bound, and forgetting."""
+"""The queue in memory: numbers, capacity, and removal."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_forgetting_messages_that_were_dropped_meanwhile() -> None:
     assert [one.message.message_id for one in queue.first(9)] == ["e/b/3", "e/b/4", "e/b/5"]
 
 
-def test_changes_wake_whoever_waits() -> None:
+def test_changes_wake_waiting_threads() -> None:
     queue = MessageQueue(1000)
     waiting, seen = threading.Event(), threading.Event()
 

@@ -13,7 +13,7 @@ from reid_tracker.transport.sending.publisher import Publisher
 
 
 class Gate(MemoryBroker):
-    """A broker that refuses what a test says."""
+    """A broker that raises given errors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ def test_an_outage_makes_batches_smaller_and_is_logged_once(
     for _ in range(8):
         assert not publisher.publish(batch("good"), 1)
     assert (publisher.at_once, publisher.away) == (1, "gate does not answer")
-    assert (gate.opened, gate.closed) == (1, 0)  # the connection heals by itself
+    assert (gate.opened, gate.closed) == (1, 0)  # the broker reconnects by itself
     gate.error = None
     for _ in range(8):
         assert publisher.publish(batch("good"), 5)

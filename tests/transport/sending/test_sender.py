@@ -87,7 +87,7 @@ def receiver(gate: Gate) -> Receiver:
 
 
 def numbers(receiver: Receiver, count: int) -> list[int]:
-    """Receive so many messages and return their numbers."""
+    """Receive `count` messages and return their numbers."""
     found: list[int] = []
     deadline = time.monotonic() + WAIT_S
     while len(found) < count and time.monotonic() < deadline:
@@ -130,7 +130,7 @@ def test_an_outage(
         wait_until(lambda: len(gate.sizes) > 6)
         assert sender.pending == 100
         assert "does not answer" in sender.away
-        assert gate.sizes[6] == 1  # less at once, as long as it does not work
+        assert gate.sizes[6] == 1  # smaller batches while publishing fails
         gate.error = None
         assert sender.wait_sent(WAIT_S)
         assert sender.away == ""
@@ -150,14 +150,14 @@ def test_sending_never_waits(gate: Gate, receiver: Receiver, spool: Spool | None
         assert gate.entered.wait(WAIT_S)
         for n in range(1, 50):
             sender.send(tracklet(n))
-        wait_until(lambda: sender.pending == 50)  # one that is being stored counts twice
+        wait_until(lambda: sender.pending == 50)  # a message that is being stored counts twice
         assert not sender.wait_sent(0)
         gate.released.set()
         assert sender.wait_sent(WAIT_S)
     assert len(numbers(receiver, 50)) == 50
 
 
-def test_a_broker_that_refuses_is_opened_anew(gate: Gate, receiver: Receiver) -> None:
+def test_a_broker_that_refuses_is_opened_again(gate: Gate, receiver: Receiver) -> None:
     gate.error = TransportError("gate refuses the credentials")
     with Sender(SITE, gate.open, first_wait_s=0.01) as sender:
         sender.send(tracklet(0))
@@ -168,12 +168,12 @@ def test_a_broker_that_refuses_is_opened_anew(gate: Gate, receiver: Receiver) ->
     assert numbers(receiver, 1) == [0]
 
 
-def test_one_message_that_no_broker_takes(
+def test_one_message_that_every_broker_refuses(
     gate: Gate, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is dropped, and does not stand in the way of the others."""
+    """It is dropped and does not block the others."""
     sender = Sender(SITE, gate.open)
-    with sender._queue.changed:  # all in one batch; no message is refused: one is put in by hand
+    with sender._queue.changed:  # all in one batch, with one invalid message
         sender.send(tracklet(0))
         sender._queue.put(Outgoing("x", "bad", b""))
         sender.send(tracklet(2))
@@ -184,9 +184,7 @@ def test_one_message_that_no_broker_takes(
     assert "no broker accepts" in caplog.text
 
 
-def test_what_is_not_sent_is_there_after_a_restart(
-    gate: Gate, receiver: Receiver, tmp_path: Path
-) -> None:
+def test_unsent_messages_survive_a_restart(gate: Gate, receiver: Receiver, tmp_path: Path) -> None:
     gate.error = AWAY
     first = Spool(tmp_path / "spool")
     with Sender(SITE, gate.open, first) as sender:
@@ -203,7 +201,7 @@ def test_what_is_not_sent_is_there_after_a_restart(
     assert numbers(receiver, 21) == list(range(21))
 
 
-def test_what_is_lost_without_a_disk_is_said(gate: Gate) -> None:
+def test_messages_lost_without_a_disk_are_reported(gate: Gate) -> None:
     gate.error = AWAY
     sender = Sender(SITE, gate.open)
     sender.send(tracklet(0))
@@ -227,7 +225,7 @@ def test_memory_is_bounded(gate: Gate, receiver: Receiver) -> None:
     assert numbers(receiver, kept) == list(range(200 - kept, 200))
 
 
-def test_too_large_a_message_is_the_callers(gate: Gate) -> None:
+def test_a_too_large_message_is_an_error_of_the_caller(gate: Gate) -> None:
     with Sender(SITE, gate.open) as sender:
         message = status()
         force_setattr(message, "reason", "x" * 100_000)
@@ -236,7 +234,7 @@ def test_too_large_a_message_is_the_callers(gate: Gate) -> None:
 
 
 class FullDisk(Spool):
-    """A spool whose disk is full when a test says so."""
+    """A spool whose disk can be set to full."""
 
     full = False
 
@@ -249,7 +247,7 @@ class FullDisk(Spool):
 def test_a_full_disk(
     gate: Gate, receiver: Receiver, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Messages go on from memory, with one line in the log, and to the disk again later."""
+    """Messages are sent from memory, with one line in the log, and stored on disk again later."""
     spool = FullDisk(tmp_path / "spool")
     sender = Sender(SITE, gate.open, spool, first_wait_s=0.01)
     gate.error = AWAY
@@ -287,7 +285,7 @@ def test_a_full_disk(
 def test_the_end_of_a_full_disk_and_of_an_outage(
     gate: Gate, receiver: Receiver, tmp_path: Path
 ) -> None:
-    """Whoever closes just then does not wait for the next attempt: all goes out from memory."""
+    """Closing then does not wait for the next attempt: all messages are sent from memory."""
     spool = FullDisk(tmp_path / "spool")
     spool.full = True
     gate.error = AWAY
@@ -337,8 +335,8 @@ def test_a_server_that_is_killed_and_returns(world: World, tmp_path: Path) -> No
 def check_kills(
     kind: str, server: Server, config: TransportConfig, turns: int, spool: Path
 ) -> None:
-    """Kill the sender in the middle, and the broker now and then; nothing stored is missing."""
-    random = np.random.default_rng()  # another moment each time is the point
+    """Kill the sender repeatedly, and sometimes the broker; no stored message is lost."""
+    random = np.random.default_rng()  # each kill at another moment
     receiver = Receiver(open_broker(config).subscribe(pattern_of("tracklet"), "centre"))
     stored: dict[str, int] = {}
     down = False

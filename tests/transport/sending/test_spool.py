@@ -1,4 +1,4 @@
-"""The disk buffer: what it keeps, what it drops first, and damaged, full and foreign files."""
+"""The spool: kept and dropped messages, and damaged, full and foreign files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ids(spool: Spool, count: int = 10_000) -> list[int]:
     return [int(one.message.message_id.rpartition("/")[2]) for one in spool.first(count)]
 
 
-def test_a_clock_that_comes_right_makes_nothing_old(
+def test_a_corrected_clock_does_not_age_messages(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A host without a clock of its own starts 30 days behind, or ahead, until NTP answers."""
@@ -52,11 +52,11 @@ def test_a_clock_that_comes_right_makes_nothing_old(
     spool.close()
 
 
-def test_what_is_dropped_for_its_age_is_in_the_log(
+def test_messages_dropped_for_their_age_are_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
-    for _ in range(2):  # the clock came right while the program did not run
+    for _ in range(2):  # the clock was corrected while the program did not run
         with Spool(tmp_path / "spool", max_age_s=3600, clock=clock, monotonic=Clock()) as spool:
             spool.put([message(0), message(1)])
         clock.now_s += 30 * 86_400
@@ -101,7 +101,7 @@ def test_full_drops_the_oldest_first(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert 15 <= spool.pending <= 19
     assert spool.dropped_full == 100 - spool.pending
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    spool.put([message(n, 1000) for n in range(100, 150)])  # more than all of it at once
+    spool.put([message(n, 1000) for n in range(100, 150)])  # more than its capacity at once
     assert ids(spool) == list(range(150 - spool.pending, 150))
     assert spool.pending + spool.dropped_full == 150
     spool.close()
@@ -122,7 +122,7 @@ def test_old_ones_are_dropped(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_the_disk_is_given_back(tmp_path: Path) -> None:
+def test_disk_space_is_freed_after_an_outage(tmp_path: Path) -> None:
     path = tmp_path / "spool"
     spool = Spool(path)
     for start in range(0, 400, 50):
@@ -163,7 +163,7 @@ def test_places_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["noise", "zeros", "cut"])
-def test_a_damaged_file_is_set_aside(
+def test_a_damaged_file_is_renamed(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "spool"
@@ -207,7 +207,7 @@ def test_damage_while_it_is_open(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     first = ids(spool)
     assert spool.damaged == 1
     assert first[-1] == 3099
-    # Numbers went on: a batch of the old file takes nothing of the new one with it.
+    # Numbers continue, so that removing an old batch removes nothing of the new file.
     spool.remove(batch[-1].number)
     assert ids(spool) == first
     assert sum(record.levelno == logging.ERROR for record in caplog.records) == 1
@@ -247,7 +247,7 @@ spool.close()
 
 @pytest.mark.slow
 def test_a_full_disk(tmp_path: Path) -> None:
-    """What was stored stays, what was removed does not come back, and later it goes on."""
+    """Stored messages stay, removed ones do not come back, and storing works again later."""
     import json
 
     done = subprocess.run(
@@ -274,10 +274,10 @@ def test_a_full_disk(tmp_path: Path) -> None:
     with_restart.close()
 
 
-def test_a_new_file_in_which_numbers_cannot_go_on_is_not_used(
+def test_a_new_file_that_cannot_continue_the_numbers_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a file that numbers anew is given would count as sent, since its numbers are low."""
+    """New messages with low numbers would count as already sent."""
     spool = Spool(tmp_path / "spool.sqlite")
     spool.put([message(n) for n in range(5)])
     last = spool.first(5)[-1].number
@@ -317,7 +317,7 @@ def test_a_disk_of_one_megabyte(small_disk: Path) -> None:
 
 
 def test_a_log_that_takes_the_whole_disk(small_disk: Path) -> None:
-    """Nothing waits, so that nothing is lost by a new file."""
+    """No message waits, so a new file loses nothing."""
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(500_000))
     spool = Spool(small_disk / "spool")
@@ -333,7 +333,7 @@ def test_a_log_that_takes_the_whole_disk(small_disk: Path) -> None:
 
 @pytest.mark.parametrize("old", [0, 20])
 def test_a_disk_that_is_full_at_the_start(small_disk: Path, old: int) -> None:
-    """The file is opened when there is space; what waited in it is there, before what is new."""
+    """The file is opened when there is space; its old messages come before new ones."""
     path, ballast = small_disk / "spool", small_disk / "ballast"
     if old:
         before = Spool(path)

@@ -1,4 +1,4 @@
-"""The file of the spool: its errors, and moving it away."""
+"""The file of the spool: errors, renaming and deletion."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_deleting_removes_all_parts(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_bytes_that_are_no_database_are_damage(tmp_path: Path) -> None:
+def test_files_that_are_not_databases_count_as_damaged(tmp_path: Path) -> None:
     path = tmp_path / "spool.sqlite"
     path.write_bytes(b"noise" * 1000)
     with pytest.raises(DamagedSpoolError):

@@ -1,4 +1,4 @@
-"""Reading and writing messages: round trips, what is refused, and how little that costs."""
+"""Encoding and decoding messages: round trips, refused messages, and their cost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
 
 def refused(data: bytes) -> str:
-    """Decode what must be refused; return the error's text, which is one short line."""
+    """Decode a message that must be refused; return the error's text, one short line."""
     with pytest.raises(MessageError) as caught:
         decode_message(data)
     text = str(caught.value)
@@ -94,7 +94,7 @@ def test_a_message_in_full() -> None:
 
 
 def test_the_largest_message_fits() -> None:
-    """Also where each letter of each name takes six bytes of JSON."""
+    """Even if each letter of each name takes six bytes of JSON."""
     name = "\x01" * 200
     observation = Observation(1e11, (-0.12345,) * 4, (-0.12345,) * 2, (-999999.123,) * 2)
     message = tracklet(
@@ -230,7 +230,7 @@ JSON = st.recursive(
 @settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_one_value_replaced(data: st.DataObject) -> None:
-    """Only what the schema allows is read, and what is read can be sent on unchanged."""
+    """Only messages that the schema allows are read, and they can be encoded again unchanged."""
     values = as_json(data.draw(SOME))
     place: Any = values
     while isinstance(place, dict | list) and place:

@@ -62,7 +62,7 @@ def test_a_tracklet_without_embeddings() -> None:
         (np.zeros(4), [1], "expected (P, D)"),
     ],
 )
-def test_prototypes_that_do_not_fit(rows: np.ndarray, weights: list[float], words: str) -> None:
+def test_invalid_prototypes(rows: np.ndarray, weights: list[float], words: str) -> None:
     with pytest.raises(MessageError) as caught:
         Prototypes.of(ENCODER, rows, weights)
     assert words in str(caught.value)

@@ -1,4 +1,4 @@
-"""What each message checks and says of itself."""
+"""Checks and ids of each message."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_picture_travels_as_it_is() -> None:
 @pytest.mark.parametrize(
     "picture", [b"", b"GIF89a", PICTURE[:-1], bytes(MAX_PICTURE_BYTES + 1), "text", 7]
 )
-def test_what_is_no_small_jpeg_file_is_refused(picture: object) -> None:
+def test_other_pictures_than_small_jpeg_files_are_refused(picture: object) -> None:
     with pytest.raises(MessageError, match=r"picture = .*: Expected"):
         tracklet(picture=picture)
     data = encode_message(tracklet(picture=PICTURE))

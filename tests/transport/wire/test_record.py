@@ -1,4 +1,4 @@
-"""What the base of all messages checks."""
+"""Checks in the base class of all messages."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from tests.transport.samples import (
         ({"observations": (1,)}, "got `int` - at `$[0]`"),
     ],
 )
-def test_values_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
+def test_invalid_values(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(MessageError) as caught:
         tracklet(**changes)
     assert words in str(caught.value)

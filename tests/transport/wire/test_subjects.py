@@ -1,4 +1,4 @@
-"""Subjects: any name is safe in them, and only what was made is read."""
+"""Subjects: any name is safe in them, and only valid subjects are parsed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reid_tracker.transport.wire.subjects import (
 from tests.transport.samples import NAMES, host, identity, status, tracklet
 
 
-def test_the_places_of_messages() -> None:
+def test_subjects_of_messages() -> None:
     assert str(subject_of(tracklet(), "hall")) == "reid.v1.hall.e1.door.tracklet"
     assert str(subject_of(status(), "hall")) == "reid.v1.hall.e1.door.status"
     assert str(subject_of(host(), "hall")) == "reid.v1.hall.e1.=.status"
@@ -41,7 +41,7 @@ def test_subject_round_trip(kind: SubjectKind, site: str, edge: str, camera: str
 
 
 @given(st.text(max_size=60) | st.from_regex(r"reid\.v1\.[A-Z=0-9]{1,9}\.identity", fullmatch=True))
-def test_what_is_read_was_made(text: str) -> None:
+def test_only_formatted_subjects_are_parsed(text: str) -> None:
     try:
         subject = parse_subject(text)
     except MessageError:
