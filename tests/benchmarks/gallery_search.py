@@ -34,6 +34,7 @@ import numpy as np
 
 from reid_tracker.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reid_tracker.match.gallery.embedded.store import EmbeddedStore
+from reid_tracker.match.gallery.postgres.store import PostgresStore
 from reid_tracker.match.gallery.records import SightingRecord, Where
 from reid_tracker.match.gallery.store import GalleryStore
 from tests.benchmarks.city_looks import ENCODERS, Looks
@@ -223,8 +224,9 @@ def run(name: str, store: GalleryStore, columns: Columns, arguments: argparse.Na
     start = time.perf_counter()
     if isinstance(store, EmbeddedStore):
         store.indexed()
-    else:
+    elif isinstance(store, PostgresStore):
         analyse(arguments.server)
+        store.indexed(3600)
     indexing = time.perf_counter() - start
     for kind, those in asked.items():
         report(name, store, columns, kind, those)
@@ -282,7 +284,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         for kind in arguments.kind:
             if kind == "postgres":
-                from reid_tracker.match.gallery.postgres.store import PostgresStore
                 from tests.match.gallery.server import Server
 
                 arguments.server = Server(flush=True)

@@ -44,6 +44,7 @@ class VectorIndex:
 
     Attributes:
         rows: the same.
+        size: numbers in a vector, D.
         covered: all sightings up to this number have been added.
     """
 
@@ -55,8 +56,8 @@ class VectorIndex:
         self.rows = rows
         self.covered = 0
         self._lists = lists_for(rows)
-        size = sample.shape[1]
-        self._index: Any = faiss.index_factory(size, f"RR,IVF{self._lists},RaBitQfs")
+        self.size = sample.shape[1]
+        self._index: Any = faiss.index_factory(self.size, f"RR,IVF{self._lists},RaBitQfs")
         self._inverted: Any = faiss.extract_index_ivf(self._index)
         self._inverted.cp.niter = _ROUNDS
         self._inverted.cp.min_points_per_centroid = 1  # no warning about few; see `sample`

@@ -96,13 +96,22 @@ class Mirror:
         if not self._complete.is_set():
             return None
         with self._lock:
-            return None if self._index is None else self._index.candidates(query, count, effort)
+            if self._index is None or self._index.size != len(query):
+                return None
+            return self._index.candidates(query, count, effort)
 
     def remove(self, numbers: IntArray) -> None:
         """Remove deleted sightings from the index."""
         with self._lock:
             if self._index is not None:
                 self._index.remove(np.sort(numbers))
+
+    def clear(self) -> None:
+        """Remove everything; the thread makes a new index."""
+        self._complete.clear()
+        with self._lock:
+            self._index = None
+        self._check_s = 0.0
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until there is a complete index; False if that takes longer."""
@@ -184,6 +193,9 @@ class Mirror:
         if found:
             owners = np.array([number for number, _ in found], np.int64)
             vectors = _stacked([row[1:] for row in found])
+            if vectors.shape[1] != index.size:  # emptied, and filled by another encoder
+                self.clear()
+                return
             with self._lock:
                 index.add(owners, vectors, max(index.covered, *numbers))
 

@@ -165,6 +165,7 @@ class PostgresStore(SqlStore["Connection[Any]"]):
         self._connection: Connection[Any] | None = None
         self._closed = False
         self._searches = 0
+        self._deleted: list[int] = []
         self._mirror: Mirror | None = None
         with self._use() as connection:
             if numbers_changes(connection):
@@ -365,10 +366,8 @@ class PostgresStore(SqlStore["Connection[Any]"]):
         else:
             self._run(connection, f"DELETE FROM events WHERE {of_events}", events_value)  # noqa: S608
             statement = f"DELETE FROM sightings WHERE {condition} RETURNING number"  # noqa: S608
-            numbers = [row[0] for row in self._run(connection, statement, value)]
-            count = len(numbers)
-            if self._mirror is not None:
-                self._mirror.remove(np.array(numbers, np.int64))
+            self._deleted = [row[0] for row in self._run(connection, statement, value)]
+            count = len(self._deleted)
         self._log_deletion(connection, what, count)
         return count
 
@@ -407,12 +406,18 @@ class PostgresStore(SqlStore["Connection[Any]"]):
         """See `GalleryStore`."""
         count = super().forget(identity)
         self._erase_keys(count)
+        if self._mirror is not None:
+            self._mirror.remove(np.array(self._deleted, np.int64))
         return count
 
     def purge(self, stored_before_s: float = math.inf) -> int:
         """See `GalleryStore`."""
         count = super().purge(stored_before_s)
         self._erase_keys(count)
+        if self._mirror is not None and stored_before_s == math.inf:
+            self._mirror.clear()
+        elif self._mirror is not None:
+            self._mirror.remove(np.array(self._deleted, np.int64))
         return count
 
     def _erase_keys(self, deleted: int) -> None:
@@ -430,6 +435,19 @@ class PostgresStore(SqlStore["Connection[Any]"]):
                     "VACUUM FULL crop_keys",
                     error,
                 )
+
+    def indexed(self, timeout_s: float) -> bool:
+        """Start the index at once, if the gallery is large enough, and wait until it is complete.
+
+        Returns:
+            False if there is none, or if it takes longer.
+        """
+        if self._mirror is None:
+            return False
+        with self._use() as connection:
+            total = int(self._value(connection, _ESTIMATE))
+        self._mirror.start(total)
+        return self._mirror.wait(timeout_s if total >= _INDEXED_FROM else 0)
 
     def count(self) -> int:
         """See `GalleryStore`."""

@@ -14,7 +14,7 @@ from reid_tracker.match.gallery.postgres import store as store_module
 from reid_tracker.match.gallery.postgres.store import PostgresStore
 from reid_tracker.match.gallery.records import ANYWHERE, EventRecord, SightingRecord, Where
 from reid_tracker.types import Embeddings
-from tests.match.gallery.samples import MODEL, sighting
+from tests.match.gallery.samples import MODEL, OTHER_MODEL, sighting, unit
 from tests.match.gallery.server import Server
 from tests.match.gallery.test_vector_index import looks
 from tests.waiting import wait_until
@@ -70,9 +70,7 @@ def store(postgres: Server, schema: str, vectors: Embeddings) -> Iterator[Postgr
     with PostgresStore(postgres.address, schema=schema) as store:
         store.write(people(vectors))
         analyse(postgres, schema)
-        store.nearest(vectors[0], model=MODEL)
-        assert store._mirror is not None
-        assert store._mirror.wait(60)
+        assert store.indexed(60)
         yield store
 
 
@@ -164,8 +162,41 @@ def test_what_is_forgotten_is_gone_at_once(store: PostgresStore, vectors: Embedd
     assert gone <= codes(store)
     assert store.forget(12) == EACH
     assert not gone & codes(store)
-    assert store.purge() == PEOPLE * EACH - EACH
+    clock_s = max(one.end_s for one in store.sightings()) + 1e10
+    assert store.purge(clock_s) == PEOPLE * EACH - EACH
+    assert not codes(store)
     assert store.nearest(vectors[0], model=MODEL) == []
+
+
+def test_another_encoder_after_everything_was_deleted(
+    store: PostgresStore, postgres: Server, schema: str
+) -> None:
+    """Its embeddings have another size; another process deletes and writes."""
+    longer = unit(np.random.default_rng(0).standard_normal((500, 96)))
+    new = [
+        sighting(str(row), 1, model=OTHER_MODEL, embeddings=longer[row : row + 1])
+        for row in range(len(longer))
+    ]
+    with PostgresStore(postgres.address, schema=schema) as other:
+        other.purge()
+        other.write(new)
+    analyse(postgres, schema)
+    for row in (4, 480):
+        (hit,) = store.nearest(longer[row], model=OTHER_MODEL, k=1)
+        assert hit.sighting.id == str(row)
+    wait_until(
+        lambda: (
+            store._mirror is not None
+            and store._mirror._index is not None
+            and store._mirror._index.size == 96
+            and codes(store) == numbers(store)
+        ),
+        "a new index",
+    )
+    (hit,) = store.nearest(longer[4], model=OTHER_MODEL, k=1)
+    assert hit.sighting.id == "4"
+    store.purge()
+    assert store.nearest(longer[4], model=OTHER_MODEL) == []
 
 
 def test_a_gallery_of_an_earlier_version(
@@ -199,6 +230,7 @@ def test_without_faiss_it_is_said_once(
 ) -> None:
     monkeypatch.setattr(mirror_module, "is_available", lambda: False)
     with PostgresStore(postgres.address, schema=schema) as store:
+        assert not store.indexed(1)
         store.write(people(vectors))
         analyse(postgres, schema)
         with caplog.at_level(logging.WARNING):
@@ -206,3 +238,33 @@ def test_without_faiss_it_is_said_once(
                 assert store.nearest(vectors[9], model=MODEL, k=1)[0].sighting.id == "9"
     (message,) = caplog.messages
     assert "pip install 'reid-tracker[index]'" in message
+
+
+def test_who_does_not_own_the_tables_of_an_earlier_version(
+    postgres: Server, schema: str, vectors: Embeddings
+) -> None:
+    """The column of changes cannot be added: everything is compared, and written as before."""
+    import psycopg
+
+    role = f"writer_{schema}"
+    with PostgresStore(postgres.address, schema=schema) as store:
+        store.write(people(vectors))
+    with psycopg.connect(postgres.address, autocommit=True) as admin:
+        admin.execute(f'ALTER TABLE "{schema}".sightings DROP COLUMN change')
+        admin.execute(f'CREATE ROLE "{role}"')
+        admin.execute(f'GRANT ALL ON SCHEMA "{schema}" TO "{role}"')
+        admin.execute(f'GRANT ALL ON ALL TABLES IN SCHEMA "{schema}" TO "{role}"')
+        admin.execute(f'GRANT CREATE ON DATABASE postgres TO "{role}"')
+    analyse(postgres, schema)
+    address = f"{postgres.address}&options=-c%20role%3D{role}"
+    with PostgresStore(address, schema=schema) as store:
+        assert not store.indexed(1)
+        assert store.nearest(vectors[9], model=MODEL, k=1)[0].sighting.id == "9"
+        store.write(people(vectors[:10], 9))
+        assert store.forget(2) == EACH
+    with PostgresStore(postgres.address, schema=schema) as store:
+        assert store.indexed(60)
+        assert codes(store) == numbers(store)
+    with PostgresStore(address, schema=schema) as store:  # the owner has added it
+        store.write(people(vectors[:10], 9))
+        assert store.indexed(60)
