@@ -1,4 +1,4 @@
-"""What many tests need: reference material that may be absent, and small synthetic videos."""
+"""Fixtures for many tests: reference data that may be missing, and small synthetic videos."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")  # a busy machine is no fault
+settings.load_profile("busy")  # no time limit, since the machine may be busy
 
-gc.disable()  # until all tests are collected: that makes much and throws little away
+gc.disable()  # until all tests are collected, which creates many objects and frees few
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -59,7 +59,7 @@ def pytest_collection_finish() -> None:
 
 
 class Clock:
-    """Tells the time that a test sets."""
+    """A clock that a test sets."""
 
     def __init__(self, now_s: float = 1_700_000_000.0) -> None:
         self.now_s = now_s
@@ -70,7 +70,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def logger_as_it_was() -> Iterator[None]:
-    """A test that leaves the package's logger changed would blind those after it."""
+    """Restore the package's logger, so that later tests are not affected."""
     logger = logging.getLogger("reid_tracker")
     before = logger.level, logger.propagate, list(logger.handlers)
     yield
@@ -89,7 +89,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def own_downloads(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder of downloads: what "auto" means does not depend on who runs the tests."""
+    """An empty download folder, so that "auto" does not depend on the user."""
     home = next(homes)
     home.mkdir()
     monkeypatch.setenv("REID_TRACKER_HOME", str(home))
@@ -98,7 +98,7 @@ def own_downloads(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of one megabyte, where one may be mounted."""
+    """A real file system of one megabyte, if mounting is allowed."""
     place = tmp_path / "small"
     place.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]

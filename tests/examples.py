@@ -1,4 +1,4 @@
-"""How many examples the tests of properties try."""
+"""The number of examples for property tests."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import os
 
 
 def examples(most: int) -> int:
-    """Return all of them where `CI` is set, as continuous integration does; otherwise a quarter."""
+    """Return the given number if `CI` is set, otherwise a quarter of it."""
     return most if os.environ.get("CI") else max(most // 4, 5)

@@ -1,4 +1,4 @@
-"""A worker that is killed in the middle of its work."""
+"""Kills a worker process in the middle of its work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Array types, and what callers may pass as an array."""
+"""Array types, and the values that callers may pass as arrays."""
 
 from __future__ import annotations
 

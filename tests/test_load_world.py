@@ -1,4 +1,4 @@
-"""The messages of the load benchmark: what hosts would send, as often as its texts say."""
+"""The messages of the load benchmark are like those of hosts, in content and rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The soak benchmark: its figures, that it would notice what grows, and a short run of it."""
+"""The soak benchmark: its figures, its detection of growth, and a short run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 @needs_proc
 def test_what_a_process_holds_is_seen(tmp_path: Path) -> None:
-    """In a process of its own: in this one the memory of earlier tests comes and goes."""
+    """Measured in a separate process, since the memory of earlier tests varies in this one."""
     code = """if True:
         import threading
         print("ready", flush=True)
@@ -97,7 +97,7 @@ def test_slope_and_its_error() -> None:
 
 
 def test_a_walk_without_a_direction_is_no_growth() -> None:
-    """Memory moves in steps that stay: neighbours are alike, and the error is larger than plain."""
+    """Memory changes in lasting steps: neighbouring samples correlate, and the error is larger."""
     random = np.random.default_rng(1)
     times_s = np.arange(0, 900, 10.0)
     noise = np.convolve(random.normal(0, 1, 120), np.ones(20), "valid")[: len(times_s)]
@@ -120,7 +120,7 @@ def steady(count: int = 91) -> list[Sample]:
 
 
 def grow(name: str, mib: float = 0, threads: float = 0, files: float = 0) -> Callable[..., None]:
-    """Let a process grow by so much in an hour."""
+    """Let a process grow by a given amount in an hour."""
 
     def change(samples: list[Sample]) -> None:
         for one in samples:
@@ -228,7 +228,7 @@ def begin(words: list[str]) -> subprocess.Popen[str]:
 
 
 def end(soak: subprocess.Popen[str], number: int) -> None:
-    """End a soak that still goes on with all its processes."""
+    """End a running soak with all its processes."""
     if soak.poll() is None:
         soak.send_signal(number)
     try:

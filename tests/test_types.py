@@ -1,4 +1,4 @@
-"""The data between stages: what is accepted, what is converted, what is refused and how."""
+"""The data types between stages: accepted, converted and refused values."""
 
 from __future__ import annotations
 

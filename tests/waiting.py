@@ -1,4 +1,4 @@
-"""How tests wait for something that another thread or process does."""
+"""Waiting for another thread or process."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def wait_until(true: Callable[[], object], what: object = "", *, step_s: float =
     """Return as soon as a condition holds.
 
     Args:
-        true: the condition; it may raise an error when waiting is in vain.
-        what: the condition in words, or what shows how far it is; for the message.
-        step_s: pause between two looks, in seconds.
+        true: the condition; it may raise an error to stop waiting.
+        what: the condition in words, or an object that shows the progress, for the message.
+        step_s: seconds between two checks.
 
     Raises:
-        AssertionError: the condition does not come true.
+        AssertionError: the condition does not become true in time.
     """
     deadline = time.monotonic() + PATIENCE_S
     while not true():
@@ -29,9 +29,9 @@ def wait_until(true: Callable[[], object], what: object = "", *, step_s: float =
 
 
 def freeze(pid: int) -> None:
-    """Stop a child process where it is, and return when it has stopped.
+    """Freeze a child process, and return when it has stopped.
 
-    On a busy machine that takes a moment, in which it would still answer.
+    On a busy machine this takes a moment, during which the process would still answer.
     """
     os.kill(pid, signal.SIGSTOP)
     os.waitid(os.P_PID, pid, os.WSTOPPED)

@@ -1,4 +1,4 @@
-"""Takes what camera hosts tell, besides the centre: what must be in the gallery in the end."""
+"""Receives the messages of camera hosts, like the centre, to compare them with the gallery."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Key = tuple[str, str, str, int]
 
 
 class Observer:
-    """Takes what the camera hosts tell, with a place of its own in the broker."""
+    """Receives the messages of camera hosts under its own durable name."""
 
     def __init__(self, config: TransportConfig, site: str) -> None:
         self._broker = open_broker(config)
@@ -34,11 +34,11 @@ class Observer:
 
     @property
     def missing(self) -> int:
-        """Messages that never came though later ones did."""
+        """Number of messages that did not come although later ones did."""
         return self._receiver.counts.missing
 
     def take(self, timeout_s: float = 0.2) -> None:
-        """Take what is there; nothing while the broker is away."""
+        """Receive all waiting messages; none while the broker is away."""
         with contextlib.suppress(TransportUnavailableError):
             while (got := self._receiver.receive(timeout_s)) is not None:
                 if isinstance(got.message, TrackletMessage):
@@ -48,19 +48,19 @@ class Observer:
                 got.ack()
 
     def until(self, true: Callable[[], object], what: str) -> None:
-        """Take until something holds."""
+        """Receive until a condition holds."""
         deadline = time.monotonic() + PATIENCE_S
         while not true():
             assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
             self.take(0.05)
 
     def in_order(self) -> list[TrackletMessage | CameraMessage]:
-        """Return everything in the order of its numbers, which is that of one start."""
+        """Return the messages of a start sorted by their numbers."""
         told: list[TrackletMessage | CameraMessage] = [*self.tracklets, *self.states]
         return sorted(told, key=lambda one: one.edge_seq)
 
     def last(self) -> dict[Key, TrackletMessage]:
-        """Return the last that was told of each tracklet."""
+        """Return the last message of each tracklet."""
         newest: dict[Key, TrackletMessage] = {}
         for one in sorted(self.tracklets, key=lambda one: one.edge_seq):
             newest[one.key] = one
@@ -78,11 +78,11 @@ class Observer:
         return {key for key in self.open() if key[2] == camera}
 
     def boots(self) -> list[str]:
-        """Return the starts of camera hosts, in the order in which they were heard of."""
+        """Return the boot ids of camera hosts in the order of their first messages."""
         return list(dict.fromkeys(one.boot for one in self.states))
 
     def over(self) -> bool:
-        """Tell whether every camera of the last start of each camera host is done with."""
+        """Return whether every camera of the last start of each camera host has ended."""
         last = {one.edge: one.boot for one in self.states}
         newest: dict[tuple[str, str], CameraMessage] = {}
         for one in sorted(self.states, key=lambda one: one.edge_seq):
@@ -91,7 +91,7 @@ class Observer:
         return all(one.reason in {"stopped", "ended", "removed"} for one in newest.values())
 
     def check_numbers(self, missing: int = 0) -> None:
-        """Check that of each start every number came once, but for those that were given up."""
+        """Check that every number of each start came once, except those of dropped messages."""
         numbers: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for one in self.in_order():
             numbers[one.edge, one.boot].append(one.edge_seq)

@@ -1,4 +1,4 @@
-"""Runs of the command line as processes of their own, to be followed, frozen and ended."""
+"""Runs the command line in processes that tests can watch, freeze and end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.waiting import PATIENCE_S, wait_until
 
 
 def long_walk(folder: Path, loops: int, empty_frames: int = 0) -> list[str]:
-    """The walkers, again and again; nobody is detected in the first frames.
+    """The two walkers again and again; nobody is detected in the first frames.
 
     At the end of a walk they are at its start at once, as nobody can be. So a tracker that gives
     people their old ids back would exchange those of earlier walks: it does not, here.
@@ -66,7 +66,7 @@ class Run:
         self.lines.extend(line.strip() for line in self._process.stderr)
 
     def until(self, true: Callable[[], object], what: str) -> None:
-        """Wait until something holds; the run must still be going on."""
+        """Wait until a condition holds; the run must not end before."""
 
         def holds() -> bool:
             if true():
@@ -83,7 +83,7 @@ class Run:
         self._process.send_signal(number)
 
     def end(self, number: int | None = signal.SIGINT) -> int:
-        """Send a signal, None for none, and return the exit code."""
+        """Send a signal, if one is given, and return the exit code."""
         if number is not None and self._process.poll() is None:
             self.send(number)
         code = self._process.wait(PATIENCE_S)

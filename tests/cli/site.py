@@ -1,4 +1,4 @@
-"""A whole site as real processes: cameras, broker, camera hosts, centre; each may die and return.
+"""A whole site of real processes: cameras, broker, camera hosts, centre; each may be killed.
 
 What the camera hosts tell is also taken by an observer of the test's own, so that what the gallery
 holds can be compared with it.
@@ -53,7 +53,7 @@ CENTRAL_SETTINGS = (
 def write_people(
     path: Path, rate: int = 5, frames: int = 60, start: int = 0, width: int = 768
 ) -> Path:
-    """Write a part of the demo clip, which shows people who walk, as cameras encode it.
+    """Write a part of the demo clip, encoded as by a camera.
 
     Args:
         path: of the MP4 file.
@@ -72,7 +72,7 @@ def write_people(
 def write_still(
     path: Path, rate: int = 5, frames: int = 60, start: int = 20, width: int = 768
 ) -> Path:
-    """Write one picture of the demo clip again and again: people who stand there.
+    """Write one frame of the demo clip again and again, as people who stand still.
 
     In the 21st picture the shipped detector is sure of four people, in all sizes.
     """
@@ -102,7 +102,7 @@ def _write(path: Path, pictures: Iterable[av.VideoFrame], rate: int, width: int)
 
 
 class Program:
-    """A program of the site, which can be killed, frozen and started again with the same words.
+    """A program of the site, which can be killed, frozen and restarted with the same arguments.
 
     Args:
         words: the command line without --status.
@@ -125,15 +125,15 @@ class Program:
 
     @property
     def lines(self) -> list[str]:
-        """What it logged, over all starts."""
+        """Its log lines, over all starts."""
         return [line for run in self._runs for line in list(run.lines)]
 
     def start(self) -> None:
-        """Start it again; the one before must have ended."""
+        """Start it again; the previous process must have ended."""
         self._runs.append(Run(self._words))
 
     def kill(self) -> None:
-        """End it like a machine that loses power."""
+        """Kill it, as a power failure does."""
         self.run.kill()
 
     def freeze(self) -> None:
@@ -143,7 +143,7 @@ class Program:
         self.run.send(signal.SIGCONT)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Ask it to end; returns the exit code."""
+        """Stop it; return the exit code."""
         return self.run.end(number)
 
     def get(self, path: str) -> str:
@@ -157,7 +157,7 @@ class Program:
         return ""
 
     def health(self) -> dict[str, object]:
-        """Return what it tells of itself; empty while nobody answers."""
+        """Return its health details; empty while it does not answer."""
         text = self.get("/health")
         return dict(json.loads(text)) if text else {}
 
@@ -179,16 +179,16 @@ class Program:
         return sum(named)
 
     def until(self, true: Callable[[], object], what: str) -> None:
-        """Wait until something holds; the program must go on meanwhile."""
+        """Wait until a condition holds; the program must not end before."""
         self.run.until(true, what)
 
     def until_said(self, text: str) -> None:
-        """Wait until a line of the running process has a text."""
+        """Wait until a log line of the running process contains a text."""
         self.run.until_said(text)
 
 
 class _AnyAnswer(urllib.request.HTTPErrorProcessor):
-    """Takes every status for an answer."""
+    """Accepts every HTTP status as an answer."""
 
     def http_response(self, request: object, response: object) -> object:
         return response

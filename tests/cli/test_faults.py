@@ -1,6 +1,6 @@
-"""Whatever fails at a site, nothing is lost and nothing doubled once it is back: real processes.
+"""After any fault at a site of real processes, nothing is lost and nothing is doubled.
 
-The tables in docs/operations/faults.md say what an operator sees of each.
+The tables in docs/operations/faults.md describe each fault for operators.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, database: Database) -> 
 
 
 def told(observer: Observer, state: str, since_s: float, camera: str = "door") -> CameraMessage:
-    """Wait until a camera host tells of a state of a camera after a moment, by its own clock."""
+    """Wait until a camera host reports a state of a camera after a given time."""
     found: list[CameraMessage] = []
 
     def is_told() -> list[CameraMessage]:
@@ -83,7 +83,7 @@ Note = Callable[[str, object], None]
 
 
 def some_more(site: Site, count: int = 3) -> None:
-    """Wait until so many more tracklets have ended."""
+    """Wait until more tracklets have ended."""
     enough = len(site.observer.ended()) + count
     site.observer.until(lambda: len(site.observer.ended()) >= enough, f"{enough} tracklets")
 
@@ -180,7 +180,7 @@ def test_a_camera_that_returns_with_another_resolution(
 
 
 def test_a_stream_that_changes_resolution(site: Site, tmp_path: Path) -> None:
-    """Within one connection; whoever stands there keeps the number."""
+    """Within one connection; people keep their numbers."""
     need_server()
     sizes = [write_still(tmp_path / f"{width}.mp4", frames=20, width=width) for width in (768, 512)]
     camera = site.camera({"door": "+".join(map(str, sizes))})
@@ -224,7 +224,7 @@ def test_a_camera_whose_clock_jumps(site: Site, people: Path) -> None:
     some_more(site)
     site.finish(central, edge)
     assert sum("clock of camera door jumped" in line for line in edge.lines) == 1
-    # Whatever the camera's clock said, times stay close to those of the host.
+    # Whatever the camera's clock is, times stay close to those of the host.
     time_s = started_s
     for one in site.observer.in_order():
         if isinstance(one, CameraMessage):
@@ -234,7 +234,7 @@ def test_a_camera_whose_clock_jumps(site: Site, people: Path) -> None:
 
 
 def test_forty_reconnects_in_a_row(site: Site, tmp_path: Path, record_property: Note) -> None:
-    """Whoever stands there all the time keeps number and identity, and nothing piles up."""
+    """People who stand there keep number and identity, and no resource grows."""
     need_server()
     camera = site.camera({"door": write_still(tmp_path / "still.mp4")})
     still = ["--set", "tracker.max_age_s=10"]
@@ -256,7 +256,7 @@ def test_forty_reconnects_in_a_row(site: Site, tmp_path: Path, record_property: 
     threads, files, size = (max(one[part] for one in held[:10]) for part in range(3))
 
     def is_calm() -> bool:
-        """Tell whether what the last reconnects needed for a moment is gone."""
+        """Return whether the temporary resources of the last reconnects are freed."""
         now = costs(edge.pid)
         return now[0] <= threads and now[1] <= files + 2
 
@@ -308,12 +308,12 @@ def test_a_broker_that_is_away_for_a_minute(site: Site, people: Path) -> None:
 
 
 def test_a_camera_host_that_is_killed(site: Site, people: Path) -> None:
-    """Once with the broker, and once while messages wait on its disk."""
+    """Once while connected, and once while messages wait on its disk."""
     camera = site.camera({"door": people})
     central, edge = site.central(), site.edge(site.cameras("list", {"door": camera.url()}))
 
     def stored() -> float:
-        """Return how many messages of tracklets there are, once they are on the disk or sent."""
+        """Return the number of tracklet messages, once they are on disk or sent."""
         count = edge.metric("tracklets_published_total")
         edge.until(lambda: edge.metric("memory_messages") == 0, "nothing in memory only")
         return count
@@ -340,7 +340,7 @@ def test_a_camera_host_that_is_killed(site: Site, people: Path) -> None:
 
 
 def test_a_centre_that_is_killed(site: Site, people: Path) -> None:
-    """Two cameras that show the same people, so that it matters what was known before."""
+    """Two cameras show the same people, so that the earlier identities matter."""
     camera = site.camera({"door": people, "yard": people})
     urls = {"door": camera.url(), "yard": camera.url("yard")}
     central, edge = site.central(), site.edge(site.cameras("list", urls))
@@ -387,7 +387,7 @@ def fill_up(ballast: Path) -> None:
 
 
 def test_a_full_disk(small_disk: Path, site: Site, people: Path) -> None:
-    """What no longer fits on the disk waits in memory, also from the start on."""
+    """Messages that do not fit on the disk wait in memory, also if it is full at the start."""
     camera = site.camera({"door": people})
     spool = ["--spool", str(small_disk / "spool.sqlite")]
     urls = site.cameras("list", {"door": camera.url()})
@@ -410,7 +410,7 @@ def test_a_full_disk(small_disk: Path, site: Site, people: Path) -> None:
     edge.until(lambda: edge.health().get("disk") == "up", "a disk with space")
     some_more(site)
     site.finish(central, edge)
-    # Told once a start, if at all; where the log is given up, there is space for a moment.
+    # Logged at most once a start; when the log file is freed, there is space for a moment.
     assert 1 <= sum("no space" in line for line in edge.lines) <= 5
 
 
@@ -435,11 +435,11 @@ def test_a_full_spool_gives_up_the_oldest(site: Site, people: Path) -> None:
     assert any("messages of e1 are missing" in line for line in central.lines)
 
 
-# --- messages that are none -----------------------------------------------------------------------
+# --- malformed messages ---------------------------------------------------------------------------
 
 
 def unusable(good: TrackletMessage) -> dict[str, bytes]:
-    """Return what cannot be used for each reason that the centre counts, and more of one."""
+    """Return unusable messages for each reason that the centre counts, and many for one reason."""
     data = outgoing(good, "hall").data
     values = json.loads(data)
     looks = values["prototypes"] | {"encoder": "cd" * 32}
@@ -454,7 +454,7 @@ def unusable(good: TrackletMessage) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("site", ["nats", "mqtt"], indirect=True)
 def test_messages_that_cannot_be_used(site: Site) -> None:
-    """Of another version or encoder, cut off, or noise, among those that can.
+    """Messages of another version or encoder, cut off, or noise, among valid ones.
 
     A megabyte of it is refused by the streams that this package makes in NATS; Mosquitto with its
     own settings hands it on.

@@ -1,4 +1,4 @@
-"""Signals that stop a run: when they come at once, when later, and when not at all."""
+"""Signals that stop a run: at once, later, or not at all."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_heavy_packages_are_not_loaded(words: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_no_console_ends_a_run(encoding: str, tmp_path: Path) -> None:
-    """Names that the console cannot print are printed otherwise."""
+    """Characters that the console cannot print are escaped."""
     video = write_video(tmp_path / "дверь ☂.mp4", frames=12)
     detections = write_detections(tmp_path / "det.txt", frames=12)
     words = [video, "--detector", detections, "--encoder", "none", "-o", tmp_path / "выход"]

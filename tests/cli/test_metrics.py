@@ -1,4 +1,4 @@
-"""What a real camera host and a real centre tell Prometheus: all that the table promises."""
+"""A real camera host and a real centre serve all metrics of the table in the docs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = {*COUNTERS, *GAUGES, *HISTOGRAMS}
 
 
 def promised(who: str) -> set[str]:
-    """Return the metrics that the table for operators says come from an edge or a centre."""
+    """Return the metrics of an edge or a centre in the table for operators."""
     table = (ROOT / "docs" / "operations" / "metrics.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1:4] for line in table.splitlines() if line.startswith("| `")]
     return {
@@ -32,7 +32,7 @@ def promised(who: str) -> set[str]:
 
 
 def told(program: Program) -> set[str]:
-    """Return the metrics that a program has values of."""
+    """Return the metrics for which a program has values."""
     names = {key.partition("{")[0].removeprefix("reid_") for key in program.metrics()}
     return {re.sub(r"_(count|sum|bucket)$", "", name) for name in names} & ALL
 

@@ -1,4 +1,4 @@
-"""The parser of every command: slips get a suggestion, messages are one line."""
+"""The parser of every command: suggestions for typing errors, and one-line messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a centre tells of camera hosts that begin, end, die and return, as real processes."""
+"""States of camera hosts at a centre when they start, stop, are killed and return."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UP = 'reid_edge_up{edge="e1",site="hall"}'
 
 
 def shown(central: Program) -> dict[str, Any]:
-    """Return what the centre's page says of the host; empty while it says nothing."""
+    """Return the host's entry on the centre's status page; empty if there is none."""
     health: Any = central.health()
     found: dict[str, Any] = health.get("sites", {}).get("hall", {}).get("edges", {}).get("e1", {})
     return found

@@ -16,7 +16,7 @@ from tests.waiting import PATIENCE_S
 
 STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 
-# A signal comes when the program asks Python for this: to import a module, or to open a file.
+# The audit event of Python at which the signal is sent: an import, or the opening of a file.
 _STOPPED_AT = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run where it is ignored
@@ -36,7 +36,7 @@ program()
 
 
 def stopped_at(event: str, name: str, number: int, *words: object) -> tuple[int, list[str]]:
-    """Return the exit code and what the program says if a signal comes at a moment of its start."""
+    """Return the exit code and the output if a signal comes at a moment of the start."""
     done = subprocess.run(
         [sys.executable, "-c", _STOPPED_AT, event, name, str(int(number)), *map(str, words)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -1,4 +1,4 @@
-"""Data sets at the command line: how their layout is found, and who is a person."""
+"""Data sets at the command line: their layout and their people."""
 
 from __future__ import annotations
 

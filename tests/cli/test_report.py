@@ -15,7 +15,7 @@ from reid_tracker.types import SourceState, SourceStatus
 
 
 class Watched:
-    """Standard error that says when a line was written."""
+    """Standard error that reports written lines."""
 
     encoding = "utf-8"
 

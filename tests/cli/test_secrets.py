@@ -1,4 +1,4 @@
-"""No command line, however malformed, makes the program print a secret that stands in it."""
+"""No malformed command line makes the program print a secret in it."""
 
 from __future__ import annotations
 

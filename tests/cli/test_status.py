@@ -1,4 +1,4 @@
-"""Tokens of the status page, and the note that the program is alive."""
+"""Tokens of the status page, and the heartbeat."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tests.conftest import write_detections, write_video
 
 
 class MeanColour:
-    """Looks are the mean colour of a box, and a little noise."""
+    """The embedding is the mean colour of a box plus a little noise."""
 
     embedding_size = 3
 
@@ -53,7 +53,7 @@ def test_thresholds_of_footage_are_a_configuration(footage: list[str], tmp_path:
     assert match.tight is not None
     assert match.loose is not None
     assert tracker.max_cosine_distance == pytest.approx((match.tight + match.loose) / 2, abs=1e-4)
-    assert tracker.high_confidence is None  # nobody stands before another
+    assert tracker.high_confidence is None  # nobody hides another person
     found = match.thresholds()
     assert 0 < found.tight <= found.loose == found.revise_threshold < 1
     assert match.revise_threshold is not None

@@ -57,7 +57,7 @@ def database() -> Iterator[str]:
 
 @pytest.fixture
 def store(database: str) -> Iterator[GalleryStore]:
-    """The gallery, read beside the centre's process; a file has but one process."""
+    """The gallery, read while the centre's process runs; only one process can open a file."""
     with open_gallery(database) as opened:
         yield opened
 
@@ -70,7 +70,7 @@ def nats(tmp_path: Path) -> Iterator[Server]:
 
 
 class Process:
-    """A centre of its own process."""
+    """A centre in its own process."""
 
     def __init__(
         self, nats: Server, folder: Path, gallery: str, *more: str, notes: str = ""
@@ -103,7 +103,7 @@ class Process:
         self.process.wait()
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
-        """Ask it to stop; returns exit code and seconds."""
+        """Stop it; return the exit code and the seconds that this took."""
         asked_s = time.monotonic()
         self.process.send_signal(number)
         code = self.process.wait(15)
@@ -111,7 +111,7 @@ class Process:
 
 
 def wait_until_stored(store: GalleryStore, messages: list[TrackletMessage]) -> None:
-    """Wait until the gallery has the last state of all tracklets, with somebody's number."""
+    """Wait until the gallery has the last state of all tracklets, with identities."""
     wanted = {sighting_id(SITE, one.key): one.end_s for one in messages if one.state == "end"}
 
     def stored() -> bool:
@@ -154,7 +154,7 @@ def run_with_kills(
     assert replayed(events) == found
     for key, number in found.items():
         name = sighting_id(SITE, key)
-        # Whatever number it had before, an event told of.
+        # An event reports each earlier number.
         told = {one.identity for one in events if name in one.sightings} | {0}
         assert seen.get(name, set()) <= told | {number}
     broker.close()
@@ -185,7 +185,7 @@ def ask(port: int, path: str) -> str:
 
 
 def received(messages: list[TrackletMessage]) -> str:
-    """Return the line of the metrics that says that all messages have come."""
+    """Return the metrics line that shows that all messages have arrived."""
     return f'reid_messages_total{{kind="tracklet"}} {float(len(messages))}'
 
 
@@ -328,7 +328,7 @@ DEPLOY = ROOT / "configs" / "deploy"
 
 
 def words_of(text: str) -> list[str]:
-    """Return what follows `reid-track central` in a command."""
+    """Return the arguments of `reid-track central` in a command."""
     return shlex.split(text.split("reid-track central", 1)[1])
 
 

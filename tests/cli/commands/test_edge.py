@@ -1,4 +1,4 @@
-"""`reid-track edge` as a process, with a real NATS server: what arrives, and what survives."""
+"""`reid-track edge` as a process with a real NATS server: its messages survive faults."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WAIT_S = 90.0
 
 
 class Centre:
-    """A NATS server, and what it got."""
+    """A NATS server and its received messages."""
 
     def __init__(self, folder: Path) -> None:
         self.server = nats_server(folder / "nats")
@@ -50,7 +50,7 @@ class Centre:
         self.states: list[CameraMessage] = []
 
     def listen(self) -> None:
-        """Begin to receive; before that, and while it is down, streams keep what comes."""
+        """Start to receive; before that, and during outages, streams keep the messages."""
         self._broker = open_broker(self.config)
         self._receivers = [
             Receiver(self._broker.subscribe(pattern_of(kind, SITE), f"centre-{kind}"))
@@ -58,7 +58,7 @@ class Centre:
         ]
 
     def take(self, timeout_s: float = 0.3) -> None:
-        """Receive what is there."""
+        """Receive all waiting messages."""
         for receiver in self._receivers:
             while (got := receiver.receive(timeout_s)) is not None:
                 message = got.message
@@ -78,11 +78,11 @@ class Centre:
         return [one for one in self.tracklets if one.state == "end"]
 
     def open(self) -> set[tuple[str, str, str, int]]:
-        """Tracklets that have begun, and not ended."""
+        """Tracklets without an end."""
         return {one.key for one in self.tracklets} - {one.key for one in self.ended()}
 
     def check_numbers(self) -> None:
-        """Of each start, every number came once, and none is missing."""
+        """Check that every number of each start came exactly once."""
         for boot in {one.boot for one in self.tracklets}:
             messages: list[TrackletMessage | CameraMessage] = [*self.tracklets, *self.states]
             got = [one.edge_seq for one in messages if one.boot == boot]
@@ -124,7 +124,7 @@ def options(centre: Centre, folder: Path) -> list[str]:
 
 
 def seen_frames(words: list[str], folder: Path) -> Counter[int]:
-    """Frames in which an ordinary run saw each track."""
+    """Return the frames in which an ordinary run detected each track."""
     assert main([*words, "-o", str(folder / "out"), "--no-save-video", "--quiet"]) == 0
     (path,) = (folder / "out").glob("*.jsonl")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -252,7 +252,7 @@ def test_a_signal_while_the_broker_is_frozen(
     centre.until(lambda: len(centre.tracklets) >= 3)
     centre.server.freeze()
     try:
-        time.sleep(0.5)  # messages are on their way by now
+        time.sleep(0.5)  # messages are being sent at this moment
         began_s = time.monotonic()
         assert run.end(signal.SIGTERM) == 143
         assert time.monotonic() - began_s < 12  # edge.drain_s and the closing, on a busy machine
@@ -285,7 +285,7 @@ def test_a_camera_that_is_lost_and_comes_back(
         )
         centre.until(lambda: len(centre.tracklets) >= 4)
         camera.kill()
-        # Those who were in sight are told to be gone although no frame comes.
+        # Visible people are reported as gone although no frame comes.
         centre.until(lambda: centre.states[-1].state == "gone" and not centre.open())
         assert centre.states[-1].reason
         camera.start({"door": tmp_path / "small.mp4"})
@@ -317,7 +317,9 @@ def test_a_killed_host_begins_anew_and_nothing_is_doubled(
     assert len({one.message_id for one in centre.tracklets}) == len(centre.tracklets)
     centre.check_numbers()
     boots = [one.boot for one in centre.tracklets]
-    assert {key[1] for key in centre.open()} <= {boots[0]}  # the killed one could not tell
+    assert {key[1] for key in centre.open()} <= {
+        boots[0]
+    }  # the killed host could not report its end
 
 
 @pytest.mark.long
@@ -456,7 +458,7 @@ def test_status_logs_and_systemd(
     health = json.loads(get(port, "/health", "s3cret-token"))
     assert (health["healthy"], health["edge"], health["broker"]) == (True, "e1", "up")
     assert health["cameras"] == {"walk": {"state": "live", "reason": ""}}
-    # Stages are told of after the first batch, which a slow machine has not done yet.
+    # Stages are reported after the first batch, which takes long on a slow machine.
     run.until(
         lambda: (
             'reid_stage_seconds_bucket{le="0.001",stage="detect"}'

@@ -1,4 +1,4 @@
-"""Files of a camera host beside a broker and a centre, as real processes: who is who in them."""
+"""Identities in the files of a camera host, with a real broker and a real centre."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def frames(folder: Path, pattern: str) -> list[dict[str, Any]]:
 
 
 def who(lines: list[dict[str, Any]]) -> dict[tuple[str, int], set[int | None]]:
-    """Return the identities that each tracklet has in rows, by camera and track."""
+    """Return the identities of each tracklet in the rows, by camera and track."""
     found: dict[tuple[str, int], set[int | None]] = {}
     for line in lines:
         for track in line["tracks"]:
@@ -44,7 +44,7 @@ def who(lines: list[dict[str, Any]]) -> dict[tuple[str, int], set[int | None]]:
 
 
 def told(site: Site, boot: str | None = None) -> set[tuple[str, int]]:
-    """Return the tracklets that the centre was told of."""
+    """Return the tracklets that were reported to the centre."""
     return {(camera, track) for _, start, camera, track in keys(site) if boot in {None, start}}
 
 
@@ -64,7 +64,7 @@ def test_rows_of_two_files_end_with_the_identities_of_the_gallery(
     out = tmp_path / "out"
     words = (*START, "-o", str(out), "--save-csv", "--save-parquet", "--set", "edge.settle_s=60")
     edge = site.edge(cameras, *words)
-    assert edge.stop(0) == 0  # signal 0 asks nothing: it ends by itself
+    assert edge.stop(0) == 0  # signal 0 does nothing: the host ends by itself
     final = who(frames(out, "*_global.jsonl"))
     gallery = site.check_gallery(central)
     expected = {(camera, track): one.identity for (_, _, camera, track), one in gallery.items()}
@@ -72,7 +72,7 @@ def test_rows_of_two_files_end_with_the_identities_of_the_gallery(
     assert {member: final[member] for member in expected} == {
         member: {identity} for member, identity in expected.items()
     }
-    # Whom the centre was not told of has no identity.
+    # People who were not reported to the centre have no identity.
     assert all(final[member] == {None} for member in set(final) - set(expected))
     shared = {expected[m] for m in expected if m[0] == "a"} & {
         expected[m] for m in expected if m[0] == "b"
@@ -110,7 +110,7 @@ def test_live_rows_show_identities_soon_and_when_they_were_taken(
         )
         assert edge.metric("identities_known") > 0
         assert edge.health().get("identities") == "up"
-        # An end by a signal finishes the files, too.
+        # The files are also completed after a signal.
         assert edge.stop() == 128 + signal.SIGTERM
     lines = frames(out, "door.jsonl")
     now_s = time.time()

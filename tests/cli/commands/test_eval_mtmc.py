@@ -1,4 +1,4 @@
-"""`reid-track eval-mtmc`: files in, scores out, and errors of one line."""
+"""`reid-track eval-mtmc`: input files, scores, and one-line errors."""
 
 from __future__ import annotations
 

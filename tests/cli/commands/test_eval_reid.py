@@ -1,4 +1,4 @@
-"""`reid-track eval-reid` from the outside: figures, files and one-line errors."""
+"""`reid-track eval-reid`: scores, files and one-line errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BEST = Path("models", "best.onnx")
 
 
 class MeanColour:
-    """An encoder that tells people of plain colours apart without fail."""
+    """An encoder that always distinguishes people of plain colours."""
 
     embedding_size = 3
 
@@ -58,7 +58,7 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> MeanColour:
 
 
 def paint(path: Path, person: int) -> None:
-    """Write a picture in the colour of a person, each of another size."""
+    """Write an image in the colour of a person; each has another size."""
     colour = np.random.default_rng(person).integers(0, 256, 3)
     size = 8 + sum(path.name.encode()) % 7
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def paint(path: Path, person: int) -> None:
 
 @pytest.fixture
 def crops(tmp_path: Path) -> Path:
-    """CUHK03's crops in small: two pictures a person from either camera, people from 0."""
+    """A small version of CUHK03's crops: two images of each person from each camera."""
     for side in ("train", "val"):
         for person in range(PEOPLE):
             for picture in (0, 1, 5, 6):
@@ -142,7 +142,7 @@ def test_people_without_a_match_are_counted(
 
 
 def write_folders(root: Path, names: Sequence[str]) -> Path:
-    """Write a folder for each of three people, with the same names of pictures in each."""
+    """Write a folder for each of three people, with the same file names in each."""
     for person in range(3):
         for name in names:
             paint(root / f"person{person}" / f"{name}.png", person)
@@ -152,7 +152,7 @@ def write_folders(root: Path, names: Sequence[str]) -> Path:
 def test_folders_of_known_cameras_follow_the_camera_rule(
     tmp_path: Path, encoder: MeanColour, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without queries of their own, all pictures ask for all others."""
+    """Without separate queries, every image is a query for all others."""
     root = write_folders(tmp_path, ["a_c1", "b_c1", "a_c2"])
     paint(root / "person3" / "a_c1.png", 3)
     paint(root / "person3" / "b_c1.png", 3)
@@ -193,7 +193,7 @@ def test_csv(tmp_path: Path, encoder: MeanColour, capsys: pytest.CaptureFixture[
 def test_market1501(
     tmp_path: Path, encoder: MeanColour, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Junk is not in the gallery; distractors are, and are wrong."""
+    """Junk images are not in the gallery; distractors are, as wrong answers."""
     for person in (1, 2):
         paint(tmp_path / "bounding_box_train" / f"{person:04}_c1s1_000001_00.jpg", person)
         paint(tmp_path / "query" / f"{person:04}_c1s1_000001_00.jpg", person)
@@ -211,7 +211,7 @@ def test_market1501(
 def test_folders_of_a_test_alone(
     tmp_path: Path, encoder: MeanColour, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without train/, identities are those below query/ and gallery/, not these two names."""
+    """Without train/, the identities are the folders below query/ and gallery/."""
     for person in range(3):
         paint(tmp_path / "query" / f"person{person}" / "a_c1.png", person)
         paint(tmp_path / "gallery" / f"person{person}" / "a_c2.png", person)

@@ -1,4 +1,4 @@
-"""`reid-track explain` from the outside: which pictures it writes, and one-line errors."""
+"""`reid-track explain`: the pictures that it writes, and one-line errors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PEOPLE = 5
 
 @pytest.fixture
 def crops(tmp_path: Path) -> Path:
-    """A folder for each of some people, with two pictures by either of two cameras."""
+    """A folder for each person, with two images from each of two cameras."""
     generator = np.random.default_rng(0)
     for person in range(PEOPLE):
         folder = tmp_path / "people" / f"person{person}"

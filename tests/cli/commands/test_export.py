@@ -1,4 +1,4 @@
-"""`reid-track export` from the outside."""
+"""`reid-track export`: measured results and one-line errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`reid-track gallery` from the outside."""
+"""`reid-track gallery`: all actions and one-line errors."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_purge_by_age_is_refused_where_the_clock_may_be_ahead(
     assert left(path) == {"a": 1}
     assert run(*purge, "--clock-is-right") == 0
     assert left(path) == {}
-    assert run(*purge) == 0  # nothing is left to lose
+    assert run(*purge) == 0  # the gallery is empty now
 
 
 def test_export_and_import(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

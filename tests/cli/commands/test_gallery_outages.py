@@ -1,4 +1,4 @@
-"""Galleries that go away, come back, are full, damaged or taken, under real runs."""
+"""Galleries that are away, full, damaged or in use during real runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Start = Callable[[list[str]], Run]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts runs, and ends those that a failed test left."""
+    """Starts runs, and ends those that a failed test leaves behind."""
     runs: list[Run] = []
 
     def started(words: list[str]) -> Run:
@@ -46,7 +46,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def database(server: Server) -> str:
-    """The address of an empty database of the test's own."""
+    """The address of an empty database for this test."""
     return server.new_database()
 
 
@@ -58,12 +58,12 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture(scope="module")
 def late_walk(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The same, but nobody comes in the first minutes."""
+    """The same, but nobody appears in the first minutes."""
     return long_walk(tmp_path_factory.mktemp("late"), loops=500, empty_frames=60 * FRAMES)
 
 
 def read_lines(path: Path) -> list[dict[str, object]]:
-    """The complete lines of a file that may still grow, or not be there yet."""
+    """Return the complete lines of a file that may still grow or not exist yet."""
     if not path.exists():
         return []
     return [
@@ -72,7 +72,7 @@ def read_lines(path: Path) -> list[dict[str, object]]:
 
 
 def first_run(folder: Path, gallery: str) -> None:
-    """Let the gallery get to know the two walkers, as 1 and 2."""
+    """Store the two walkers in the gallery, as 1 and 2."""
     video = write_video(folder / "first.mp4")
     detections = write_detections(folder / "first_det.txt")
     words = [str(video), "--detector", str(detections), "--gallery", gallery, "--device", "cpu"]
@@ -83,7 +83,7 @@ def first_run(folder: Path, gallery: str) -> None:
 
 
 def stored_as_published(gallery: str, out: Path) -> dict[str, int]:
-    """The sightings of a run in a gallery, each with the identity that its outputs end with."""
+    """Return the stored sightings of a run; check that their identities are the final ones."""
     published: dict[tuple[str, int], int] = {}
     for event in read_lines(out / "identities.jsonl"):
         for member in event["members"]:  # type: ignore[attr-defined]
@@ -201,7 +201,7 @@ def test_a_second_run_on_a_file(walk: list[str], tmp_path: Path, start: Start) -
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is set by Linux's prlimit")
 def test_a_full_disk(walk: list[str], tmp_path: Path, start: Start) -> None:
-    """A limit on the size of files is a disk that is full for this process alone."""
+    """A limit on file sizes acts like a full disk for this process alone."""
     import resource
 
     gallery, out = tmp_path / "gallery.sqlite", tmp_path / "out"
@@ -221,7 +221,7 @@ def test_a_full_disk(walk: list[str], tmp_path: Path, start: Start) -> None:
     assert run.end() == 130, run.lines
     with EmbeddedStore(gallery, create=False) as store:
         spans = [(one.start_s, one.end_s) for one in store.sightings()]
-    # Of nothing that was seen on the way anything is missing: the walkers are never away for long.
+    # No sighting in between is missing: the walkers are never away for long.
     reached = spans[0][1]
     for begin, end in spans:
         assert begin - reached < 2 * FRAMES / 10

@@ -1,4 +1,4 @@
-"""`reid-track site`: what it prints, what it adds to files, and what it refuses."""
+"""`reid-track site`: printed lines, lines added to files, and refusals."""
 
 from __future__ import annotations
 

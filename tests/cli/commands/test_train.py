@@ -1,4 +1,4 @@
-"""`reid-track train` from the outside."""
+"""`reid-track train`: recipes, folders and one-line errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`reid-track train-detector` from the outside."""
+"""`reid-track train-detector`: results, folders and one-line errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(*words: object) -> int:
 
 
 def error_line(capsys: pytest.CaptureFixture[str]) -> str:
-    """Return what standard error says of errors, beside progress: one line."""
+    """Return the one error line on standard error, without the progress."""
     lines = capsys.readouterr().err.splitlines()
     lines = [line for line in lines if "composing" not in line and ": INFO: " not in line]
     assert len(lines) == 1, lines
@@ -44,7 +44,7 @@ def test_main_job(recipe: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str
     output = tmp_path / "run"
     assert run(recipe, "-o", output, "--set", "epochs=1") == 0
     printed = capfd.readouterr()
-    # ultralytics adds bars of its own where another test has imported it untamed.
+    # ultralytics adds its own bars if another test has imported it directly.
     assert printed.out.endswith(f"{output / 'person_tiny.pt'}\n")
     assert "gathering pictures and people" in printed.err
     build_detector(output / "person_tiny.pt", image_size=64)

@@ -1,4 +1,4 @@
-"""`reid-track tune`: from sequences to a configuration that the tracker takes."""
+"""`reid-track tune`: from sequences to a configuration for the tracker."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_search_writes_a_configuration_that_gives_its_scores(
     assert "held out: HOTA" in shown
     assert "tuned/best.yaml" in shown.replace("\n", "")
     first = rows_of(folder)
-    assert run([*words, "--trials", "6"]) == 0  # goes on
+    assert run([*words, "--trials", "6"]) == 0  # continues
     rows = rows_of(folder)
     timeless = [{**row, "updates_per_s": "", "front": ""} for row in rows]
     for one, other in zip(first, timeless, strict=False):

@@ -1,4 +1,4 @@
-"""`reid-track weights` from the outside, with a manifest and a server of the test's own."""
+"""`reid-track weights`, with a test manifest and a local server."""
 
 from __future__ import annotations
 

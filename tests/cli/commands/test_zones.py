@@ -1,4 +1,4 @@
-"""`reid-track zones`: from coordinates or a window to a file that runs read, and a picture."""
+"""`reid-track zones`: from coordinates or a window to a file for runs, and a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`reid-track eval-mot`: folders and files in, scores and files out, and errors of one line."""
+"""`reid-track eval-mot`: inputs, scores, output files, and one-line errors."""
 
 from __future__ import annotations
 

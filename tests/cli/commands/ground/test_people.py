@@ -1,4 +1,4 @@
-"""People of a finished run: their times and boxes, and what is wrong with its files."""
+"""People of a finished run: their times and boxes, and errors in its files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_times_come_from_the_json_lines(tmp_path: Path) -> None:
     assert people.ids.tolist() == [7, 7]
     np.testing.assert_allclose(people.boxes[0], [10, 20, 40, 60])
     assert (people.width, people.height) == (640, 480)
-    # A frame whose time is not written down, as after a kill, is left out.
+    # A frame without a time, as after a kill, is left out.
     (tmp_path / "door.jsonl").write_text('{"frame": 2, "timestamp_s": 5.5, "tracks": []}\n')
     people = read_people(tmp_path, {"door": INFO})["door"]
     assert people.times_s.tolist() == [5.5]

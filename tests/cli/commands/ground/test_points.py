@@ -1,4 +1,4 @@
-"""Points of `reid-track ground`, as text and in a file, and what is wrong with them."""
+"""Points of `reid-track ground`, as text and in a file, and errors in them."""
 
 from __future__ import annotations
 

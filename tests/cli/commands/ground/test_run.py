@@ -1,4 +1,4 @@
-"""`reid-track ground` from the outside: calibrations, what it writes, how it fails."""
+"""`reid-track ground`: calibrations, output files, and errors."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_an_existing_picture_is_kept(
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """A run over two cameras, and their pictures beside it."""
+    """A run over two cameras, with their images next to it."""
     folder = tmp_path / "results"
     folder.mkdir()
     for name, one in site(["door", "hall"], 1, 0.02, 0.05).items():
@@ -106,7 +106,7 @@ def results(tmp_path: Path) -> Path:
         frames = np.round(one.times_s / walkers.STEP_S).astype(int) + 1
         sizes = one.boxes[:, 2:] - one.boxes[:, :2]
         rows = np.column_stack([frames, one.ids, one.boxes[:, :2], sizes])
-        # A box that noise gives to somebody seen already in this frame.
+        # Noise: a second box of a person in the same frame.
         rows = rows[np.unique(rows[:, :2], axis=0, return_index=True)[1]]
         lines = [f"{row[0]:.0f},{row[1]:.0f},{','.join(map(str, row[2:]))},1\n" for row in rows]
         (folder / f"{name}_global.txt").write_text("".join(lines))

@@ -16,7 +16,7 @@ from tests.match.gallery.samples import sighting
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A gallery in which one person was seen three times, and 8 was found to be them."""
+    """A gallery in which one person was seen three times, and person 8 was merged into them."""
     path = tmp_path / "gallery.sqlite"
     with EmbeddedStore(path) as store:
         store.write(
@@ -37,7 +37,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def seen(
     path: Path, walkers: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Path, list[object]]:
-    """A video of two walkers in the gallery as 1 and 2, and the words that search it."""
+    """A video of two walkers, who are 1 and 2 in the gallery, and the arguments for a search."""
     import cv2
 
     from reid_tracker.config import EncoderConfig

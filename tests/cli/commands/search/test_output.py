@@ -1,4 +1,4 @@
-"""What `reid-track search` writes: stored pictures, and a sheet of them."""
+"""The output files of `reid-track search`: stored pictures, and a sheet of them."""
 
 from __future__ import annotations
 

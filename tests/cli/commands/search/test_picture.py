@@ -1,4 +1,4 @@
-"""Which part of a query picture is the person who is searched for."""
+"""The part of a query picture that shows the person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reid_tracker.errors import ConfigError, InputError
 
 
 def seen(boxes: Sequence[Sequence[float]], size: tuple[int, int], person: int | None = None) -> Any:
-    """Return the box that is taken of a (height, width) picture with these detections."""
+    """Return the chosen box of a (height, width) picture with these detections."""
     found = np.array(boxes, np.float32).reshape(-1, 4)
     detector: Any = SimpleNamespace(detect_batch=lambda *_: [SimpleNamespace(boxes=found)])
     arguments = argparse.Namespace(person=person, query="who.png")
@@ -33,7 +33,7 @@ def seen(boxes: Sequence[Sequence[float]], size: tuple[int, int], person: int | 
         ([[20, 5, 44, 30]], (128, 64)),  # a head
         ([[30, 10, 260, 320]], (800, 300)),
         ([[4, 2, 60, 100], [20, 2, 40, 22]], (128, 64)),  # a person, and the same person's head
-        ([[10, 5, 195, 148]], (150, 200)),  # somebody who sits
+        ([[10, 5, 195, 148]], (150, 200)),  # a sitting person
         ([], (480, 640)),
     ],
 )

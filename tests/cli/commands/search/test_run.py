@@ -1,4 +1,4 @@
-"""`reid-track search` from the outside: by number, by picture, by a moment of a video."""
+"""`reid-track search`: by identity number, by picture, and by a video frame."""
 
 from __future__ import annotations
 
