@@ -23,6 +23,7 @@ from reid_tracker.overlap import Overlap, StageTimes
 from reid_tracker.run.tracking import track
 from reid_tracker.run.writer import ResultWriter
 from reid_tracker.video import av_source
+from tests.benchmarks.overlap import follow, repeated
 from tests.cli.commands.test_track import decoded_frames
 from tests.conftest import FRAMES, ROOT, write_video
 from tests.test_pipeline import ColourEncoder, WalkerDetector
@@ -271,3 +272,18 @@ def test_a_signal_ends_a_run_whose_detector_hangs(
     assert process.returncode == code, errors
     assert errors.splitlines() == ["interrupted" if number == signal.SIGINT else "terminated"]
     assert len(text.read_text().splitlines()) == decoded_frames(tmp_path / "out" / "a.mp4") == 20
+
+
+@pytest.mark.slow
+def test_the_benchmark_repeats_a_clip_and_follows_the_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = write_video(tmp_path / "a.mp4")
+    longer = repeated(clip, 2 * FRAMES + 5, tmp_path / "longer.mp4")
+    assert decoded_frames(longer) == 2 * FRAMES + 5
+    follow(200)
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split("|")[1].strip() for row in rows] == [
+        str(number) for number in range(20, 201, 20)
+    ]
+    assert all(float(row.split("|")[2]) > 10 for row in rows)

@@ -1,13 +1,14 @@
-"""Shipped files are found both in a checkout and in an installed package."""
+"""Shipped files are found in a checkout and in an installed package; cores are counted."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from reid_tracker import resources
-from reid_tracker.resources import shipped
+from reid_tracker.resources import shipped, usable_cores, video_threads
 
 
 @pytest.fixture
@@ -60,3 +61,32 @@ def test_wheel_uses_the_folder_inside_the_package(package: Path) -> None:
 def test_folders_are_looked_up_one_by_one(package: Path) -> None:
     (package / "configs").mkdir()
     assert shipped("weights", "a.onnx") == package.parent / "weights" / "a.onnx"
+
+
+def test_cores_are_those_that_this_process_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "_CGROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
+    assert (usable_cores(), video_threads()) == (16, 4)
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert usable_cores() == 16
+    for quota, cores in ((250_000, 2), (30_000, 1), (9_900_000, 16)):
+        (tmp_path / "cpu.max").write_text(f"{quota} 100000\n")
+        assert usable_cores() == cores
+    assert video_threads() == 4
+    monkeypatch.delattr(os, "sched_getaffinity")
+    (tmp_path / "cpu.max").unlink()
+    assert usable_cores() == os.cpu_count()
+
+
+def test_the_quota_of_older_containers_counts_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "_CGROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    for quota, cores in (("-1", 16), ("300000", 3)):
+        (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+        assert usable_cores() == cores

@@ -20,6 +20,7 @@ from reid_tracker.arrays import Float32Array
 from reid_tracker.encode.base import Crops, one_line
 from reid_tracker.encode.preprocess import IMAGENET, PERSON_SIZE, Normalisation, normalise
 from reid_tracker.errors import ConfigError, MissingDependencyError, WeightsError
+from reid_tracker.resources import usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -128,6 +129,7 @@ def _open_session(
     # A plan of memory is kept for each number of crops that ever came: with one to sixty of them,
     # 67 MB in 600 batches instead of 10, and no faster.
     options.enable_mem_pattern = False
+    options.intra_op_num_threads = usable_cores()
     for key, value in entries.items():
         options.add_session_config_entry(key, value)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from reid_tracker.arrays import Float32Array
 from reid_tracker.encode.base import Crops, one_line
 from reid_tracker.encode.preprocess import IMAGENET, PERSON_SIZE, Normalisation
 from reid_tracker.errors import ConfigError, MissingDependencyError, WeightsError
+from reid_tracker.resources import usable_cores
 from reid_tracker.telemetry import silence_telemetry
 from reid_tracker.zoo.metadata import SPACE_KEY
 
@@ -67,7 +67,7 @@ class OpenVinoNetwork:
         self._half = half and self._has_bfloat16()
         model = read_network(self._path)
         self.input_size = _input_size(model, self._path)
-        self._streams = min(_cores(), _MOST_STREAMS)
+        self._streams = min(usable_cores(), _MOST_STREAMS)
         self._by_size: dict[int, list[Any]] = {}
         # One run on black crops detects an unsuitable network here, not on the first frame.
         try:
@@ -220,13 +220,6 @@ def _only_core() -> Any:
     import openvino
 
     return openvino.Core()
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _input_size(model: Any, path: Path) -> tuple[int, int]:

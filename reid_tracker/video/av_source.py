@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reid_tracker.errors import SourceError
 from reid_tracker.picture_size import MOST_PIXELS, too_large
+from reid_tracker.resources import video_threads
 from reid_tracker.types import Frame, VideoInfo
 from reid_tracker.video.clock import LOOK_AHEAD, PresentationClock
 from reid_tracker.video.decode import DecodeReport, close_container, decode_frames, describe_damage
@@ -69,6 +70,7 @@ class AvSource(BaseSource):
             # A video may become larger midway.
             self._stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
             self._stream.thread_type = "AUTO"
+            self._stream.codec_context.thread_count = video_threads()
             self._report = DecodeReport()
             self._decoded = decode_frames(container, self._stream, self._report)
             # Only the first frame shows the rotation, and that decoding works.

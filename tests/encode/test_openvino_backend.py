@@ -43,7 +43,7 @@ def test_rows_depend_on_nothing_else(
     streams: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the bit, in groups of any size and on any number of cores."""
-    monkeypatch.setattr("reid_tracker.encode.openvino_backend._cores", lambda: streams)
+    monkeypatch.setattr("reid_tracker.encode.openvino_backend.usable_cores", lambda: streams)
     network = OpenVinoNetwork(tiny_onnx(tmp_path / "net.onnx", size=(64, 32)))
     crops = np.random.default_rng(0).integers(0, 256, (23, 64, 32, 3), dtype=np.uint8)
     alone = np.concatenate([network.run(crops[i : i + 1]) for i in range(len(crops))])

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from reid_tracker.errors import OutputError
+from reid_tracker.resources import video_threads
 from reid_tracker.sink.base import BaseSink
 from reid_tracker.sink.files import cannot_write, create_file
 from reid_tracker.types import FrameResult, ImageBGR, VideoInfo
@@ -111,7 +112,7 @@ class VideoSink(BaseSink):
                 format="mp4",
                 container_options={"movflags": movflags, "flush_packets": "1"},
             )
-            options = {**_CODEC_OPTIONS, "crf": str(self._crf)}
+            options = {**_CODEC_OPTIONS, "crf": str(self._crf), "threads": str(video_threads())}
             stream: VideoStream = container.add_stream("libx264", self._rate, options)
             stream.height, stream.width = image.shape[:2]
             stream.pix_fmt = "yuv420p"
