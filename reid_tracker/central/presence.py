@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -139,7 +139,7 @@ class HostPresence:
             shown: dict[str, Any] = {}
             left = _MAX_CAMERAS_SHOWN
             for name, host in order[:_MAX_SHOWN]:
-                shown[name] = dict(_shown(host, left))
+                shown[name] = _shown(host, left)
                 left -= len(shown[name]["cameras"])
             return shown
 
@@ -195,13 +195,12 @@ def _is_later_start(message: TrackletMessage | CameraMessage | EdgeMessage, host
     return host.state == "stopped" and isinstance(message, EdgeMessage)
 
 
-def _shown(host: _Host, most_cameras: int) -> Iterator[tuple[str, Any]]:
-    yield "state", host.state
-    if host.reason:
-        yield "reason", host.reason[:_REASON_SHOWN]
-    cameras = {}
-    for name, (state, reason) in itertools.islice(host.cameras.items(), most_cameras):
-        cameras[name] = {"state": state, "reason": reason[:_REASON_SHOWN]}
-        if not reason:
-            del cameras[name]["reason"]
-    yield "cameras", cameras
+def _shown(host: _Host, max_cameras: int) -> dict[str, Any]:
+    cameras = itertools.islice(host.cameras.items(), max_cameras)
+    return _with_reason(host.state, host.reason) | {
+        "cameras": {name: _with_reason(*state) for name, state in cameras}
+    }
+
+
+def _with_reason(state: str, reason: str) -> dict[str, Any]:
+    return {"state": state} | ({"reason": reason[:_REASON_SHOWN]} if reason else {})

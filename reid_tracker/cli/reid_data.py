@@ -7,11 +7,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reid_tracker.arrays import IntArray
 from reid_tracker.cli.options import add_device
 from reid_tracker.config import EncoderConfig
 from reid_tracker.encode import Encoder, resolve_model
@@ -19,6 +18,7 @@ from reid_tracker.errors import ConfigError, InputError
 from reid_tracker.evaluate import Labels
 
 if TYPE_CHECKING:
+    from reid_tracker.train.datasets.base import PersonImages
     from reid_tracker.types import Embeddings, ImageBGR
 
 # Format by a file or folder in the root of a data set or one level below.
@@ -32,22 +32,6 @@ _SIGNS = {
 _READERS = 4
 
 _log = logging.getLogger(__name__)
-
-
-class Images(Protocol):
-    """The queries or the gallery of a data set: image files with identities and cameras."""
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """Paths of the N images."""
-
-    @property
-    def identities(self) -> IntArray:
-        """(N,) int64 identities."""
-
-    @property
-    def cameras(self) -> IntArray:
-        """(N,) int64 cameras."""
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +68,7 @@ def choose_encoder(arguments: argparse.Namespace) -> EncoderConfig:
 
 def open_sides(
     dataset: str | Path, layout: str, split: str, *, compared: bool = True
-) -> tuple[str, Images, Images]:
+) -> tuple[str, PersonImages, PersonImages]:
     """Read a data set; without separate queries, every image is a query for all others.
 
     Args:
@@ -126,7 +110,7 @@ def open_sides(
     return name, data.train, data.train
 
 
-def _check_all_against_all(images: Images, root: Path) -> None:
+def _check_all_against_all(images: PersonImages, root: Path) -> None:
     """Raise an `InputError` if a person has only one image."""
     _, identity, counts = np.unique(images.identities, return_inverse=True, return_counts=True)
     single = np.nonzero(counts[identity] == 1)[0]
@@ -149,7 +133,7 @@ def guess_format(root: Path) -> str:
     return "cuhk03_crops" if val.is_dir() and not people else "folder"
 
 
-def label_sides(queries: Images, gallery: Images) -> tuple[Labels, Labels]:
+def label_sides(queries: PersonImages, gallery: PersonImages) -> tuple[Labels, Labels]:
     """Label both sides; with only one camera, compare each query with all images but itself."""
     sides = queries, gallery
     cameras = [side.cameras for side in sides]
@@ -164,7 +148,7 @@ def label_sides(queries: Images, gallery: Images) -> tuple[Labels, Labels]:
 
 
 def embed_sides(
-    encoder: Encoder, sides: Sequence[Images], *, batch_size: int, quiet: bool
+    encoder: Encoder, sides: Sequence[PersonImages], *, batch_size: int, quiet: bool
 ) -> list[Embeddings]:
     """Return the embeddings of each side; an image on both sides is encoded once.
 

@@ -73,7 +73,9 @@ def build_detector(
     for ending, load in BACK_ENDS.items():
         if config.model.lower().endswith(ending):
             return load(config)
-    return _load_ultralytics(config)
+    from reid_tracker.detect.ultralytics_backend import UltralyticsDetector
+
+    return UltralyticsDetector(resolve_model(config))
 
 
 def resolve_model(config: DetectorConfig) -> DetectorConfig:
@@ -108,12 +110,6 @@ def resolve_model(config: DetectorConfig) -> DetectorConfig:
     path = zoo.pull(known.name, manifest=manifest)
     logger.info("detector %s: %s", known.name, path)
     return dataclasses.replace(config, model=str(path))
-
-
-def _load_ultralytics(config: DetectorConfig) -> Detector:
-    from reid_tracker.detect.ultralytics_backend import UltralyticsDetector
-
-    return UltralyticsDetector(resolve_model(config))
 
 
 def _load_replay(config: DetectorConfig) -> Detector:

@@ -4,7 +4,7 @@ from reid_tracker.zoo.content import Content
 from reid_tracker.zoo.download import DownloadProgress
 from reid_tracker.zoo.entry import Entry, Preprocessing
 from reid_tracker.zoo.manifest import Manifest, load_manifest
-from reid_tracker.zoo.places import advice, best, download_folder, find, locate, recognise
+from reid_tracker.zoo.places import advice, best, download_folder, locate, recognise
 from reid_tracker.zoo.pull import pull
 from reid_tracker.zoo.verify import Verdict, verify
 
@@ -18,7 +18,6 @@ __all__ = [
     "advice",
     "best",
     "download_folder",
-    "find",
     "load_manifest",
     "locate",
     "pull",

@@ -30,13 +30,6 @@ def locate(entry: Entry, manifest: Manifest | None = None) -> Path | None:
     return path if path.exists() else None
 
 
-def find(name: str, manifest: Manifest | None = None) -> Path | None:
-    """Return the path of a model, or None if it is unknown or not on this machine."""
-    manifest = manifest or load_manifest()
-    entry = next((item for item in manifest.entries if item.name == name), None)
-    return None if entry is None else locate(entry, manifest)
-
-
 def best(
     task: str, manifest: Manifest | None = None, *, on_cpu: bool = True
 ) -> tuple[Entry, Path] | None:

@@ -140,7 +140,7 @@ zoo.pull("tiny", slow, zoo.load_manifest({str(tmp_path / "shipped" / "manifest.y
     process.kill()
     process.wait(timeout=PATIENCE_S)
     process.stdout.close()
-    assert zoo.find("tiny", case.manifest) is None
+    assert zoo.locate(case.manifest.get("tiny"), case.manifest) is None
     assert case.part.stat().st_size == received < len(FILE)
     server.announce = None
     assert case.pull().read_bytes() == FILE

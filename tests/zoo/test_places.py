@@ -47,8 +47,7 @@ def test_best_is_the_first_available_rank(tmp_path: Path, own_downloads: Path) -
     found = zoo.best("detector", manifest)
     assert found is not None
     assert found[1] == tmp_path / "weights" / "own.pt"
-    assert zoo.find("own", manifest) == found[1]
-    assert zoo.find("unheard_of", manifest) is None
+    assert zoo.locate(manifest.get("own"), manifest) == found[1]
 
 
 def test_cpu_form_is_skipped_if_there_is_a_gpu(tmp_path: Path) -> None:
@@ -73,7 +72,7 @@ def test_part_of_a_download_does_not_count(tmp_path: Path, own_downloads: Path) 
     manifest = manifest_of(tmp_path, entry(url=URL, rank=1))
     own_downloads.mkdir(parents=True)
     (own_downloads / "tiny.pt.part").write_bytes(archive())
-    assert zoo.find("tiny", manifest) is None
+    assert zoo.locate(manifest.get("tiny"), manifest) is None
     assert zoo.best("detector", manifest) is None
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from reid_tracker.cli.parser import Parser
 from reid_tracker.cli.reid_data import (
-    Images,
     add_data_options,
     add_encoder_options,
     choose_encoder,
@@ -32,6 +31,7 @@ from reid_tracker.run.folders import result_folder
 if TYPE_CHECKING:
     from reid_tracker.explain import Sheet
     from reid_tracker.osnet import EmbeddingNet
+    from reid_tracker.train.datasets.base import PersonImages
     from reid_tracker.types import Embeddings
 
 _EXAMPLES = """\
@@ -195,8 +195,8 @@ class _InsideNet:
     """Pictures of activations and gates inside an OSNet."""
 
     net: EmbeddingNet
-    queries: Images
-    gallery: Images
+    queries: PersonImages
+    gallery: PersonImages
     arguments: argparse.Namespace
 
     def activation(self) -> list[Sheet]:
@@ -244,8 +244,8 @@ class _Embedded:
     """Pictures of the embeddings of any encoder."""
 
     encoder: Encoder
-    queries: Images
-    gallery: Images
+    queries: PersonImages
+    gallery: PersonImages
     arguments: argparse.Namespace
 
     @cached_property

@@ -30,9 +30,6 @@ Move edge1.credentials to the host (reid-track edge --edge edge1 --credentials F
 broker reload its files: nats-server --signal reload, or kill -HUP for Mosquitto.
 """
 
-_Part = tuple[str, str]
-"""Name of a file, and text to add to it."""
-
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or add the configuration of a host; returns the exit code.
@@ -43,7 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     check_names([arguments.name, arguments.site])
     host, password = Host(arguments.site, arguments.name), secrets.token_urlsafe(24)
-    parts = (_mqtt if arguments.broker == "mqtt" else _nats)(host, password)
+    parts = [("nats-hosts.conf", nats_account(host, password))]
+    if arguments.broker == "mqtt":
+        parts = [
+            ("mosquitto-acl.conf", "\n" + mosquitto_user(host)),
+            ("passwords", mosquitto_password(host.user, password)),
+            (f"{host.user}-bridge.conf", mosquitto_bridge(host, password)),
+        ]
     parts.append((f"{host.user}.credentials", f"{host.user}:{password}\n"))
     if arguments.folder is None:
         for name, text in parts:
@@ -80,19 +83,7 @@ def add_arguments(parser: Parser) -> None:
     )
 
 
-def _nats(host: Host, password: str) -> list[_Part]:
-    return [("nats-hosts.conf", nats_account(host, password))]
-
-
-def _mqtt(host: Host, password: str) -> list[_Part]:
-    return [
-        ("mosquitto-acl.conf", "\n" + mosquitto_user(host)),
-        ("passwords", mosquitto_password(host.user, password)),
-        (f"{host.user}-bridge.conf", mosquitto_bridge(host, password)),
-    ]
-
-
-def _add(folder: Path, parts: list[_Part], host: Host) -> None:
+def _add(folder: Path, parts: list[tuple[str, str]], host: Host) -> None:
     marks = (f'user: "{host.user}"', f"\nuser {host.user}\n", f"\n{host.user}:")
     try:
         folder.mkdir(parents=True, exist_ok=True)

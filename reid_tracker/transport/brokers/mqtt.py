@@ -184,7 +184,9 @@ class Recent:
         now_s = time.monotonic()
         self._messages[message.message_id] = now_s, message
         self._messages.move_to_end(message.message_id)
-        while len(self._messages) > _MAX_DOUBTFUL or self._oldest_s() < now_s - _DOUBTFUL_S:
+        while len(self._messages) > _MAX_DOUBTFUL or (
+            next(iter(self._messages.values()))[0] < now_s - _DOUBTFUL_S
+        ):
             self._messages.popitem(last=False)
 
     def take(self) -> dict[str, Outgoing]:
@@ -192,9 +194,6 @@ class Recent:
         taken = {name: message for name, (_, message) in self._messages.items()}
         self._messages.clear()
         return taken
-
-    def _oldest_s(self) -> float:
-        return next(iter(self._messages.values()))[0]
 
 
 class MqttSubscription:

@@ -260,15 +260,16 @@ class NatsBroker:
         finally:
             self._publishing.discard(failed)
             answers.cancel()  # frees the library's slots for unacknowledged messages
-        if failed.done() and not _all_answered(answers):
-            raise failed.result()
-        if not self._host and answers.done() and not answers.cancelled():
+        error: BaseException | None = TimeoutError()
+        if answers.done() and not answers.cancelled():
             error = answers.exception()
-            if isinstance(error, Exception) and is_gone(error):
-                await self._make_streams()
-        if not answers.done() or answers.cancelled():
-            raise TimeoutError
-        answers.result()
+        if error is None:
+            return
+        if failed.done():
+            raise failed.result()
+        if not self._host and isinstance(error, Exception) and is_gone(error):
+            await self._make_streams()
+        raise error
 
     def _refuse_if_away(self) -> None:
         if self._last_error is not None and is_refusal(self._last_error):
@@ -333,10 +334,6 @@ def _retrieve_error(done: asyncio.Future[Any]) -> None:
     """Retrieve an unused error; asyncio would print it otherwise."""
     if not done.cancelled():
         done.exception()
-
-
-def _all_answered(answers: asyncio.Future[Any]) -> bool:
-    return answers.done() and not answers.cancelled() and answers.exception() is None
 
 
 def _options(config: TransportConfig, tls: bool) -> dict[str, Any]:
