@@ -1,4 +1,4 @@
-"""`reid-track encode-server`: embeddings over HTTP, for programs in any language."""
+"""`reid-track encode-server`: serves embeddings over HTTP to programs in any language."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ examples:
   curl -F frame=@frame.jpg -F boxes='[[10,20,60,170]]' http://127.0.0.1:9110/v1/frame
   reid-track encode-server --listen 0.0.0.0:9110 --token-file token
 
-It speaks plain HTTP: on a network that others use, put a proxy with TLS in front of it. The OpenAPI
-document is at /openapi.json. Stop it with Ctrl-C or SIGTERM: it answers what it has taken.
+The server uses plain HTTP; on a shared network, put a proxy with TLS in front of it. The OpenAPI
+document is at /openapi.json. Ctrl-C or SIGTERM stops it after it has answered all open requests.
 """
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until a signal comes."""
+    """Serve until a signal stops the program."""
     try:
         from reid_tracker.encode_server.app import Model, create_app
         from reid_tracker.encode_server.batcher import Batcher
@@ -59,33 +59,31 @@ def run(arguments: argparse.Namespace) -> int:
         name = f"[{host}]" if ":" in host else host
         say(f"{model.encoder} is served at http://{name}:{number}; stop with Ctrl-C\n")
         notify_systemd("READY=1")
-        server.run(sockets=[port])  # raises what the signal means
+        server.run(sockets=[port])  # a signal raises an exception
     return 0
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the arguments."""
     parser.description = (
-        "Serve embeddings over HTTP: pictures of people, or a frame and boxes, go in; embeddings "
-        "come out as JSON or float16. Crops of several callers are encoded together."
+        "Serve embeddings over HTTP: the input is person crops, or a frame with boxes; the output "
+        "is embeddings as JSON or float16. Crops of several clients are encoded in one batch."
     )
     parser.epilog = _EXAMPLES
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
         default="127.0.0.1:9110",
-        help="address; other than loopback only with a token (default: 127.0.0.1:9110)",
+        help="address; any but a loopback address needs a token (default: 127.0.0.1:9110)",
     )
     parser.add_argument(
         "--token-file",
         metavar="FILE",
         default=None,
-        help="file with a token that requests must carry (Authorization: Bearer TOKEN); default: "
-        f"{TOKEN_VARIABLE} in the environment, or none",
+        help="file with a token that requests must contain (Authorization: Bearer TOKEN); default: "
+        f"the environment variable {TOKEN_VARIABLE}, or no token",
     )
-    parser.add_argument(
-        "--json-logs", action="store_true", default=False, help="log as JSON, one line a record"
-    )
+    parser.add_argument("--json-logs", action="store_true", default=False, help="log as JSON lines")
     add_setting(
         parser,
         "--encoder",
@@ -107,7 +105,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _token(path: str | None) -> str | None:
-    """Return the token of the file, or else of the environment, or None."""
+    """Return the token of the file or of the environment; None if there is neither."""
     named = os.environ.get(TOKEN_VARIABLE)
     if path is not None or not named:
         return read_token(path, "--token-file")
