@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from reid_tracker import zoo
 from reid_tracker.config import Config, EncoderConfig, Thresholds
@@ -28,10 +30,16 @@ from reid_tracker.types import (
 )
 from reid_tracker.video import Source, SourceGroup
 
+if TYPE_CHECKING:
+    from reid_tracker.device.path import DevicePath, Pending
+
 logger = logging.getLogger(__name__)
 
 MOTION_ONLY = "none"
 """The encoder name that asks for tracking without appearance."""
+
+FRAMES_ON = ("auto", "host", "device")
+"""The values of `video.frames_on`."""
 
 
 @dataclass
@@ -75,6 +83,7 @@ class Pipeline:
     The stages work at the same time, each in a thread of its own: while a frame is tracked, the
     next one is encoded, and people are detected in the one after that. Matching runs in the thread
     that takes the results. The results and their order are those of one stage after the other.
+    With a device path, detection and encoding are one stage, and its time is that of "detect".
 
     Attributes:
         times: time spent per stage: "read", "detect", "encode", "track", "match", and
@@ -91,6 +100,7 @@ class Pipeline:
         new_matcher: Callable[[Sequence[str]], Matcher] | None = None,
         *,
         match_single: bool = False,
+        path: DevicePath | None = None,
     ) -> None:
         """Join the stages.
 
@@ -103,11 +113,14 @@ class Pipeline:
                 sources. None leaves each camera its own ids.
             match_single: also match the tracks of a run of one source, because the matcher knows
                 people from earlier runs or other places.
+            path: detects and encodes on a device, with the networks of `detector` and `encoder`,
+                which are then not called.
         """
         self.times = StageTimes()
         self._detector = detector
         self._class_names: Mapping[int, str] = getattr(detector, "class_names", {})
         self._encoder = encoder
+        self._path = path
         self._new_tracker = new_tracker
         self._frames_per_batch = frames_per_batch
         self._new_matcher = new_matcher
@@ -150,13 +163,15 @@ class Pipeline:
         new_matcher: Callable[[Sequence[str]], Matcher] | None = base
         if base is not None and remember is not None:
             new_matcher = lambda cameras: remember(base(cameras))  # noqa: E731
+        detector = build_detector(config.detector)
         return cls(
-            build_detector(config.detector),
+            detector,
             encoder,
             new_tracker or (lambda: build_tracker(config.tracker)),
             config.video.frames_per_batch,
             None if encoder is None else new_matcher,
             match_single=remember is not None,
+            path=device_path(config.video.frames_on, detector, encoder),
         )
 
     @property
@@ -248,8 +263,11 @@ class Pipeline:
         # A live frame must not grow old while it waits for the detector.
         live = any(camera.source.live for camera in self._cameras.values())
         read = overlap.ahead("read", self._read(group), depth=0 if live else 1)
-        found = overlap.ahead("detect", self._detect(read))
-        encoded = overlap.ahead("encode", self._encode(found))
+        if self._path is not None:
+            encoded = overlap.ahead("detect", self._perceive(read, self._path, wait=live))
+        else:
+            found = overlap.ahead("detect", self._detect(read))
+            encoded = overlap.ahead("encode", self._encode(found))
         return overlap.ahead("track", self._track(encoded))
 
     def _read(self, group: SourceGroup) -> _Batches:
@@ -279,6 +297,36 @@ class Pipeline:
                     boxes = [found.boxes for found in batch.detections]
                     batch.embeddings = self._encoder.encode_batch(batch.images, boxes)
             yield batch
+
+    def _perceive(self, batches: Iterable[_Batch], path: DevicePath, *, wait: bool) -> _Batches:
+        """Detect and encode on a device.
+
+        Unless it is to `wait`, which live sources want, the device gets a batch before the one
+        before it is taken, so that it always has work.
+        """
+        from reid_tracker.device.pictures import picture_of
+
+        under_way: deque[tuple[_Batch, Pending | None]] = deque()
+        try:
+            for batch in batches:
+                with self.times.measure("detect"):
+                    pictures = [picture_of(frame) for _, frame in batch.frames]
+                    under_way.append((batch, path.launch(pictures) if pictures else None))
+                if wait or len(under_way) > 1:
+                    yield self._perceived(path, *under_way.popleft())
+            while under_way:
+                yield self._perceived(path, *under_way.popleft())
+        finally:
+            path.forget()
+
+    def _perceived(self, path: DevicePath, batch: _Batch, pending: Pending | None) -> _Batch:
+        if pending is not None:
+            with self.times.measure("detect"):
+                seen = path.collect(pending)
+            batch.detections = [found for found, _ in seen]
+            if self._encoder is not None:
+                batch.embeddings = [rows for _, rows in seen if rows is not None]
+        return batch
 
     def _track(self, batches: Iterable[_Batch]) -> _Batches:
         for batch in batches:
@@ -319,6 +367,47 @@ class Pipeline:
                 )
                 events = tuple(self._matcher.events())
             yield replace(result, identities=identities, events=events)
+
+
+def device_path(frames_on: str, detector: Detector, encoder: Encoder | None) -> DevicePath | None:
+    """Return what detects and encodes frames on the models' device; None to do so with arrays.
+
+    Args:
+        frames_on: see `VideoConfig`.
+        detector: found on its own device.
+        encoder: likewise.
+
+    Raises:
+        ConfigError: `frames_on` is unknown, or "device" with models that are not torch's or not on
+            one device.
+    """
+    if frames_on not in FRAMES_ON:
+        raise ConfigError(f"video.frames_on = {frames_on}: expected one of {', '.join(FRAMES_ON)}")
+    device = getattr(detector, "device", "cpu")
+    if frames_on == "host" or (frames_on == "auto" and not device.startswith("cuda")):
+        return None
+    from reid_tracker.detect.tensors import tensor_yolo
+    from reid_tracker.device.path import DevicePath
+    from reid_tracker.encode.tensors import tensor_osnet
+
+    found = tensor_yolo(detector)
+    embeds = None if encoder is None else tensor_osnet(encoder)
+    if found is None or (encoder is not None and embeds is None):
+        reason = (
+            f"the {'detector is no YOLO' if found is None else 'encoder does not run'} in torch"
+        )
+    elif embeds is not None and embeds.device != found.device:
+        reason = f"the detector is on {found.device}, the encoder on {embeds.device}"
+    else:
+        logger.info("frames are detected and encoded in the memory of %s", found.device)
+        return DevicePath(found, embeds)
+    if frames_on == "device":
+        raise ConfigError(
+            f"video.frames_on = device: {reason}; give both as torch models (.pt, .pth) on one "
+            "device, or set it to auto"
+        )
+    logger.warning("frames go through the host's memory, which is slower: %s", reason)
+    return None
 
 
 def suited_to_models(config: Config) -> Config:

@@ -23,11 +23,15 @@ class VideoConfig(Checked):
             file's own.
         frames_per_batch: number of frames of each source in one batch of the detector; more than 1
             makes GPUs faster on files, and delays the output by as many frames.
+        frames_on: where frames are detected and encoded: "device" keeps them, boxes and crops in
+            the memory of the models' device, which takes torch models (.pt, .pth); "host" gives
+            the models arrays; "auto" is "device" on CUDA for torch models, else "host".
     """
 
     stride: int = number(1, 1)
     frame_rate: float | None = number(None, 0.001)
     frames_per_batch: int = number(1, 1)
+    frames_on: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class DetectorConfig(Checked):
             detector's own, or 640.
         classes: class numbers or names to keep; an empty list keeps all.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        half: compute in float16 (GPU only).
+        half: compute in float16 (GPU only); null does so for .pt models on CUDA.
         max_detections: maximum number of boxes in a frame.
     """
 
@@ -85,7 +89,7 @@ class DetectorConfig(Checked):
     image_size: int | None = number(None, 32, 8192)
     classes: tuple[int | str, ...] = ("person",)
     device: str = "auto"
-    half: bool = False
+    half: bool | None = None
     max_detections: int = number(300, 1)
 
 

@@ -65,7 +65,7 @@ class UltralyticsDetector:
             "max_det": config.max_detections,
             "verbose": False,
             **({} if device is None else {"device": device}),
-            **({"half": True} if config.half else {}),
+            **({"half": True} if _in_half(config) else {}),
         }
         self._model, black = _load(yolo, config, self._options)
         _take_image_size(self._model.predictor.model, self._options["imgsz"])
@@ -74,6 +74,25 @@ class UltralyticsDetector:
         self._static_batch = _static_batch(self._model.predictor.model)
         _to_detections(black)
         self._lock = threading.Lock()  # a model stores the current batch in itself
+
+    @property
+    def device(self) -> str:
+        """The device that the model runs on: "cpu", "cuda:0"."""
+        return str(self._model.predictor.model.device)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What ultralytics' `predict` is called with."""
+        return dict(self._options)
+
+    @property
+    def torch_network(self) -> Any | None:
+        """The back end of ultralytics, if it runs a YOLO of boxes in torch; None for others."""
+        predictor, backend = self._model.predictor, self._model.predictor.model
+        in_torch = getattr(backend, "format", "") == "pt" or getattr(backend, "pt", False)
+        # RT-DETR gives boxes in another form, and has a predictor of its own.
+        plain = self._model.task == "detect" and type(predictor).__name__ == "DetectionPredictor"
+        return backend if in_torch and plain else None
 
     def detect(self, image: ImageBGR, frame_index: int | None = None) -> Detections:
         """Detect in one frame; see `Detector.detect`."""
@@ -219,23 +238,47 @@ def _check_exists(model: str) -> None:
     )
 
 
-def _check_device(name: str) -> str | None:
-    """Return the device for ultralytics; None lets it choose."""
+def _check_device(name: str) -> Any:
+    """Return the device as ultralytics wants it; None leaves the choice to it.
+
+    A CUDA device is given as torch's, which ultralytics takes as it is: some versions turn a text
+    into the first of the visible GPUs, which need not be the encoder's.
+    """
     if name == "auto":
         return None
+    import torch
     from ultralytics.utils.torch_utils import select_device
 
-    try:
-        device = select_device(name, verbose=False)
-    except Exception:  # its own message has ten lines
-        device = None
+    device: Any = None
+    with suppress(Exception):  # ultralytics says it in ten lines
+        if name.startswith("cuda"):
+            cuda = torch.device(name)
+            index = cuda.index or 0
+            there = torch.cuda.is_available() and index < torch.cuda.device_count()
+            device = torch.device("cuda", index) if there else None
+        else:
+            device = select_device(name, verbose=False)
     # Without an Apple GPU, ultralytics silently takes the CPU.
     if device is None or (name.startswith("mps") and "mps" not in str(device)):
         raise ConfigError(
             f"detector.device = {name}: torch sees no such device; set it to cpu or auto (known "
             "names: auto, cpu, cuda, cuda:N, mps)"
         )
-    return name
+    return device if name.startswith("cuda") else name
+
+
+def _on(name: str) -> str:
+    """Return the device that ultralytics computes on if asked for this one: "cpu", "cuda:0"."""
+    from ultralytics.utils.torch_utils import select_device
+
+    chosen = _check_device(name)
+    return str(select_device("" if chosen is None else chosen, verbose=False))
+
+
+def _in_half(config: DetectorConfig) -> bool:
+    if config.half is not None or not config.model.lower().endswith(".pt"):
+        return bool(config.half)
+    return _on(config.device).startswith("cuda")
 
 
 def runs_on_cpu(device: str) -> bool:
@@ -245,10 +288,7 @@ def runs_on_cpu(device: str) -> bool:
         ConfigError: the device does not exist.
     """
     import_yolo()
-    from ultralytics.utils.torch_utils import select_device
-
-    chosen = _check_device(device)
-    return str(select_device(chosen or "", verbose=False)) == "cpu"
+    return _on(device) == "cpu"
 
 
 def import_yolo() -> Any:

@@ -106,6 +106,13 @@ def resolve_model(config: EncoderConfig) -> EncoderConfig:
         if known is None or Path(config.model).exists():
             return config
         entry, here = known, zoo.locate(known, manifest)
+        if known.cpu_form and config.backend == "auto" and not runs_on_cpu(config.device):
+            for twin in manifest.of_task("encoder"):
+                there = None if twin.cpu_form else zoo.locate(twin, manifest)
+                if twin.space == known.space and there is not None:
+                    logger.info("encoder %s is for CPUs; the same model for GPUs runs", known.name)
+                    entry, here = twin, there
+                    break
         if here is None:
             raise WeightsError(
                 f"encoder.model = {config.model}: it is not on this machine; get it with "

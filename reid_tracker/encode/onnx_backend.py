@@ -66,6 +66,12 @@ class OnnxNetwork:
             self._session = _open_session(self._path, execution_providers(device))
             if device.startswith("cuda"):
                 self._check_started("CUDA", _CUDA, device)
+            elif device == "auto" and has_cuda() and self._session.get_providers()[0] != _CUDA:
+                logger.warning(
+                    "%s runs on the CPU: ONNX Runtime could not start CUDA; check that its CUDA "
+                    "libraries are installed",
+                    path,
+                )
         source = self._session.get_inputs()[0]
         self._input_name: str = source.name
         self._input_type, self._fixed_batch, self.input_size = _read_input(source, self._path)

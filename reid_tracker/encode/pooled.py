@@ -32,15 +32,18 @@ class PooledEncoder:
 
     Attributes:
         embedding_size: D of the network.
+        network: as given, as are the next.
+        batch_size: as given.
+        cropping: as given.
     """
 
     def __init__(
         self, network: Network, batch_size: int = 64, cropping: Cropping = Cropping()
     ) -> None:
         self.embedding_size = network.embedding_size
-        self._network = network
-        self._batch_size = batch_size
-        self._cropping = cropping
+        self.network = network
+        self.batch_size = batch_size
+        self.cropping = cropping
         self._lock = threading.Lock()  # guards the buffer that follows, and the network
         self._crops: Crops = np.empty((0, *network.input_size, 3), np.uint8)
 
@@ -79,7 +82,7 @@ class PooledEncoder:
                 picture = check_image(pictures[row])
             except InputError as error:
                 raise InputError(f"crops[{row}]: {error}") from None
-            whole.append(picture[..., ::-1] if (color == "rgb") != self._cropping.rgb else picture)
+            whole.append(picture[..., ::-1] if (color == "rgb") != self.cropping.rgb else picture)
         boxes = [np.array([[0, 0, *crop.shape[1::-1]]], np.float32) for crop in whole]
         embeddings = np.zeros((len(pictures), self.embedding_size), np.float32)
         if rows:
@@ -89,16 +92,16 @@ class PooledEncoder:
     def _encode(self, images: Sequence[ImageBGR], checked: list[Boxes]) -> list[Embeddings]:
         starts = np.cumsum([0, *map(len, checked)]).tolist()
         embeddings = np.empty((starts[-1], self.embedding_size), np.float32)
-        for begin in range(0, starts[-1], self._batch_size):
-            end = min(begin + self._batch_size, starts[-1])
+        for begin in range(0, starts[-1], self.batch_size):
+            end = min(begin + self.batch_size, starts[-1])
             chunk = self._chunk(end - begin)
             for image, rows, start in zip(images, checked, starts, strict=False):
                 first, last = max(begin - start, 0), min(end - start, len(rows))
                 if first < last:
                     place = start + first - begin
                     part = chunk[place : place + last - first]
-                    cut_crops(image, rows[first:last], part, self._cropping)
-            embeddings[begin:end] = unit_rows(self._network.run(chunk))
+                    cut_crops(image, rows[first:last], part, self.cropping)
+            embeddings[begin:end] = unit_rows(self.network.run(chunk))
         return [embeddings[a:b] for a, b in itertools.pairwise(starts)]
 
     def _chunk(self, size: int) -> Crops:

@@ -71,14 +71,19 @@ class TorchNetwork:
     def run(self, crops: Crops) -> Float32Array:
         """Embed (n, H, W, 3) uint8 BGR crops as (n, D) float32 rows."""
         with torch.inference_mode():
-            rows: Float32Array = self.net(self._images(crops)).float().cpu().numpy()
+            rows: Float32Array = self._embed_bytes(crops).cpu().numpy()
         return rows
 
-    def _images(self, crops: Crops) -> torch.Tensor:
-        """Normalise on the device: bytes are a quarter of what floats would be to copy there."""
-        pixels = torch.from_numpy(crops).to(self.device)
-        images = pixels.flip(-1).permute(0, 3, 1, 2).float()  # RGB; stays channels last in memory
-        return images.mul_(self._scale).add_(self._offset).to(self.dtype)
+    def embed(self, crops: torch.Tensor) -> torch.Tensor:
+        """Embed (n, H, W, 3) RGB crops of the device, floats from 0 to 255, as (n, D) float32."""
+        images = crops.permute(0, 3, 1, 2)  # stays channels last in memory
+        images = images.mul(self._scale).add_(self._offset).to(self.dtype)
+        rows: torch.Tensor = self.net(images).float()
+        return rows
+
+    def _embed_bytes(self, crops: Crops) -> torch.Tensor:
+        # Normalised on the device: bytes are a quarter of what floats would be to copy there.
+        return self.embed(torch.from_numpy(crops).to(self.device).flip(-1).float())
 
     def _probe(self) -> int:
         rows = self.run(np.zeros((2, *self.input_size, 3), np.uint8))
