@@ -12,6 +12,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from reid_tracker import zoo
 from reid_tracker.config import Config, EncoderConfig, Thresholds
 from reid_tracker.detect import Detector, build_detector, detector_thresholds
@@ -19,7 +21,7 @@ from reid_tracker.encode import Encoder, build_encoder, encoder_thresholds
 from reid_tracker.errors import ConfigError
 from reid_tracker.match import CrossCameraMatcher, Matcher, looks_of, matching_from_config
 from reid_tracker.overlap import Overlap, StageTimes
-from reid_tracker.track import Tracker, build_tracker
+from reid_tracker.track import Asked, AskingTracker, Tracker, build_tracker
 from reid_tracker.types import (
     Detections,
     Embeddings,
@@ -27,6 +29,7 @@ from reid_tracker.types import (
     FrameResult,
     IdentityEvent,
     ImageBGR,
+    Tracks,
 )
 from reid_tracker.video import Source, SourceGroup
 
@@ -73,21 +76,42 @@ class _Batch:
     def images(self) -> list[ImageBGR]:
         return [frame.image for _, frame in self.frames]
 
+    def asking(self) -> list[AskingTracker]:
+        """Return the tracker of each frame if all choose which boxes are encoded, else none."""
+        trackers = [camera.tracker for camera, _ in self.frames]
+        asking = [one for one in trackers if isinstance(one, AskingTracker) and one.selective]
+        return asking if len(asking) == len(trackers) else []
+
+    def rounds(self) -> list[list[int]]:
+        """Return the numbers of the frames in rounds: each has one of each camera, in order."""
+        rounds: list[list[int]] = []
+        taken: dict[int, int] = {}
+        for row, (camera, _) in enumerate(self.frames):
+            number = taken[id(camera)] = taken.get(id(camera), -1) + 1
+            if number == len(rounds):
+                rounds.append([])
+            rounds[number].append(row)
+        return rounds
+
 
 _Batches = Generator[_Batch]
+_Tracked = tuple[Tracks, Embeddings | None]
 
 
 class Pipeline:
     """Tracks people in the frames of one or more sources.
 
     The stages work at the same time, each in a thread of its own: while a frame is tracked, the
-    next one is encoded, and people are detected in the one after that. Matching runs in the thread
+    next one is encoded, and people are detected in the one after that. Trackers that choose which
+    boxes are encoded have a stage together with the encoder. Matching runs in the thread
     that takes the results. The results and their order are those of one stage after the other.
     With a device path, detection and encoding are one stage, and its time is that of "detect".
 
     Attributes:
         times: time spent per stage: "read", "detect", "encode", "track", "match", and
             "wait", while live sources had no frame. Their sum is more than the run took.
+        boxes: number of boxes that the detector found.
+        encoded: number of those that were encoded.
         last_events: identity events of the final revision, after the last frame.
     """
 
@@ -117,6 +141,7 @@ class Pipeline:
                 which are then not called.
         """
         self.times = StageTimes()
+        self.boxes = self.encoded = 0
         self._detector = detector
         self._class_names: Mapping[int, str] = getattr(detector, "class_names", {})
         self._encoder = encoder
@@ -291,11 +316,13 @@ class Pipeline:
             yield batch
 
     def _encode(self, batches: Iterable[_Batch]) -> _Batches:
+        """Encode all boxes of a batch at once, unless the trackers choose."""
         for batch in batches:
-            if batch.frames and self._encoder is not None:
+            if batch.frames and self._encoder is not None and not batch.asking():
                 with self.times.measure("encode"):
                     boxes = [found.boxes for found in batch.detections]
                     batch.embeddings = self._encoder.encode_batch(batch.images, boxes)
+                self.encoded += sum(map(len, boxes))
             yield batch
 
     def _perceive(self, batches: Iterable[_Batch], path: DevicePath, *, wait: bool) -> _Batches:
@@ -330,27 +357,69 @@ class Pipeline:
 
     def _track(self, batches: Iterable[_Batch]) -> _Batches:
         for batch in batches:
-            for row, (camera, frame) in enumerate(batch.frames):
-                detections = batch.detections[row]
-                embeddings = None if batch.embeddings is None else batch.embeddings[row]
-                with self.times.measure("track"):
-                    tracks = camera.tracker.update(
-                        detections,
-                        embeddings=embeddings,
-                        timestamp_s=frame.timestamp_s,
-                        frame=frame.image,
-                    )
-                    looks = None if embeddings is None else looks_of(tracks, embeddings)
+            self.boxes += sum(map(len, batch.detections))
+            asking = batch.asking()
+            if self._encoder is not None and asking:
+                tracked = self._encode_and_track(batch, asking, self._encoder)
+            else:
+                tracked = self._track_encoded(batch)
+            for (camera, frame), detections, (tracks, embeddings) in zip(
+                batch.frames, batch.detections, tracked, strict=True
+            ):
                 result = FrameResult(
                     camera.source.name,
                     frame,
                     detections,
                     tracks,
-                    embeddings=looks,
+                    embeddings=embeddings,
                     class_names=self._class_names,
                 )
                 batch.results.append(result)
             yield batch
+
+    def _track_encoded(self, batch: _Batch) -> list[_Tracked]:
+        tracked: list[_Tracked] = []
+        for row, (camera, frame) in enumerate(batch.frames):
+            embeddings = None if batch.embeddings is None else batch.embeddings[row]
+            with self.times.measure("track"):
+                tracks = camera.tracker.update(
+                    batch.detections[row],
+                    embeddings=embeddings,
+                    timestamp_s=frame.timestamp_s,
+                    frame=frame.image,
+                )
+                looks = None if embeddings is None else looks_of(tracks, embeddings)
+            tracked.append((tracks, looks))
+        return tracked
+
+    def _encode_and_track(
+        self, batch: _Batch, trackers: Sequence[AskingTracker], encoder: Encoder
+    ) -> list[_Tracked]:
+        """Encode what the trackers ask for, one frame of each camera at a time, and track.
+
+        What a tracker asks for depends on the frame before.
+        """
+        tracked: dict[int, _Tracked] = {}
+        for rows in batch.rounds():
+            asked: list[Asked] = []
+            with self.times.measure("track"):
+                for row in rows:
+                    frame, found = batch.frames[row][1], batch.detections[row]
+                    asked.append(trackers[row].ask(found, frame.timestamp_s, frame.image))
+            boxes = [
+                batch.detections[row].boxes[one.rows] for row, one in zip(rows, asked, strict=True)
+            ]
+            with self.times.measure("encode"):
+                images = [batch.frames[row][1].image for row in rows]
+                encoded = encoder.encode_batch(images, boxes)
+            self.encoded += sum(map(len, boxes))
+            with self.times.measure("track"):
+                for row, one, embeddings in zip(rows, asked, encoded, strict=True):
+                    tracks = one.finish(embeddings)
+                    every = np.zeros((len(batch.detections[row]), encoder.embedding_size))
+                    every[one.rows] = embeddings
+                    tracked[row] = tracks, looks_of(tracks, every.astype(np.float32))
+        return [tracked[row] for row in range(len(batch.frames))]
 
     def _matched(self, batch: _Batch) -> Iterator[FrameResult]:
         """Yield the results, with the identities over all cameras if the run matches."""

@@ -377,7 +377,7 @@ class FrameResult:
         identities: (M) identities of the tracks; None without cross-camera matching.
         events: changes of identities in all cameras, decided in this frame.
         embeddings: (M, D) embeddings of the tracks, unit rows; zeros where a track has no detection
-            in this frame. None without an encoder.
+            in this frame, or one that was not encoded. None without an encoder.
         class_names: names of class numbers; empty if the detector has none.
     """
 

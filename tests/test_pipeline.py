@@ -17,6 +17,7 @@ from reid_tracker.config import Config, DetectorConfig, EncoderConfig, MatchConf
 from reid_tracker.errors import ConfigError
 from reid_tracker.match import CrossCameraMatcher, build_matcher
 from reid_tracker.osnet import osnet_x0_25
+from reid_tracker.track import build_tracker
 from reid_tracker.types import Identities, ImageBGR
 from tests.conftest import FRAMES, walker_boxes, write_detections, write_video
 
@@ -266,10 +267,57 @@ def test_results_have_the_looks_of_their_tracks(tmp_path: Path) -> None:
         for result in pipeline.run([source]):
             assert result.embeddings is not None
             assert result.embeddings.shape == (len(result.tracks), 3)
-            seen = result.tracks.observed
-            np.testing.assert_allclose(
-                np.linalg.norm(result.embeddings[seen], axis=1), 1, atol=1e-5
-            )
+            length = np.linalg.norm(result.embeddings, axis=1)
+            encoded = result.tracks.observed if result.frame.index < 10 else length > 0
+            np.testing.assert_allclose(length[encoded], 1, atol=1e-5)
+
+
+class CountingEncoder(ColourEncoder):
+    """Also remembers how many images and boxes each call had."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, int]] = []
+
+    def encode_batch(
+        self, images: Sequence[ImageBGR], boxes: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        self.calls.append((len(images), sum(map(len, boxes))))
+        return super().encode_batch(images, boxes)
+
+
+def test_whoever_is_followed_with_nobody_near_is_encoded_once_a_second(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", frames=30)
+    ids = {}
+    for encode in ("auto", "always"):
+        encoder = CountingEncoder()
+        pipeline = Pipeline(
+            WalkerDetector(),
+            encoder,  # type: ignore[arg-type]
+            lambda encode=encode: build_tracker("default", encode=encode),  # type: ignore[misc]
+        )
+        with open_source(str(video)) as source:
+            ids[encode] = [one.tracks.ids.tolist() for one in pipeline.run([source])]
+        assert pipeline.boxes == 60
+        assert pipeline.encoded == sum(boxes for _, boxes in encoder.calls)
+        assert pipeline.encoded < 45 if encode == "auto" else pipeline.encoded == 60
+    assert ids["auto"] == ids["always"]
+
+
+@pytest.mark.parametrize("frames_per_batch", [1, 7])
+def test_cameras_are_encoded_together_however_many_frames_a_batch_has(
+    tmp_path: Path, frames_per_batch: int
+) -> None:
+    paths = [write_video(tmp_path / f"{name}.mp4", frames=28) for name in "ab"]
+    encoder = CountingEncoder()
+    pipeline = Pipeline(
+        WalkerDetector(),
+        encoder,  # type: ignore[arg-type]
+        frames_per_batch=frames_per_batch,
+    )
+    results = list(pipeline.run([open_source(str(path)) for path in paths]))
+    assert [images for images, _ in encoder.calls] == [2] * 28
+    assert len(results) == 56
+    assert {one for result in results for one in result.tracks.ids.tolist()} == {1, 2}
 
 
 def test_sources_come_and_go_between_batches(walkers: tuple[Path, Path], config: Config) -> None:

@@ -109,6 +109,14 @@ def add_models(parser: Parser) -> None:
     )
     add_setting(
         models,
+        "--encode",
+        key="tracker.encode",
+        metavar="WHICH",
+        help="which boxes are encoded: auto, those that can change a decision (default), always, "
+        "all, or every:SECONDS, as auto, but people with nobody near once in this time",
+    )
+    add_setting(
+        models,
         "--conf",
         # Also the tracker's threshold, which would otherwise drop these detections again.
         key="detector.confidence tracker.min_confidence",

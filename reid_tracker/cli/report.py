@@ -207,12 +207,19 @@ class Report:
         self._identities[result.camera].update(found.ids[found.ids > 0].tolist())
         self._steps.advance()
 
-    def finish(self, seconds: Mapping[str, float], folder: Path, advice: str | None = None) -> None:
+    def finish(
+        self,
+        seconds: Mapping[str, float],
+        folder: Path,
+        encoded: tuple[int, int] = (0, 0),
+        advice: str | None = None,
+    ) -> None:
         """Print the summary.
 
         Args:
             seconds: time spent in each stage.
             folder: folder of the results.
+            encoded: number of boxes that were encoded, and of all; (0, 0) without an encoder.
             advice: an additional line.
         """
         if self._quiet:
@@ -238,6 +245,9 @@ class Report:
             f"{total} frames in {elapsed:.1f} s ({total / max(elapsed, 1e-9):.1f} frames/s)"
         )
         printer.print(f"ms a frame: {stages}")
+        some, boxes = encoded
+        if some:
+            printer.print(f"{some} of {boxes} boxes encoded ({100 * some / boxes:.0f} %)")
         for text in filter(None, [advice, f"results: {folder}"]):
             printer.print(one_line(text), soft_wrap=True, markup=False, highlight=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,6 +12,8 @@ from reid_tracker.config.checked import Checked, number, shown
 from reid_tracker.errors import ConfigError
 
 AnySection = TypeVar("AnySection", bound="_WithThresholds")
+
+_ENCODE = {"auto": 1.0, "always": None}
 
 
 @dataclass(frozen=True)
@@ -201,9 +204,9 @@ class DeepSortConfig(_WithThresholds):
         gate_probability: probability mass of the chi-square distribution inside the Mahalanobis
             gate.
         nn_budget: number of embeddings remembered per track.
-        encode_every_s: a detection that overlaps exactly one track and no other detection is
-            encoded once in this time only; 0 encodes every detection. This needs embeddings that
-            are computed on demand.
+        encode: which detections are encoded: "always" all of them, "auto" those whose embedding
+            can change a decision, and people without neighbours once a second, "every:SECONDS" as
+            auto, but once in this time.
         n_init: number of consecutive detections that confirm a track.
         confirm_first: confident detections of the first frame are confirmed at once, as in
             ByteTrack (arXiv 2110.06864).
@@ -240,7 +243,7 @@ class DeepSortConfig(_WithThresholds):
     camera_motion: bool = True
     gate_probability: float = number(0.95, 0.0, 0.9999, exclusive=True)
     nn_budget: int = number(100, 1, 10_000)
-    encode_every_s: float = number(0.0, 0.0)
+    encode: str = "auto"
     n_init: int = number(3, 1)
     confirm_first: bool = True
     steady_size: bool = True
@@ -256,6 +259,27 @@ class DeepSortConfig(_WithThresholds):
     std_weight_position: float = number(1 / 20, 0.0, 1e3, exclusive=True)
     std_weight_velocity: float = number(1 / 160, 0.0, 1e3, exclusive=True)
     std_weight_measurement: float = number(0.15, 0.0, 1e3, exclusive=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.encode_every_s
+
+    @property
+    def encode_every_s(self) -> float | None:
+        """Time after which a person with nobody near is encoded again; None: in every frame."""
+        if self.encode in _ENCODE:
+            return _ENCODE[self.encode]
+        word, _, seconds = self.encode.partition(":")
+        try:
+            every_s = float(seconds)
+        except ValueError:
+            every_s = 0.0
+        if word != "every" or not 0 < every_s < math.inf:
+            raise ConfigError(
+                f"encode = {shown(self.encode, str)}: expected auto, always or every:SECONDS, e.g. "
+                "every:2"
+            )
+        return every_s
 
 
 @dataclass(frozen=True)

@@ -146,8 +146,9 @@ def replay(found: FoundVideo, config: DeepSortConfig) -> tuple[FloatArray, float
     pixel = np.zeros((1, 1, 1), np.uint8)
     for number, time_s, (width, height), detections, embeddings in found.each():
         picture = np.broadcast_to(pixel, (height, width, 3))  # only its size counts
+        encode = None if embeddings is None else embeddings.__getitem__
         start = time.perf_counter()
-        tracks = tracker.update(detections, embeddings, time_s, picture)
+        tracks = tracker.update(detections, encode, time_s, picture)
         seconds += time.perf_counter() - start
         numbers = np.full(len(tracks), number + 1)
         boxes = xyxy_to_tlwh(tracks.boxes)

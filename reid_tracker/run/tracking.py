@@ -53,8 +53,14 @@ class Watch:
     def count(self, result: FrameResult) -> None:
         """Receive one result after it was written."""
 
-    def ending(self, seconds: Mapping[str, float], folder: Path) -> None:
-        """Receive the time of each stage and the folder, before the outputs are closed."""
+    def ending(self, seconds: Mapping[str, float], folder: Path, encoded: tuple[int, int]) -> None:
+        """Receive what is known at the end, before the outputs are closed.
+
+        Args:
+            seconds: time spent in each stage.
+            folder: where the results are.
+            encoded: number of boxes that were encoded, and of all boxes.
+        """
 
     def profiled(self, profile: Profile) -> None:
         """Receive where a run with a profile waited; called after `ending`."""
@@ -123,7 +129,11 @@ def track(
                 pipeline.times = stack.enter_context(trace)
                 stack.callback(watch.profiled, trace)
             # Runs also after Ctrl-C, which is how runs on live sources end.
-            stack.callback(watch.ending, pipeline.times.seconds, folder)
+            stack.callback(
+                lambda: watch.ending(
+                    pipeline.times.seconds, folder, (pipeline.encoded, pipeline.boxes)
+                )
+            )
         # Closing stops the threads of the run before the sources are closed.
         with watch.running(sources), closing(pipeline.run(sources)) as results:
             for result in results:

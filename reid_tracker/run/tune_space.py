@@ -53,7 +53,7 @@ NUMBERS = {
     "std_weight_velocity": Limits(0.001, 0.05, log=True),
     "std_weight_measurement": Limits(0.03, 0.5, log=True),
 }
-NOT_SEARCHED = ("nominal_rate", "encode_every_s")
+NOT_SEARCHED = ("nominal_rate", "encode")
 """Left out: the unit of the noise weights, and options without effect with embeddings."""
 
 

@@ -1,7 +1,8 @@
 """The interface of trackers."""
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from reid_tracker.arrays import IntArray
 from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
@@ -44,4 +45,40 @@ class Tracker(Protocol):
 
     def reset(self) -> None:
         """Delete all tracks and restart ids and time."""
+        ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a tracker asks about a frame.
+
+    Attributes:
+        rows: (K,) rows of the detections to encode, distinct and rising; may be empty.
+        finish: takes their (K, D) embeddings and returns the tracks to report.
+    """
+
+    rows: IntArray
+    finish: Callable[[Embeddings], Tracks]
+
+
+@runtime_checkable
+class AskingTracker(Tracker, Protocol):
+    """A tracker whose caller can encode for several cameras at once."""
+
+    @property
+    def selective(self) -> bool:
+        """Whether it may ask for less than all."""
+        ...
+
+    def ask(
+        self,
+        detections: Detections,
+        timestamp_s: float | None = None,
+        frame: ImageBGR | None = None,
+    ) -> Asked:
+        """Begin the update with a frame, see `update`; it takes place when `finish` is called.
+
+        Raises:
+            InputError: as `update`; `finish` also raises it after another update.
+        """
         ...

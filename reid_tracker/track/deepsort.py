@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +20,7 @@ from reid_tracker.arrays import BoolArray, FloatArray, IntArray
 from reid_tracker.config import DeepSortConfig
 from reid_tracker.errors import InputError
 from reid_tracker.geometry import cxcyah_to_xyxy
-from reid_tracker.track.base import EncodeRows
+from reid_tracker.track.base import Asked, EncodeRows
 from reid_tracker.track.birth import without_duplicates
 from reid_tracker.track.kalman import BoxKalmanFilter
 from reid_tracker.track.memory import AppearanceMemory
@@ -26,7 +29,7 @@ from reid_tracker.track.observations import (
     checked_detections,
     checked_embeddings,
     checked_seconds,
-    encoded,
+    spread,
     usable,
 )
 from reid_tracker.track.occlusion import feet_hidden, slivers
@@ -41,6 +44,29 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A frame before its update.
+
+    Attributes:
+        update: number of the update that it is for.
+        detections: all of the frame.
+        found: the usable ones.
+        timestamp_s: time of the frame, if given.
+        size: (width, height) of the picture, if given.
+        certain: what is matched without an embedding.
+        asked: (K,) rows of `found` that need one.
+    """
+
+    update: int
+    detections: Detections
+    found: Observations
+    timestamp_s: float | None
+    size: tuple[int, int] | None
+    certain: Matches
+    asked: IntArray
 
 
 class DeepSort:
@@ -85,6 +111,7 @@ class DeepSort:
         self._recovery = Recovery(self.config, self._memory)
         self._camera = None
         self._next_id = 1
+        self._updates = 0
         self._now_s: float | None = None
         self._size: tuple[int, int] | None = None
         self._moved: list[FloatArray] = []  # how the picture moved since the last frame
@@ -98,27 +125,60 @@ class DeepSort:
         frame: ImageBGR | None = None,
     ) -> Tracks:
         """Take the next frame's detections; see `Tracker.update`."""
+        with self._alone():
+            # A refused call leaves the tracker as it was, so everything is checked first.
+            detections = checked_detections(detections)
+            if callable(embeddings):
+                plan = self._plan(detections, None, timestamp_s, frame, selects=True)
+                asked = plan.found.rows[plan.asked]
+                return self._finish(plan, embeddings(asked) if len(asked) else None)
+            size = self._memory.embedding_size
+            given = checked_embeddings(embeddings, len(detections), size)
+            return self._follow(self._plan(detections, given, timestamp_s, frame, selects=False))
+
+    @property
+    def selective(self) -> bool:
+        """Whether `ask` may ask for less than all detections."""
+        return self.config.encode_every_s is not None
+
+    def ask(
+        self,
+        detections: Detections,
+        timestamp_s: float | None = None,
+        frame: ImageBGR | None = None,
+    ) -> Asked:
+        """Begin the update with a frame; see `AskingTracker.ask`."""
+        with self._alone():
+            detections = checked_detections(detections)
+            plan = self._plan(detections, None, timestamp_s, frame, selects=True)
+
+        def finish(embeddings: Embeddings) -> Tracks:
+            with self._alone():
+                return self._finish(plan, embeddings)
+
+        return Asked(plan.found.rows[plan.asked], finish)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         if not self._busy.acquire(blocking=False):
             raise InputError(
                 "two threads update one tracker at once: build a tracker for each camera"
             )
         try:
-            return self._update(detections, embeddings, timestamp_s, frame)
+            yield
         finally:
             self._busy.release()
 
-    def _update(
+    def _plan(
         self,
         detections: Detections,
-        embeddings: Embeddings | EncodeRows | None,
+        given: Embeddings | None,
         timestamp_s: float | None,
         frame: ImageBGR | None,
-    ) -> Tracks:
-        # A refused call leaves the tracker as it was, so everything is checked first.
-        detections = checked_detections(detections)
-        given = None
-        if not callable(embeddings):
-            given = checked_embeddings(embeddings, len(detections), self._memory.embedding_size)
+        *,
+        selects: bool,
+    ) -> _Plan:
+        """Lay out a frame, and match what needs no embedding if it `selects` those that do."""
         timestamp_s = checked_seconds(timestamp_s)
         size = None if frame is None else check_image(frame).shape[1::-1]
         found = usable(detections, given, self._min_confidence)
@@ -126,13 +186,41 @@ class DeepSort:
         if motion is not None:
             self._moved.append(motion)
         certain = Matches.none()
-        if callable(embeddings):
+        if selects:
             certain = self._certain(found, timestamp_s, size)
-            found = encoded(found, embeddings, certain.detections, self._memory.embedding_size)
+        return _Plan(
+            update=self._updates,
+            detections=detections,
+            found=found,
+            timestamp_s=timestamp_s,
+            size=size,
+            certain=certain,
+            asked=certain.free(len(found)),
+        )
+
+    def _finish(self, plan: _Plan, embeddings: Any) -> Tracks:
+        """Update with the embeddings that a plan asks for."""
+        if plan.update != self._updates:
+            raise InputError(
+                "the tracker was updated after it asked for these embeddings: finish each frame "
+                "before the next"
+            )
+        found = plan.found
+        if len(plan.asked):
+            size = self._memory.embedding_size
+            rows = checked_embeddings(embeddings, len(plan.asked), size)
+            if rows is not None:
+                found = replace(found, embeddings=spread(rows, plan.asked, len(found)))
+        return self._follow(replace(plan, found=found))
+
+    def _follow(self, plan: _Plan) -> Tracks:
+        """Run the stages; see the module."""
+        found, certain = plan.found, plan.certain
         certain_ids = self._tracks.ids[certain.tracks]
-        self._follow_size(size, detections)
+        self._updates += 1
+        self._follow_size(plan.size, plan.detections)
         first = self._now_s is None
-        self._predict(timestamp_s)
+        self._predict(plan.timestamp_s)
         self._follow_camera()
         self._leave()
         rows = np.searchsorted(self._tracks.ids, certain_ids)
@@ -175,7 +263,7 @@ class DeepSort:
     ) -> Matches:
         """Match what needs no embedding; this changes nothing, since the encoder may fail."""
         resized = self._size is not None and size not in (None, self._size)
-        if not self.config.encode_every_s or self._now_s is None or resized:
+        if self._now_s is None or resized:
             return Matches.none()
         step_s = self._step_s(timestamp_s)
         state = self._tracks.mean.copy()

@@ -82,6 +82,10 @@ class AppearanceMemory:
         """Return (P,) whether each slot holds an embedding."""
         return self._written[slots] > 0
 
+    def count(self, slots: IntArray) -> IntArray:
+        """Return (P,) how many embeddings each slot was given."""
+        return self._written[slots]
+
     def latest_distance(self, slots: IntArray, embeddings: Float32Array) -> Float32Array:
         """Return cosine distances to the newest embeddings, an upper bound of `distance`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from reid_tracker.arrays import Float32Array, FloatArray, IntArray, to_array
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import InputError
 from reid_tracker.geometry import xyxy_to_cxcyah
-from reid_tracker.track.base import EncodeRows
 from reid_tracker.types import Detections, Embeddings
 
 _LATEST_S = 1e11  # the year 5138; larger numbers are milliseconds or nanoseconds
@@ -60,24 +59,11 @@ def usable(
     )
 
 
-def encoded(
-    found: Observations, encode: EncodeRows, known: IntArray, expected_size: int | None
-) -> Observations:
-    """Return observations with the embeddings of all but the (K,) `known` ones, which get zeros.
-
-    Raises:
-        InputError: the embeddings do not fit, see `checked_embeddings`.
-    """
-    asked = np.ones(len(found), np.bool_)
-    asked[known] = False
-    if not asked.any():
-        return found
-    rows = checked_embeddings(encode(found.rows[asked]), int(asked.sum()), expected_size)
-    if rows is None:
-        return found
-    embeddings = np.zeros((len(found), rows.shape[1]), np.float32)
-    embeddings[asked] = rows
-    return replace(found, embeddings=embeddings)
+def spread(embeddings: Embeddings, rows: IntArray, count: int) -> Embeddings:
+    """Return (N, D) embeddings, N = `count`, with (K, D) ones in (K,) rows and zeros elsewhere."""
+    every = np.zeros((count, embeddings.shape[1]), np.float32)
+    every[rows] = embeddings
+    return every
 
 
 def checked_detections(found: Any) -> Detections:

@@ -19,7 +19,10 @@ from reid_tracker.track.table import TrackTable
 from reid_tracker.types import Embeddings
 
 _MEASUREMENT_DIMENSIONS = 4
-_CERTAIN_IOU, _NEAR_IOU = 0.75, 0.1  # of a lone track with its detection, and with others
+_CERTAIN_IOU = 0.75  # of a lone track with its detection
+_NEAR_IOU = 0.2  # of people side by side, one of whom hides a third of the other
+_ENOUGH = 10  # embeddings that a track needs to be known again, or split by `refine`
+_TIME_SLACK_S = 1e-6  # tolerates rounding errors of summed times
 _SAME_OBJECT_IOU = 0.7  # a detection of another class that lies on a track so closely is its object
 
 
@@ -80,10 +83,12 @@ class Stages:
     def certain(
         self, tracks: TrackTable, predicted: FloatArray, frame: Observations, now_s: float
     ) -> Matches:
-        """Match tracks with detections that need no embedding: nobody else is near.
+        """Match tracks with detections that need no embedding.
 
-        The two overlap each other and nobody else, the track was seen in the last frame, and its
-        newest embedding is younger than `encode_every_s`.
+        The two overlap each other and nobody else, and the track was seen in the last frame: nobody
+        else can take the detection. The appearance memory needs no embedding either: it holds
+        enough, the newest is younger than `encode_every_s`, or the detection is a weak one, of
+        which nothing is remembered.
 
         Args:
             tracks: all tracks, not predicted yet.
@@ -91,13 +96,18 @@ class Stages:
             frame: the detections.
             now_s: time of the frame.
         """
-        fresh = now_s - tracks.described_s < self._config.encode_every_s
-        fresh &= now_s - tracks.seen_s <= self._config.max_age_s
+        every_s = self._config.encode_every_s
+        if every_s is None:
+            return Matches.none()
+        fresh = now_s - tracks.described_s < every_s - _TIME_SLACK_S
+        known = (fresh & (self._memory.count(tracks.slots) >= _ENOUGH))[:, None]
         overlap = iou_matrix(predicted, frame.boxes)
         near = overlap > _NEAR_IOU
         alone = (near.sum(axis=1) == 1)[:, None] & (near.sum(axis=0) == 1)
-        alone &= (tracks.confirmed & (tracks.missed == 0) & fresh)[:, None]
+        followed = tracks.confirmed & (tracks.missed == 0)
+        alone &= (followed & (now_s - tracks.seen_s <= self._config.max_age_s))[:, None]
         alone &= tracks.classes[:, None] == frame.classes
+        alone &= known | (frame.scores < self._high_confidence)
         return Matches(*np.nonzero(alone & (overlap >= _CERTAIN_IOU)))
 
     def confident(self, tracks: TrackTable, frame: Observations, same_class: BoolArray) -> Matches:

@@ -3,7 +3,7 @@
 python -m tests.benchmarks.mot_cached [--preset default] [--refine] [--lazy] [--set KEY=VALUE ...]
 
 With `--lazy` the tracker asks for embeddings by rows, and the part of the detections that it asked
-for is printed: `--lazy --set encode_every_s=1`.
+for is printed: `--lazy --set encode=every:2`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reid_tracker.config import DeepSortConfig, Thresholds, load_config, parse_o
 from reid_tracker.geometry import xyxy_to_tlwh
 from reid_tracker.track import Tracker, build_tracker
 from reid_tracker.track.refine import Recorder, refine
-from reid_tracker.types import Detections, Embeddings, Tracks
+from reid_tracker.types import Detections, Embeddings, ImageBGR, Tracks
 from tests.benchmarks.mot_scores import Rows, read_mot, score, table
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -81,7 +81,12 @@ class LazyEncoder:
     encoded: int = 0
 
     def update(
-        self, tracker: Tracker, detections: Detections, embeddings: Embeddings, time_s: float
+        self,
+        tracker: Tracker,
+        detections: Detections,
+        embeddings: Embeddings,
+        time_s: float,
+        picture: ImageBGR | None = None,
     ) -> tuple[Tracks, Embeddings]:
         """Return the tracks of a frame, and the embeddings with zeros where none were asked for."""
         known = np.zeros_like(embeddings)
@@ -92,7 +97,7 @@ class LazyEncoder:
             return known[rows]
 
         self.usable += int((detections.scores >= Thresholds().min_confidence).sum())
-        return tracker.update(detections, encode, time_s), known
+        return tracker.update(detections, encode, time_s, picture), known
 
 
 def track(

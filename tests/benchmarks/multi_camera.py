@@ -42,6 +42,7 @@ import numpy as np
 from reid_tracker import build_detector, build_encoder, open_source
 from reid_tracker.config import (
     Config,
+    DeepSortConfig,
     DetectorConfig,
     EncoderConfig,
     MatchConfig,
@@ -66,9 +67,9 @@ from reid_tracker.match import (
     Topology,
     final_identities,
 )
-from reid_tracker.track import build_tracker
+from reid_tracker.track import Tracker, build_tracker
 from reid_tracker.types import Embeddings, Tracks
-from tests.benchmarks.mot_cached import SHARED, CachedSequence, Frames
+from tests.benchmarks.mot_cached import SHARED, CachedSequence, Frames, LazyEncoder
 from tests.benchmarks.mot_scores import read_mot
 
 FOLDER = SHARED / "multicam" / "PETS09-S2L1"
@@ -93,15 +94,23 @@ class TrackedFrame:
     embeddings: Embeddings
 
 
-def tracked_frames(models: Config | None = None) -> list[TrackedFrame]:
+def tracked_frames(
+    models: Config | None = None,
+    tracker: DeepSortConfig | None = None,
+    lazy: LazyEncoder | None = None,
+) -> list[TrackedFrame]:
     """Track both views and return their frames by time, view 001 first.
 
     Args:
         models: names the detector and the encoder to run; None takes what is cached.
+        tracker: its configuration; None takes that of the models, or the default.
+        lazy: gives the tracker what it asks for; None gives it all embeddings.
     """
     frames: list[TrackedFrame] = []
     for view in VIEWS:
-        frames += _track(view, _cached(view) if models is None else _run(view, models), models)
+        found = _cached(view) if models is None else _run(view, models)
+        config = tracker or (models or Config()).tracker
+        frames += _track(view, found, build_tracker(config), lazy)
     return sorted(frames, key=lambda frame: (frame.number, frame.view))
 
 
@@ -118,12 +127,17 @@ def _run(view: str, models: Config) -> Frames:
             yield frame.index + 1, detections, encoder.encode(frame.image, detections.boxes)
 
 
-def _track(view: str, frames: Frames, models: Config | None) -> Iterator[TrackedFrame]:
-    tracker = build_tracker((models or Config()).tracker)
+def _track(
+    view: str, frames: Frames, tracker: Tracker, lazy: LazyEncoder | None
+) -> Iterator[TrackedFrame]:
     for number, detections, embeddings in frames:
-        tracks = tracker.update(detections, embeddings, (number - 1) / FRAME_RATE)
+        time_s = (number - 1) / FRAME_RATE
+        if lazy is None:
+            tracks, known = tracker.update(detections, embeddings, time_s), embeddings
+        else:
+            tracks, known = lazy.update(tracker, detections, embeddings, time_s)
         looks = np.zeros((len(tracks), embeddings.shape[1]), np.float32)
-        looks[tracks.observed] = embeddings[tracks.detection_index[tracks.observed]]
+        looks[tracks.observed] = known[tracks.detection_index[tracks.observed]]
         yield TrackedFrame(view, number, tracks, looks)
 
 

@@ -68,7 +68,7 @@ class Meter(Watch):
         if self._frames % self._every == 0:
             self.memory_mb.append(memory_mb())
 
-    def ending(self, seconds: Any, folder: Path) -> None:
+    def ending(self, seconds: Any, folder: Path, encoded: tuple[int, int]) -> None:
         """Keep the mean time of each stage."""
         self.stages_ms = {stage: 1000 * s / self._frames for stage, s in seconds.items()}
 

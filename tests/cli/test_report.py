@@ -95,10 +95,11 @@ def test_advice_stands_before_the_results_and_not_with_quiet(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for quiet in (False, True):
-        Report(quiet=quiet).finish({}, tmp_path, "better: reid-track weights pull one two")
+        Report(quiet=quiet).finish({}, tmp_path, (3, 12), "better: reid-track weights pull one two")
         lines = capsys.readouterr().out.splitlines()
-        assert lines[-2:] == (
-            [] if quiet else ["better: reid-track weights pull one two", f"results: {tmp_path}"]
+        better = "better: reid-track weights pull one two"
+        assert lines[-3:] == (
+            [] if quiet else ["3 of 12 boxes encoded (25 %)", better, f"results: {tmp_path}"]
         )
 
 

@@ -77,7 +77,7 @@ def test_a_key_without_its_section_is_found() -> None:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_unknown_section_names_the_nearest(section: str, tmp_path: Path) -> None:
-    wrong = section[:-1]
+    wrong = section[1:]
     parts = (f"unknown key '{wrong}'", f"did you mean '{section}'?")
     refusal(lambda: from_mapping(Config, {wrong: {}}), *parts)
     refusal(lambda: load_config(written(tmp_path, f"{wrong}: {{}}")), *parts)

@@ -84,16 +84,20 @@ def written(folder: Path, content: str | bytes, name: str = "given.yaml") -> Pat
     return path
 
 
+CHOICES = {"stream_discard": ["old", "new"], "encode": ["auto", "always", "every:2"]}
+"""Values of the texts that are not free."""
+
+
 def values_of(hint: Any, item: Any) -> st.SearchStrategy[Any]:
     """Values that a field accepts, from its type and its declared range."""
     low, high = item.metadata.get("low"), item.metadata.get("high")
-    if item.name == "stream_discard":
-        return st.sampled_from(["old", "new"])
     if hint is float:
         above = {"exclude_min": item.metadata["exclusive"], "allow_nan": False}
         return st.floats(low, 1e12 if math.isinf(high) else high, **above)
     if hint is int and low is not None:
         return st.integers(int(low), 2**40 if math.isinf(high) else int(high))
+    if item.name in CHOICES:
+        return st.sampled_from(CHOICES[item.name])
     if item.name == "labels":
         return st.lists(st.sampled_from(["id", "class", "confidence"]), max_size=3).map(tuple)
     plain = {

@@ -41,7 +41,7 @@ class PlainOptions:
     camera_motion: bool = False  # this tracker sees no frames
     gate_probability: float = 0.95
     nn_budget: int = 100
-    encode_every_s: float = 0.0  # this tracker gets all embeddings
+    encode: str = "auto"  # this tracker gets all embeddings
     n_init: int = 3
     confirm_first: bool = True
     max_age_s: float = 5.0

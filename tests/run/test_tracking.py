@@ -29,7 +29,8 @@ class Counting(Watch):
     def count(self, result: FrameResult) -> None:
         self.frames += 1
 
-    def ending(self, seconds: Mapping[str, float], folder: Path) -> None:
+    def ending(self, seconds: Mapping[str, float], folder: Path, encoded: tuple[int, int]) -> None:
+        assert encoded[0] == 0 < encoded[1]
         assert (folder / "walkers.txt").exists()
         self.stages = set(seconds)
 

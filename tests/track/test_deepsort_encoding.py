@@ -43,7 +43,7 @@ def asked(tracker: DeepSort, detections: Detections, *identities: int) -> list[l
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.1]))
 def test_a_function_gives_the_tracks_of_the_array(seed: int, zero_rate: float) -> None:
     options = SceneOptions(frames=30, zero_rate=zero_rate)
-    lazy, eager = DeepSort(), DeepSort()
+    lazy, eager = DeepSort(DeepSortConfig(encode="always")), DeepSort()
     for frame in random_scene(np.random.default_rng(seed), options):
         assert frame.embeddings is not None
         encoder = Encoder(frame.embeddings)
@@ -65,9 +65,9 @@ def test_weak_detections_and_empty_frames_are_not_asked_for() -> None:
 
 
 def followed(*boxes: tuple[float, float, float, float], every_s: float = 1.0) -> DeepSort:
-    """Return a tracker that has seen people of different looks for five frames."""
-    tracker = DeepSort(DeepSortConfig(encode_every_s=every_s))
-    for _ in range(5):
+    """Return a tracker that has seen people of different looks for ten frames."""
+    tracker = DeepSort(DeepSortConfig(encode=f"every:{every_s}"))
+    for _ in range(10):
         tracker.update(seen(*boxes), looks(*range(len(boxes))))
     return tracker
 
@@ -98,7 +98,7 @@ def test_who_was_out_of_sight_or_is_tentative_is_encoded() -> None:
     assert asked(tracker, seen(ANNA), 0) == []
     assert asked(tracker, seen(ANNA, BERT), 0, 1) == [[1]]
     third = person(1000)
-    for _ in range(3):
+    for _ in range(10):
         assert asked(tracker, seen(ANNA, third), 0, 2) == [[1]]
     assert asked(tracker, seen(ANNA, third), 0, 2) == []
 
@@ -111,7 +111,7 @@ def test_a_lone_pair_stays_together_without_an_embedding() -> None:
 
 
 def test_everybody_is_encoded_when_the_picture_changes_its_size() -> None:
-    tracker = DeepSort(DeepSortConfig(encode_every_s=9.0, camera_motion=False))
+    tracker = DeepSort(DeepSortConfig(encode="every:9", camera_motion=False))
     for _ in range(5):
         tracker.update(seen(ANNA), looks(0), frame=np.zeros((720, 1280, 3), np.uint8))
     encoder = Encoder(looks(0))

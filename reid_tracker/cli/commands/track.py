@@ -167,9 +167,9 @@ class _OnScreen(ShowProgress):
         models = {"detector": config.detector.model, "encoder": config.encoder.model}
         self._advice = zoo.advice(models)
 
-    def ending(self, seconds: Mapping[str, float], folder: Path) -> None:
+    def ending(self, seconds: Mapping[str, float], folder: Path, encoded: tuple[int, int]) -> None:
         self._signals.ignore()
-        self._report.finish(seconds, folder, self._advice)
+        self._report.finish(seconds, folder, encoded, self._advice)
 
     def profiled(self, profile: Profile) -> None:
         self._report.show_threads(profile.threads())
