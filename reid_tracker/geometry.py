@@ -85,10 +85,12 @@ def clip_boxes(boxes: npt.NDArray[_Float], width: int, height: int) -> npt.NDArr
 
 def _intersections(boxes_a: npt.NDArray[_Float], boxes_b: npt.NDArray[_Float]) -> npt.NDArray[Any]:
     """Return (N, M) the areas that pairs of (N, 4) and (M, 4) xyxy boxes share."""
-    top_left = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
-    bottom_right = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
-    overlap = np.maximum(bottom_right - top_left, 0)
-    shared: npt.NDArray[Any] = overlap[..., 0] * overlap[..., 1]
+    # One axis after the other: NumPy is slow where the last axis has two elements.
+    width = np.minimum(boxes_a[:, 2, None], boxes_b[:, 2])
+    width -= np.maximum(boxes_a[:, 0, None], boxes_b[:, 0])
+    height = np.minimum(boxes_a[:, 3, None], boxes_b[:, 3])
+    height -= np.maximum(boxes_a[:, 1, None], boxes_b[:, 1])
+    shared: npt.NDArray[Any] = np.maximum(width, 0) * np.maximum(height, 0)
     return shared
 
 

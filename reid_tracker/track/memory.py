@@ -12,7 +12,6 @@ import numpy as np
 from reid_tracker.arrays import BoolArray, Float32Array, IntArray
 
 _FIRST_CAPACITY = 16
-_SLOTS_AT_ONCE = 4
 
 
 class AppearanceMemory:
@@ -116,20 +115,12 @@ class AppearanceMemory:
         distances = np.ones(pairs.shape, np.float32)
         if self.embedding_size is None or not pairs.any():
             return distances
-        asked = np.flatnonzero(pairs.any(axis=1))
-        row, column = np.nonzero(pairs[asked])
-        # Pack each slot's queries to the left, (A, K, D), where K is the largest number of queries
-        # of a slot. A stacked matrix product then covers all pairs and reads each slot once.
-        rank = np.arange(len(row)) - np.searchsorted(row, row)
-        queries = np.zeros((len(asked), int(rank.max()) + 1, embeddings.shape[1]), np.float32)
-        queries[row, rank] = embeddings[column]
-        similarity = np.empty(queries.shape[:2], np.float32)
-        # A few slots at a time: their copies stay in the processor's cache.
-        for first in range(0, len(asked), _SLOTS_AT_ONCE):
-            part = slice(first, first + _SLOTS_AT_ONCE)
-            product = np.matmul(queries[part], self._padded(slots[asked[part]]).transpose(0, 2, 1))
-            similarity[part] = product.max(axis=2, initial=0)
-        distances[asked[row], column] = 1 - similarity[row, rank]
+        # One slot after the other: a view of its rows, where several at once would be copied.
+        for row in np.flatnonzero(pairs.any(axis=1)).tolist():
+            columns = np.flatnonzero(pairs[row])
+            known = self._embeddings[slots[row], : self._written[slots[row]]]
+            similarity = known @ embeddings[columns].T
+            distances[row, columns] = 1 - similarity.max(axis=0, initial=0)
         return distances
 
     def _padded(self, slots: IntArray) -> Float32Array:

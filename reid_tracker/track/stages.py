@@ -117,7 +117,9 @@ class Stages:
         each relative to its gate. With `cascade`, recently seen tracks choose first (listing 1).
         Otherwise all choose together, as in StrongSORT (arXiv 2202.13514, section 3.2): of two
         people who come out from behind something, each gets the track that looks like them, and
-        not whoever was lost later the first that passes the gate.
+        not whoever was lost later the first that passes the gate. Then a track that was seen in the
+        last frame may also take a detection that overlaps it outside its motion gate, as a box that
+        somebody in front cuts: else a lost track, whose gate is wide, would take it.
         """
         confirmed = np.flatnonzero(tracks.confirmed)
         missed = tracks.missed[confirmed]
@@ -125,9 +127,15 @@ class Stages:
         motion = self._motion.squared_mahalanobis(
             tracks.mean[confirmed], tracks.covariance[confirmed], frame.measurements
         )
-        allowed = (motion <= self._gate) & same_class[confirmed]
-        ranked = motion / self._gate
+        allowed = motion <= self._gate
         embeddings = frame.embeddings
+        if embeddings is not None and not self._config.cascade:
+            seen = np.flatnonzero(missed == 1)
+            predicted = cxcyah_to_xyxy(tracks.mean[confirmed[seen], :, 0])
+            overlap = iou_matrix(predicted, frame.boxes)
+            allowed[seen] |= overlap >= 1 - self._config.max_iou_distance
+        allowed &= same_class[confirmed]
+        ranked = np.minimum(motion / self._gate, 1)
         if embeddings is None:
             # The paper's combined cost with lambda = 1: motion alone ranks, as it gates.
             cost = np.where(allowed, ranked, np.inf)

@@ -106,16 +106,19 @@ def track(
     frames: Frames | None = None,
     lazy: LazyEncoder | None = None,
 ) -> Rows:
-    """Return the tracks of a sequence as (R, 7) MOT rows; `frames` replace the cached ones."""
-    rows = [np.empty((0, 7))]
+    """Return the tracks of a sequence as (R, 8) rows; `frames` replace the cached ones.
+
+    These are MOT rows with a further column: 1 where the box was detected in this frame, else 0.
+    """
+    rows = [np.empty((0, 8))]
     for number, detections, embeddings in sequence.frames() if frames is None else frames:
         time_s = (number - 1) / sequence.frame_rate
         if lazy is None:
             tracks = tracker.update(detections, embeddings, time_s)
         else:
             tracks, _ = lazy.update(tracker, detections, embeddings, time_s)
-        frame = np.full(len(tracks), number)
-        rows.append(np.column_stack([frame, tracks.ids, xyxy_to_tlwh(tracks.boxes), tracks.scores]))
+        frame, boxes = np.full(len(tracks), number), xyxy_to_tlwh(tracks.boxes)
+        rows.append(np.column_stack([frame, tracks.ids, boxes, tracks.scores, tracks.observed]))
     return np.concatenate(rows)
 
 
@@ -125,7 +128,7 @@ def track_refined(
     frames: Frames | None = None,
     lazy: LazyEncoder | None = None,
 ) -> Rows:
-    """Return the refined tracks of a sequence as (R, 7) MOT rows, see `track`."""
+    """Return the refined tracks of a sequence as (R, 8) rows, see `track`."""
     tracker, recorder, size = build_tracker(config), Recorder(), np.zeros(2)
     thresholds = config.thresholds()
     for number, detections, embeddings in sequence.frames() if frames is None else frames:
@@ -142,7 +145,13 @@ def track_refined(
     return np.concatenate(
         [
             np.column_stack(
-                [one.frames, np.full(len(one), one.track_id), xyxy_to_tlwh(one.boxes), one.scores]
+                [
+                    one.frames,
+                    np.full(len(one), one.track_id),
+                    xyxy_to_tlwh(one.boxes),
+                    one.scores,
+                    one.observed,
+                ]
             )
             for one in refined
         ]

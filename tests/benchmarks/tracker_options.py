@@ -1,6 +1,6 @@
 """Score the tracker's presets, and the default preset with one option changed at a time.
 
-    python -m tests.benchmarks.tracker_options [--seeds 3] [--only NAME ...]
+    python -m tests.benchmarks.tracker_options [--seeds 2] [--only NAME ...] [--worlds NAME ...]
 
 Each row has HOTA / IDF1 / id switches on the two cached sequences and on the worlds with exact
 truth of `tests/track/worlds.py`, the mean of several seeds. Each finished column goes to stderr.
@@ -32,6 +32,9 @@ OFF: dict[str, Options] = {
     "matched_weight": {"matched_weight": 0.0},
     "duplicate_cover": {"duplicate_cover": 1.0},
     "exit_s": {"exit_s": 1e9},
+    "coast_s": {"coast_s": 0.034},
+    "gate_probability": {"gate_probability": 0.99},
+    "high_confidence": {"high_confidence": 0.3},
     "std_weight_measurement": {"std_weight_measurement": 0.05},
     "max_age_s": {"max_age_s": 1.0},
     "recover_s": {"recover_s": 0.0},
@@ -41,7 +44,7 @@ OFF: dict[str, Options] = {
     "max_iou_distance": {"max_iou_distance": 0.7},
     "motion_weight": {"motion_weight": 0.0},
 }
-"""How each option is switched off, or set as DeepSORT has it."""
+"""How each option is switched off, or set as DeepSORT (`gate_probability`: `crowded`) has it."""
 
 
 def tracked(steps: Iterable[Step], preset: str, options: Options) -> tuple[Rows, Rows]:
@@ -91,22 +94,32 @@ def cell(scores: list[dict[str, float]]) -> str:
     return f"{hota:.1f} / {idf1:.1f} / {switches:.0f}"
 
 
+def _report(name: str, columns: dict[str, dict[str, list[dict[str, float]]]]) -> None:
+    """Print a finished column to stderr."""
+    print(name, {row: cell(scores) for row, scores in columns[name].items()}, file=sys.stderr)
+
+
 def main() -> None:
     """Print the table in Markdown, column by column to stderr while it is made."""
     parser = argparse.ArgumentParser(description="Score options of the tracker one by one.")
-    parser.add_argument("--seeds", type=int, default=3, help="of each world")
+    parser.add_argument("--seeds", type=int, default=2, help="of each world")
     parser.add_argument("--only", nargs="*", default=None, help="rows to print")
+    parser.add_argument("--worlds", nargs="*", default=list(WORLDS), choices=list(WORLDS))
     arguments = parser.parse_args()
     rows: dict[str, tuple[str, Options]] = {
         name: (name, {}) for name in ("default", "fast", "deepsort")
     }
     rows |= {f"default without {name}": ("default", options) for name, options in OFF.items()}
     if arguments.only:
-        rows = {name: row for name, row in rows.items() if any(w in name for w in arguments.only)}
-    columns = {one.name: column_of_sequence(one, rows) for one in SEQUENCES}
-    for name, world in WORLDS.items():
-        columns[name] = column_of_world(world, arguments.seeds, rows)
-        print(name, {row: cell(scores) for row, scores in columns[name].items()}, file=sys.stderr)
+        names = {*arguments.only, *(f"default without {name}" for name in arguments.only)}
+        rows = {name: row for name, row in rows.items() if name in names}
+    columns: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for sequence in SEQUENCES:
+        columns[sequence.name] = column_of_sequence(sequence, rows)
+        _report(sequence.name, columns)
+    for name in arguments.worlds:
+        columns[name] = column_of_world(WORLDS[name], arguments.seeds, rows)
+        _report(name, columns)
     print(f"| | {' | '.join(columns)} |\n|---|{'--:|' * len(columns)}")
     for name in rows:
         print(f"| {name} | {' | '.join(cell(column[name]) for column in columns.values())} |")

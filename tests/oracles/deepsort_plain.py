@@ -339,7 +339,9 @@ class PlainDeepSort:
         motion = self.filter.squared_mahalanobis(
             track.mean, track.covariance, detection.measurement
         )
-        if motion > self.gate or not self.may_take(track, detection):
+        overlaps = track.missed == 1 and with_appearance and not self.options.cascade
+        overlaps &= overlap(track.box(), detection.box) >= 1 - self.options.max_iou_distance
+        if (motion > self.gate and not overlaps) or not self.may_take(track, detection):
             return np.inf
         if not with_appearance:
             return motion / self.gate
@@ -347,7 +349,7 @@ class PlainDeepSort:
         if appearance > self.options.max_cosine_distance:
             return np.inf
         weight = self.options.motion_weight
-        return weight * motion / self.gate + (1 - weight) * appearance
+        return weight * min(motion / self.gate, 1.0) + (1 - weight) * appearance
 
     def cosine_distance(self, track: PlainTrack, detection: PlainDetection) -> float:
         """Equation 2: the smallest distance to the remembered features; 1 if there are none."""

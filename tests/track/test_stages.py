@@ -87,3 +87,18 @@ def test_who_looks_more_alike_gets_the_track_unless_there_is_a_cascade(
     between = np.array([[0.6, 0.8, 0, 0, 0, 0, 0, 0]], np.float32)
     tracks = tracker.update(seen(person(230)), between)
     assert tracks.ids[tracks.observed].tolist() == [expected]
+
+
+def test_a_lost_track_does_not_take_the_cut_box_of_somebody_in_view() -> None:
+    """Anna (1) is cut at the waist, out of her gate; the lost Bert (2) looks a bit like her."""
+    tracker = DeepSort()
+    like_anna = np.array([[0.97, 0.243, 0, 0, 0, 0, 0, 0]], np.float32)
+    like_bert = np.array([[0.75, 0.661, 0, 0, 0, 0, 0, 0]], np.float32)
+    for frame in range(45):
+        boxes, rows = [person(200)], looks(0)
+        if frame < 8:
+            boxes, rows = [person(200), person(250)], np.concatenate([looks(0), like_bert])
+        tracker.update(seen(*boxes), rows)
+    left, top, right, _ = person(200)
+    tracks = tracker.update(seen((left, top, right, top + 80)), like_anna)
+    assert tracks.ids[tracks.observed].tolist() == [1]

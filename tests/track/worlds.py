@@ -4,7 +4,8 @@ A world is played frame by frame: the true boxes, and what a detector and an enc
 Of two people who overlap, the one with the lower feet stands in front. A detector does not see who
 is hidden by more than 60 %, and misses 5 % of the others. Whoever is hidden in part has a lower
 confidence and an embedding that looks in part like the person in front, and if more than half of
-their width is hidden, a box that ends where that person begins.
+their width is hidden, a box that ends where that person begins. With `nested_s`, the detector now
+and then also finds a person's upper body as a second box, as YOLO11n does on both sequences.
 
 Embeddings have the distances that `tests.benchmarks.city_looks` measured for OSNet x0.25 trained on
 MSMT17, and a person's appearance changes with time about as on PETS09-S2L1 and TUD-Campus: two
@@ -32,6 +33,8 @@ _MISSED = 0.05  # part of the visible people that the detector misses
 _BOX_NOISE = 0.02  # of the height
 _UNSEEN = 0.6  # a person of whom more is hidden is not detected
 _CUT = 0.2  # a person of whom more is hidden has a cut box
+_NESTED_EVERY_S = 5.0  # time from one second box of a person to the next
+_UPPER = 0.6  # part of the height that the second box shows
 _LOOK_S, _VIEW_S = 0.7, 10.0  # times over which a person's look and view change
 _STEADY = 2 / 3  # of the variance of looks; the rest is new in each frame
 
@@ -74,6 +77,7 @@ class World:
         leave: people walk out of the picture, stay away for 3 to 12 seconds, and come back.
         swing_px: the camera swings to the left and right by so much.
         shake_px: and it shakes by this standard deviation, anew in each frame.
+        nested_s: how long the second box of a person stays, each time.
     """
 
     people: int = 12
@@ -87,6 +91,7 @@ class World:
     leave: bool = False
     swing_px: float = 0.0
     shake_px: float = 0.0
+    nested_s: float = 0.0
 
     def play(self, seed: int) -> Iterator[Step]:
         """Yield the frames; the same seed gives the same world."""
@@ -102,7 +107,9 @@ class World:
             )
             hidden = np.maximum(_hidden_by_people(boxes, inside), behind_wall)
             shown = inside & (behind_wall < _UNSEEN)
-            found, confidences, rows = self._detect(boxes, hidden, inside, looks, random)
+            phase_s = frame / self.rate + np.arange(self.people) * _NESTED_EVERY_S / self.people
+            nested = phase_s % _NESTED_EVERY_S < self.nested_s
+            found, confidences, rows = self._detect(boxes, hidden, inside, nested, looks, random)
             yield Step(
                 time_s=frame / self.rate,
                 people=walkers.numbers[shown],
@@ -121,10 +128,14 @@ class World:
         boxes: FloatArray,
         hidden: FloatArray,
         inside: BoolArray,
+        nested: BoolArray,
         looks: FloatArray,
         random: np.random.Generator,
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return boxes, confidences and embeddings of the people whom the detector finds."""
+        """Return boxes, confidences and embeddings of the people whom the detector finds.
+
+        Those who are `nested` have a second box, after all others.
+        """
         tall = (boxes[:, 3] - boxes[:, 1])[:, None]
         noisy = boxes + random.normal(0, _BOX_NOISE, boxes.shape) * tall
         found = inside & (hidden < _UNSEEN) & (random.random(len(boxes)) >= _MISSED)
@@ -136,7 +147,11 @@ class World:
                 noisy[one, 3] = min(max(top, noisy[one, 1] + 0.4 * tall[one, 0]), noisy[one, 3])
                 mixed[one] = (1 - hidden[one]) * looks[one] + hidden[one] * looks[front]
         confidences = np.clip(0.9 - 0.8 * hidden + random.normal(0, 0.03, len(boxes)), 0.05, 0.99)
-        return noisy[found], confidences[found], mixed[found]
+        once, twice = np.flatnonzero(found), np.flatnonzero(found & nested)
+        rows = np.concatenate([once, twice])
+        detected = noisy[rows]
+        detected[len(once) :, 3] -= (1 - _UPPER) * (noisy[twice, 3] - noisy[twice, 1])
+        return detected, confidences[rows], mixed[rows]
 
 
 class _Walkers:
@@ -296,4 +311,5 @@ WORLDS = {
     "leaving and returning": World(people=8, seconds=60.0, rate=12.5, leave=True),
     "identical clothes": World(outfits=1),
     "swinging camera": World(seconds=12.0, swing_px=150.0),
+    "nested boxes": World(nested_s=0.5),
 }
