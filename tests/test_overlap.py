@@ -23,7 +23,7 @@ from reid_tracker.overlap import Overlap, StageTimes
 from reid_tracker.run.tracking import track
 from reid_tracker.run.writer import ResultWriter
 from reid_tracker.video import av_source
-from tests.benchmarks.overlap import follow, repeated
+from tests.benchmarks.overlap import follow, in_turn, repeated
 from tests.cli.commands.test_track import decoded_frames
 from tests.conftest import FRAMES, ROOT, write_video
 from tests.test_pipeline import ColourEncoder, WalkerDetector
@@ -153,11 +153,6 @@ def config(monkeypatch: pytest.MonkeyPatch) -> Config:
         match=MatchConfig(min_hits=3, patience_s=0.5, loose=0.1, tight=0.1),
         output=OutputConfig(csv=True, crops=True, heatmap=True, pictures=False, refine=True),
     )
-
-
-def in_turn(overlap: Overlap, name: str, items: Any, *, depth: int = 1) -> Any:
-    """Run the stages in the thread that takes their items, one after the other."""
-    return items
 
 
 @pytest.fixture
