@@ -75,6 +75,7 @@ FENCES: dict[str, tuple[str, ...]] = {
         "train/*",
         "explain/*",
         "plugins/torchreid.py",
+        "plugins/ultralytics.py",
     ),
     "torchcodec": ("video/on_device/source.py",),
     "trackers": ("plugins/trackers.py",),

@@ -11,6 +11,7 @@ print(results.boxes.id)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from reid_tracker.errors import (
     WeightsError,
 )
 from reid_tracker.plugins.hosts import centred_boxes, check_host, the_encoder
-from reid_tracker.types import Detections, ImageBGR
+from reid_tracker.types import Detections, ImageBGR, Tracks
 
 
 class TrackerEncoder:
@@ -120,6 +121,24 @@ def from_results(results: Any) -> Detections:
             f"a {type(results).__name__} without boxes: expected Results of a model that detects"
         )
     return Detections(boxes.xyxy, boxes.conf, boxes.cls)
+
+
+def to_results(tracks: Tracks, image: ImageBGR, names: Mapping[int, str] | None = None) -> Any:
+    """Return tracks as ultralytics' `Results`, with ids, to draw (`plot`) or count with them.
+
+    Args:
+        tracks: of one frame.
+        image: the frame, (H, W, 3) uint8 BGR.
+        names: of the classes; by default, class 0 is "person" and others are their numbers.
+    """
+    import torch
+    from ultralytics.engine.results import Results
+
+    known = {int(number): str(number) for number in tracks.classes} | {0: "person"}
+    columns = (tracks.boxes, tracks.ids, tracks.scores, tracks.classes)
+    rows = np.column_stack([np.asarray(column, np.float32) for column in columns])
+    boxes = torch.from_numpy(rows.reshape(-1, 7))
+    return Results(image, path="", names=known | dict(names or {}), boxes=boxes)
 
 
 def export(model: str | Path, out: str | Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from reid_tracker import Detections, build_tracker
 from reid_tracker.encode import build_encoder
 from reid_tracker.encode.preprocess import IMAGENET
 from reid_tracker.errors import (
@@ -18,7 +19,14 @@ from reid_tracker.errors import (
     WeightsError,
 )
 from reid_tracker.plugins import hosts
-from reid_tracker.plugins.ultralytics import TrackerEncoder, _equip, attach, export, from_results
+from reid_tracker.plugins.ultralytics import (
+    TrackerEncoder,
+    _equip,
+    attach,
+    export,
+    from_results,
+    to_results,
+)
 from tests.conftest import ROOT
 from tests.encode.samples import tiny_onnx
 from tests.plugins.samples import COLOUR, colours, encoder, host, rows_of, scene, tud_campus
@@ -139,3 +147,25 @@ def test_the_exported_file_gives_our_embeddings_inside_ultralytics(tmp_path: Pat
     assert ((got * embeddings).sum(axis=1) > 0.85).all()
     ours = build_encoder(tmp_path / "ul.onnx", device="cpu")
     assert ours.embedding_size == got.shape[1]
+
+
+@pytest.mark.slow
+def test_results_hold_our_tracks_and_draw_them() -> None:
+    image = np.full((120, 160, 3), 90, np.uint8)
+    tracker = build_tracker()
+    boxes = np.array([[10, 10, 50, 110], [90, 20, 130, 118]], np.float32)
+    embeddings = np.eye(2, 8, dtype=np.float32)
+    found = Detections(boxes, np.array([0.9, 0.8], np.float32), np.array([0, 3]))
+    tracks = tracker.update(found, embeddings, 0.0)
+    results = to_results(tracks, image)
+    assert results.boxes.id.int().tolist() == tracks.ids.tolist()
+    np.testing.assert_allclose(results.boxes.xyxy, tracks.boxes, atol=1e-3)
+    np.testing.assert_allclose(results.boxes.conf, tracks.scores, atol=1e-6)
+    assert [results.names[int(number)] for number in results.boxes.cls] == ["person", "3"]
+    assert to_results(tracks, image, {3: "car"}).names[3] == "car"
+    drawn = results.plot()
+    assert (drawn != image).any()
+    assert from_results(results).boxes.shape == (2, 4)
+    empty = to_results(tracker.update(Detections.empty(), embeddings[:0], 9.0), image)
+    assert empty.boxes.id is None or len(empty.boxes.id) == 0
+    assert empty.plot().shape == image.shape
