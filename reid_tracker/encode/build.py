@@ -109,7 +109,7 @@ def resolve_model(config: EncoderConfig) -> EncoderConfig:
         if known.cpu_form and config.backend == "auto" and not runs_on_cpu(config.device):
             for twin in manifest.of_task("encoder"):
                 there = None if twin.cpu_form else zoo.locate(twin, manifest)
-                if twin.space == known.space and there is not None:
+                if known.space and twin.space == known.space and there is not None:
                     logger.info("encoder %s is for CPUs; the same model for GPUs runs", known.name)
                     entry, here = twin, there
                     break
