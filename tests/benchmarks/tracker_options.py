@@ -44,7 +44,7 @@ OFF: dict[str, Options] = {
     "max_iou_distance": {"max_iou_distance": 0.7},
     "motion_weight": {"motion_weight": 0.0},
 }
-"""How each option is switched off, or set as DeepSORT (`gate_probability`: `crowded`) has it."""
+"""How each option is switched off, or set as DeepSORT has it."""
 
 
 def tracked(steps: Iterable[Step], preset: str, options: Options) -> tuple[Rows, Rows]:

@@ -38,6 +38,7 @@ def test_few_switches_and_few_ids_too_many(name: str) -> None:
     assert extra <= most_extra
 
 
+@pytest.mark.slow
 def test_some_people_are_found_twice() -> None:
     world = World(people=5, seconds=5.0, rate=5.0, size=(8000, 6000), nested_s=1.0)
     plain = World(people=5, seconds=5.0, rate=5.0, size=(8000, 6000))

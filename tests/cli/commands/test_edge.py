@@ -513,7 +513,7 @@ def test_mistakes_are_one_line(
     assert "expected one line" in line
     (tmp_path / "cameras.yaml").write_text("cameras: []\n")
     assert "cameras.yaml" in refusal(capsys, str(tmp_path / "cameras.yaml"), *nats)
-    assert "cannot be used" in refusal(capsys, video, *nats, "--edge", "e" * 201)
+    assert "invalid name" in refusal(capsys, video, *nats, "--edge", "e" * 201)
     assert "is not a valid time" in refusal(capsys, video, *nats, "--start-time", "yesterday")
 
 
