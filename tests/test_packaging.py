@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 STAND_IN = "weights/stand_in.onnx"
 DISTRIBUTIONS = {
     "cv2": "opencv-python",
+    "faiss": "faiss-cpu",
     "pytorch_metric_learning": "pytorch-metric-learning",
     "sklearn": "scikit-learn",
     "nats": "nats-py",

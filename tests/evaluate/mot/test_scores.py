@@ -196,7 +196,7 @@ def test_real_tracks_score_as_in_trackeval(
     truth = tmp_path / "gt" / sequence.name / "gt" / "gt.txt"
     for folder in (result.parent, truth.parent):
         folder.mkdir(parents=True)
-    np.savetxt(result, rows, fmt=["%d", "%d", *["%.2f"] * 5], delimiter=",")
+    np.savetxt(result, rows[:, :7], fmt=["%d", "%d", *["%.2f"] * 5], delimiter=",")
     truth.write_text(sequence.truth.read_text())
     frames = int(max(rows[:, 0].max(), read_truth(truth).boxes.frames.max()))
     (truth.parents[1] / "seqinfo.ini").write_text(f"[Sequence]\nseqLength={frames}\n")
