@@ -64,10 +64,12 @@ class _Batch:
 
     Attributes:
         ended: cameras whose last frames were in earlier batches.
+        all_boxes: whether every box is encoded, whatever the trackers ask for.
     """
 
     frames: list[tuple[_Camera, Frame]]
     ended: list[_Camera]
+    all_boxes: bool
     detections: list[Detections] = field(default_factory=list)
     embeddings: list[Embeddings] | None = None
     results: list[FrameResult] = field(default_factory=list)
@@ -78,6 +80,8 @@ class _Batch:
 
     def asking(self) -> list[AskingTracker]:
         """Return the tracker of each frame if all choose which boxes are encoded, else none."""
+        if self.all_boxes:
+            return []
         trackers = [camera.tracker for camera, _ in self.frames]
         asking = [one for one in trackers if isinstance(one, AskingTracker) and one.selective]
         return asking if len(asking) == len(trackers) else []
@@ -125,6 +129,7 @@ class Pipeline:
         *,
         match_single: bool = False,
         path: DevicePath | None = None,
+        select_to_match: bool = True,
     ) -> None:
         """Join the stages.
 
@@ -139,6 +144,8 @@ class Pipeline:
                 people from earlier runs or other places.
             path: detects and encodes on a device, with the networks of `detector` and `encoder`,
                 which are then not called.
+            select_to_match: whether trackers choose which boxes are encoded also in a run that
+                matches. Most of these are of people close together, so the matcher knows less.
         """
         self.times = StageTimes()
         self.boxes = self.encoded = 0
@@ -150,6 +157,8 @@ class Pipeline:
         self._frames_per_batch = frames_per_batch
         self._new_matcher = new_matcher
         self._match_single = match_single
+        self._select_to_match = select_to_match
+        self._encode_all = False
         self._matcher: Matcher | None = None
         self._group: SourceGroup | None = None
         self._cameras: dict[str, _Camera] = {}
@@ -197,6 +206,7 @@ class Pipeline:
             None if encoder is None else new_matcher,
             match_single=remember is not None,
             path=device_path(config.video.frames_on, detector, encoder),
+            select_to_match=config.tracker.encode != "auto",
         )
 
     @property
@@ -266,6 +276,7 @@ class Pipeline:
         self._matcher = None
         if self._new_matcher is not None and matches:
             self._matcher = self._new_matcher(list(self._cameras))
+        self._encode_all = self._matcher is not None and not self._select_to_match
         self.last_events = ()
         self._group = group
         while not group.ended():  # a source may be added after the others have ended
@@ -305,7 +316,7 @@ class Pipeline:
             if not taken and not group.ended():
                 with self.times.measure("wait"):
                     group.wait()
-            yield _Batch(taken, ended)
+            yield _Batch(taken, ended, self._encode_all)
 
     def _detect(self, batches: Iterable[_Batch]) -> _Batches:
         for batch in batches:

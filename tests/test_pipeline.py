@@ -15,7 +15,7 @@ import torch
 from reid_tracker import Detections, Pipeline, build_detector, build_encoder, open_source, zoo
 from reid_tracker.config import Config, DetectorConfig, EncoderConfig, MatchConfig, VideoConfig
 from reid_tracker.errors import ConfigError
-from reid_tracker.match import CrossCameraMatcher, build_matcher
+from reid_tracker.match import CrossCameraMatcher, build_matcher, matching_from_config
 from reid_tracker.osnet import osnet_x0_25
 from reid_tracker.track import build_tracker
 from reid_tracker.types import Identities, ImageBGR
@@ -318,6 +318,21 @@ def test_cameras_are_encoded_together_however_many_frames_a_batch_has(
     assert [images for images, _ in encoder.calls] == [2] * 28
     assert len(results) == 56
     assert {one for result in results for one in result.tracks.ids.tolist()} == {1, 2}
+
+
+@pytest.mark.parametrize("select", [True, False])
+def test_a_run_that_matches_can_encode_all_boxes(tmp_path: Path, select: bool) -> None:
+    paths = [write_video(tmp_path / f"{name}.mp4", frames=28) for name in "ab"]
+    pipeline = Pipeline(
+        WalkerDetector(),
+        CountingEncoder(),  # type: ignore[arg-type]
+        new_matcher=matching_from_config(MatchConfig()),
+        select_to_match=select,
+    )
+    assert len(list(pipeline.run([open_source(str(path)) for path in paths]))) == 56
+    assert (pipeline.encoded < pipeline.boxes) == select
+    list(pipeline.run([open_source(str(paths[0]))]))  # one camera: nothing is matched
+    assert pipeline.encoded < pipeline.boxes
 
 
 def test_sources_come_and_go_between_batches(walkers: tuple[Path, Path], config: Config) -> None:

@@ -205,8 +205,9 @@ class DeepSortConfig(_WithThresholds):
             gate.
         nn_budget: number of embeddings remembered per track.
         encode: which detections are encoded: "always" all of them, "auto" those whose embedding
-            can change a decision, and people without neighbours once a second, "every:SECONDS" as
-            auto, but once in this time.
+            can change a decision, and people without neighbours once a second, but all of them
+            where identities of several cameras are matched; "every:SECONDS" as auto of one camera,
+            but once in this time.
         n_init: number of consecutive detections that confirm a track.
         confirm_first: confident detections of the first frame are confirmed at once, as in
             ByteTrack (arXiv 2110.06864).
