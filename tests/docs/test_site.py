@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -86,3 +87,5 @@ def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path: Path) -> Non
             r"<(?:script|img|link)[^>]*?\s(?:src|href)=\"?(https?://[^\s\">]+)", html
         )
         assert not [url for url in loaded if "canonical" not in url], page
+        text = unescape(re.sub(r"<[^>]+>", "", html))
+        assert not re.search(r"8 ?< ?--", text), f"{page} does not show a file that it includes"
