@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -59,6 +59,23 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
         for path in missing:
             with suppress(OSError):
                 path.rmdir()
+
+
+@contextmanager
+def removed_unless_started(outputs: Iterable[Path]) -> Iterator[Callable[[], None]]:
+    """Remove those of these outputs that are made, unless the function that this yields is called.
+
+    A run that cannot open one output would otherwise leave the others empty, and the next run
+    into the folder would refuse to replace them.
+    """
+    missing = [path for path in outputs if not path.exists()]
+    started: list[bool] = []
+    try:
+        yield lambda: started.append(True)
+    finally:
+        for path in () if started else missing:
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
 
 
 def claim(folder: Path) -> Callable[[], None]:

@@ -13,6 +13,7 @@ import numpy as np
 from reid_tracker.config import DeepSortConfig
 from reid_tracker.geometry import xyxy_to_tlwh
 from reid_tracker.sink.files import cannot_write, file_stem, refuse_existing
+from reid_tracker.sink.formats import REFINED
 from reid_tracker.track.refine import Recorder, Trajectory, refine
 from reid_tracker.types import FrameResult, Tracks
 from reid_tracker.video import Source
@@ -49,8 +50,7 @@ class RefinedTracks:
         *,
         overwrite: bool,
     ) -> None:
-        self.path = folder / f"{file_stem(source.name)}_refined.txt"
-        self._changes = self.path.with_suffix(".json")
+        self.path, self._changes = (folder / f"{file_stem(source.name)}{end}" for end in REFINED)
         for path in (self.path, self._changes):
             refuse_existing(path, overwrite)
         self._camera, self._counts = source.name, counts

@@ -12,16 +12,18 @@ from reid_tracker.config import Config
 from reid_tracker.config.checked import shown
 from reid_tracker.errors import ConfigError
 from reid_tracker.sink import output_paths
-from reid_tracker.video import Source, open_sources
+from reid_tracker.video import CameraEntry, Source, open_entries
 
 _log = logging.getLogger(__name__)
 
 
-def open_run_sources(names: Sequence[str], config: Config, stack: ExitStack) -> list[Source]:
+def open_run_sources(
+    entries: Sequence[CameraEntry], config: Config, stack: ExitStack
+) -> list[Source]:
     """Open every source before any model is loaded, so that a typing error is reported at once.
 
     Args:
-        names: sources, and lists of sources.
+        entries: of `read_entries`.
         config: of the run.
         stack: closes them.
 
@@ -29,8 +31,8 @@ def open_run_sources(names: Sequence[str], config: Config, stack: ExitStack) -> 
         ReidTrackerError: a source cannot be opened.
     """
     video = config.video
-    sources = open_sources(
-        list(names), stride=video.stride, frame_rate=video.frame_rate, stream=config.stream
+    sources = open_entries(
+        entries, stride=video.stride, frame_rate=video.frame_rate, stream=config.stream
     )
     for source in sources:
         stack.callback(source.close)

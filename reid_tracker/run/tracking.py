@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from reid_tracker.config import Config
 from reid_tracker.errors import OutputError
 from reid_tracker.pipeline import Pipeline, suited_to_models
-from reid_tracker.run.folders import result_folder
+from reid_tracker.run.folders import removed_unless_started, result_folder
 from reid_tracker.run.memory import open_memory
 from reid_tracker.run.outputs import RunOutputs
 from reid_tracker.run.profile import Profile
@@ -97,18 +97,21 @@ def track(
     """
     watch = watch or Watch()
     with ExitStack() as stack:
-        sources = open_run_sources(names, config, stack)
+        entries = read_entries(names)
+        sources = open_run_sources(entries, config, stack)
         check_replay(config, len(sources))
         places = counting_places(config.output, _infos(sources))
         name = "+".join(source.name for source in sources[:3])
         folder = stack.enter_context(result_folder(output, name))
-        files = [entry.url for entry in read_entries(names)]  # includes the files of a folder
+        files = [entry.url for entry in entries]  # includes the files of a folder
         inputs = [*names, *files, *reads, config.detector.model, config.encoder.model]
-        _refuse_inputs(inputs, folder, [source.name for source in sources])
+        paths = list(output_paths(folder, [source.name for source in sources]))
+        _refuse_inputs(inputs, paths)
         best = open_best_crops() if config.gallery.store_crops else None
         remember = open_memory(config, sources, stack, best.take if best else None)
         config = suited_to_models(config)
         pipeline = Pipeline.from_config(config, remember=remember)
+        started = stack.enter_context(removed_unless_started(paths))
         with watch.writing():
             outputs, shared = _open_outputs(
                 pipeline,
@@ -134,6 +137,7 @@ def track(
                     pipeline.times.seconds, folder, (pipeline.encoded, pipeline.boxes)
                 )
             )
+        started()
         # Closing stops the threads of the run before the sources are closed.
         with watch.running(sources), closing(pipeline.run(sources)) as results:
             for result in results:
@@ -238,10 +242,10 @@ def _open_counts(
     return counts, refined
 
 
-def _refuse_inputs(words: Sequence[str], folder: Path, cameras: Sequence[str]) -> None:
+def _refuse_inputs(words: Sequence[str], paths: Sequence[Path]) -> None:
     """Refuse to replace a file that the run reads, even with `overwrite`."""
     inputs = {Path(unquote(word.removeprefix("file://"))).resolve() for word in words}
-    for path in output_paths(folder, cameras):
+    for path in paths:
         if (output := path.resolve()) in inputs:
             raise OutputError(
                 f"{output} is an input of this run and would be replaced by its result; choose "

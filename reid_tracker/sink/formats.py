@@ -219,6 +219,9 @@ FORMATS: dict[str, OutputFormat] = {
 }
 """All formats by name, in the order in which they are written."""
 
+REFINED = ("_refined.txt", "_refined.json")
+"""Ends of the names of a camera's refined tracks and of the list of changes."""
+
 
 def wanted_formats(config: OutputConfig) -> list[OutputFormat]:
     """Return the formats that a configuration asks for.
@@ -244,6 +247,9 @@ def output_paths(folder: Path, cameras: Collection[str]) -> Iterator[Path]:
     for name in (COUNTS, REFINED_COUNTS):
         for suffix in (".jsonl", ".csv", "_summary.csv"):
             yield folder / f"{name}{suffix}"
+    for camera in cameras:
+        for suffix in REFINED:
+            yield folder / f"{file_stem(camera)}{suffix}"
     for one in FORMATS.values():
         if one.shared_name:
             yield folder / one.shared_name

@@ -143,6 +143,7 @@ def test_earlier_files_are_refused_before_any_work(
     assert track(cameras, tmp_path / "out") == 1
     assert f"{name} exists already" in capsys.readouterr().err
     assert (tmp_path / "out" / name).read_text() == "mine"
+    assert names(tmp_path / "out") == [name]
     assert track(cameras, tmp_path / "out", "--overwrite") == 0
     assert (tmp_path / "out" / name).read_bytes() != b"mine"
 

@@ -110,5 +110,6 @@ def test_paths_cover_own_shared_and_final_files(tmp_path: Path) -> None:
         *("a_b_global.txt", "a_b_global.jsonl", "a_b_global.csv"),
         *("counts.jsonl", "counts.csv", "counts_summary.csv"),
         *("counts_refined.jsonl", "counts_refined.csv", "counts_refined_summary.csv"),
+        *("a_b_refined.txt", "a_b_refined.json"),
         *("identities.jsonl", "crops", "sightings.parquet", "mosaic.mp4"),
     }
