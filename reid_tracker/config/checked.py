@@ -64,7 +64,9 @@ def from_mapping(kind: type[CheckedT], data: Mapping[str, Any], where: str = "")
     values = {}
     for key, value in data.items():
         if key not in hints:
-            raise ConfigError(f"unknown key '{where}{shown(key, str)}'{_nearest(str(key), hints)}")
+            raise ConfigError(
+                f"unknown key '{where}{shown(key, str)}'{_nearest(where, str(key), hints)}"
+            )
         text = "" if value is None and key in may_be_empty else value
         values[key] = _convert(hints[key], text, f"{where}{key}")
     try:
@@ -157,7 +159,7 @@ def _describe(hint: Any) -> str:
     return f"a list of {text}" if typing.get_origin(hint) is tuple else text
 
 
-def _nearest(key: str, hints: Mapping[str, Any]) -> str:
+def _nearest(where: str, key: str, hints: Mapping[str, Any]) -> str:
     """Return a hint: the probable key, also if its section is missing, or else all known keys."""
     for section, hint in hints.items():
         if (
@@ -165,9 +167,9 @@ def _nearest(key: str, hints: Mapping[str, Any]) -> str:
             and issubclass(hint, Checked)
             and key in typing.get_type_hints(hint)
         ):
-            return f": did you mean '{section}.{key}'?"
+            return f": did you mean '{where}{section}.{key}'?"
     close = difflib.get_close_matches(key, list(hints), n=1, cutoff=0.5)
-    return f": did you mean '{close[0]}'?" if close else f"; known: {', '.join(hints)}"
+    return f": did you mean '{where}{close[0]}'?" if close else f"; known: {', '.join(hints)}"
 
 
 def _plain(value: Any) -> Any:

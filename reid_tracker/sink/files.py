@@ -47,7 +47,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         )
     if not overwrite and os.path.lexists(path):
         raise OutputError(
-            f"{path} exists already: use --overwrite to replace it, or another output folder"
+            f"{path} exists already; add --overwrite to replace it, or choose another output folder"
         )
 
 

@@ -139,8 +139,8 @@ def open_image_folder(folder: Path, stride: int, frame_rate: Fraction | None) ->
         sequence = folder.resolve().parent
     if videos and len(paths) <= len(videos):
         raise SourceError(
-            f"{printable(folder)} holds {_counted(videos, 'video')} and "
-            f"{_counted(paths, 'picture')}: open the videos one by one, or all of them with "
+            f"{printable(folder)} holds {counted(videos, 'video')} and "
+            f"{counted(paths, 'picture')}: open the videos one by one, or all of them with "
             "open_sources"
         )
     if not paths:
@@ -150,7 +150,7 @@ def open_image_folder(folder: Path, stride: int, frame_rate: Fraction | None) ->
         )
     if videos:
         _log.warning(
-            "%s: its pictures are read, but not %s", printable(folder), _counted(videos, "video")
+            "%s: its pictures are read, but not %s", printable(folder), counted(videos, "video")
         )
     rate = frame_rate or _sequence_rate(sequence, folder) or _DEFAULT_RATE
     return ImageSource(paths, str(folder), safe_name(sequence.resolve().name), rate, stride)
@@ -259,7 +259,7 @@ def _sorted_files(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path
     return sorted(files, key=_natural_key)
 
 
-def _counted(paths: Sequence[Path], word: str) -> str:
+def counted(paths: Sequence[Path], word: str) -> str:
     """Return e.g. "2 videos (a.mp4, b.mp4)", with the first names."""
     names = [printable(path.name) for path in paths[:3]] + ["..."] * (len(paths) > 3)
     count = f"{len(paths)} {word}{'' if len(paths) == 1 else 's'}"

@@ -106,7 +106,7 @@ def read_entries(sources: Sequence[str]) -> list[CameraEntry]:
 
 def _videos_of(word: str) -> list[str]:
     """Return the videos in a folder, if it is not a folder of pictures; else empty."""
-    from reid_tracker.video.images import contents
+    from reid_tracker.video.images import contents, counted
 
     try:
         pictures, videos = contents(Path(word)) if Path(word).is_dir() else ([], [])
@@ -114,8 +114,13 @@ def _videos_of(word: str) -> list[str]:
         return []
     if len(pictures) > len(videos) or not videos:
         return []
-    rest = f"; its {len(pictures)} pictures are not" if pictures else ""
-    _log.warning("%s: its %d videos are read%s", printable(word), len(videos), rest)
+    if pictures:
+        _log.warning(
+            "%s: read: %s; not read: %s",
+            printable(word),
+            counted(videos, "video"),
+            counted(pictures, "picture"),
+        )
     return [str(video) for video in videos]
 
 

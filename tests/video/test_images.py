@@ -158,7 +158,7 @@ def test_a_folder_of_videos_with_a_thumbnail_gives_the_videos(
     put_images(tmp_path, ["thumb.jpg"])
     sources = open_sources([str(tmp_path)])
     assert [source.name for source in sources] == ["a", "b"]
-    assert "its 2 videos are read; its 1 pictures are not" in caplog.text
+    assert "read: 2 videos (a.mp4, b.mp4); not read: 1 picture (thumb.jpg)" in caplog.text
     with pytest.raises(SourceError, match=r"2 videos \(a.mp4, b.mp4\) and 1 picture \(thumb.jpg\)"):
         open_source(tmp_path)
 

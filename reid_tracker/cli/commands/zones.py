@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -74,7 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
     write_png(picture, draw_caption(draw_places(image, mine), text))
     if not arguments.quiet:
         sys.stdout.write(
-            f"{name}: {len(mine.lines)} lines, {len(mine.zones)} zones\n"
+            f"{name}: {_counted(mine.lines, 'line')}, {_counted(mine.zones, 'zone')}\n"
             f"written: {path}; look at {picture}\n"
         )
     return 0
+
+
+def _counted(places: Sequence[object], word: str) -> str:
+    return f"{len(places)} {word}{'' if len(places) == 1 else 's'}"

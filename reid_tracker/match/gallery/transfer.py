@@ -61,7 +61,9 @@ def export_gallery(
     """
     path = Path(path)
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists: use --overwrite to replace it, or another name")
+        raise OutputError(
+            f"{path} exists already; add --overwrite to replace it, or choose another name"
+        )
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         descriptor = os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)

@@ -33,7 +33,7 @@ def test_coordinates_become_a_file_and_a_picture(
         (CountingLine("gate", "walkers", (10, 20), (300, 20)),),
         (CountingZone("shop", "walkers", ((0, 0), (320, 0), (320, 240))),),
     )
-    assert "1 lines, 1 zones" in capsys.readouterr().out
+    assert "1 line, 1 zone\n" in capsys.readouterr().out
     picture = cv2.imread(str(tmp_path / "zones_walkers.png"))
     assert picture is not None
     assert picture.shape == (240 + 34, 320, 3)

@@ -38,7 +38,7 @@ def open_toy(
     def new_toy(address: str, create: bool, limit_s: float | None) -> GalleryStore:
         folder = Path(address.removeprefix("toy://"))
         if not create and not folder.exists():
-            raise StoreError(f"{folder}: no such gallery; check the path after --gallery")
+            raise StoreError(f"{folder}: no such gallery; name one with --gallery")
         return ToyStore(folder, clock)
 
     monkeypatch.setitem(gallery_open.STORES, "toy", new_toy)

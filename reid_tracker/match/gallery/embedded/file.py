@@ -72,7 +72,9 @@ def open_database(
         StoreError: it does not exist, is damaged, of another kind, or used by another process.
     """
     if not path.exists() and (read_only or not create):
-        raise StoreError(f"{path}: no such gallery; check the path after --gallery")
+        raise StoreError(
+            f"{path}: no such gallery; name one with --gallery, which a run with that option fills"
+        )
     if read_only:
         try:
             with gallery_errors(path):
