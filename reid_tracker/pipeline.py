@@ -17,7 +17,7 @@ import numpy as np
 from reid_tracker import zoo
 from reid_tracker.config import Config, EncoderConfig, Thresholds
 from reid_tracker.detect import Detector, build_detector, detector_thresholds
-from reid_tracker.encode import Encoder, build_encoder, encoder_thresholds
+from reid_tracker.encode import Encoder, build_encoder, encoder_thresholds, resolve_model
 from reid_tracker.errors import ConfigError
 from reid_tracker.match import CrossCameraMatcher, Matcher, looks_of, matching_from_config
 from reid_tracker.overlap import Overlap, StageTimes
@@ -186,8 +186,8 @@ class Pipeline:
             ConfigError: people are to be remembered, but there is no matching or no encoder.
             ReidTrackerError: a model is missing, damaged or needs a package that is not installed.
         """
-        encoder = encoder_or_none(config.encoder)
         config = suited_to_models(config)
+        encoder = encoder_or_none(config.encoder)
         base = matching_from_config(config.match) if config.match.enabled else None
         if remember is not None and (base is None or encoder is None):
             raise ConfigError(
@@ -493,12 +493,17 @@ def device_path(frames_on: str, detector: Detector, encoder: Encoder | None) -> 
 def suited_to_models(config: Config) -> Config:
     """Return a configuration with the models' own thresholds for those that nobody set.
 
+    Its encoder is the file that the name stands for, so that it is looked up once.
+
     Raises:
         WeightsError: the encoder named is not on this machine, or a model cannot be read.
     """
     detector = detector_thresholds(config.detector)
-    without = has_no_encoder(config.encoder)
-    encoder = Thresholds() if without else encoder_thresholds(config.encoder)
+    encoder = Thresholds()
+    if not has_no_encoder(config.encoder):
+        resolved = resolve_model(config.encoder)
+        encoder = encoder_thresholds(config.encoder, resolved)
+        config = replace(config, encoder=resolved)
     return config.suited_to(
         replace(
             encoder,

@@ -78,6 +78,7 @@ FENCES: dict[str, tuple[str, ...]] = {
         "plugins/ultralytics.py",
     ),
     "torchcodec": ("video/on_device/source.py",),
+    "torchvision": ("detect/ultralytics_backend.py",),
     "trackers": ("plugins/trackers.py",),
     "typing_extensions": ("osnet/variants.py",),
     "ultralytics": ("detect/ultralytics_backend.py", "plugins/ultralytics.py"),

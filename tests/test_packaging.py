@@ -37,9 +37,9 @@ DISTRIBUTIONS = {
 }
 """Names on the package index, where they differ from the import's."""
 
-# Two come with torch and ultralytics, two with fastapi. norfair declares numpy < 2, so it cannot be
-# an extra.
-COME_WITH_OTHERS = {"typing_extensions", "PIL", "norfair", "pydantic", "starlette"}
+# Three come with torch and ultralytics, two with fastapi. norfair declares numpy < 2, so it cannot
+# be an extra.
+COME_WITH_OTHERS = {"typing_extensions", "PIL", "norfair", "pydantic", "starlette", "torchvision"}
 
 
 def run(*words: object, cwd: Path) -> str:

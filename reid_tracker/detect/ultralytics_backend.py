@@ -15,6 +15,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,7 @@ def _load(yolo: Any, config: DetectorConfig, options: dict[str, Any]) -> tuple[A
             raise WeightsError(
                 f"{config.model}: a model for the task '{model.task}', expected a detector"
             )
+        model.add_callback("on_predict_start", _skip_warm_up)
         return model, model.predict(black, **options)[0]
     except WeightsError:
         raise
@@ -161,6 +164,49 @@ def _load(yolo: Any, config: DetectorConfig, options: dict[str, Any]) -> tuple[A
             f"{config.model}: not a model that ultralytics loads, or damaged "
             f"({type(error).__name__}: {_first_line(error)}); get it again or give another"
         ) from None
+
+
+def _skip_warm_up(predictor: Any) -> None:
+    """Skip the warm-up of a model on the CPU, where ultralytics only imports torchvision in it.
+
+    That import takes longer than the model does. ultralytics needs one compiled function of it, and
+    takes its own in Python, with which boxes that overlap to the limit differ, without the import.
+    """
+    formats = ("pt", "onnx", "openvino")
+    on_cpu = getattr(predictor.device, "type", "") == "cpu"
+    if on_cpu and getattr(predictor.model, "format", "") in formats and _compiled_suppression():
+        predictor.done_warmup = True
+
+
+@cache
+def _compiled_suppression() -> bool:
+    """Let ultralytics suppress boxes by torchvision's compiled function without its import.
+
+    Returns:
+        False if this torchvision or ultralytics is built in another way: torchvision is imported.
+    """
+    import torch
+    from ultralytics.utils import nms
+
+    load: Any = torch.ops.load_library
+    try:
+        slow = nms.TorchNMS.nms
+        package = importlib.util.find_spec("torchvision")
+        for folder in getattr(package, "submodule_search_locations", None) or []:
+            for library in sorted(Path(folder).glob("_C*")):  # _C or _C_stable, by version
+                if library.name.endswith(tuple(EXTENSION_SUFFIXES)):
+                    load(library)
+        compiled = torch.ops.torchvision.nms
+    except (AttributeError, ImportError, OSError, RuntimeError, ValueError) as error:
+        logger.info("torchvision is imported: %s", error)
+        return False
+
+    def suppress_overlaps(boxes: Any, scores: Any, iou_threshold: float) -> Any:
+        chosen = compiled if boxes.device.type == "cpu" else slow
+        return chosen(boxes, scores, iou_threshold)
+
+    nms.TorchNMS.nms = staticmethod(suppress_overlaps)
+    return True
 
 
 def _take_image_size(backend: Any, side: int) -> None:

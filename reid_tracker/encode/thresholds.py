@@ -10,18 +10,23 @@ from reid_tracker.encode.build import resolve_model
 from reid_tracker.encode.fingerprint import model_fingerprint
 
 
-def encoder_thresholds(config: EncoderConfig) -> Thresholds:
+def encoder_thresholds(config: EncoderConfig, resolved: EncoderConfig | None = None) -> Thresholds:
     """Return the thresholds of the weights manifest for an encoder, or the defaults.
 
     A model of the manifest is recognised by its name, and by its file in any place; an export of it
     by the space that it names.
 
+    Args:
+        config: the encoder.
+        resolved: what `resolve_model` returns for it, where that is known already.
+
     Raises:
         WeightsError: the model is not on this machine, or cannot be read.
     """
-    entry = zoo.recognise(config.model, Path(resolve_model(config).model), "encoder")
+    resolved = resolved or resolve_model(config)
+    entry = zoo.recognise(config.model, Path(resolved.model), "encoder")
     if entry is None:
-        return space_thresholds(model_fingerprint(config))
+        return space_thresholds(model_fingerprint(resolved))
     return Thresholds() if entry.thresholds is None else entry.thresholds
 
 

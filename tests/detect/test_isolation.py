@@ -104,3 +104,33 @@ assert "YOLO_OFFLINE" not in os.environ and "YOLO_VERBOSE" not in os.environ
 """
     assert run(code, tmp_path) == ""
     assert settings.read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own_function", [True, False], ids=["usual", "another ultralytics"])
+def test_boxes_are_suppressed_as_by_torchvision_without_its_import(
+    tiny_yolo: Path, tmp_path: Path, own_function: bool
+) -> None:
+    run(
+        f"""
+import sys
+import numpy as np
+from reid_tracker.detect.ultralytics_backend import import_yolo
+import_yolo()
+import ultralytics.utils.nms
+if not {own_function}:
+    ultralytics.utils.nms.TorchNMS = type("TorchNMS", (), {{}})
+from reid_tracker.detect import build_detector
+options = dict(conf=1e-4, iou=0.3, imgsz=64, classes=[], device="cpu")
+detector = build_detector({str(tiny_yolo)!r}, **options)
+picture = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+before = detector.detect(picture)
+assert ("torchvision" in sys.modules) is not {own_function}
+import torchvision
+after = detector.detect(picture)
+assert len(before) > 5, len(before)
+assert before.boxes.tobytes() == after.boxes.tobytes()
+assert before.scores.tobytes() == after.scores.tobytes()
+""",
+        tmp_path,
+    )

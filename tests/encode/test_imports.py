@@ -43,3 +43,16 @@ def test_the_shipped_encoder_and_its_space_need_no_torch() -> None:
         "model_fingerprint(EncoderConfig()); build_encoder('auto')"
     )
     assert loaded_after(code) == {"cv2", "openvino"}
+
+
+@pytest.mark.slow
+def test_a_pipeline_looks_its_encoder_up_once() -> None:
+    code = (
+        "import logging; logging.basicConfig(level='INFO', format='%(message)s');"
+        "from reid_tracker import Config, Pipeline;"
+        "from reid_tracker.pipeline import suited_to_models;"
+        "Pipeline.from_config(suited_to_models(Config()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("encoder ")]
+    assert len(lines) == 1, done.stderr
