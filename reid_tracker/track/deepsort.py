@@ -279,6 +279,8 @@ class DeepSort:
         same_class[certain.tracks] = False
         same_class[:, certain.detections] = False
         matches = self._stages.confident(self._tracks, found, same_class)
+        now_s = self._now_s or 0.0
+        matches = self._recovery.uncontested(self._tracks, matches, found, now_s, self._extent)
         matches = certain.joined(matches.tracks, matches.detections)
         return self._stages.overlapping(self._tracks, found, same_class, matches)
 

@@ -1,9 +1,11 @@
 """Score the tracker's presets, and the default preset with one option changed at a time.
 
-    python -m tests.benchmarks.tracker_options [--seeds 2] [--only NAME ...] [--worlds NAME ...]
+    python -m tests.benchmarks.tracker_options [--seeds 2] [--first-seed 0] [--only NAME ...]
+        [--worlds NAME ...]
 
 Each row has HOTA / IDF1 / id switches on the two cached sequences and on the worlds with exact
-truth of `tests/track/worlds.py`, the mean of several seeds. Each finished column goes to stderr.
+truth of `tests/track/worlds.py`, the mean of several seeds. A second table has the ids and people
+of each seed, and all id switches. Each finished column goes to stderr.
 """
 
 from __future__ import annotations
@@ -75,14 +77,16 @@ def column_of_sequence(
 
 
 def column_of_world(
-    world: World, seeds: int, rows: dict[str, tuple[str, Options]]
+    world: World, seeds: range, rows: dict[str, tuple[str, Options]]
 ) -> dict[str, list[dict[str, float]]]:
     """Return the scores of each row on a world, one a seed."""
     scores: dict[str, list[dict[str, float]]] = {name: [] for name in rows}
-    for seed in range(seeds):
+    for seed in seeds:
         steps = list(world.play(seed))
         for name, (preset, options) in rows.items():
-            scores[name].append(score(*tracked(steps, preset, options)))
+            truth, result = tracked(steps, preset, options)
+            ids, people = (len(np.unique(rows[:, 1])) for rows in (result, truth))
+            scores[name].append({**score(truth, result), "ids": ids, "people": people})
     return scores
 
 
@@ -94,6 +98,12 @@ def cell(scores: list[dict[str, float]]) -> str:
     return f"{hota:.1f} / {idf1:.1f} / {switches:.0f}"
 
 
+def ids_of_people(scores: list[dict[str, float]]) -> str:
+    """Return the numbers of ids and people of each seed, and the id switches of all."""
+    ids = ", ".join(f"{one['ids']:.0f} of {one['people']:.0f}" for one in scores)
+    return f"{ids}; {sum(one['IDSW'] for one in scores):.0f}"
+
+
 def _report(name: str, columns: dict[str, dict[str, list[dict[str, float]]]]) -> None:
     """Print a finished column to stderr."""
     print(name, {row: cell(scores) for row, scores in columns[name].items()}, file=sys.stderr)
@@ -103,6 +113,7 @@ def main() -> None:
     """Print the table in Markdown, column by column to stderr while it is made."""
     parser = argparse.ArgumentParser(description="Score options of the tracker one by one.")
     parser.add_argument("--seeds", type=int, default=2, help="of each world")
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", default=None, help="rows to print")
     parser.add_argument("--worlds", nargs="*", default=list(WORLDS), choices=list(WORLDS))
     arguments = parser.parse_args()
@@ -113,16 +124,21 @@ def main() -> None:
     if arguments.only:
         names = {*arguments.only, *(f"default without {name}" for name in arguments.only)}
         rows = {name: row for name, row in rows.items() if name in names}
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     columns: dict[str, dict[str, list[dict[str, float]]]] = {}
     for sequence in SEQUENCES:
         columns[sequence.name] = column_of_sequence(sequence, rows)
         _report(sequence.name, columns)
     for name in arguments.worlds:
-        columns[name] = column_of_world(WORLDS[name], arguments.seeds, rows)
+        columns[name] = column_of_world(WORLDS[name], seeds, rows)
         _report(name, columns)
     print(f"| | {' | '.join(columns)} |\n|---|{'--:|' * len(columns)}")
     for name in rows:
         print(f"| {name} | {' | '.join(cell(column[name]) for column in columns.values())} |")
+    print(f"\n| ids of people; id switches | {' | '.join(rows)} |\n|---|{'---|' * len(rows)}")
+    for world in arguments.worlds:
+        cells = (ids_of_people(columns[world][name]) for name in rows)
+        print(f"| {world} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

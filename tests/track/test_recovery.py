@@ -165,3 +165,26 @@ def test_a_clock_that_was_set_back_forgets_nobody() -> None:
     for frame in range(5):
         tracks = tracker.update(seen(ANNA), looks(0), frame / 10, IMAGE)
     assert tracks.ids.tolist() == [1]
+
+
+def test_an_unseen_track_does_not_take_whom_a_lost_one_looks_more_like() -> None:
+    """Bert is lost, then Anna, who looks a bit like him; he comes out near her prediction."""
+    anna, bert = looks(0)[0], np.float32([0.5, 0.75**0.5, *[0] * 6])
+    now = np.float32([[0.72, 0.6936, *[0] * 6]])  # 0.28 from Anna and 0.04 from Bert
+
+    def ids(bert_is_known: bool) -> list[int]:
+        tracker = DeepSort()
+        for frame in range(40):
+            both = bert_is_known and frame < 10
+            boxes = seen(ANNA, person(700)) if both else seen(ANNA)
+            rows = np.stack([anna, bert]) if both else anna[None]
+            tracker.update(boxes, rows, frame / 10, IMAGE)
+        for frame in range(40, 50):
+            tracker.update(Detections.empty(), None, frame / 10, IMAGE)
+        for frame in range(50, 55):
+            tracks = tracker.update(seen(person(540)), now, frame / 10, IMAGE)
+        found: list[int] = tracks.ids.tolist()
+        return found
+
+    assert ids(bert_is_known=True) == [2]
+    assert ids(bert_is_known=False) == [1]

@@ -78,7 +78,7 @@ def test_who_looks_more_alike_gets_the_track_unless_there_is_a_cascade(
     cascade: bool, expected: int
 ) -> None:
     """Anna (1) was lost later than Bert (2); then one of them is seen, who looks more like Bert."""
-    tracker = DeepSort(DeepSortConfig(cascade=cascade, max_cosine_distance=0.5))
+    tracker = DeepSort(DeepSortConfig(cascade=cascade, recover_s=0.0, max_cosine_distance=0.5))
     for frame in range(12):
         boxes, rows = ([person(200), person(260)], (0, 1)) if frame < 8 else ([person(200)], (0,))
         tracker.update(seen(*boxes), looks(*rows))
