@@ -145,7 +145,7 @@ class Recovery:
         apart = np.linalg.norm(centre[:, None] - there[None], axis=2)
         unseen_s = now_s - away.seen_s
         reach = _REACH * (1 + unseen_s)[:, None] * np.maximum(height[:, None], tall)
-        possible = (apart <= reach) & (np.abs(np.log(height[:, None] / tall)) <= _GROWTH)
+        possible: BoolArray = (apart <= reach) & (np.abs(np.log(height[:, None] / tall)) <= _GROWTH)
         possible &= away.classes[:, None] == seen.classes
         # Whoever was there before the other was lost is somebody else.
         possible &= away.seen_s[:, None] < seen.born_s
