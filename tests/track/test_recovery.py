@@ -169,8 +169,8 @@ def test_a_clock_that_was_set_back_forgets_nobody() -> None:
 
 def test_an_unseen_track_does_not_take_whom_a_lost_one_looks_more_like() -> None:
     """Bert is lost, then Anna, who looks a bit like him; he comes out near her prediction."""
-    anna, bert = looks(0)[0], np.float32([0.5, 0.75**0.5, *[0] * 6])
-    now = np.float32([[0.72, 0.6936, *[0] * 6]])  # 0.28 from Anna and 0.04 from Bert
+    anna, bert = looks(0)[0], np.array([0.5, 0.75**0.5, *[0] * 6], np.float32)
+    now = np.array([[0.72, 0.6936, *[0] * 6]], np.float32)  # 0.28 from Anna and 0.04 from Bert
 
     def ids(bert_is_known: bool) -> list[int]:
         tracker = DeepSort()
