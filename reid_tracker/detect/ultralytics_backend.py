@@ -7,6 +7,7 @@ statistics and printing. ultralytics still creates its settings file if there is
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib.util
 import logging
 import os
@@ -360,7 +361,12 @@ def _quiet_import() -> Iterator[None]:
 
     YOLO_OFFLINE prevents DNS queries during the import; downloads of models still work.
     YOLO_AUTOINSTALL stays set, for child processes.
+
+    Garbage is not collected meanwhile: torch makes half a million objects that stay, and looking
+    through them again and again takes a sixth of the import.
     """
+    collects = gc.isenabled()
+    gc.disable()
     os.environ["YOLO_AUTOINSTALL"] = "false"
     temporary = {"YOLO_OFFLINE": "true", "YOLO_VERBOSE": "false"}
     before = {name: os.environ.get(name) for name in temporary}
@@ -369,6 +375,8 @@ def _quiet_import() -> Iterator[None]:
         with np.printoptions():  # ultralytics changes them globally
             yield
     finally:
+        if collects:
+            gc.enable()
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

@@ -91,12 +91,13 @@ def test_quiet_offline_and_settings_untouched(tmp_path: Path, tiny_yolo: Path) -
     assert b'"sync": true' in before
     code = f"""
 {GUARD}
+import gc
 import numpy as np
 options = np.get_printoptions()
 from reid_tracker.detect import build_detector
 detector = build_detector({str(tiny_yolo)!r}, imgsz=64)
 detector.detect_batch([np.zeros((64, 64, 3), np.uint8)] * 3)
-assert np.get_printoptions() == options
+assert np.get_printoptions() == options and gc.isenabled()
 from ultralytics.utils.events import events
 assert events.enabled is False and events.events == []
 assert pip == [] and network == [], pip + network
