@@ -12,6 +12,7 @@ norfair declares numpy < 2, and works with 2: `pip install --no-deps norfair fil
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def to_norfair(detections: Detections, embeddings: Embeddings | None = None) -> 
         MissingDependencyError: norfair is not installed, or too old.
         InputError: there is not one embedding for each detection.
     """
-    check_host("norfair", "2.0", "--no-deps norfair filterpy")
+    _check_norfair()
     import norfair
 
     found = detections if isinstance(detections, Detections) else Detections(detections)
@@ -43,15 +44,25 @@ def to_norfair(detections: Detections, embeddings: Embeddings | None = None) -> 
         raise InputError(
             f"{len(embeddings)} embeddings for {len(found)} detections, expected one for each"
         )
+    points = found.boxes.astype(np.float64).reshape(-1, 2, 2)
+    scores = np.repeat(found.scores.astype(np.float64)[:, None], 2, axis=1)
+    rows = zip(
+        points,
+        scores,
+        found.classes.tolist(),
+        [None] * len(found) if embeddings is None else embeddings,
+        strict=True,
+    )
     return [
-        norfair.Detection(
-            points=found.boxes[row].reshape(2, 2).astype(np.float64),
-            scores=np.repeat(float(found.scores[row]), 2),
-            label=int(found.classes[row]),
-            embedding=None if embeddings is None else embeddings[row],
-        )
-        for row in range(len(found))
+        norfair.Detection(points=corners, scores=both, label=label, embedding=embedding)
+        for corners, both, label, embedding in rows
     ]
+
+
+@cache
+def _check_norfair() -> None:
+    """Check once, since it takes as long as a frame's detections do."""
+    check_host("norfair", "2.0", "--no-deps norfair filterpy")
 
 
 def reid_distance(new_object: Any, old_object: Any) -> float:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 
 from reid_tracker.errors import InputError
+from reid_tracker.plugins import norfair as plugin
 from reid_tracker.plugins.norfair import reid_distance, to_norfair
+from reid_tracker.types import Detections
 from tests.plugins.samples import encoder, host, tud_campus
 
 
@@ -22,6 +25,21 @@ def test_the_distance_is_the_smallest_of_all_pairs() -> None:
     assert reid_distance(tracked(a), tracked(b, c)) == pytest.approx(1)
     assert reid_distance(tracked(None), tracked(a)) == 2
     assert reid_distance(tracked(a), tracked(None, a)) == pytest.approx(0)
+
+
+def test_the_host_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(plugin, "check_host", lambda package, *_: looked.append(package))
+    monkeypatch.setitem(sys.modules, "norfair", SimpleNamespace(Detection=SimpleNamespace))
+    plugin._check_norfair.cache_clear()
+    found = Detections(np.array([[1, 2, 3, 5]]), np.array([0.5]), np.array([2]))
+    for _ in range(2):
+        (made,) = to_norfair(found, np.eye(1, 3, dtype=np.float32))
+    assert to_norfair(found)[0].embedding is None
+    plugin._check_norfair.cache_clear()
+    assert looked == ["norfair"]
+    assert (made.points.tolist(), made.label) == ([[1, 2], [3, 5]], 2)
+    assert (made.scores.tolist(), made.embedding.tolist()) == ([0.5, 0.5], [1, 0, 0])
 
 
 @pytest.mark.slow
