@@ -35,11 +35,29 @@ def test_every_step_sees_every_frame_and_becomes_rows(monkeypatch: pytest.Monkey
         return step
 
     sequence = TwoFrames("made up", Path(), Path(), 10)
-    (own, rate), (ours, _) = plugins.compare(sequence, [step_of("own"), step_of("ours")])
+    steps = [step_of("own"), step_of("ours")]
+    ((own, rate), (ours, _)), glue = plugins.compare(sequence, steps, plugins.Clock())
+    assert glue == 0
     assert called == ["own", "ours"] * 2
     assert own.tolist() == [[1, 7, 10, 20, 30, 70, 1], [2, 7, 20, 20, 30, 70, 1]]
     np.testing.assert_array_equal(own, ours)
     assert rate > 0
+
+
+def test_time_is_charged_to_what_runs_at_the_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(100))
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    clock = plugins.Clock()
+    encode = clock.charge("encoder", lambda: next(now))  # takes one second more
+
+    def plug_in() -> None:
+        encode()
+        encode()
+
+    clock.lap()
+    clock.charge("glue", plug_in)()
+    assert clock.lap() == {"host": 2, "glue": 3, "encoder": 4}
+    assert clock.lap() == {"host": 1}
 
 
 def test_only_confirmed_tracks_of_this_frame_count() -> None:
