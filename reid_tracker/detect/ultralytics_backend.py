@@ -362,8 +362,8 @@ def _quiet_import() -> Iterator[None]:
     YOLO_OFFLINE prevents DNS queries during the import; downloads of models still work.
     YOLO_AUTOINSTALL stays set, for child processes.
 
-    Garbage is not collected meanwhile: torch makes half a million objects that stay, and looking
-    through them again and again takes a sixth of the import.
+    Garbage is not collected meanwhile: torch makes 300,000 objects that stay, and looking through
+    them again and again takes a seventh of the import.
     """
     collects = gc.isenabled()
     gc.disable()
