@@ -41,5 +41,5 @@ def test_wrong_names_and_keys(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "fasst"]) == 2
     assert "expected a YAML file or one of accurate, central" in capsys.readouterr().err
     assert main(["config", "--set", "tracker.max_age=2"]) == 2
-    assert "did you mean 'max_age_s'" in capsys.readouterr().err
+    assert "did you mean 'tracker.max_age_s'" in capsys.readouterr().err
     assert load_config() == Config()

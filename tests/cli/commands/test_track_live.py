@@ -180,7 +180,7 @@ def test_mistake_in_a_list_is_a_usage_error(
     path.write_text(f"cameras:\n- {{name: a, url: 'rtsp://u:{SECRET}@h', rotat: 90}}\n")
     assert main([str(path)]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert "did you mean 'rotate'" in line
+    assert "did you mean 'cameras.rotate'" in line
     assert SECRET not in line
 
 

@@ -82,7 +82,7 @@ def test_default_folder_is_named_after_the_recipe(
     [
         (
             ["--set", "pictures.trainings=3"],
-            "unknown key 'pictures.trainings': did you mean 'training'",
+            "unknown key 'pictures.trainings': did you mean 'pictures.training'",
         ),
         (["--set", "nonsense"], "'nonsense': expected key="),
         (["--set", "epochs=none"], "epochs = 'none': expected a whole number"),

@@ -68,7 +68,7 @@ def test_yaml_comes_back_as_it_was(tmp_path: Path) -> None:
         ("passages: [{between: [a, b], min_s: 5, max_s: 2}]", "max_s = 2: expected at least min_s"),
         ("passages: [{between: [a, b], min_s: 5, overlap: true}]", "expected 0, since the views"),
         ("passages: [{between: [a, b]}, {between: [b, a]}]", "listed twice"),
-        ("passages: [{betweens: [a, b]}]", "did you mean 'between'"),
+        ("passages: [{betweens: [a, b]}]", "did you mean 'passages.between'"),
         ("unlisted: maybe", "expected 'open' or 'closed'"),
         ("returning_s: -1", "expected a number at least 0"),
         ("[]", "expected 'key: value' lines"),

@@ -40,7 +40,7 @@ def test_a_recipe_survives_yaml(tmp_path: Any) -> None:
     ("data", "message"),
     [
         ({"epoch": 3}, "unknown key 'epoch': did you mean 'epochs'"),
-        ({"pictures": {"vidoes": []}}, r"unknown key 'pictures\.vidoes': did you mean 'videos'"),
+        ({"pictures": {"vidoes": []}}, r"key 'pictures\.vidoes': did you mean 'pictures\.videos'"),
         ({"epochs": 0}, "epochs = 0: expected a number at least 1"),
         ({"pictures": {"composed": 1.5}}, r"pictures\.composed = 1\.5: expected .* at most 1"),
         ({"hsv": [0.1, 0.2]}, r"hsv = \[0\.1, 0\.2\]: expected three numbers"),
