@@ -16,6 +16,7 @@ import numpy as np
 
 from reid_tracker.arrays import BoolArray, FloatArray, IntArray
 from reid_tracker.config import DeepSortConfig
+from reid_tracker.geometry import cxcyah_to_xyxy, iou_matrix
 from reid_tracker.track.assignment import assign
 from reid_tracker.track.memory import AppearanceMemory
 from reid_tracker.track.observations import Observations
@@ -44,6 +45,7 @@ class Recovery:
         self._recover_s = config.recover_s
         self._n_init = config.n_init
         self._max_cosine_distance = config.thresholds().max_cosine_distance
+        self._min_overlap = 1 - config.max_iou_distance
         self._memory = memory
         self.lost = TrackTable.empty()
 
@@ -97,7 +99,8 @@ class Recovery:
 
         A track that is unseen for a while may be anywhere, so its motion gate lets it take whoever
         comes into sight, while that person's own track is lost or looks for them elsewhere. Such a
-        detection starts a track, whose mean embedding then decides.
+        detection starts a track, whose mean embedding then decides. A detection that overlaps the
+        track's predicted box is the track's: where people walk says more than one embedding.
 
         Args:
             tracks: all tracks.
@@ -107,6 +110,9 @@ class Recovery:
             extent: (2,) right and lower border of the image.
         """
         claims = np.flatnonzero(tracks.missed[matches.tracks] > 1)
+        predicted = cxcyah_to_xyxy(tracks.mean[matches.tracks[claims], :, 0])
+        overlap = np.diag(iou_matrix(predicted, frame.boxes[matches.detections[claims]]))
+        claims = claims[overlap < self._min_overlap]
         if frame.embeddings is None or not self._recover_s or not len(claims):
             return matches
         away = self._away(tracks, matches.tracks)

@@ -172,7 +172,7 @@ def test_an_unseen_track_does_not_take_whom_a_lost_one_looks_more_like() -> None
     anna, bert = looks(0)[0], np.array([0.5, 0.75**0.5, *[0] * 6], np.float32)
     now = np.array([[0.72, 0.6936, *[0] * 6]], np.float32)  # 0.28 from Anna and 0.04 from Bert
 
-    def ids(bert_is_known: bool) -> list[int]:
+    def ids(place: Box, *, bert_is_known: bool) -> list[int]:
         tracker = DeepSort()
         for frame in range(40):
             both = bert_is_known and frame < 10
@@ -182,9 +182,10 @@ def test_an_unseen_track_does_not_take_whom_a_lost_one_looks_more_like() -> None
         for frame in range(40, 50):
             tracker.update(Detections.empty(), None, frame / 10, IMAGE)
         for frame in range(50, 55):
-            tracks = tracker.update(seen(person(540)), now, frame / 10, IMAGE)
+            tracks = tracker.update(seen(place), now, frame / 10, IMAGE)
         found: list[int] = tracks.ids.tolist()
         return found
 
-    assert ids(bert_is_known=True) == [2]
-    assert ids(bert_is_known=False) == [1]
+    assert ids(person(550), bert_is_known=True) == [2]
+    assert ids(person(550), bert_is_known=False) == [1]
+    assert ids(ANNA, bert_is_known=True) == [1]  # where Anna is expected

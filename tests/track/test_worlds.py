@@ -13,7 +13,7 @@ SEEDS = 3
 MOST = {
     "crossings": (12, 1),
     "lingering": (7, 0),
-    "long occlusions": (23, 3),
+    "long occlusions": (29, 5),
     "crowd of 200": (45, 3),
     "shaking camera": (3, 0),
     "5 fps": (24, 4),
