@@ -8,8 +8,7 @@ count the encoder and the tracker, not reading and detecting. Each host runs in 
 the others, its own encoder and ours frame by frame in turn, so that a busy machine slows both.
 
 "Glue" is what the plug-in itself takes, in percent of the host's tracker without any encoder, by
-the medians over all frames. The clock is the wall's: that of the processor takes 30 microseconds to
-read on some machines, as long as some plug-ins do.
+the medians over all frames: a single frame may have waited for another program.
 """
 
 from __future__ import annotations
