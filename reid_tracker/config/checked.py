@@ -64,8 +64,9 @@ def from_mapping(kind: type[CheckedT], data: Mapping[str, Any], where: str = "")
     values = {}
     for key, value in data.items():
         if key not in hints:
+            section = where.rpartition(": ")[2]  # without the file that it is in
             raise ConfigError(
-                f"unknown key '{where}{shown(key, str)}'{_nearest(where, str(key), hints)}"
+                f"unknown key '{where}{shown(key, str)}'{_nearest(section, str(key), hints)}"
             )
         text = "" if value is None and key in may_be_empty else value
         values[key] = _convert(hints[key], text, f"{where}{key}")

@@ -59,7 +59,7 @@ cameras:
 @pytest.mark.parametrize(
     ("camera", "expected"),
     [
-        ("{name: a, url: x, pasword: hunter2}", "did you mean 'password'"),
+        ("{name: a, url: x, pasword: hunter2}", "did you mean 'cameras.password'"),
         ("{name: a, url: 'rtsp://h', password: 123}", "camera 1: password is a int, expected text"),
         ("{name: a, url: ['rtsp://u:hunter2@h']}", "camera 1: url is a list, expected text"),
         ("{name: a b, url: 'rtsp://h'}", "needs a name of letters"),
