@@ -6,9 +6,7 @@ cached; every step draws new backgrounds.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -16,20 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reid_tracker.encode.base import Crops
-from reid_tracker.train.checkpoint import write_atomically
-from reid_tracker.train.detector.cutouts import outline_person
 from reid_tracker.train.images import CropSource, resize_image
 from reid_tracker.train.teach.backgrounds import random_window, read_backgrounds
-from reid_tracker.train.teach.targets import digest
+from reid_tracker.train.teach.outlines import Outlines, find_outlines
 from reid_tracker.types import ImageBGR
-
-logger = logging.getLogger(__name__)
-
-SIZE = (128, 64)
-"""Height and width of the outlines: GrabCut takes a third of the time of full size."""
-
-Outlines = npt.NDArray[np.uint8]
-"""(N, H, W) 255 on the person and 0 elsewhere; all 0 where no outline was found."""
 
 
 class Backgrounds:
@@ -93,26 +81,5 @@ def open_backgrounds(
         InputError: a folder cannot be used, or every picture shows people.
     """
     pictures = read_backgrounds(folders, "augment.background_folders")
-    outlines = [_outlines(images, rows, folder) for rows in parts]
+    outlines = [find_outlines(images, rows, folder) for rows in parts]
     return Backgrounds(np.concatenate(outlines), pictures)
-
-
-def _outlines(images: CropSource, rows: range, folder: Path) -> Outlines:
-    file = folder / f"outlines-{digest(images, rows)[:16]}.npy"
-    if not file.is_file():
-        logger.info("finding the outlines of %d people", len(rows))
-        folder.mkdir(parents=True, exist_ok=True)
-        found = np.zeros((len(rows), *SIZE), np.uint8)
-
-        def fill(place: int) -> None:
-            crop = images.take(np.array([rows[place]]), SIZE)[0]
-            outline = outline_person(crop, height=SIZE[0])
-            if outline is not None:
-                found[place] = np.rint(255 * cv2.resize(outline, SIZE[::-1]))
-
-        with ThreadPoolExecutor() as threads:
-            for _ in threads.map(fill, range(len(rows))):
-                pass
-        write_atomically(file, lambda opened: np.save(opened, found))
-    kept: Outlines = np.load(file)
-    return kept

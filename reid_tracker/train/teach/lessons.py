@@ -19,6 +19,7 @@ from reid_tracker.train.checkpoint import write_atomically
 from reid_tracker.train.images import CropSource, MemoryCrops, RowsOf, StackedCrops
 from reid_tracker.train.recipe import TeacherRecipe
 from reid_tracker.train.teach.backgrounds import read_backgrounds
+from reid_tracker.train.teach.outlines import find_outlines
 from reid_tracker.train.teach.targets import SIZE, Targets, ask, digest, pull_together
 from reid_tracker.train.teach.unlabelled import collect_people, recombine
 
@@ -87,8 +88,17 @@ def _recombined(recipe: TeacherRecipe, seed: int, images: CropSource, folder: Pa
         key.append(digest(images, range(len(images))))
 
     def make() -> Crops:
-        behind = read_backgrounds(recipe.box_folders, "teacher.box_folders") if share > 0 else []
-        return recombine(images, count, SIZE, seed, backgrounds=behind, new_background=share)
+        if not share:
+            return recombine(images, count, SIZE, seed)
+        return recombine(
+            images,
+            count,
+            SIZE,
+            seed,
+            outlines=find_outlines(images, range(len(images)), folder),
+            backgrounds=read_backgrounds(recipe.box_folders, "teacher.box_folders"),
+            new_background=share,
+        )
 
     return _kept(folder, "recombined", key, make)
 

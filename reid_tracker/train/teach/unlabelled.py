@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from reid_tracker.detect import build_detector
 from reid_tracker.encode.base import Crops
-from reid_tracker.train.detector.cutouts import cut_out_person
 from reid_tracker.train.detector.pictures import read_yolo_pictures
 from reid_tracker.train.images import CropSource, resize_image
 from reid_tracker.train.recipe import TeacherRecipe
 from reid_tracker.train.teach.backgrounds import random_window
+from reid_tracker.train.teach.outlines import Outlines
 from reid_tracker.types import Boxes, ImageBGR
 from reid_tracker.video import open_source
 
@@ -24,6 +24,11 @@ _CONFIDENCE = 0.5
 _BLEND_PX = 12
 _WAIST = (0.35, 0.6)
 """Heights at which two bodies are joined, as parts of the crop's height."""
+
+_SCALE = (0.8, 1.0)
+"""Sizes of people on a new background, as parts of their own."""
+
+_Floats = npt.NDArray[np.float32]
 
 
 def collect_people(recipe: TeacherRecipe, size: tuple[int, int]) -> Crops:
@@ -57,6 +62,7 @@ def recombine(
     size: tuple[int, int],
     seed: int,
     *,
+    outlines: Outlines | None = None,
     backgrounds: Sequence[ImageBGR] = (),
     new_background: float = 0.0,
 ) -> Crops:
@@ -70,8 +76,10 @@ def recombine(
         count: number of crops to make.
         size: (height, width) of the result.
         seed: seed of all random numbers.
+        outlines: of the images; needed for new backgrounds only.
         backgrounds: pictures without people.
-        new_background: share of the people that get one of these backgrounds.
+        new_background: share of the people that get one of these backgrounds; a person without
+            outline keeps the old one.
 
     Returns:
         (count, H, W, 3) uint8 BGR.
@@ -80,55 +88,71 @@ def recombine(
 
     def fill(row: int) -> None:
         generator = np.random.default_rng([seed, row])
-        pair = generator.integers(len(images), size=2)
-        upper, lower = images.take(pair, size)
-        person = _joined(upper, lower, generator)
-        if len(backgrounds) and generator.random() < new_background:
-            background = backgrounds[int(generator.integers(len(backgrounds)))]
-            person = _before(background, person, size, generator)
-        made[row] = _degrade(person, generator)
+        above, below = generator.integers(len(images), size=2).tolist()
+        below = above if generator.random() < 0.3 else below
+        mirrored = generator.random() < 0.5
+        weight = _lower_weight(size[0], generator)
 
-    # Each row has its own generator, so the number of threads does not change the result.
+        def join(upper: _Floats | ImageBGR, lower: _Floats | ImageBGR) -> _Floats:
+            other = lower[:, ::-1] if mirrored else lower
+            joined: _Floats = (1 - weight) * upper + weight * other
+            return joined
+
+        upper, lower = images.take(np.array([above, below]), size)
+        person = join(_recolour(upper, generator), _recolour(lower, generator))
+        if outlines is not None and generator.random() < new_background:
+            background = backgrounds[int(generator.integers(len(backgrounds)))]
+            if outlines[above].any() and outlines[below].any():
+                shapes = [_alpha(outlines[one], size) for one in (above, below)]
+                person = _before(background, person, join(*shapes), generator)
+        made[row] = _degrade(np.rint(person).astype(np.uint8), generator)
+
+    # Each row has a generator of its own, so the number of threads does not change the result.
     with ThreadPoolExecutor() as threads:
         for _ in threads.map(fill, range(count)):
             pass
     return made
 
 
-def _joined(upper: ImageBGR, lower: ImageBGR, generator: np.random.Generator) -> ImageBGR:
-    """Join the upper half of one person and the lower half of another, each recoloured."""
-    if generator.random() < 0.5:
-        lower = lower[:, ::-1]
-    if generator.random() < 0.3:
-        lower = upper
-    upper, lower = (_recolour(part, generator) for part in (upper, lower))
-    height = len(upper)
-    seam = generator.uniform(*_WAIST) * height
-    weight = np.clip((np.arange(height) - seam) / _BLEND_PX + 0.5, 0, 1)[:, None, None]
-    joined: ImageBGR = np.rint((1 - weight) * upper + weight * lower).astype(np.uint8)
-    return joined
+def _lower_weight(height: int, generator: np.random.Generator) -> _Floats:
+    """Return the weight of the lower body, (height, 1, 1): 0 above the waist and 1 below."""
+    waist = generator.uniform(*_WAIST) * height
+    weight = np.clip((np.arange(height) - waist) / _BLEND_PX + 0.5, 0, 1)
+    return weight[:, None, None].astype(np.float32)
+
+
+def _alpha(outline: npt.NDArray[np.uint8], size: tuple[int, int]) -> _Floats:
+    """Resize an outline to (H, W, 1), 1 on the person and 0 elsewhere."""
+    resized = cv2.resize(outline, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized, np.float32)[..., None] / np.float32(255)
 
 
 def _before(
-    background: ImageBGR, person: ImageBGR, size: tuple[int, int], generator: np.random.Generator
-) -> ImageBGR:
-    """Paste a cut-out person onto a background, with margins as in a detector's boxes."""
-    cutout = cut_out_person(person)
-    height, width = size
-    tall = round(height * generator.uniform(0.8, 1.0))
+    background: ImageBGR,
+    person: _Floats,
+    alpha: _Floats,
+    generator: np.random.Generator,
+) -> _Floats:
+    """Paste a person onto a background, with the margins of a detector.
+
+    Args:
+        background: of any size.
+        person: (H, W, 3).
+        alpha: (H, W, 1), 1 on the person and 0 elsewhere.
+        generator: source of randomness.
+
+    Returns:
+        (H, W, 3).
+    """
+    height, width = person.shape[:2]
     part = random_window(background, height / width, generator)
-    scene = resize_image(part, size).astype(np.float32)
-    if cutout is None:
-        return person
-    wide = min(width, round(cutout.image.shape[1] * tall / cutout.image.shape[0]))
-    image = cv2.resize(cutout.image, (wide, tall), interpolation=cv2.INTER_LINEAR)
-    alpha = cv2.resize(cutout.alpha, (wide, tall), interpolation=cv2.INTER_LINEAR)[..., None]
-    top = int(generator.integers(height - tall + 1))
-    left = int(generator.integers(width - wide + 1))
-    place = np.s_[top : top + tall, left : left + wide]
-    scene[place] += alpha * (image.astype(np.float32) - scene[place])
-    joined: ImageBGR = np.rint(scene).astype(np.uint8)
-    return joined
+    scene = resize_image(part, (height, width)).astype(np.float32)
+    scale = generator.uniform(*_SCALE)
+    left, top = generator.random(2) * (1 - scale) * (width, height)
+    move = np.array([[scale, 0, left], [0, scale, top]])
+    moved = cv2.warpAffine(np.dstack([person, alpha]), move, (width, height))
+    pasted: _Floats = scene + moved[..., 3:] * (moved[..., :3] - scene)
+    return pasted
 
 
 def _recolour(image: ImageBGR, generator: np.random.Generator) -> ImageBGR:

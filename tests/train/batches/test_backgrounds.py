@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from reid_tracker.encode.base import Crops
-from reid_tracker.train.batches import backgrounds
 from reid_tracker.train.batches.backgrounds import Backgrounds, open_backgrounds
 from reid_tracker.train.batches.batches import Batches
 from reid_tracker.train.batches.materials import open_materials
@@ -67,14 +66,6 @@ def test_a_person_without_outline_stays_as_it_is() -> None:
     made = Backgrounds(outlines, [GREEN]).replace(people, rows, 1.0, np.random.default_rng(0))
     assert np.array_equal(made[0], people[0])
     assert not np.array_equal(made[1], people[1])
-
-
-def test_outlines_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    crops, folder = MemoryCrops(red_people(2)), [str(yolo_folder(tmp_path))]
-    first = open_backgrounds(crops, [range(2)], folder, tmp_path / "run")
-    monkeypatch.setattr(backgrounds, "outline_person", lambda *_, **__: pytest.fail("found again"))
-    again = open_backgrounds(crops, [range(2)], folder, tmp_path / "run")
-    assert np.array_equal(first.outlines, again.outlines)
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 
 from reid_tracker.train.images import MemoryCrops
 from reid_tracker.train.recipe import TeacherRecipe
@@ -51,7 +50,6 @@ def test_recombined_people_are_new_and_follow_the_seed() -> None:
     assert two > 10, "made of two people"
 
 
-@pytest.mark.slow
 def test_people_before_another_background(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     crops = np.full((6, 128, 64, 3), 60, np.uint8)
@@ -60,6 +58,8 @@ def test_people_before_another_background(tmp_path: Path) -> None:
     crops[:, 8:122, 14:50] += generator.integers(0, 12, crops[:, 8:122, 14:50].shape, np.uint8)
     green = np.full((90, 120, 3), (0, 200, 0), np.uint8)
     source, size = MemoryCrops(crops), (128, 64)
+    outlines = np.zeros((6, 128, 64), np.uint8)
+    outlines[:5, 8:122, 14:50] = 255  # no outline was found of the last one
 
     def make(share: float, seed: int = 3) -> np.ndarray:
         return recombine(
@@ -67,6 +67,7 @@ def test_people_before_another_background(tmp_path: Path) -> None:
             20,
             size,
             seed,
+            outlines=outlines,
             backgrounds=[green],
             new_background=share,
         )
