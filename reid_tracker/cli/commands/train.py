@@ -48,6 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"--output {arguments.output}: one folder for {len(arguments.recipes)} recipes; leave "
             "it out, so that each gets its own folder"
         )
+    # Large pages for large tensors, which PyTorch decides at its first one: a quarter less time on
+    # CPUs under Linux.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from reid_tracker.train import CHECKPOINT, load_recipe
 
     # Read all recipes first, since training takes hours.

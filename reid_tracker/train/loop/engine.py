@@ -13,6 +13,8 @@ from torch import nn
 from reid_tracker.errors import ConfigError, OutputError, ReidTrackerError
 from reid_tracker.train.batches.batches import Batch, Batches, check_parts
 from reid_tracker.train.batches.materials import open_materials
+from reid_tracker.train.fused.build import load_kernels
+from reid_tracker.train.fused.modules import fuse
 from reid_tracker.train.loop.distributed import World
 from reid_tracker.train.loop.history import EpochRecord
 from reid_tracker.train.loop.net import check_model
@@ -90,6 +92,8 @@ class Trainer:
         )
         if resume:
             self._state.load(output / CHECKPOINT)
+        if recipe.fused and self._device.type == "cpu" and load_kernels() is not None:
+            fuse(self._state.student)
         self._objective = Objective(recipe.loss, self._world, metric, widths)
         partly = recipe.schedule.frozen_epochs > 0
         self._parallel = self._world.wrap(self._state.student, partly=partly)
