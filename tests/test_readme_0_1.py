@@ -208,7 +208,7 @@ def test_people_are_remembered(folder: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.slow
 def test_models_and_thresholds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("weights list")
-    assert "osnet_x0_5_cuhk03_onnx" in capsys.readouterr().out
+    assert "osnet_x0_5_market_cuhk03_onnx" in capsys.readouterr().out
     run("weights verify")
     assert "0 wrong" in capsys.readouterr().out
 

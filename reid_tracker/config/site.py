@@ -107,8 +107,8 @@ class CentralConfig(Checked):
     Attributes:
         sites: names of the places whose cameras are matched here; each place is matched separately.
         fingerprint: embedding space of the camera hosts, for a centre without the encoder's file:
-            osnet_x0_5_cuhk03, or for an encoder that is not shipped the SHA-256 of its checkpoint;
-            null takes that of `encoder.model`.
+            osnet_x0_5_market_cuhk03, or for an encoder that is not shipped the SHA-256 of its
+            checkpoint; null takes that of `encoder.model`.
         window_s: maximum time that a message waits for earlier messages of other cameras.
         batch_s: time between two batches.
         batch_most: maximum number of messages in a batch.

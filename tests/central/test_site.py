@@ -81,18 +81,18 @@ def test_a_crash_changes_nothing(store: GalleryStore) -> None:
 
 def test_hosts_with_different_files_of_one_encoder_share_a_site(store: GalleryStore) -> None:
     """One has the .onnx file and an earlier version, the other the .pth file."""
-    onnx = load_manifest().get("osnet_x0_5_cuhk03_onnx").sha256 or ""
-    encoders = {"e1": onnx, "e2": "osnet_x0_5_cuhk03"}
+    onnx = load_manifest().get("osnet_x0_5_market_cuhk03_onnx").sha256 or ""
+    encoders = {"e1": onnx, "e2": "osnet_x0_5_market_cuhk03"}
     messages, truth = walks(6)
     broker = MemoryBroker()
-    centre = open_site(broker, store, model="osnet_x0_5_cuhk03")
+    centre = open_site(broker, store, model="osnet_x0_5_market_cuhk03")
     for one in messages:
         sent = replace(one.prototypes, encoder=encoders[one.edge])
         broker.publish([outgoing(replace(one, prototypes=sent))])
     turn_until_done(centre)
     assert groups(identities(store)) == same(truth)
     assert centre.intake.receiver.counts.refused == 0
-    assert store.info().model == "osnet_x0_5_cuhk03"
+    assert store.info().model == "osnet_x0_5_market_cuhk03"
     # A centre with the old name of the encoder uses the records with the new name.
     centre = open_site(broker, store, model=onnx)
     centre.turn(0.05)

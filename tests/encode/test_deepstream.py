@@ -120,7 +120,7 @@ def test_shapes_and_names_are_those_of_the_file(
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_embeddings_are_ours(name: str, network: onnxruntime.InferenceSession) -> None:
-    expected = build_encoder("osnet_x0_5_cuhk03").encode_crops(people())
+    expected = build_encoder("osnet_x0_5_market_cuhk03").encode_crops(people())
     settings = SETTINGS[name]()
     assert (rows(network, settings) * expected).sum(axis=1).min() > 0.9999
     wrong: list[dict[str, Any]] = [

@@ -39,7 +39,7 @@ def test_it_is_the_hash_of_the_file(tmp_path: Path) -> None:
     assert model_fingerprint(EncoderConfig(model=str(second))) != expected
 
 
-@pytest.mark.parametrize("name", ["osnet_x0_5_cuhk03", "osnet_x0_25_cuhk03"])
+@pytest.mark.parametrize("name", ["osnet_x0_5_market_cuhk03", "osnet_x0_25_cuhk03"])
 def test_forms_of_a_shipped_model_are_one(name: str, tmp_path: Path) -> None:
     for suffix in (".onnx", ".pth"):
         copy = tmp_path / f"mine{suffix}"
@@ -50,7 +50,7 @@ def test_forms_of_a_shipped_model_are_one(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["osnet_x0_5_cuhk03", "osnet_x0_25_cuhk03"])
+@pytest.mark.parametrize("name", ["osnet_x0_5_market_cuhk03", "osnet_x0_25_cuhk03"])
 def test_forms_of_one_fingerprint_give_the_same_embeddings(name: str) -> None:
     boxes = np.array([[x, 20, x + 60, 200] for x in range(0, 640, 40)], np.float32)
     with open_source(str(ROOT / "demo" / "pedestrians.mp4")) as source:

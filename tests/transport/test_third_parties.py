@@ -84,7 +84,7 @@ def test_frigate_gets_embeddings_of_its_pictures(server: Server) -> None:
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     (expected,) = build_encoder("auto").encode_crops([picture])
     np.testing.assert_allclose(content["embedding"], expected, atol=2e-3)
-    assert content["fingerprint"] == "osnet_x0_5_cuhk03"
+    assert content["fingerprint"] == "osnet_x0_5_market_cuhk03"
     assert any("not a picture: frigate/door/person/snapshot" in line for line in lines)
     assert len(heard) == 1
 

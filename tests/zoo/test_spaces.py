@@ -14,15 +14,16 @@ from tests.zoo.samples import URL, entry, refuses, write_manifest
 def test_each_shipped_model_has_one_space_in_all_its_forms() -> None:
     shipped = [one for one in load_manifest().of_task("encoder") if one.shipped]
     assert len(shipped) == 4
-    for size in ("osnet_x0_5", "osnet_x0_25"):
+    spaces = {"osnet_x0_5": "osnet_x0_5_market_cuhk03", "osnet_x0_25": "osnet_x0_25_cuhk03"}
+    for size, space in spaces.items():
         forms = [one for one in shipped if one.architecture == size]
         assert {Path(one.file).suffix for one in forms} == {".onnx", ".pth"}
-        assert {space_of(one.sha256 or "") for one in forms} == {f"{size}_cuhk03"}
-    assert known_spaces() == ["osnet_x0_25_cuhk03", "osnet_x0_5_cuhk03"]
+        assert {space_of(one.sha256 or "") for one in forms} == {space}
+    assert known_spaces() == ["osnet_x0_25_cuhk03", "osnet_x0_5_market_cuhk03"]
 
 
 def test_other_fingerprints_are_their_own_space() -> None:
-    for text in ("osnet_x0_5_cuhk03", "ab" * 32, ""):
+    for text in ("osnet_x0_5_market_cuhk03", "ab" * 32, ""):
         assert space_of(text) == text
 
 

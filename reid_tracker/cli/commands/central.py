@@ -42,12 +42,12 @@ _EXAMPLES = """\
 examples:
   reid-track central --broker nats://127.0.0.1:4222 --site hall --gallery people.sqlite
   reid-track central --broker tls://centre.example:4222 --site north --site south \\
-    --gallery postgresql://reid@db.example/people --encoder osnet_x0_5_cuhk03.onnx \\
+    --gallery postgresql://reid@db.example/people --encoder osnet_x0_5_market_cuhk03.onnx \\
     --topology site.yaml --status 127.0.0.1:9101 --json-logs
 
 In topologies and in the gallery, cameras are named EDGE/CAMERA. Camera hosts and their centre must
 use the same encoder, in any format (.onnx, .pth). A centre without the encoder's file needs
---fingerprint osnet_x0_5_cuhk03, or for an encoder that is not shipped the SHA-256 of its
+--fingerprint osnet_x0_5_market_cuhk03, or for an encoder that is not shipped the SHA-256 of its
 checkpoint. A site has one centre; a centre may serve several sites. Stop it with Ctrl-C or SIGTERM.
 """
 
@@ -164,7 +164,7 @@ def encoder_of(config: Config) -> tuple[str, Config]:
     if config.encoder.model == MOTION_ONLY:
         raise ConfigError(
             "encoder.model = none: the centre matches people by embeddings; expected the encoder "
-            "of the camera hosts, e.g. --encoder osnet_x0_5_cuhk03.onnx"
+            "of the camera hosts, e.g. --encoder osnet_x0_5_market_cuhk03.onnx"
         )
     return model_fingerprint(config.encoder), suited_to_models(config)
 

@@ -271,7 +271,7 @@ def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert "--broker" in refusal(capsys, 2, *memory, *gallery, *model)
     wrong = ("--site", "hall", "--fingerprint", "abc")
     said = refusal(capsys, 2, *broker, *gallery, *wrong)
-    assert "osnet_x0_5_cuhk03" in said
+    assert "osnet_x0_5_market_cuhk03" in said
     assert "SHA-256" in said
     none = ("--site", "hall", "--encoder", "none")
     assert "--encoder" in refusal(capsys, 2, *broker, *gallery, *none)

@@ -122,7 +122,9 @@ def test_settings_of_a_file(walkers: Clip, gallery: Path, tmp_path: Path) -> Non
     config.write_text(f"gallery: {{address: {gallery}, site: hall, retention_h: 1}}\n")
     with EmbeddedStore(gallery, clock=lambda: time.time() - 7200) as store:
         rows = np.eye(1, 512, dtype=np.float32)
-        store.write([replace(sighting("old", 9), model="osnet_x0_5_cuhk03", embeddings=rows)])
+        store.write(
+            [replace(sighting("old", 9), model="osnet_x0_5_market_cuhk03", embeddings=rows)]
+        )
     more = ["--config", config, "--set", "gallery.start_time='1700000000'"]
     assert main(words(walkers, tmp_path / "out", *more)) == 0
     with EmbeddedStore(gallery) as store:

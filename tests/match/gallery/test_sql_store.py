@@ -65,20 +65,22 @@ def test_a_gallery_of_an_earlier_version_has_the_space_of_its_model(
 ) -> None:
     onnx, checkpoint = (
         load_manifest().get(name).sha256 or ""
-        for name in ("osnet_x0_5_cuhk03_onnx", "osnet_x0_5_cuhk03")
+        for name in ("osnet_x0_5_market_cuhk03_onnx", "osnet_x0_5_market_cuhk03")
     )
     with monkeypatch.context() as earlier:
         earlier.setattr(spaces, "_by_hash", dict)
         store.write([sighting("a", 1, model=onnx)])
         assert store.info().model == onnx
-    assert store.info().model == "osnet_x0_5_cuhk03"
+    assert store.info().model == "osnet_x0_5_market_cuhk03"
     store.write([sighting("b", 2, model=checkpoint)])
-    store.write([sighting("c", 3, model="osnet_x0_5_cuhk03")])
-    assert {one.model for one in store.sightings()} == {"osnet_x0_5_cuhk03"}
-    for model in (onnx, checkpoint, "osnet_x0_5_cuhk03"):
+    store.write([sighting("c", 3, model="osnet_x0_5_market_cuhk03")])
+    assert {one.model for one in store.sightings()} == {"osnet_x0_5_market_cuhk03"}
+    for model in (onnx, checkpoint, "osnet_x0_5_market_cuhk03"):
         (hit, *_) = store.nearest(person(1), model=model)
-        assert (hit.sighting.id, hit.sighting.model) == ("a", "osnet_x0_5_cuhk03")
-    with pytest.raises(ModelMismatchError, match=r"osnet_x0_5_cuhk03 .*not of osnet_x0_25_cuhk03 "):
+        assert (hit.sighting.id, hit.sighting.model) == ("a", "osnet_x0_5_market_cuhk03")
+    with pytest.raises(
+        ModelMismatchError, match=r"osnet_x0_5_market_cuhk03 .*not of osnet_x0_25_cuhk03 "
+    ):
         store.nearest(person(1), model="osnet_x0_25_cuhk03")
     with monkeypatch.context() as earlier:  # nothing was rewritten
         earlier.setattr(spaces, "_by_hash", dict)

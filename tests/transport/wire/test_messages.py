@@ -73,13 +73,13 @@ def test_another_encoder() -> None:
 def test_forms_of_one_model_are_one_encoder() -> None:
     """Hosts of earlier versions name the file; new ones name its space."""
     manifest = load_manifest()
-    names = ["osnet_x0_5_cuhk03"]
+    names = ["osnet_x0_5_market_cuhk03"]
     names += [manifest.get(name).sha256 or "" for name in (names[0], f"{names[0]}_onnx")]
     for sent in names:
         message = tracklet(prototypes=Prototypes.of(sent, np.eye(32)[:1], [1]))
         for expected in names:
             check_encoder(message, expected, 32)
-        with pytest.raises(MessageError, match=r"osnet_x0_5_cuhk03 .*osnet_x0_25_cuhk03 "):
+        with pytest.raises(MessageError, match=r"osnet_x0_5_market_cuhk03 .*osnet_x0_25_cuhk03 "):
             check_encoder(message, "osnet_x0_25_cuhk03", 32)
 
 

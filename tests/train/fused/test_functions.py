@@ -18,7 +18,7 @@ from tests.train.loop.test_distributed import in_two_processes
 
 _PROGRAM = """
 import sys
-from tests.train.fused.test_two_processes import save_gradients
+from tests.train.fused.test_functions import save_gradients
 save_gradients(sys.argv[1])
 """
 
