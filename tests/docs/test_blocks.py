@@ -45,7 +45,7 @@ SUBSTITUTIONS = {
     # The package under test is installed already; `.ci/run` types the whole lines.
     "python3 -m venv .venv && . .venv/bin/activate && pip install . && ": "",
     # The clip of the test is shorter.
-    "in (202, 232, 262, 292):": "in (5, 10, 15, 20):",
+    "in (174, 204, 234, 264):": "in (5, 10, 15, 20):",
     # A server of the test's own, so that none on the usual port is touched.
     "nats-server -js &": "nats-server -js -a 127.0.0.1 -p {port} -sd broker & sleep 2",
     "nats://127.0.0.1:4222": "nats://127.0.0.1:{port}",
